@@ -1,0 +1,60 @@
+# ShuQing 数清: `make demo` runs the main job, `make test` passes the tests; both set themselves up.
+SHELL := /bin/bash
+VENV := .venv
+BIN := $(VENV)/bin
+PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do \
+	if command -v $$p >/dev/null && $$p -c 'import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' 2>/dev/null; \
+	then echo $$p; break; fi; done)
+
+.PHONY: help setup demo test lint unit contracts bench nightly clean lock
+
+help:  ## what can be made
+	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:[^#]*## /\t/'
+
+setup: .setup-python .setup-node  ## virtual environment and Node tools, from lock files
+
+.setup-python: requirements.lock pyproject.toml
+	@test -n "$(PYTHON)" || { echo "需要 Python 3.11 至 3.13（含 venv）。 / Python 3.11 to 3.13 with venv is needed."; exit 1; }
+	@echo "[set-up 1/2] Python packages into $(VENV) (about a minute the first time)"
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+.setup-node: package-lock.json
+	@command -v npm >/dev/null || { echo "需要 Node ≥ 18 和 npm。 / Node >= 18 with npm is needed."; exit 1; }
+	@echo "[set-up 2/2] Solidity compiler, EVM node, contract library and font (npm ci)"
+	@npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	@touch $@
+
+demo: setup  ## the main job: register, list, agree, use, price, settle, verify
+	@$(BIN)/shuqing demo --out demo-out
+
+test: setup lint unit  ## everything that must pass
+
+lint:
+	@echo "[test 1/2] ruff and mypy"
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check -q .
+	@$(BIN)/mypy
+
+unit:
+	@echo "[test 2/2] pytest (contracts, packages, journeys)"
+	@$(BIN)/pytest
+
+contracts: setup  ## recompile the contracts into contracts/artifacts
+	@$(BIN)/python scripts/compile_contracts.py
+
+bench: setup  ## measured numbers, medians, recipe and machine printed
+	@$(BIN)/python scripts/bench_spine.py
+
+nightly: setup  ## the full counts of the issues
+	@FOUNDRY_PROFILE=nightly node_modules/.bin/forge test --offline
+	@SHUQING_NIGHTLY=1 $(BIN)/pytest -o timeout=7200
+
+lock:  ## renew requirements.lock from pyproject.toml (needs uv; no address is recorded)
+	@uv pip compile --universal --generate-hashes --no-emit-index-url --no-annotate --no-header \
+		--extra dev --extra demo --python-version 3.11 pyproject.toml -o requirements.lock
+
+clean:  ## remove what set-up and runs have made
+	@rm -rf $(VENV) node_modules .setup-* demo-out out cache .pytest_cache .mypy_cache .ruff_cache .hypothesis
