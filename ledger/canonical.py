@@ -1,0 +1,115 @@
+"""A value has exactly one byte form, or none.
+
+The form is RFC 8785 (JSON Canonicalization Scheme) over a narrow profile (decisions D7): ASCII keys, no floats,
+no null, integers up to 2^53-1, strings in Unicode NFC without control, bidirectional or zero-width marks.
+Inside the profile "sorted keys, no white space, raw UTF-8" *is* RFC 8785, so a fast encoder can be used.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import unicodedata
+from typing import Any
+
+import msgspec
+
+from ledger.errors import FieldError, Malformed
+
+MAX_INT = 2**53 - 1
+MAX_DEPTH = 24
+MAX_BYTES = 16 * 1024 * 1024
+
+_FORBIDDEN = re.compile(
+    "[\u0000-\u001f\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2064\u2066-\u206f\ufeff\ud800-\udfff\ufff9-\uffff]"
+)
+_KEY = re.compile(r"[A-Za-z0-9_.:@$/\-]{1,128}")
+_encoder = msgspec.json.Encoder(order="sorted")
+_decoder = msgspec.json.Decoder()
+
+
+def encode(value: Any) -> bytes:
+    """The canonical bytes of `value` (dict, list, str, int, bool). Raises `FieldError` naming the offending path."""
+    _check(value, "$", 0)
+    return _encoder.encode(value)
+
+
+def decode(data: bytes) -> Any:
+    """The value of canonical bytes. Raises `Malformed` unless `encode(decode(data)) == data`."""
+    if len(data) > MAX_BYTES:
+        raise Malformed(f"数据超过 {MAX_BYTES} 字节。 / More than {MAX_BYTES} bytes.")
+    try:
+        value = _decoder.decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise Malformed(f"不是有效的 JSON：{error}。 / Not valid JSON: {error}.") from error
+    if encode(value) != data:
+        raise Malformed(
+            "不是规范形式（键序、空白、重复键或转义不同）。"
+            " / Not the canonical form (key order, white space, duplicate key or escape differs)."
+        )
+    return value
+
+
+def parse(data: bytes) -> Any:
+    """Reads ordinary JSON typed by people or programs: any key order and white space, but the same profile.
+
+    Duplicate keys, floats, null and everything else outside the profile are refused with `Malformed` or `FieldError`.
+    """
+    if len(data) > MAX_BYTES:
+        raise Malformed(f"数据超过 {MAX_BYTES} 字节。 / More than {MAX_BYTES} bytes.")
+
+    def pairs(items: list[tuple[str, Any]]) -> dict[str, Any]:
+        result = dict(items)
+        if len(result) != len(items):
+            names = [name for name, _ in items]
+            twice = next(name for name in names if names.count(name) > 1)
+            raise FieldError(twice, "出现一次 / once", "重复出现 / twice")
+        return result
+
+    def no_float(text: str) -> Any:
+        raise Malformed(f"不接受小数 {text}，请用整数或文本。 / No fraction {text}: use an integer or text.")
+
+    try:
+        value = json.loads(data, object_pairs_hook=pairs, parse_float=no_float, parse_constant=no_float)
+    except (ValueError, RecursionError) as error:
+        raise Malformed(f"不是有效的 JSON：{error}。 / Not valid JSON: {error}.") from error
+    _check(value, "$", 0)
+    return value
+
+
+def _check(value: Any, path: str, depth: int) -> None:
+    if depth > MAX_DEPTH:
+        raise FieldError(path, f"嵌套不超过 {MAX_DEPTH} 层 / at most {MAX_DEPTH} levels", "更深 / deeper")
+    if isinstance(value, str):
+        if not (value.isascii() and value.isprintable()):
+            _check_text(value, path)
+    elif value is True or value is False:
+        return
+    elif type(value) is int:
+        if not -MAX_INT <= value <= MAX_INT:
+            raise FieldError(path, "绝对值不超过 2^53-1 的整数 / an integer within 2^53-1", str(value)[:40])
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            if not isinstance(key, str) or not _KEY.fullmatch(key):
+                raise FieldError(f"{path}.{key!r}"[:200], "ASCII 键名 / an ASCII key", repr(key)[:40])
+            _check(item, f"{path}.{key}", depth + 1)
+    elif isinstance(value, list | tuple):
+        for position, item in enumerate(value):
+            _check(item, f"{path}[{position}]", depth + 1)
+    else:
+        raise FieldError(path, "文本、整数、真假、列表或对象 / text, integer, boolean, list or object", _name(value))
+
+
+def _check_text(text: str, path: str) -> None:
+    found = _FORBIDDEN.search(text)
+    if found:
+        mark = f"U+{ord(found.group()):04X}"
+        raise FieldError(
+            path, "不含控制符、双向符和零宽符的文本 / text without control, bidi or zero-width marks", mark
+        )
+    if not unicodedata.is_normalized("NFC", text):
+        raise FieldError(path, "Unicode NFC 文本 / text in Unicode NFC", "未规范化 / not normalised")
+
+
+def _name(value: Any) -> str:
+    return "null" if value is None else type(value).__name__

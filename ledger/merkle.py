@@ -1,0 +1,177 @@
+"""RFC 9162 (and 6962) Merkle trees, kept for both hashes at once.
+
+A leaf is hashed with prefix 0x00, an interior node with 0x01, so an interior node can never pass for a leaf. A proof
+carries index and size. The functions take a `read(level, index)` that answers the hash of a *complete* subtree of
+2^level leaves: a list in memory, a table or a tile file serve alike, and no proof reads more than O(log n) of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+from ledger.digest import TwinDigest, leaf, sha256, sm3, twin
+
+Read = Callable[[int, int], TwinDigest]
+
+EMPTY = twin(b"")
+
+
+def leaf_hash(digest: TwinDigest) -> TwinDigest:
+    """Hash of the leaf that stands for a fact or part with this twin digest."""
+    data = b"\x00" + leaf(digest)
+    return TwinDigest(sha256(data), sm3(data))
+
+
+def node_hash(left: TwinDigest, right: TwinDigest) -> TwinDigest:
+    """Hash of an interior node."""
+    return TwinDigest(sha256(b"\x01" + left.sha256 + right.sha256), sm3(b"\x01" + left.sm3 + right.sm3))
+
+
+def _split(size: int) -> int:
+    """The largest power of two smaller than `size` (RFC 9162 section 2.1.1)."""
+    return 1 << (size - 1).bit_length() - 1
+
+
+def subtree(read: Read, start: int, end: int) -> TwinDigest:
+    """Root over the leaves start..end-1, where start is a multiple of the smallest power of two ≥ end-start."""
+    size = end - start
+    if size & (size - 1) == 0:
+        return read(size.bit_length() - 1, start >> (size.bit_length() - 1))
+    cut = start + _split(size)
+    return node_hash(subtree(read, start, cut), subtree(read, cut, end))
+
+
+def root(read: Read, size: int) -> TwinDigest:
+    """Root of the first `size` leaves; of none, the hash of the empty string."""
+    return subtree(read, 0, size) if size else EMPTY
+
+
+def inclusion_path(read: Read, index: int, size: int) -> list[TwinDigest]:
+    """Audit path of leaf `index` in the tree of `size` leaves, nearest sibling first (RFC 9162 section 2.1.3.1)."""
+    if not 0 <= index < size:
+        raise IndexError(f"{index} not in a tree of {size}")
+    path: list[TwinDigest] = []
+    start, end = 0, size
+    while end - start > 1:
+        cut = start + _split(end - start)
+        if index < cut:
+            path.append(subtree(read, cut, end))
+            end = cut
+        else:
+            path.append(subtree(read, start, cut))
+            start = cut
+    return path[::-1]
+
+
+def root_of_path(hash_: TwinDigest, index: int, size: int, path: Sequence[TwinDigest]) -> TwinDigest | None:
+    """The root that `path` leads to from leaf hash `hash_`, or None if the path cannot belong to (index, size).
+
+    RFC 9162 section 2.1.3.2.
+    """
+    if not 0 <= index < size:
+        return None
+    node, last, result = index, size - 1, hash_
+    for sibling in path:
+        if last == 0:
+            return None
+        if node & 1 or node == last:
+            result = node_hash(sibling, result)
+            while not node & 1 and node:
+                node >>= 1
+                last >>= 1
+        else:
+            result = node_hash(result, sibling)
+        node >>= 1
+        last >>= 1
+    return result if last == 0 else None
+
+
+def verify_inclusion(
+    hash_: TwinDigest, index: int, size: int, path: Sequence[TwinDigest], expected: TwinDigest
+) -> bool:
+    """Is the leaf hash at `index` of the tree of `size` with root `expected`? Both hashes must agree."""
+    return root_of_path(hash_, index, size, path) == expected
+
+
+def consistency_path(read: Read, first: int, second: int) -> list[TwinDigest]:
+    """Proof that the tree of `second` leaves extends that of `first` (RFC 9162 section 2.1.4.1)."""
+    if not 0 <= first <= second:
+        raise IndexError(f"{first} > {second}")
+    if first in (0, second):
+        return []
+    path: list[TwinDigest] = []
+    start, end, whole = 0, second, True
+    while first != end:
+        cut = start + _split(end - start)
+        if first <= cut:
+            path.append(subtree(read, cut, end))
+            end = cut
+        else:
+            path.append(subtree(read, start, cut))
+            start, whole = cut, False
+    if not whole:
+        path.append(subtree(read, start, end))
+    return path[::-1]
+
+
+def verify_consistency(first: int, second: int, old: TwinDigest, new: TwinDigest, path: Sequence[TwinDigest]) -> bool:
+    """Does the tree (second, new) extend (first, old)? RFC 9162 section 2.1.4.2."""
+    if first == second:
+        return old == new and not path
+    if first == 0:
+        return old == EMPTY and not path
+    if not 0 < first < second or not path:
+        return False
+    steps = list(path)
+    if first & (first - 1) == 0:
+        steps.insert(0, old)
+    node, last = first - 1, second - 1
+    while node & 1:
+        node >>= 1
+        last >>= 1
+    left = right = steps[0]
+    for step in steps[1:]:
+        if last == 0:
+            return False
+        if node & 1 or node == last:
+            left = node_hash(step, left)
+            right = node_hash(step, right)
+            while not node & 1 and node:
+                node >>= 1
+                last >>= 1
+        else:
+            right = node_hash(right, step)
+        node >>= 1
+        last >>= 1
+    return last == 0 and left == old and right == new
+
+
+class MemoryTree:
+    """A small tree held whole in memory: the parts of one fact, or a test."""
+
+    __slots__ = ("_levels",)
+
+    def __init__(self, digests: Sequence[TwinDigest]) -> None:
+        level = [leaf_hash(digest) for digest in digests]
+        self._levels = [level]
+        while len(level) > 1:
+            level = [node_hash(level[i], level[i + 1]) for i in range(0, len(level) - 1, 2)]
+            self._levels.append(level)
+
+    @property
+    def size(self) -> int:
+        return len(self._levels[0])
+
+    def places(self) -> Iterator[tuple[int, int]]:
+        """(level, index) of every complete subtree, leaves first."""
+        for height, level in enumerate(self._levels):
+            yield from ((height, index) for index in range(len(level)))
+
+    def read(self, level: int, index: int) -> TwinDigest:
+        return self._levels[level][index]
+
+    def root(self) -> TwinDigest:
+        return root(self.read, self.size)
+
+    def path(self, index: int) -> list[TwinDigest]:
+        return inclusion_path(self.read, index, self.size)

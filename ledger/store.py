@@ -1,0 +1,216 @@
+"""The append-only fact table: taking in a signed statement, finding facts again, erasing a body.
+
+Uniqueness is a constraint inside the transaction: a subject has each act number once. The outbox row is written in
+the same transaction, so a fact that is stored will be integrated and a fact that is rolled back leaves no trace.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import func, insert, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from ledger import tables
+from ledger.digest import TwinDigest, derive_salt
+from ledger.errors import Conflict, Erased, FieldError, Stale, UnknownFact
+from ledger.facts import Fact, PartsRoot, Signed, Statement
+
+
+@dataclass(frozen=True, slots=True)
+class Appended:
+    """The stored fact; `replayed` says that it was stored before and this call changed nothing."""
+
+    fact: Fact
+    replayed: bool
+
+
+def append(session: Session, signed: Signed, *, at: int, parts: Sequence[bytes] = ()) -> Appended:
+    """Stores a signed statement as a fact, once. Signatures are the caller's to check before.
+
+    The same act again returns the first fact. Raises `Conflict` if the act number says something else already,
+    `Stale` if the statement does not continue the subject's last act, `FieldError` if the parts do not match.
+    """
+    statement = signed.statement
+    first = _existing(session, statement)
+    if first is not None:
+        return Appended(first, replayed=True)
+    _require_next(session, statement)
+    _require_parts(statement, parts)
+    try:
+        with session.begin_nested():
+            salt = derive_salt(_secret(session, statement.subject), f"{statement.subject}#{statement.no}")
+            # Read back before it is stored: a fact nobody can read again would stop every replay.
+            fact = Fact.of_bytes(Fact(statement, signed.signatures, at, salt).bytes())
+            _insert(session, fact)
+    except IntegrityError:
+        # Another writer stored this act number, or the subject's secret, between our look and our insert.
+        first = _existing(session, statement)
+        if first is None:
+            raise
+        return Appended(first, replayed=True)
+    if parts:
+        rows = [{"fact_id": fact.id, "position": i, "bytes": data} for i, data in enumerate(parts)]
+        session.execute(insert(tables.part), rows)
+    return Appended(fact, replayed=False)
+
+
+def restore(session: Session, fact: Fact, parts: Sequence[bytes] = ()) -> None:
+    """Puts an exported fact back as it was (import, decisions D2). Raises `FieldError` if its parts do not match."""
+    _require_parts(fact.statement, parts)
+    _insert(session, fact)
+    if parts:
+        rows = [{"fact_id": fact.id, "position": i, "bytes": data} for i, data in enumerate(parts)]
+        session.execute(insert(tables.part), rows)
+
+
+def next_of(session: Session, subject: str) -> tuple[int, TwinDigest | None]:
+    """Number and `prev` that the next statement about `subject` must carry."""
+    table = tables.fact
+    row = session.execute(
+        select(table.c.no, table.c.statement_sha256, table.c.statement_sm3)
+        .where(table.c.subject == subject)
+        .order_by(table.c.no.desc())
+        .limit(1)
+    ).first()
+    if row is None:
+        return 0, None
+    return row.no + 1, TwinDigest(bytes.fromhex(row.statement_sha256), bytes.fromhex(row.statement_sm3))
+
+
+def fact(session: Session, fact_id: str) -> Fact:
+    """The fact with this id. Raises `UnknownFact` or `Erased`."""
+    row = session.execute(select(tables.fact.c.bytes).where(tables.fact.c.id == fact_id)).first()
+    if row is None:
+        raise UnknownFact(fact_id)
+    if row.bytes is None:
+        raise Erased(fact_id)
+    return Fact.of_bytes(row.bytes)
+
+
+def facts_of(session: Session, subject: str) -> list[Fact]:
+    """Every fact about `subject`, in act order; erased ones are left out."""
+    rows = session.execute(
+        select(tables.fact.c.bytes)
+        .where(tables.fact.c.subject == subject, tables.fact.c.bytes.is_not(None))
+        .order_by(tables.fact.c.no)
+    )
+    return [Fact.of_bytes(row.bytes) for row in rows]
+
+
+def facts_of_kind(session: Session, *kinds: str) -> list[Fact]:
+    """Every fact of these kinds in the order they were taken in; erased ones are left out."""
+    rows = session.execute(
+        select(tables.fact.c.bytes)
+        .where(tables.fact.c.kind.in_(kinds), tables.fact.c.bytes.is_not(None))
+        .order_by(tables.fact.c.seq)
+    )
+    return [Fact.of_bytes(row.bytes) for row in rows]
+
+
+def parts_of(session: Session, fact_id: str) -> list[bytes]:
+    """The parts of a fact in order. Raises `Erased` if one of them was erased."""
+    table = tables.part
+    rows = session.execute(select(table.c.bytes).where(table.c.fact_id == fact_id).order_by(table.c.position)).all()
+    if any(row.bytes is None for row in rows):
+        raise Erased(fact_id)
+    return [row.bytes for row in rows]
+
+
+def all_facts(session: Session, batch: int = 500) -> Iterator[Fact]:
+    """Every fact, read in slices: those in the tree in log order, then those that wait; erased ones are left out.
+
+    The log order is what heads prove; `seq` is operational and would let a reordering go unnoticed.
+    """
+    table, entry = tables.fact, tables.entry
+    placed = select(entry.c.log_index.label("place"), table.c.bytes).join(table, table.c.id == entry.c.fact_id)
+    waiting = select(table.c.seq.label("place"), table.c.bytes).where(table.c.id.not_in(select(entry.c.fact_id)))
+    for query, place in ((placed, entry.c.log_index), (waiting, table.c.seq)):
+        last = -1
+        while rows := session.execute(query.where(place > last).order_by(place).limit(batch)).all():
+            last = rows[-1].place
+            yield from (Fact.of_bytes(row.bytes) for row in rows if row.bytes is not None)
+
+
+def count(session: Session) -> int:
+    """How many facts are stored, erased ones included."""
+    return session.execute(select(func.count()).select_from(tables.fact)).scalar_one()
+
+
+def erase(session: Session, fact_id: str) -> None:
+    """Erases body, parts and salt secret of a fact; digest, leaf and proofs stay (decisions D2, D4)."""
+    subject = session.execute(select(tables.fact.c.subject).where(tables.fact.c.id == fact_id)).scalar()
+    if subject is None:
+        raise UnknownFact(fact_id)
+    session.execute(update(tables.fact).where(tables.fact.c.id == fact_id).values(bytes=None))
+    session.execute(update(tables.part).where(tables.part.c.fact_id == fact_id).values(bytes=None))
+    session.execute(tables.subject_secret.delete().where(tables.subject_secret.c.subject == subject))
+
+
+def _existing(session: Session, statement: Statement) -> Fact | None:
+    table = tables.fact
+    row = session.execute(
+        select(table.c.id, table.c.bytes, table.c.statement_sha256, table.c.statement_sm3).where(
+            table.c.subject == statement.subject, table.c.no == statement.no
+        )
+    ).first()
+    if row is None:
+        return None
+    digest = statement.digest()
+    if (row.statement_sha256, row.statement_sm3) != (digest.sha256.hex(), digest.sm3.hex()):
+        raise Conflict(statement.subject, statement.no, row.statement_sha256)
+    if row.bytes is None:
+        raise Erased(row.id)
+    return Fact.of_bytes(row.bytes)
+
+
+def _require_next(session: Session, statement: Statement) -> None:
+    no, prev = next_of(session, statement.subject)
+    if statement.no != no:
+        raise Stale(statement.subject, "no", no, statement.no)
+    if statement.prev != prev:
+        expected = prev.sha256.hex() if prev else "—"
+        raise Stale(statement.subject, "prev", expected, statement.prev.sha256.hex() if statement.prev else "—")
+
+
+def _require_parts(statement: Statement, parts: Sequence[bytes]) -> None:
+    if statement.parts is None:
+        if parts:
+            raise FieldError("statement.parts", "与所附分项一致 / the commitment to the parts sent", "缺失 / missing")
+        return
+    if len(parts) != statement.parts.count:
+        raise FieldError("statement.parts.count", str(len(parts)), str(statement.parts.count))
+    if PartsRoot.over(parts) != statement.parts:
+        raise FieldError("statement.parts.root", "与所附分项一致 / the root over the parts sent", "不一致 / differs")
+
+
+def _secret(session: Session, subject: str) -> bytes:
+    table = tables.subject_secret
+    found = session.execute(select(table.c.secret).where(table.c.subject == subject)).scalar()
+    if found is None:
+        found = secrets.token_bytes(32)
+        session.execute(insert(table).values(subject=subject, secret=found))
+    return bytes(found)
+
+
+def _insert(session: Session, fact: Fact) -> None:
+    digest, stated = fact.digest(), fact.statement.digest()
+    result = session.execute(
+        insert(tables.fact)
+        .values(
+            id=digest.sha256.hex(),
+            sm3=digest.sm3.hex(),
+            kind=fact.kind,
+            subject=fact.subject,
+            no=fact.statement.no,
+            statement_sha256=stated.sha256.hex(),
+            statement_sm3=stated.sm3.hex(),
+            at=fact.at,
+            bytes=fact.bytes(),
+        )
+        .returning(tables.fact.c.seq)
+    )
+    session.execute(insert(tables.outbox).values(fact_id=fact.id, seq=result.scalar_one()))

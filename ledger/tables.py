@@ -1,0 +1,155 @@
+"""The ledger's tables. Every column says its class (decisions D3): fact, derived or operational.
+
+`fact` and `part` are append-only: triggers refuse update and delete, except the lawful erasure of a body.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import (
+    DDL,
+    BigInteger,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    event,
+)
+from sqlmodel import SQLModel
+
+FACT = {"class": "fact"}
+DERIVED = {"class": "derived"}
+OPERATIONAL = {"class": "operational"}
+
+metadata = SQLModel.metadata
+
+
+def _column(name: str, type_: Any, info: dict[str, str], *args: Any, **keywords: Any) -> Column[Any]:
+    return Column(name, type_, *args, info=info, nullable=keywords.pop("nullable", False), **keywords)
+
+
+_SERIAL = BigInteger().with_variant(Integer, "sqlite")
+
+fact = Table(
+    "fact",
+    metadata,
+    _column("seq", _SERIAL, OPERATIONAL, primary_key=True, autoincrement=True),
+    _column("id", String(64), DERIVED, unique=True),
+    _column("sm3", String(64), DERIVED),
+    _column("kind", String(80), DERIVED, index=True),
+    _column("subject", String(240), DERIVED),
+    _column("no", BigInteger, DERIVED),
+    _column("statement_sha256", String(64), DERIVED),
+    _column("statement_sm3", String(64), DERIVED),
+    _column("at", BigInteger, DERIVED),
+    _column("bytes", LargeBinary, FACT, nullable=True),
+    UniqueConstraint("subject", "no", name="uq_fact_subject_no"),
+)
+
+part = Table(
+    "part",
+    metadata,
+    _column("fact_id", String(64), FACT, ForeignKey("fact.id"), primary_key=True),
+    _column("position", BigInteger, FACT, primary_key=True, autoincrement=False),
+    _column("bytes", LargeBinary, FACT, nullable=True),
+)
+
+subject_secret = Table(
+    "subject_secret",
+    metadata,
+    _column("subject", String(240), OPERATIONAL, primary_key=True),
+    _column("secret", LargeBinary, OPERATIONAL),
+)
+
+outbox = Table(
+    "outbox",
+    metadata,
+    _column("fact_id", String(64), OPERATIONAL, ForeignKey("fact.id"), primary_key=True),
+    _column("seq", BigInteger, OPERATIONAL, index=True),
+)
+
+entry = Table(
+    "entry",
+    metadata,
+    _column("log_index", BigInteger, DERIVED, primary_key=True, autoincrement=False),
+    _column("fact_id", String(64), DERIVED, ForeignKey("fact.id"), unique=True),
+)
+
+node = Table(
+    "node",
+    metadata,
+    _column("level", Integer, DERIVED, primary_key=True, autoincrement=False),
+    _column("position", BigInteger, DERIVED, primary_key=True, autoincrement=False),
+    _column("sha256", String(64), DERIVED),
+    _column("sm3", String(64), DERIVED),
+)
+
+head = Table(
+    "head",
+    metadata,
+    _column("size", BigInteger, DERIVED, primary_key=True, autoincrement=False),
+    _column("sha256", String(64), DERIVED),
+    _column("sm3", String(64), DERIVED),
+    _column("at", BigInteger, DERIVED),
+    _column("note", Text, FACT),
+    _column("witnesses", Integer, DERIVED),
+)
+
+chain_receipt = Table(
+    "chain_receipt",
+    metadata,
+    _column("contract", String(40), DERIVED, primary_key=True),
+    _column("key", String(80), DERIVED, primary_key=True),
+    _column("chain_id", BigInteger, DERIVED),
+    _column("address", String(42), DERIVED),
+    _column("tx", String(66), DERIVED),
+    _column("block", BigInteger, DERIVED),
+    Index("ix_chain_receipt_key", "key"),
+)
+
+_SQLITE_GUARDS = (
+    """CREATE TRIGGER {table}_no_delete BEFORE DELETE ON {table}
+       BEGIN SELECT RAISE(ABORT, '{table} is append-only: no delete'); END""",
+    """CREATE TRIGGER {table}_no_update BEFORE UPDATE ON {table}
+       WHEN NOT (NEW.bytes IS NULL AND {same})
+       BEGIN SELECT RAISE(ABORT, '{table} is append-only: no update'); END""",
+)
+_POSTGRESQL_GUARD = (
+    """CREATE OR REPLACE FUNCTION {table}_guard() RETURNS trigger AS $$
+       BEGIN
+         IF TG_OP = 'DELETE' OR NEW.bytes IS NOT NULL OR NOT ({same}) THEN
+           RAISE EXCEPTION '{table} is append-only';
+         END IF;
+         RETURN NEW;
+       END $$ LANGUAGE plpgsql""",
+    """CREATE TRIGGER {table}_append_only BEFORE UPDATE OR DELETE ON {table}
+       FOR EACH ROW EXECUTE FUNCTION {table}_guard()""",
+)
+
+
+def guards(dialect: str) -> list[str]:
+    """The statements that make `fact` and `part` append-only; migrations and `create_all` use the same ones."""
+    templates = _SQLITE_GUARDS if dialect == "sqlite" else _POSTGRESQL_GUARD
+    statements = []
+    for table in (fact, part):
+        comparison = "IS" if dialect == "sqlite" else "IS NOT DISTINCT FROM"
+        same = " AND ".join(f"NEW.{c.name} {comparison} OLD.{c.name}" for c in table.columns if c.name != "bytes")
+        statements += [template.format(table=table.name, same=same) for template in templates]
+    return statements
+
+
+def _escape(statement: str) -> str:
+    return statement.replace("%", "%%")
+
+
+for _dialect in ("sqlite", "postgresql"):
+    for _statement in guards(_dialect):
+        _table = fact if " fact" in _statement.split("BEGIN")[0] else part
+        _ddl = DDL(_escape(_statement))  # type: ignore[no-untyped-call]
+        event.listen(_table, "after_create", _ddl.execute_if(dialect=_dialect))

@@ -1,0 +1,383 @@
+"""Is this bundle what it says? A numbered list of checks; the first that fails ends it and names itself.
+
+The list knows no kinds. What is particular to a kind (its EIP-712 struct, what the contract says of it, how to
+recompute it) is registered as `KindRules` by the package that owns the kind (decisions D40). Integrity, status and the
+time the answer holds for are three separate answers (exchange specification I6): a matching hash never prints "valid".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from ledger import checkpoint, eip712, merkle
+from ledger.bundle import Bundle, Proved
+from ledger.chain import Chain, head_commitment
+from ledger.checkpoint import Checkpoint
+from ledger.digest import TwinDigest, twin
+from ledger.errors import LedgerError, Malformed, OneSided
+from ledger.facts import EIP712, SM2, Fact, Signature, Statement
+from ledger.outbox import HEADS
+from ledger.signing import verify_sm2
+from ledger.trust import Trust
+
+SKEW = 300
+"""Seconds by which the clocks of log, witnesses and intake may differ."""
+
+
+class Refused(LedgerError):
+    """One step failed: what was expected and what was found."""
+
+    def __init__(self, code: str, expected: str, got: str) -> None:
+        self.code, self.expected, self.got = code, expected, got
+        super().__init__(f"{code}：应为 {expected}，实为 {got}。 / {code}: expected {expected}, got {got}.")
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One check: its number, code, Chinese and English name, outcome and, if it failed, expected and got."""
+
+    number: int
+    code: str
+    name: str
+    ok: bool
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """What the chain says of the fact now; `code` UNKNOWN when nobody was asked."""
+
+    code: str
+    reason: str = ""
+    as_of: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """The outcome: steps in order, integrity, status, the time it holds for, trust level and what is not proved."""
+
+    steps: tuple[Step, ...]
+    intact: bool
+    status: Status
+    trust_level: str
+    not_proved: tuple[str, ...]
+
+    @property
+    def failed(self) -> Step | None:
+        return next((step for step in self.steps if not step.ok), None)
+
+
+class KindRules(Protocol):
+    """What only the owner of a kind knows."""
+
+    not_proved: tuple[str, ...]
+
+    def typed_digest(self, statement: Statement, signature: Signature, trust: Trust) -> bytes:
+        """The 32-byte EIP-712 digest `signature` must be over. Raises `Malformed` if the kind has none."""
+
+    def status(self, fact: Fact, chain: Chain) -> Status:
+        """What the contract says of the fact. Raises `Refused` if it contradicts the fact."""
+
+    def recompute(self, bundle: Bundle) -> None:
+        """Kind-specific recomputation. Raises `Refused`."""
+
+
+@dataclass
+class _Case:
+    """What the steps share."""
+
+    data: bytes
+    trust: Trust
+    chain: Chain | None
+    head: Checkpoint | None
+    rules: Mapping[str, KindRules]
+    bundle: Bundle = field(init=False)
+    checkpoint: Checkpoint = field(init=False)
+    status: Status = field(default_factory=lambda: Status("UNKNOWN"))
+
+
+def verify(
+    data: bytes,
+    trust: Trust,
+    *,
+    chain: Chain | None = None,
+    head: Checkpoint | None = None,
+    rules: Mapping[str, KindRules] | None = None,
+) -> Report:
+    """Runs the list over a bundle's bytes. Ask a `chain` of your own, or give a `head` you obtained independently."""
+    case = _Case(data, trust, chain, head, rules or {})
+    done: list[Step] = []
+    for number, (code, name, check) in enumerate(_STEPS, 1):
+        try:
+            check(case)
+        except Refused as refused:
+            place = _CODES.index(refused.code) if refused.code in _CODES else number - 1
+            done.append(Step(place + 1, refused.code, _STEPS[place][1], False, str(refused)))
+            break
+        except (LedgerError, LookupError, ValueError, TypeError, AttributeError, ArithmeticError) as error:
+            done.append(Step(number, code, name, False, str(error)))
+            break
+        done.append(Step(number, code, name, True))
+    intact = len(done) == len(_STEPS) and done[-1].ok
+    level = "T2" if chain is not None else "T1"
+    limits: tuple[str, ...] = ("记录之前内容是否真实 / the truth of the content before it was recorded",)
+    if intact and case.bundle.main.fact.kind in case.rules:
+        limits += case.rules[case.bundle.main.fact.kind].not_proved
+    return Report(tuple(done), intact, case.status if intact else Status("UNKNOWN"), level, limits)
+
+
+def _parse(case: _Case) -> None:
+    try:
+        case.bundle = Bundle.of_bytes(case.data)
+    except OneSided as error:
+        raise Refused("V04", error.expected, f"{error.field}: {error.given}") from error
+    if case.bundle.bytes() not in (case.data, case.data + b"\n"):
+        raise Refused("V01", "字节与含义一一对应 / bytes that say all that was read", "另一种写法 / another form")
+
+
+def _trust(case: _Case) -> None:
+    if case.chain is None and case.head is None:
+        raise Refused("V02", "自己的节点或树头 / a node or head of your own", "都没有 / neither")
+
+
+def _statements(case: _Case) -> None:
+    for proved in _all(case):
+        statement = proved.fact.statement
+        case_parts = statement.parts
+        if case_parts is not None and case_parts.count < 1:
+            raise Refused("V03", "parts.count ≥ 1", str(case_parts.count))
+    part = case.bundle.part
+    if part is not None and case.bundle.main.fact.statement.parts is None:
+        raise Refused("V03", "事实有分项根 / a fact with a parts root", "没有 / none")
+
+
+def _digests(case: _Case) -> None:
+    for proved in _all(case):
+        again = Fact.of_bytes(proved.fact.bytes())
+        if again.digest() != proved.fact.digest() or again.document() != proved.fact.document():
+            raise Refused("V04", again.id, proved.fact.id)
+
+
+def _messages(case: _Case) -> None:
+    for proved in _all(case):
+        for signature in proved.fact.signatures:
+            if signature.alg == EIP712:
+                _typed(case, proved.fact.statement, signature)
+
+
+def _signatures(case: _Case) -> None:
+    accepted = _accepted_keys(case)
+    for proved in _all(case):
+        if not proved.fact.signatures:
+            raise Refused("V06", "至少一个签名 / at least one signature", "没有 / none")
+        for signature in proved.fact.signatures:
+            if not _valid(case, proved.fact.statement, signature):
+                raise Refused("V06", f"{signature.by} 的有效签名 / a valid signature", "与内容不符 / does not match")
+            if (signature.alg, signature.by, signature.key.lower()) not in accepted:
+                raise Refused("V06", f"{signature.by} 的受信公钥 / an accepted key", signature.key[:24] + "…")
+
+
+def _required(case: _Case) -> None:
+    statement = case.bundle.main.fact.statement
+    rules = case.trust.required.get(statement.kind)
+    if not rules:
+        raise Refused(
+            "V07", f"{statement.kind} 的签署规则 / a rule who signs it", "信任文件没有 / not in the trust file"
+        )
+    for rule in rules:
+        _require(case, rule)
+
+
+def _inclusion(case: _Case) -> None:
+    case.checkpoint = checkpoint.parse(case.bundle.note)[0]
+    size, root = case.checkpoint.size, case.checkpoint.root
+    for proved in _all(case):
+        hash_ = merkle.leaf_hash(proved.fact.digest())
+        found = merkle.root_of_path(hash_, proved.index, size, proved.path)
+        _same_root("V08", found, root)
+    part = case.bundle.part
+    parts = case.bundle.main.fact.statement.parts
+    if part is not None and parts is not None:
+        found = merkle.root_of_path(merkle.leaf_hash(twin(part.data)), part.index, parts.count, part.path)
+        _same_root("V08", found, parts.root)
+
+
+def _heads_signed(case: _Case) -> None:
+    trust = case.trust
+    if case.checkpoint.origin != trust.origin:
+        raise Refused("V09", trust.origin, case.checkpoint.origin)
+    checkpoint.verify_log(case.bundle.note, trust.log.name, trust.log.ed25519, trust.log.sm2)
+    valid = checkpoint.verify_witnesses(case.bundle.note, trust.witnesses.keys)
+    if len({name for name, _ in valid}) < trust.witnesses.k:
+        raise Refused("V09", f"≥ {trust.witnesses.k} 个见证 / witnesses", str(len(valid)))
+
+
+def _head_agrees(case: _Case) -> None:
+    if case.head is not None:
+        given, found = case.head, case.checkpoint
+        if (given.size, given.root, given.at) != (found.size, found.root, found.at):
+            raise Refused("V10", f"{given.size} {given.root.sha256.hex()}", f"{found.size} {found.root.sha256.hex()}")
+    if case.chain is not None:
+        latest = int(case.chain.read(HEADS, "latestSize"))
+        if latest < case.checkpoint.size:
+            raise Refused("V10", f"链上树头 ≥ {case.checkpoint.size} / a head that large on the chain", str(latest))
+
+
+def _chain(case: _Case) -> None:
+    if case.chain is None:
+        return
+    trusted = case.trust.chain
+    if HEADS not in trusted.contracts:
+        raise Refused(
+            "V11", f"{HEADS} 的受信地址 / a trusted address of {HEADS}", "信任文件没有 / not in the trust file"
+        )
+    if case.chain.chain_id != trusted.chain_id:
+        raise Refused("V11", f"chain {trusted.chain_id}", f"chain {case.chain.chain_id}")
+    for name, contract in trusted.contracts.items():
+        if case.chain.address(name).lower() != contract.address.lower():
+            raise Refused("V11", f"{name} {contract.address}", case.chain.address(name))
+        if case.chain.code_hash(name) != contract.code_keccak256:
+            raise Refused("V11", f"{name} {contract.code_keccak256}", case.chain.code_hash(name))
+    point = case.checkpoint
+    expected = head_commitment(point.size, point.root.sha256, point.root.sm3, point.at)
+    found = bytes(case.chain.read(HEADS, "commitmentAt", point.size))
+    if found != expected:
+        raise Refused("V11", expected.hex(), found.hex())
+
+
+def _times(case: _Case) -> None:
+    head_at = case.checkpoint.at
+    for proved in _all(case):
+        if proved.fact.at > head_at + SKEW:
+            raise Refused("V12", f"≤ {head_at + SKEW}", f"{proved.fact.subject} {proved.fact.at}")
+    for name, at in checkpoint.verify_witnesses(case.bundle.note, case.trust.witnesses.keys):
+        if at < head_at - SKEW:
+            raise Refused("V12", f"≥ {head_at - SKEW}", f"{name} {at}")
+
+
+def _status(case: _Case) -> None:
+    fact = case.bundle.main.fact
+    if case.chain is not None and fact.kind in case.rules:
+        case.status = case.rules[fact.kind].status(fact, case.chain)
+
+
+def _kind(case: _Case) -> None:
+    fact = case.bundle.main.fact
+    if fact.kind in case.rules:
+        case.rules[fact.kind].recompute(case.bundle)
+
+
+_STEPS: tuple[tuple[str, str, Callable[[_Case], None]], ...] = (
+    ("V01", "严格解析 / strict parse", _parse),
+    ("V02", "信任来源 / trust anchors", _trust),
+    ("V03", "陈述形式 / statement form", _statements),
+    ("V04", "双摘要 / twin digests", _digests),
+    ("V05", "签名原文 / signed messages", _messages),
+    ("V06", "签名与公钥 / signatures and keys", _signatures),
+    ("V07", "应签者 / required signers", _required),
+    ("V08", "路径 / inclusion paths", _inclusion),
+    ("V09", "树头与见证 / checkpoint and witnesses", _heads_signed),
+    ("V10", "树头一致 / head agrees", _head_agrees),
+    ("V11", "链上锚定 / anchored on chain", _chain),
+    ("V12", "时间 / times", _times),
+    ("V13", "状态 / status", _status),
+    ("V14", "类别核对 / kind-specific", _kind),
+)
+_CODES = [code for code, _, _ in _STEPS]
+
+
+def _all(case: _Case) -> Iterator[Proved]:
+    yield case.bundle.main
+    yield from case.bundle.supports
+
+
+def _typed(case: _Case, statement: Statement, signature: Signature) -> bytes:
+    rules = case.rules.get(statement.kind)
+    if rules is None:
+        raise Refused("V05", f"{statement.kind} 的 EIP-712 结构 / its EIP-712 struct", "未知 / unknown")
+    try:
+        return rules.typed_digest(statement, signature, case.trust)
+    except Malformed as error:
+        raise Refused("V05", "可重建的签名结构 / a struct that can be rebuilt", str(error)) from error
+
+
+def _valid(case: _Case, statement: Statement, signature: Signature) -> bool:
+    if signature.alg == SM2:
+        return verify_sm2(statement, signature)
+    digest = _typed(case, statement, signature)
+    return eip712.recover(digest, bytes.fromhex(signature.value)).lower() == signature.key.lower()
+
+
+def _accepted_keys(case: _Case) -> set[tuple[str, str, str]]:
+    """Keys of trusted identities, and of supports vouched for by an accepted key, until no more are found.
+
+    The keys of a name that the trust file lists are the trust file's alone: no support may add one, or anybody with an
+    accepted key could make a second key for whoever holds a role.
+    """
+    accepted: set[tuple[str, str, str]] = set()
+    for name, identity in case.trust.identities.items():
+        accepted.add((SM2, name, identity.sm2.lower()))
+        if identity.evm:
+            accepted.add((EIP712, name, identity.evm.lower()))
+    waiting = [item for item in case.bundle.supports if item.fact.subject not in case.trust.identities]
+    while True:
+        vouched = [item for item in waiting if _vouched(item, accepted)]
+        if not vouched:
+            return accepted
+        for item in vouched:
+            waiting.remove(item)
+            body, name = item.fact.body, item.fact.subject
+            if isinstance(body.get("sm2"), str):
+                accepted.add((SM2, name, body["sm2"].lower()))
+            if isinstance(body.get("evm"), str):
+                accepted.add((EIP712, name, body["evm"].lower()))
+
+
+def _vouched(item: Proved, accepted: set[tuple[str, str, str]]) -> bool:
+    """Did somebody other than the subject, whose key is accepted, sign this identity fact validly?"""
+    return any(
+        (signature.alg, signature.by, signature.key.lower()) in accepted
+        and signature.by != item.fact.subject
+        and signature.alg == SM2
+        and verify_sm2(item.fact.statement, signature)
+        for signature in item.fact.signatures
+    )
+
+
+def _require(case: _Case, rule: str) -> None:
+    fact = case.bundle.main.fact
+    signers = {signature.by for signature in fact.signatures}
+    form, _, argument = rule.partition(":")
+    if form == "role":
+        holders = {name for name, identity in case.trust.identities.items() if argument in identity.roles}
+        if not signers & holders:
+            raise Refused("V07", f"角色 {argument} 的签名 / signed in role {argument}", ", ".join(sorted(signers)))
+    elif form == "by":
+        wanted = argument.replace("{id}", fact.subject.partition(":")[2])
+        if wanted not in signers:
+            raise Refused("V07", wanted, ", ".join(sorted(signers)))
+    elif form == "each":
+        _require_each(fact, fact.body[argument])
+    else:
+        raise Refused("V07", "role: | by: | each:", rule)
+
+
+def _require_each(fact: Fact, wanted: list[dict[str, Any]]) -> None:
+    expected = set()
+    for item in wanted:
+        by = f"party:{item['party']}"
+        expected.add((SM2, by, str(item["role"]), ""))
+        expected.add((EIP712, by, str(item["role"]), item["address"].lower()))
+    given = [(s.alg, s.by, s.role, s.key.lower() if s.alg == EIP712 else "") for s in fact.signatures]
+    if not wanted or set(given) != expected or len(given) != len(expected):
+        raise Refused("V07", str(sorted(expected)), str(sorted(given)))
+
+
+def _same_root(code: str, found: TwinDigest | None, expected: TwinDigest) -> None:
+    if found is None:
+        raise Refused(code, "与位置相符的路径 / a path that fits the place", "长度不符 / wrong length")
+    for name in ("sha256", "sm3"):
+        if getattr(found, name) != getattr(expected, name):
+            raise Refused(code, f"{name} {getattr(expected, name).hex()}", getattr(found, name).hex())

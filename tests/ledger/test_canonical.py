@@ -1,0 +1,230 @@
+"""One byte form (decisions D7), against an independent writer of RFC 8785."""
+
+from __future__ import annotations
+
+import json
+import unicodedata
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ledger import canonical
+from ledger.errors import FieldError, Malformed
+
+ESCAPES = {'"': '\\"', "\\": "\\\\"}
+
+
+def rfc8785(value: Any) -> str:
+    """RFC 8785 section 3.2 for our types, written from the RFC: no JSON library, keys by UTF-16 code units."""
+    if value is True:
+        return "true"
+    if value is False:
+        return "false"
+    if isinstance(value, int):
+        return str(value)
+    if isinstance(value, str):
+        return '"' + "".join(ESCAPES.get(mark, mark) for mark in value) + '"'
+    if isinstance(value, dict):
+        names = sorted(value, key=lambda name: name.encode("utf-16-be"))
+        return "{" + ",".join(f"{rfc8785(name)}:{rfc8785(value[name])}" for name in names) + "}"
+    return "[" + ",".join(map(rfc8785, value)) + "]"
+
+
+def fits(text: str) -> bool:
+    return not canonical._FORBIDDEN.search(text) and unicodedata.is_normalized("NFC", text)
+
+
+TEXTS = st.one_of(
+    st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cf", "Cs", "Cn", "Co", "Zl", "Zp"]), max_size=12)
+    .map(lambda text: unicodedata.normalize("NFC", text))
+    .filter(fits),
+    st.sampled_from(["数据产权登记", '"\\/', 'a"b\\c/d', "é", "𠮷野家", "<>&'"]),
+)
+KEYS = st.text("abcXYZ019_.:@$/-", min_size=1, max_size=8)
+VALUES = st.recursive(
+    TEXTS | st.booleans() | st.integers(-canonical.MAX_INT, canonical.MAX_INT),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(KEYS, inner, max_size=4),
+    max_leaves=20,
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(VALUES)
+def test_encode__any_document_of_the_profile__is_rfc_8785_and_comes_back(value: Any) -> None:
+    data = canonical.encode(value)
+    assert data == rfc8785(value).encode()
+    assert canonical.decode(data) == value
+    assert canonical.parse(data) == value
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.dictionaries(KEYS, VALUES, max_size=4), st.randoms(use_true_random=False))
+def test_parse__any_order_and_white_space__same_value_but_decode_refuses(value: dict[str, Any], random: Any) -> None:
+    names = list(value)
+    random.shuffle(names)
+    loose = json.dumps({name: value[name] for name in names}, indent=1, ensure_ascii=True).encode()
+    assert canonical.parse(loose) == value
+    if loose != canonical.encode(value):
+        with pytest.raises(Malformed):
+            canonical.decode(loose)
+
+
+def test_encode__tuple__written_as_a_list() -> None:
+    assert canonical.encode({"b": (1, 2), "a": "中"}) == '{"a":"中","b":[1,2]}'.encode()
+
+
+@pytest.mark.parametrize(
+    ("value", "path"),
+    [
+        ({"a": 1.0}, "$.a"),
+        ({"a": [1, 0.5]}, "$.a[1]"),
+        ({"a": float("nan")}, "$.a"),
+        ({"a": None}, "$.a"),
+        ([None], "$[0]"),
+        ({"a": 2**53}, "$.a"),
+        ({"a": -(2**53)}, "$.a"),
+        ({"a": {"b": 10**40}}, "$.a.b"),
+        ({"a": b"x"}, "$.a"),
+        ({"a": bytearray(b"x")}, "$.a"),
+        ({"a": memoryview(b"x")}, "$.a"),
+        ({"a": {1}}, "$.a"),
+        ({"a": range(3)}, "$.a"),
+        ({"a": "e\u0301"}, "$.a"),
+        ({"a": "a\nb"}, "$.a"),
+        ({"a": "\x7f"}, "$.a"),
+        ({"a": "\x85"}, "$.a"),
+        ({"a": "\x00"}, "$.a"),
+        ({"a": "数\u202e清"}, "$.a"),
+        ({"a": "\u2066"}, "$.a"),
+        ({"a": "\u061c"}, "$.a"),
+        ({"a": "清\u200b分"}, "$.a"),
+        ({"a": "\u200d"}, "$.a"),
+        ({"a": "\u2060"}, "$.a"),
+        ({"a": "\ufeff"}, "$.a"),
+        ({"a": "\ud800"}, "$.a"),
+        ({"a": "\udfff"}, "$.a"),
+        ({"a": "\u2028"}, "$.a"),
+        ({"a": "\uffff"}, "$.a"),
+        ({"a": ["ok", {"b": "\u0007"}]}, "$.a[1].b"),
+        ({"键": 1}, "$.'键'"),
+        ({"": 1}, "$.''"),
+        ({"a b": 1}, "$.'a b'"),
+        ({"x" * 129: 1}, "$.'xxx"),
+        ({1: 1}, "$.1"),
+    ],
+)
+def test_encode__outside_the_profile__refused_with_the_path(value: Any, path: str) -> None:
+    with pytest.raises(FieldError) as refused:
+        canonical.encode(value)
+    assert refused.value.field.startswith(path)
+    assert refused.value.expected
+    assert refused.value.given
+
+
+@pytest.mark.parametrize("edge", [canonical.MAX_INT, -canonical.MAX_INT, 0])
+def test_encode__edge_integers__kept(edge: int) -> None:
+    assert canonical.decode(canonical.encode([edge])) == [edge]
+
+
+def nested(depth: int) -> Any:
+    value: Any = 1
+    for _ in range(depth):
+        value = [value]
+    return value
+
+
+def test_encode__depth__24_levels_and_no_more() -> None:
+    assert canonical.decode(canonical.encode(nested(24))) == nested(24)
+    with pytest.raises(FieldError, match="24"):
+        canonical.encode(nested(25))
+
+
+@pytest.mark.parametrize("read", [canonical.decode, canonical.parse])
+@pytest.mark.parametrize("depth", [25, 3_000, 300_000])
+def test_read__nested_too_deeply__refused_not_crashed(read: Any, depth: int) -> None:
+    with pytest.raises(Malformed):
+        read(b"[" * depth + b"1" + b"]" * depth)
+
+
+@pytest.mark.parametrize("read", [canonical.decode, canonical.parse])
+def test_read__too_large__refused_before_it_is_parsed(read: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(canonical, "MAX_BYTES", 10)
+    assert read(b'"12345678"') == "12345678"
+    with pytest.raises(Malformed, match="10"):
+        read(b'"123456789"')
+
+
+NOT_CANONICAL = [
+    b'{"b":1,"a":2}',
+    b'{"a": 1}',
+    b' {"a":1}',
+    b'{"a":1}\n',
+    b'{"a":"\\u0041"}',
+    b'{"a":"\\/"}',
+    b'{"a":"\\u4e2d"}',
+    b"[-0]",
+    b'{"a":1,"a":1}',
+]
+NOT_IN_PROFILE = [
+    b"",
+    b"{",
+    b"nul",
+    b"null",
+    b"[null]",
+    b"1.0",
+    b"1e3",
+    b"NaN",
+    b"[Infinity]",
+    b"[01]",
+    b"9007199254740992",
+    b"-9007199254740992",
+    b"1" * 400,
+    b"1" * 10_000,
+    b'{"a":1,"a":2}',
+    '{"键":1}'.encode(),
+    '"e\u0301"'.encode(),
+    b'"\\ud800"',
+    b'"\\u200b"',
+    b'"\\u0000"',
+    b'"\xed\xa0\x80"',
+    b'"\xff"',
+    b'"\t"',
+    b"{'a':1}",
+    b"[1,]",
+    b"// no\n1",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("data", NOT_CANONICAL + NOT_IN_PROFILE)
+def test_decode__any_other_form__refused(data: bytes) -> None:
+    with pytest.raises(Malformed):
+        canonical.decode(data)
+
+
+@pytest.mark.parametrize("data", NOT_IN_PROFILE)
+def test_parse__outside_the_profile__refused(data: bytes) -> None:
+    with pytest.raises(Malformed):
+        canonical.parse(data)
+
+
+def test_parse__duplicate_key__names_it() -> None:
+    with pytest.raises(FieldError) as refused:
+        canonical.parse(b'{"x":{"weight":1,"other":2,"weight":1}}')
+    assert refused.value.field == "weight"
+
+
+def test_parse__fraction__says_which() -> None:
+    with pytest.raises(Malformed, match=r"0\.25"):
+        canonical.parse(b'{"share":0.25}')
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.binary(max_size=40) | st.text(max_size=30).map(str.encode))
+def test_decode__any_bytes__the_one_form_or_malformed(data: bytes) -> None:
+    try:
+        value = canonical.decode(data)
+    except Malformed:
+        return
+    assert canonical.encode(value) == data

@@ -1,0 +1,210 @@
+"""RFC 9162 trees, exhaustively for every index of every size up to 65, against a naive tree and pymerkle."""
+
+from __future__ import annotations
+
+import hashlib
+from itertools import pairwise
+
+import pytest
+from pymerkle import InmemoryTree
+
+from ledger import merkle
+from ledger.digest import LEAF_TAG, TwinDigest, leaf, twin
+from ledger.merkle import MemoryTree, leaf_hash, node_hash, root_of_path, verify_consistency, verify_inclusion
+
+LIMIT = 65
+DIGESTS = [twin(b"leaf %d" % i) for i in range(LIMIT)]
+TREE = MemoryTree(DIGESTS)
+
+
+def h(name: str, data: bytes) -> bytes:
+    return hashlib.new(name, data).digest()
+
+
+DATA = [LEAF_TAG + digest.sha256 + digest.sm3 for digest in DIGESTS]
+MEMO: dict[tuple[str, int, int], bytes] = {}
+
+
+def naive(name: str, start: int, end: int) -> bytes:
+    """MTH of RFC 9162 section 2.1.1, with one hash, over DATA[start:end]."""
+    if (name, start, end) not in MEMO:
+        if start == end:
+            found = h(name, b"")
+        elif end - start == 1:
+            found = h(name, b"\x00" + DATA[start])
+        else:
+            k = 1
+            while k * 2 < end - start:
+                k *= 2
+            found = h(name, b"\x01" + naive(name, start, start + k) + naive(name, start + k, end))
+        MEMO[name, start, end] = found
+    return MEMO[name, start, end]
+
+
+def naive_path(name: str, m: int, start: int, end: int) -> list[bytes]:
+    """PATH(m, D[n]) of section 2.1.3.1."""
+    if end - start == 1:
+        return []
+    k = 1
+    while k * 2 < end - start:
+        k *= 2
+    if m < k:
+        return [*naive_path(name, m, start, start + k), naive(name, start + k, end)]
+    return [*naive_path(name, m - k, start + k, end), naive(name, start, start + k)]
+
+
+def naive_consistency(name: str, m: int, start: int, end: int, whole: bool) -> list[bytes]:
+    """SUBPROOF(m, D_n, b) of section 2.1.4.1."""
+    n = end - start
+    if m == n:
+        return [] if whole else [naive(name, start, end)]
+    k = 1
+    while k * 2 < n:
+        k *= 2
+    if m <= k:
+        return [*naive_consistency(name, m, start, start + k, whole), naive(name, start + k, end)]
+    return [*naive_consistency(name, m - k, start + k, end, False), naive(name, start, start + k)]
+
+
+def both(a: list[bytes], b: list[bytes]) -> list[TwinDigest]:
+    return [TwinDigest(x, y) for x, y in zip(a, b, strict=True)]
+
+
+ROOTS = [TwinDigest(naive("sha256", 0, n), naive("sm3", 0, n)) for n in range(LIMIT + 1)]
+
+
+def test_root__every_size__is_the_naive_root() -> None:
+    assert [merkle.root(TREE.read, n) for n in range(LIMIT + 1)] == ROOTS
+    assert [MemoryTree(DIGESTS[:n]).root() for n in range(LIMIT + 1)] == ROOTS
+
+
+def test_inclusion__every_index_of_every_size__the_naive_path_and_no_other() -> None:
+    for size in range(1, LIMIT + 1):
+        for index in range(size):
+            path = merkle.inclusion_path(TREE.read, index, size)
+            assert path == both(naive_path("sha256", index, 0, size), naive_path("sm3", index, 0, size))
+            hash_ = leaf_hash(DIGESTS[index])
+            assert verify_inclusion(hash_, index, size, path, ROOTS[size])
+            assert not verify_inclusion(hash_, index, size, path, ROOTS[size - 1])
+            assert not verify_inclusion(hash_, index, size, [*path, ROOTS[0]], ROOTS[size])
+            if path:
+                assert not verify_inclusion(hash_, index, size, path[:-1], ROOTS[size])
+                assert not verify_inclusion(hash_, index, size, [], ROOTS[size])
+            for wrong in {0, index - 1, index + 1, size - 1} - {index}:
+                assert not verify_inclusion(hash_, wrong, size, path, ROOTS[size])
+
+
+def test_inclusion__path_offered_for_another_size__never_reaches_that_root() -> None:
+    for size in range(1, LIMIT + 1):
+        for index in range(0, size, 3):
+            path = merkle.inclusion_path(TREE.read, index, size)
+            for other in {size - 1, size + 1, 2 * size} - {0}:
+                if other <= LIMIT:
+                    assert not verify_inclusion(leaf_hash(DIGESTS[index]), index, other, path, ROOTS[other])
+
+
+def test_consistency__every_pair_of_sizes__the_naive_proof_and_no_other() -> None:
+    for second in range(LIMIT + 1):
+        for first in range(second + 1):
+            path = merkle.consistency_path(TREE.read, first, second)
+            if first:
+                sides = [naive_consistency(name, first, 0, second, True) for name in ("sha256", "sm3")]
+                assert path == both(*sides)
+            else:
+                assert path == []
+            assert verify_consistency(first, second, ROOTS[first], ROOTS[second], path)
+            wrong = twin(b"wrong")
+            assert not verify_consistency(first, second, wrong, ROOTS[second], path)
+            assert not verify_consistency(first, second, ROOTS[first], ROOTS[second], [*path, wrong])
+            if path:
+                assert not verify_consistency(first, second, ROOTS[first], wrong, path)
+                assert not verify_consistency(first, second, ROOTS[first], ROOTS[second], path[:-1])
+                assert not verify_consistency(first, second, ROOTS[first], ROOTS[second], [])
+                assert not verify_consistency(first, second, ROOTS[first - 1], ROOTS[second], path)
+
+
+def test_consistency__smaller_new_tree__refused() -> None:
+    path = merkle.consistency_path(TREE.read, 3, 8)
+    assert not verify_consistency(8, 3, ROOTS[8], ROOTS[3], path)
+    assert not verify_consistency(-1, 3, ROOTS[0], ROOTS[3], [])
+    with pytest.raises(IndexError):
+        merkle.consistency_path(TREE.read, 4, 3)
+
+
+@pytest.mark.parametrize("side", ["sha256", "sm3"])
+def test_proofs__one_hash_of_one_algorithm_altered__refused(side: str) -> None:
+    def alter(step: TwinDigest) -> TwinDigest:
+        values = {"sha256": step.sha256, "sm3": step.sm3}
+        values[side] = bytes([values[side][0] ^ 1]) + values[side][1:]
+        return TwinDigest(**values)
+
+    for size in (2, 3, 7, 8, 33, 65):
+        for index in range(size):
+            path = merkle.inclusion_path(TREE.read, index, size)
+            for at in range(len(path)):
+                forged = [*path[:at], alter(path[at]), *path[at + 1 :]]
+                assert not verify_inclusion(leaf_hash(DIGESTS[index]), index, size, forged, ROOTS[size])
+        for first in range(1, size):
+            path = merkle.consistency_path(TREE.read, first, size)
+            for at in range(len(path)):
+                forged = [*path[:at], alter(path[at]), *path[at + 1 :]]
+                assert not verify_consistency(first, size, ROOTS[first], ROOTS[size], forged)
+
+
+def test_inclusion__interior_node_offered_as_a_leaf__refused() -> None:
+    """The classic second preimage: two leaves' node, or its preimage, in a tree of half the size."""
+    size, half = 8, 4
+    pair = node_hash(leaf_hash(DIGESTS[0]), leaf_hash(DIGESTS[1]))
+    path = merkle.inclusion_path(TREE.read, 0, size)[1:]
+    # The path of the node leads to the root in a tree of 4 "leaves": only the prefix tells node from leaf.
+    assert root_of_path(pair, 0, half, path) == ROOTS[size]
+    preimages = leaf_hash(DIGESTS[0]), leaf_hash(DIGESTS[1])
+    offered = TwinDigest(
+        h("sha256", b"\x00" + preimages[0].sha256 + preimages[1].sha256),
+        h("sm3", b"\x00" + preimages[0].sm3 + preimages[1].sm3),
+    )
+    assert not verify_inclusion(offered, 0, half, path, ROOTS[size])
+    assert len(leaf(DIGESTS[0])) != 64
+
+
+@pytest.mark.parametrize(("index", "size"), [(-1, 3), (3, 3), (0, 0), (5, 4)])
+def test_inclusion__index_outside_the_tree__no_root(index: int, size: int) -> None:
+    assert root_of_path(leaf_hash(DIGESTS[0]), index, size, []) is None
+    with pytest.raises(IndexError):
+        merkle.inclusion_path(TREE.read, index, size)
+
+
+def test_pymerkle__same_roots_and_same_paths_for_sha_256() -> None:
+    oracle = InmemoryTree(algorithm="sha256")
+    for data in DATA:
+        oracle.append_entry(data)
+    for size in range(1, LIMIT + 1):
+        assert oracle.get_root(size) == ROOTS[size].sha256
+        for index in range(size):
+            proof = oracle.prove_inclusion(index + 1, size)
+            path = [step.sha256 for step in merkle.inclusion_path(TREE.read, index, size)]
+            assert proof.path[1:] == path
+    for first, second in pairwise(range(1, LIMIT + 1, 4)):
+        ours = {step.sha256 for step in merkle.consistency_path(TREE.read, first, second)}
+        assert ours <= set(oracle.prove_consistency(first, second).path)
+
+
+def test_memory_tree__places_are_all_complete_subtrees() -> None:
+    for size in (0, 1, 2, 5, 64, 65):
+        tree = MemoryTree(DIGESTS[:size])
+        places = list(tree.places())
+        assert len(places) == sum(size >> level for level in range(8))
+        assert all(tree.read(*place) == TREE.read(*place) for place in places)
+
+
+def test_path__reads_only_logarithmically_many_nodes() -> None:
+    asked: list[tuple[int, int]] = []
+
+    def read(level: int, index: int) -> TwinDigest:
+        asked.append((level, index))
+        return twin(b"%d/%d" % (level, index))
+
+    size = 2**40 + 12345
+    assert len(merkle.inclusion_path(read, 2**39, size)) <= 41
+    merkle.consistency_path(read, 2**39 + 7, size)
+    assert len(asked) < 400
