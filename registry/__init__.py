@@ -1,0 +1,17 @@
+"""Who holds which right in which data. No money here, and no transaction hash.
+
+party → asset → rights → form → precheck → application → objection → certificate → catalogue
+
+- `errors` names what can go wrong.
+- `party`: organisations, staff and connectors, and the keys they sign with.
+- `asset`: the description of the data and the digest of its content.
+- `rights`: which right on which ground, as a table.
+- `scheme`: the rule set with its clocks; `calendar`: working days, legal dates, pauses.
+- `form`: what the applicant files and what is published; `precheck`: what a machine can say about it.
+- `objection`: who objects and what was decided.
+- `case`: where an application stands; `conditions`: the guards of its moves; `application`: the table of moves.
+- `code`: the 15-character code; `certificate`: deposit record, register entry, status.
+- `document`: the certificate as PDF and JSON; `catalogue`: what the public sees.
+- `tables`, `store`, `service`: views of the facts, queries, and the calls from outside.
+- `onchain`: how a register entry is written to the RightsRegistry contract; `proof`: how a bundle of it is checked.
+"""

@@ -1,0 +1,183 @@
+"""The registry's tables: views folded from facts, so every column is derived (decisions D2, D3).
+
+`case` holds the whole case as canonical JSON; the columns beside it are what queries need. Due dates are not stored:
+they are computed from the case with the calendar of the day they are asked.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, String, Text
+from sqlmodel import Field, SQLModel
+
+DERIVED = {"class": "derived"}
+
+
+def _column(type_: Any, *, key: bool = False, index: bool = False, null: bool = False) -> Any:
+    return Field(
+        sa_column=Column(type_, primary_key=key, index=index, nullable=null, info=DERIVED, autoincrement=False)
+    )
+
+
+class PartyRow(SQLModel, table=True):
+    """A party in one version of its facts; the version in force at an instant is the last one with `from_at` ≤ it."""
+
+    __tablename__ = "party"
+    uscc: str = _column(String(18), key=True)
+    no: int = _column(Integer, key=True)
+    name: str = _column(String(200))
+    kind: str = _column(String(20))
+    sm2: str = _column(String(130))
+    evm: str = _column(String(42), index=True)
+    roles: str = _column(Text)
+    from_at: int = _column(BigInteger)
+    fact_id: str = _column(String(64))
+
+
+class StaffRow(SQLModel, table=True):
+    """A member of staff in one version of their facts."""
+
+    __tablename__ = "staff"
+    id: str = _column(String(64), key=True)
+    no: int = _column(Integer, key=True)
+    organisation: str = _column(String(18), index=True)
+    sm2: str = _column(String(130))
+    roles: str = _column(Text)
+    active: bool = _column(Boolean)
+    from_at: int = _column(BigInteger)
+    fact_id: str = _column(String(64))
+
+
+class ConnectorRow(SQLModel, table=True):
+    """A connector in one version of its facts."""
+
+    __tablename__ = "connector"
+    id: str = _column(String(64), key=True)
+    no: int = _column(Integer, key=True)
+    owner: str = _column(String(18), index=True)
+    sm2: str = _column(String(130))
+    software: str = _column(String(200))
+    from_at: int = _column(BigInteger)
+    fact_id: str = _column(String(64))
+
+
+class ApplicationRow(SQLModel, table=True):
+    """An application and the state it is in."""
+
+    __tablename__ = "application"
+    id: str = _column(String(32), key=True)
+    state: str = _column(String(16), index=True)
+    agency: str = _column(String(18))
+    data_name: str = _column(String(200))
+    content: str = _column(String(64))
+    submitted_at: int = _column(BigInteger)
+    changed_at: int = _column(BigInteger)
+    code: str = _column(String(15))
+    case: str = _column(Text)
+
+
+class ClaimRow(SQLModel, table=True):
+    """A right that an application asks for its own applicant: the (data, right, holder) of decisions D25."""
+
+    __tablename__ = "claim"
+    application: str = _column(String(32), key=True)
+    right: str = _column(String(10), key=True)
+    holder: str = _column(String(64), key=True)
+    content: str = _column(String(64))
+    __table_args__ = (Index("ix_claim_triple", "content", "right", "holder"),)
+
+
+class ObjectionRow(SQLModel, table=True):
+    """Which application an objection belongs to; its text stays in the fact."""
+
+    __tablename__ = "objection"
+    id: str = _column(String(32), key=True)
+    application: str = _column(String(32), index=True)
+    received_at: int = _column(BigInteger)
+
+
+class DepositRow(SQLModel, table=True):
+    """A deposit receipt that was taken in."""
+
+    __tablename__ = "deposit"
+    record: str = _column(String(64), key=True)
+    application: str = _column(String(32), index=True)
+    number: str = _column(String(200))
+    deposited_at: int = _column(BigInteger)
+    fact_id: str = _column(String(64))
+
+
+class CertificateRow(SQLModel, table=True):
+    """A certificate version as the register has it; `entry` is the twin digest of its register-entry fact."""
+
+    __tablename__ = "certificate"
+    code: str = _column(String(15), key=True)
+    version: int = _column(Integer, key=True)
+    application: str = _column(String(32), index=True)
+    agency: str = _column(String(18))
+    agency_name: str = _column(String(200))
+    data_name: str = _column(String(200), index=True)
+    kind: str = _column(String(10))
+    content: str = _column(String(64), index=True)
+    public: bool = _column(Boolean)
+    deposited_at: int = _column(BigInteger, index=True)
+    valid_from: int = _column(BigInteger)
+    valid_until: int = _column(BigInteger)
+    last_day: str = _column(String(10))
+    fact_id: str = _column(String(64))
+    entry_sm3: str = _column(String(64))
+
+
+class HoldingRow(SQLModel, table=True):
+    """Who holds which right under a certificate version."""
+
+    __tablename__ = "holding"
+    code: str = _column(String(15), key=True)
+    version: int = _column(Integer, key=True)
+    right: str = _column(String(10), key=True)
+    holder: str = _column(String(64), key=True)
+    holder_name: str = _column(String(200))
+    holder_kind: str = _column(String(20))
+    content: str = _column(String(64))
+    term_from: str | None = _column(String(10), null=True)
+    term_to: str | None = _column(String(10), null=True)
+    __table_args__ = (Index("ix_holding_triple", "content", "right", "holder"),)
+
+
+class IssueRow(SQLModel, table=True):
+    """The papers issued for a certificate version."""
+
+    __tablename__ = "certificate_issue"
+    code: str = _column(String(15), key=True)
+    version: int = _column(Integer, key=True)
+    issued_at: int = _column(BigInteger)
+    token: str = _column(String(200))
+    check_url: str = _column(String(200))
+    pdf_sha256: str = _column(String(64), index=True)
+    pdf_sm3: str = _column(String(64))
+    json_sha256: str = _column(String(64), index=True)
+    json_sm3: str = _column(String(64))
+    fact_id: str = _column(String(64))
+
+
+class AuthorisationRow(SQLModel, table=True):
+    """A use authorisation given by a holder."""
+
+    __tablename__ = "use_authorisation"
+    fact_id: str = _column(String(64), key=True)
+    code: str = _column(String(15), index=True)
+    holder: str = _column(String(64))
+    grantee: str = _column(String(64))
+    from_at: int = _column(BigInteger)
+    to_at: int = _column(BigInteger)
+
+
+class CodeCounterRow(SQLModel, table=True):
+    """The last serial taken in a region, agency digit and month: codes come from here, never from max()+1."""
+
+    __tablename__ = "code_counter"
+    region: str = _column(String(2), key=True)
+    agency: str = _column(String(1), key=True)
+    month: str = _column(String(6), key=True)
+    last: int = _column(Integer)

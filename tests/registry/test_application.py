@@ -1,0 +1,77 @@
+"""Every cell of (state, move, role): the expected table is written out here by hand, from registration.md 1.3."""
+
+from __future__ import annotations
+
+from itertools import product
+
+import pytest
+
+from registry.application import RULES, STATED_OTHERWISE, rule_for
+from registry.case import FINAL, Role, State
+from registry.errors import IllegalMove, NotEntitled
+from registry.scheme import NATIONAL_2026
+
+TWO = {"reviewer+approver"}
+APPLICANT = {"applicant", "representative"}
+BEFORE_DEPOSIT = {
+    "DRAFT", "SUBMITTED", "CORRECTION", "UNDER_REVIEW", "SUPPLEMENT", "PUBLICITY", "OBJECTION", "READY",
+}  # fmt: skip
+TABLE: dict[str, tuple[set[str], str, set[str]]] = {
+    "I-01": ({"–"}, "DRAFT", APPLICANT),
+    "I-02": ({"DRAFT"}, "SUBMITTED", APPLICANT),
+    "I-03": (BEFORE_DEPOSIT, "WITHDRAWN", APPLICANT),
+    "I-04": ({"SUBMITTED"}, "CORRECTION", {"intake"}),
+    "I-05": ({"CORRECTION"}, "SUBMITTED", APPLICANT),
+    "I-06": ({"CORRECTION"}, "NOT_FILED", {"system"}),
+    "I-07": ({"SUBMITTED"}, "UNDER_REVIEW", {"intake"}),
+    "I-08": ({"SUBMITTED"}, "UNDER_REVIEW", {"system"}),
+    "I-09": ({"SUBMITTED"}, "NOT_ACCEPTED", TWO),
+    "I-10": ({"UNDER_REVIEW"}, "SUPPLEMENT", {"reviewer"}),
+    "I-11": ({"SUPPLEMENT"}, "UNDER_REVIEW", APPLICANT | {"reviewer"}),
+    "I-12": ({"SUPPLEMENT"}, "TERMINATED", TWO),
+    "I-13": ({"UNDER_REVIEW"}, "", TWO),
+    "I-14": ({"UNDER_REVIEW", "SUPPLEMENT", "PUBLICITY", "OBJECTION", "READY"}, "REFUSED", TWO),
+    "I-15": ({"UNDER_REVIEW"}, "PUBLICITY", TWO),
+    "I-16": ({"UNDER_REVIEW"}, "READY", TWO),
+    "I-17": ({"PUBLICITY", "OBJECTION"}, "OBJECTION", {"objector", "intake"}),
+    "I-18": ({"PUBLICITY"}, "READY", {"system"}),
+    "I-19": ({"OBJECTION"}, "READY", TWO),
+    "I-20": ({"OBJECTION"}, "PUBLICITY", TWO),
+    "I-21": ({"OBJECTION"}, "REFUSED", TWO),
+    "I-22": ({"OBJECTION"}, "UNDER_REVIEW", TWO),
+    "I-23": ({"READY", "OBJECTION"}, "OBJECTION", {"objector", "intake"}),
+    "I-24": ({"READY"}, "DEPOSITING", {"deposit_officer"}),
+    "I-25": ({"DEPOSITING"}, "REGISTERED", {"system"}),
+    "I-26": ({"DEPOSITING"}, "READY", {"system"}),
+    "I-27": ({"REGISTERED"}, "ISSUED", {"system"}),
+}
+SIGNERS = {role.value: (role,) for role in Role} | {"reviewer+approver": (Role.REVIEWER, Role.APPROVER)}
+
+
+def test_table__names_every_move_once() -> None:
+    assert set(RULES) == set(TABLE)
+
+
+@pytest.mark.parametrize("move", sorted(TABLE))
+def test_table__every_state_and_every_signer(move: str) -> None:
+    sources, target, signers = TABLE[move]
+    for state, who in product([None, *State], SIGNERS):
+        name = state.value if state else "–"
+        if name not in sources:
+            with pytest.raises(IllegalMove):
+                rule_for(state, move, SIGNERS[who])
+        elif who not in signers:
+            with pytest.raises(NotEntitled):
+                rule_for(state, move, SIGNERS[who])
+        else:
+            assert rule_for(state, move, SIGNERS[who]).target == (State(target) if target else None)
+
+
+def test_table__nothing_leads_out_of_a_final_state() -> None:
+    assert not [rule.move for rule in RULES.values() if rule.sources & FINAL]
+    assert set(RULES) >= STATED_OTHERWISE
+
+
+def test_table__every_row_names_paper_clock_and_article() -> None:
+    assert all(rule.paper and rule.clock and rule.basis for rule in RULES.values())
+    assert len(NATIONAL_2026.steps) == 7
