@@ -1,0 +1,26 @@
+"""What can go wrong on the market, as members of the clearing family.
+
+ClearingError
+  GateRefused         a gate of exchange.md §8.4 does not let the listing or agreement pass
+  NotEntitled         whoever signed may not take this step
+"""
+
+from __future__ import annotations
+
+from clearing.errors import ClearingError
+
+
+class GateRefused(ClearingError):
+    """A gate is closed: `gate` is its number (G1 …), with what it expects and what it found."""
+
+    def __init__(self, gate: str, field: str, expected: str, given: object) -> None:
+        self.gate, self.field, self.expected, self.given = gate, field, expected, given
+        super().__init__(f"准入条件 {gate} 不满足 gate {gate} refused: {field}: expected {expected}, given {given!r}")
+
+
+class NotEntitled(ClearingError):
+    """The signer may not take this step: another role, another party, or the same person twice."""
+
+    def __init__(self, step: str, expected: str, given: str) -> None:
+        self.step, self.expected, self.given = step, expected, given
+        super().__init__(f"无权办理 {step} not entitled: expected {expected}, given {given}")

@@ -1,0 +1,311 @@
+"""Queries of the market and the projectors that fold its facts into rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from sqlalchemy import RowMapping, Table, delete, insert, or_, select, update
+from sqlalchemy.orm import Session
+
+from clearing.errors import UnknownFact
+from clearing.market import agreement as agreements_
+from clearing.market import listing as listings_
+from clearing.market import tables
+from clearing.market.agreement import AGREEMENT_ACT, Before, Domain, Role, Signer, State, Terms, act_of, id_of
+from clearing.market.listing import LISTING_MOVE, LISTING_SUBMITTED, Listing, ListingMove
+from clearing.market.policy import Standing
+from ledger import canonical
+from ledger.digest import TwinDigest
+from ledger.facts import EIP712, Fact, Signature
+from ledger.reading import body_of, read
+from registry.asset import Twin
+
+VIEWS: tuple[Table, ...] = (
+    tables.listing,
+    tables.agreement,
+    tables.agreement_act,
+    tables.agreement_terms,
+    tables.agreement_signer,
+    tables.nonce,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ListingRow:
+    """A listing as it stands: `digest` is the statement digest of its version, `since` when it entered its state."""
+
+    id: str
+    value: Listing
+    state: listings_.State
+    since: int
+    digest: Twin
+
+
+@dataclass(frozen=True, slots=True)
+class AgreementRow:
+    """An agreement as it stands now; times are seconds UTC, parties are USCCs."""
+
+    id: str
+    state: State
+    revision: int
+    since: int
+    consumer: str
+    seller: str
+    listing: str
+    certificate: str
+    effective: int
+    expiry: int
+
+
+def project(session: Session, fact: Fact) -> None:
+    """Folds one fact into the views; facts of other kinds are passed over."""
+    projector = PROJECTORS.get(fact.kind)
+    if projector is not None:
+        projector(session, fact)
+
+
+def listing(session: Session, identity: str) -> ListingRow:
+    """The listing with this 32-hex id. Raises `UnknownFact`."""
+    row = session.execute(select(tables.listing).where(tables.listing.c.id == identity)).mappings().first()
+    if row is None:
+        raise UnknownFact("listing", identity)
+    return _listing_row(row)
+
+
+def listings(session: Session, *, state: listings_.State | None = None, seller: str = "") -> list[ListingRow]:
+    """Listings, newest state first, by state or seller."""
+    query = select(tables.listing).order_by(tables.listing.c.since.desc(), tables.listing.c.id)
+    if state is not None:
+        query = query.where(tables.listing.c.state == state.value)
+    if seller:
+        query = query.where(tables.listing.c.seller == seller)
+    return [_listing_row(row) for row in session.execute(query).mappings()]
+
+
+def agreement(session: Session, identity: str) -> AgreementRow:
+    """The agreement with this 64-hex id. Raises `UnknownFact`."""
+    row = session.execute(select(tables.agreement).where(tables.agreement.c.id == identity)).mappings().first()
+    if row is None:
+        raise UnknownFact("agreement", identity)
+    return _agreement_row(row)
+
+
+def agreements(session: Session, *, party: str = "", state: State | None = None) -> list[AgreementRow]:
+    """Agreements by party (any role) or state, in the order of their ids."""
+    table = tables.agreement
+    query = select(table).order_by(table.c.id)
+    if party:
+        signed = select(tables.agreement_signer.c.agreement).where(tables.agreement_signer.c.party == party)
+        query = query.where(or_(table.c.consumer == party, table.c.id.in_(signed)))
+    if state is not None:
+        query = query.where(table.c.state == state.value)
+    return [_agreement_row(row) for row in session.execute(query).mappings()]
+
+
+def agreements_in_force(session: Session, at: int) -> list[AgreementRow]:
+    """Agreements that are EFFECTIVE now and whose term contains `at`."""
+    rows = agreements(session, state=State.EFFECTIVE)
+    return [row for row in rows if row.effective <= at < row.expiry]
+
+
+def terms_of(session: Session, identity: str, revision: int) -> Terms:
+    """The terms of one revision. Raises `UnknownFact`."""
+    table = tables.agreement_terms
+    document = session.execute(
+        select(table.c.document).where(table.c.agreement == identity, table.c.revision == revision)
+    ).scalar()
+    if document is None:
+        raise UnknownFact("agreement revision", f"{identity}/{revision}")
+    return read(Terms, canonical.decode(document.encode()), "terms")
+
+
+def history(session: Session, identity: str) -> list[tuple[int, int, State]]:
+    """(at, revision, state) after each act of an agreement, in order; empty for an unknown one."""
+    table = tables.agreement_act
+    columns = (table.c.at, table.c.revision, table.c.state)
+    rows = session.execute(select(*columns).where(table.c.agreement == identity).order_by(table.c.no))
+    return [(row.at, row.revision, State(row.state)) for row in rows]
+
+
+def revision_at(acts: list[tuple[int, int, State]], at: int) -> tuple[int, State]:
+    """Revision and state that held at `at`; (0, NONE) before the agreement was concluded.
+
+    An act takes effect when it is taken in, never earlier, so use before an amendment is rated by the old revision.
+    """
+    return next(((revision, state) for since, revision, state in reversed(acts) if since <= at), (0, State.NONE))
+
+
+def terms_at(session: Session, identity: str, at: int) -> tuple[int, Terms, Standing]:
+    """Revision, terms and standing for a use at `at`. Raises `UnknownFact` if nothing was concluded by then."""
+    revision, state = revision_at(history(session, identity), at)
+    terms = terms_of(session, identity, revision)
+    return revision, terms, agreements_.standing(state, terms.effective, terms.expiry, at)
+
+
+def revisions(session: Session, identity: str) -> list[tuple[int, int, int | None]]:
+    """(revision, since, until) of an agreement's revisions: from the act that made it effective to the act that
+    replaced it or ended the agreement, None while it runs. Suspensions do not end a revision."""
+    found: list[tuple[int, int, int | None]] = []
+    for at, revision, state in history(session, identity):
+        running = state in (State.EFFECTIVE, State.SUSPENDED)
+        if found and found[-1][2] is None and (not running or found[-1][0] != revision):
+            found[-1] = (*found[-1][:2], at)
+        if running and (not found or found[-1][0] != revision):
+            found.append((revision, at, None))
+    return found
+
+
+def before_of(session: Session, identity: str) -> Before | None:
+    """What the next act of the agreement meets; None before it is concluded."""
+    table = tables.agreement
+    row = session.execute(select(table).where(table.c.id == identity)).mappings().first()
+    if row is None:
+        return None
+    digest = session.execute(
+        select(tables.agreement_terms.c.sha256, tables.agreement_terms.c.sm3).where(
+            tables.agreement_terms.c.agreement == identity, tables.agreement_terms.c.revision == row["revision"]
+        )
+    ).one()
+    signer = tables.agreement_signer
+    signers = session.execute(select(signer).where(signer.c.agreement == identity).order_by(signer.c.position)).all()
+    return Before(
+        state=State(row["state"]),
+        revision=row["revision"],
+        signers=tuple(Signer(Role(s.role), s.party, s.address) for s in signers),
+        domain=Domain(signers[0].chain_id, signers[0].contract),
+        terms_digest=Twin(digest.sha256, digest.sm3),
+        expiry=row["expiry"],
+    )
+
+
+def spent_nonces(session: Session, signatures: tuple[Signature, ...]) -> list[Signature]:
+    """Those EIP-712 signatures whose address has used the nonce before, or that spend one nonce twice among them."""
+    table, seen, spent = tables.nonce, set(), []
+    for signature in signatures:
+        if signature.alg != EIP712:
+            continue
+        key = (signature.key.lower(), signature.nonce)
+        found = session.execute(select(table.c.no).where(table.c.address == key[0], table.c.nonce == key[1])).first()
+        if found is not None or key in seen:
+            spent.append(signature)
+        seen.add(key)
+    return spent
+
+
+def _project_submitted(session: Session, fact: Fact) -> None:
+    value = read(Listing, fact.body)
+    identity = fact.subject.removeprefix("listing:")
+    digest = fact.statement.digest()
+    session.execute(delete(tables.listing).where(tables.listing.c.id == identity))
+    session.execute(
+        insert(tables.listing).values(
+            id=identity,
+            state=listings_.State.SUBMITTED.value,
+            since=fact.at,
+            product=value.product,
+            version=value.version,
+            name=value.name,
+            type=value.type.value,
+            seller=value.seller,
+            certificate=value.certificate,
+            sha256=digest.sha256.hex(),
+            sm3=digest.sm3.hex(),
+            document=canonical.encode(body_of(value)).decode(),
+        )
+    )
+
+
+def _project_move(session: Session, fact: Fact) -> None:
+    body = read(ListingMove, fact.body)
+    identity = fact.subject.removeprefix("listing:")
+    row = listing(session, identity)
+    state = listings_.after(identity, row.state, body.move)
+    table = tables.listing
+    session.execute(update(table).where(table.c.id == identity).values(state=state.value, since=fact.at))
+
+
+def _project_act(session: Session, fact: Fact) -> None:
+    act, identity = act_of(fact.statement), id_of(fact.subject)
+    digest: TwinDigest = fact.statement.digest()
+    values = {
+        "state": act.to_state.value,
+        "revision": act.revision,
+        "since": fact.at,
+        "last_act_sha256": digest.sha256.hex(),
+    }
+    if act.terms is not None:
+        values |= _terms_columns(act.terms)
+        session.execute(
+            insert(tables.agreement_terms).values(
+                agreement=identity,
+                revision=act.revision,
+                fact_id=fact.id,
+                at=fact.at,
+                sha256=act.terms_digest.sha256,
+                sm3=act.terms_digest.sm3,
+                document=canonical.encode(body_of(act.terms)).decode(),
+            )
+        )
+    if act.from_state is State.NONE:
+        session.execute(insert(tables.agreement).values(id=identity, **values))
+        rows = [
+            {
+                "agreement": identity,
+                "position": position,
+                "role": signer.role.value,
+                "party": signer.party,
+                "address": signer.address,
+                "chain_id": act.domain.chain_id,
+                "contract": act.domain.contract,
+            }
+            for position, signer in enumerate(act.signers)
+        ]
+        session.execute(insert(tables.agreement_signer), rows)
+    else:
+        session.execute(update(tables.agreement).where(tables.agreement.c.id == identity).values(**values))
+    session.execute(
+        insert(tables.agreement_act).values(
+            agreement=identity,
+            no=fact.statement.no,
+            fact_id=fact.id,
+            act=act.act.value,
+            state=act.to_state.value,
+            revision=act.revision,
+            at=fact.at,
+        )
+    )
+    nonces = [
+        {"address": s.key.lower(), "nonce": s.nonce, "agreement": identity, "no": fact.statement.no}
+        for s in fact.signatures
+        if s.alg == EIP712
+    ]
+    session.execute(insert(tables.nonce), nonces)
+
+
+def _terms_columns(terms: Terms) -> dict[str, str | int]:
+    return {
+        "consumer": terms.policy.assignee,
+        "seller": terms.policy.assigner,
+        "listing": terms.product.listing,
+        "certificate": terms.product.certificate,
+        "effective": terms.effective,
+        "expiry": terms.expiry,
+    }
+
+
+def _listing_row(row: RowMapping) -> ListingRow:
+    value = read(Listing, canonical.decode(row["document"].encode()))
+    return ListingRow(row["id"], value, listings_.State(row["state"]), row["since"], Twin(row["sha256"], row["sm3"]))
+
+
+def _agreement_row(row: RowMapping) -> AgreementRow:
+    fields = {name: row[name] for name in AgreementRow.__slots__}
+    return AgreementRow(**fields | {"state": State(row["state"])})
+
+
+PROJECTORS: dict[str, Callable[[Session, Fact], None]] = {
+    LISTING_SUBMITTED: _project_submitted,
+    LISTING_MOVE: _project_move,
+    AGREEMENT_ACT: _project_act,
+}

@@ -1,0 +1,109 @@
+"""What a data file is declared to be, and what counting it returned: integers, kinds, digests; nothing of the data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Annotated, Literal
+
+import msgspec
+
+from clearing.pricing.arithmetic import exact
+from clearing.pricing.information import ColumnCounts, Kind
+from clearing.pricing.quality import Assessed, Count, Rule, RuleCount
+from ledger.digest import TwinDigest
+
+ValueType = Literal["text", "integer", "decimal", "date", "timestamp", "boolean", "nested"]
+Hex32 = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
+_PLACES = Decimal("1E-18")
+
+
+@dataclass(frozen=True, slots=True)
+class Digests:
+    """A twin digest inside a document, lower-case hex."""
+
+    sha256: Hex32
+    sm3: Hex32
+
+    @classmethod
+    def of(cls, digest: TwinDigest) -> Digests:
+        return cls(digest.sha256.hex(), digest.sm3.hex())
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """How a CSV file is written. `nulls` are the texts that mean "no value", besides the empty cell."""
+
+    encoding: Literal["utf-8"] = "utf-8"
+    delimiter: Annotated[str, msgspec.Meta(min_length=1, max_length=1)] = ","
+    quote: Annotated[str, msgspec.Meta(min_length=1, max_length=1)] = '"'
+    nulls: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnSpec:
+    """One declared column. Without `kind` both are inferred once and written down; `edges` asks for fixed bins."""
+
+    name: str
+    type: ValueType = "text"
+    kind: Kind | None = None
+    edges: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class DataSpec:
+    """A declared data file: format, dialect (CSV), columns (any not named is inferred), quality rules.
+
+    `rows` and `sha256`, when given, must equal what is found (step 1 of the evaluation).
+    """
+
+    name: str
+    format: Literal["csv", "parquet"]
+    columns: tuple[ColumnSpec, ...] = ()
+    rules: tuple[Rule, ...] = ()
+    assessed: tuple[Assessed, ...] = ()
+    dialect: Dialect = Dialect()
+    rows: Count | None = None
+    sha256: Hex32 | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ManifestColumn:
+    """A column as it was read."""
+
+    name: str
+    type: ValueType
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """Step 1 确认数据: the file, its digests, size in bytes, rows and schema. `dialect` for CSV only."""
+
+    name: str
+    format: Literal["csv", "parquet"]
+    size: Count
+    digest: Digests
+    rows: Count
+    columns: tuple[ManifestColumn, ...]
+    dialect: Dialect | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """Everything pricing needs from the data: manifest, rule counts, assessed dimensions, column profiles."""
+
+    manifest: Manifest
+    rules: tuple[RuleCount, ...]
+    columns: tuple[ColumnCounts, ...]
+    assessed: tuple[Assessed, ...] = ()
+
+
+@exact
+def equal_width_edges(low: Decimal, high: Decimal, bins: int) -> tuple[str, ...]:
+    """`bins`+1 rising edges over [low, high] as texts of 18 decimals; rows are assigned by comparison with them only.
+
+    A constant column has the two edges (low, low): one bin. Edges that would coincide at 18 decimals are merged.
+    """
+    edges = [low + (high - low) * j / bins for j in range(bins)] + [high]
+    texts = list(dict.fromkeys(format(edge.quantize(_PLACES) + 0, "f") for edge in edges))
+    return tuple(texts) if len(texts) > 1 else (texts[0], texts[0])

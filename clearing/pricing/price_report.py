@@ -1,0 +1,372 @@
+"""The price report (定价报告): everything a price rests on, in one document that anyone can recompute (pricing §11).
+
+    evidence = request + policy + counted integers + 50-digit entropy        (`seal`)
+    report   = a pure function of the evidence                               (`build`)
+    verify   = build again, compare, name the first leaf that differs        (`verify`)
+
+Both are canonical bytes with a twin digest. The evidence holds frequency profiles and stays in the restricted store;
+the report carries only their digests. Level A of recomputation is this file; level B counts the data again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from clearing.pricing import information
+from clearing.pricing.arithmetic import (
+    CONTEXT_DOCUMENT,
+    ZERO,
+    exact,
+    recorded,
+    stored,
+)
+from clearing.pricing.element_price import ADJUSTMENTS, Outcome, evaluate
+from clearing.pricing.errors import PricingRefused
+from clearing.pricing.history import Trade
+from clearing.pricing.information import ColumnInformation
+from clearing.pricing.inputs import decode, read_input
+from clearing.pricing.manifest import Counted
+from clearing.pricing.policies import published
+from clearing.pricing.policy import Policy, read_policy
+from clearing.pricing.price_case import EVIDENCE_KIND, Case, final_fen, read_case, shown_price, threshold_of
+from clearing.pricing.quality import DIMENSION_NAMES, DIMENSIONS, NOT_ASSESSED, Evaluation
+from clearing.pricing.request import Request
+from clearing.pricing.sensitivity import sensitivity
+from clearing.pricing.valuation import income_dcf
+from ledger import canonical
+from ledger.digest import TwinDigest, twin
+from ledger.errors import FieldError
+from ledger.reading import body_of
+
+REPORT_KIND = "price-report/v1"
+
+
+@dataclass(frozen=True, slots=True)
+class PriceReport:
+    """A finished report with its evidence, as documents and as the bytes that are kept."""
+
+    document: dict[str, Any]
+    data: bytes
+    evidence: bytes
+
+    @property
+    def digest(self) -> TwinDigest:
+        """Twin digest of the report without this digest itself."""
+        return TwinDigest.of_document(self.document["digests"]["report"])
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The answer of `verify`. When not equal: `where` (report or evidence), the JSON pointer, both values.
+
+    `policy`: published | unpublished (made for a trial) | altered (published name and version, other digest).
+    """
+
+    equal: bool
+    where: str
+    pointer: str
+    expected: str
+    given: str
+    policy: str
+
+
+@exact
+def seal(request: Request, policy: Policy, counted: Counted) -> bytes:
+    """The evidence bytes of a price: request, policy, counts, and E_j and L_j at full precision (decisions D38)."""
+    admission = information.admit(counted.columns, threshold_of(policy))
+    measured = information.measure(admission.admitted, policy.constants.nulls)
+    document = {
+        "kind": EVIDENCE_KIND,
+        "request": body_of(request),
+        "policy": policy.document(),
+        "counted": body_of(counted),
+        "information": _information_document(measured),
+    }
+    try:
+        return canonical.encode(document)
+    except FieldError as error:
+        raise PricingRefused("INPUT_FORM", error.field, error.expected, error.given) from error
+
+
+def price(request: Request, policy: Policy, counted: Counted) -> PriceReport:
+    """Prices one request: gate → quality → value → cost → price → report; or `PricingRefused`, never half a price."""
+    return from_evidence(seal(request, policy, counted))
+
+
+def from_evidence(evidence: bytes) -> PriceReport:
+    """The report of stored evidence, without reading any data again."""
+    document = build(decode(evidence, "evidence"), twin(evidence))
+    return PriceReport(document, canonical.encode(document), evidence)
+
+
+@exact
+def build(evidence: Any, digest: TwinDigest) -> dict[str, Any]:
+    """The report document as a pure function of the evidence document (and its digest). Raises `PricingRefused`."""
+    case = read_case(evidence)
+    outcome = evaluate(case.method, case.figures)
+    result = _result(case, outcome)
+    document: dict[str, Any] = {
+        "kind": REPORT_KIND,
+        "identity": _identity(case),
+        "inputs": _inputs(case),
+        "method": _method(case),
+        "intermediate": _intermediate(case, outcome),
+        "result": result,
+        "sensitivity": sensitivity(case, result["guide_fen"]) if case.request.sensitivity else [],
+    }
+    asked = {key: evidence[key] for key in ("request", "policy", "counted")}
+    document["digests"] = {"input": twin(canonical.encode(asked)).document(), "evidence": digest.document()}
+    document["digests"]["report"] = twin(canonical.encode(document)).document()
+    return document
+
+
+def verify(report: bytes, evidence: bytes) -> Verdict:
+    """Recomputes the report from its evidence, and the stored entropy from its profiles; equal, or what differs first.
+
+    "First" is first in the order `build` writes: what was asked, then method, intermediate values, result, digests.
+    Raises INPUT_FORM only when one of the two is not a canonical document at all.
+    """
+    given, stored_evidence = decode(report, "report"), decode(evidence, "evidence")
+    try:
+        rebuilt = build(stored_evidence, twin(evidence))
+        policy = read_policy(stored_evidence["policy"])
+        counted = read_input(Counted, stored_evidence["counted"], "counted")
+        admission = information.admit(counted.columns, threshold_of(policy))
+        measured = _information_document(information.measure(admission.admitted, policy.constants.nulls))
+    except PricingRefused as refused:
+        return Verdict(False, "evidence", "", f"可重算 / recomputable ({refused.code})", str(refused), "")
+    known = published(policy.id, policy.version)
+    standing = "unpublished" if known is None else "published" if known == policy else "altered"
+    found = _first_difference(rebuilt, given)
+    if found is not None:
+        return Verdict(False, "report", *found, standing)
+    found = _first_difference({"information": measured}, {"information": stored_evidence["information"]})
+    if found is not None:
+        return Verdict(False, "evidence", *found, standing)
+    return Verdict(True, "", "", "", "", standing)
+
+
+def _first_difference(expected: Any, given: Any, pointer: str = "") -> tuple[str, str, str] | None:
+    if isinstance(expected, dict) and isinstance(given, dict):
+        for key in [*expected, *sorted(set(given) - set(expected))]:
+            child = f"{pointer}/{key.replace('~', '~0').replace('/', '~1')}"
+            if key not in expected or key not in given:
+                return child, _shown(expected.get(key)), _shown(given.get(key))
+            found = _first_difference(expected[key], given[key], child)
+            if found:
+                return found
+        return None
+    if isinstance(expected, list) and isinstance(given, list):
+        for position, (one, other) in enumerate(zip(expected, given, strict=False)):
+            found = _first_difference(one, other, f"{pointer}/{position}")
+            if found:
+                return found
+        if len(expected) != len(given):
+            position = min(len(expected), len(given))
+            longer = expected if len(expected) > len(given) else given
+            shown = _shown(longer[position])
+            return f"{pointer}/{position}", *((shown, "—") if longer is expected else ("—", shown))
+        return None
+    if type(expected) is type(given) and expected == given:
+        return None
+    return pointer, _shown(expected), _shown(given)
+
+
+def _shown(value: Any) -> str:
+    return "—" if value is None else str(value)[:120]
+
+
+def _information_document(columns: Sequence[ColumnInformation]) -> list[dict[str, str]]:
+    return [
+        {"name": column.name, "entropy_bits": stored(column.entropy), "maximum_bits": stored(column.maximum)}
+        for column in columns
+    ]
+
+
+def _result(case: Case, outcome: Outcome) -> dict[str, Any]:
+    unrounded = shown_price(case, outcome)
+    rounded, final = final_fen(case, unrounded)
+    cold = bool(case.reference and case.reference.price_fen is None)
+    warnings = list(case.admission.warnings)
+    warnings += [f"kind_inferred:{column.name}" for column in case.counted.columns if column.inferred]
+    if case.policy.strategies["volume"] == "volume.logistic@1":
+        warnings.append("volume_is_one_half_at_zero_rows")
+    if cold:
+        warnings.append("cold_start")
+    result: dict[str, Any] = {
+        "guide_fen": final,
+        "rounded_fen": rounded,
+        "unrounded_fen": recorded(unrounded),
+        "agreed_guide_fen": final_fen(case, outcome.agreed)[1],
+        "capped": final != rounded,
+        "cold_start": cold,
+        "warnings": warnings,
+    }
+    if outcome.bidding is not None:
+        result["bidding_guide_fen"] = final_fen(case, outcome.bidding)[1]
+    if case.limit.cap_fen is not None:
+        result["cap"] = {"id": case.limit.cap_id or "free", "fen": case.limit.cap_fen}
+    if case.request.income is not None:
+        result["income_approach_fen"] = recorded(income_dcf(case.request.income))
+    return result
+
+
+def kind_of(request: Request) -> str:
+    """trial | agreed_guide | bidding_guide: a quote nobody may cite is a 试算 whatever it shows."""
+    if not request.element.citable:
+        return "trial"
+    return f"{request.mode}_guide"
+
+
+def _identity(case: Case) -> dict[str, Any]:
+    request = case.request
+    identity = {
+        "report_id": request.report_id,
+        "kind": kind_of(request),
+        "element": body_of(request.element),
+        "stage": request.stage,
+        "domain": request.domain,
+        "scene": request.scene,
+        "billing": {"unit": request.billing_unit, "size": request.billing_size},
+        "currency": "CNY",
+        "tax_basis": "exclusive",
+        "right": request.right,
+        "mode": request.mode,
+        "regime": request.regime,
+        "venue_mandatory": request.venue_mandatory,
+        "purpose": request.purpose,
+        "as_of": request.as_of,
+        "valid_until": request.valid_until,
+        "supersedes": request.supersedes,
+        "mark": case.policy.mark,
+    }
+    return {key: value for key, value in identity.items() if value is not None}
+
+
+def _digest_of(value: Any) -> dict[str, str]:
+    return twin(canonical.encode(body_of(value))).document()
+
+
+def _trade_digest(trade: Trade) -> str:
+    return _digest_of(trade)["sha256"]
+
+
+def _inputs(case: Case) -> dict[str, Any]:
+    request, counted = case.request, case.counted
+    constants, figures = case.policy.constants, case.figures
+    inputs: dict[str, Any] = {
+        "data": body_of(counted.manifest),
+        "volume": {"value": figures.volume, "unit": constants.volume_unit, "increment": constants.volume_increment},
+        "quality": {
+            "scheme": body_of(case.policy.scheme),
+            "gate": body_of(request.gate),
+            "evaluator": body_of(request.evaluator),
+            "counts": [
+                {**body_of(count.rule), "applicable": count.applicable, "passed": count.passed}
+                for count in counted.rules
+            ],
+            "assessed": body_of(counted.assessed),
+        },
+        "columns": _columns(case),
+        "cost": {
+            "table": twin(canonical.encode(body_of(request.costs))).document(),
+            "data_cost_fen": case.costs.data_cost_fen,
+            "model_cost_fen": case.costs.model_cost_fen,
+            "memo_fen": case.costs.memo_fen,
+        },
+        "expected_return": request.expected_return,
+        "unit_value": {"fen": constants.unit_value_fen, "evidence": constants.unit_value_evidence},
+        "sources": body_of(request.sources),
+    }
+    if case.reference is not None:
+        inputs["trades"] = {
+            "admitted": [_trade_digest(trade) for trade in case.reference.admitted],
+            "excluded": [{"trade": _trade_digest(trade), "reason": why} for trade, why in case.reference.excluded],
+            "buyers": case.reference.buyers,
+        }
+        inputs["adjustments"] = {"data_time": request.data_time, "scarcity": body_of(request.scarcity)}
+        inputs["market_factor"] = {"value": request.market_factor, "approval": request.market_factor_approval or ""}
+    if request.cap is not None:
+        inputs["cap"] = body_of(request.cap)
+    if request.income is not None:
+        inputs["income"] = body_of(request.income)
+    return inputs
+
+
+def _scores(evaluation: Evaluation) -> list[dict[str, str]]:
+    return [
+        {
+            "dimension": name,
+            "name": DIMENSION_NAMES[name],
+            "weight": recorded(weight),
+            "score": NOT_ASSESSED if score is None else recorded(score.value),
+        }
+        for name, weight, score in zip(DIMENSIONS, evaluation.weights, evaluation.scores, strict=True)
+    ]
+
+
+def _columns(case: Case) -> list[dict[str, Any]]:
+    reasons = dict(case.admission.excluded)
+    result = []
+    for column in case.counted.columns:
+        described = body_of(column)
+        profile = described.pop("profile")
+        described["profile"] = twin(canonical.encode(profile)).document()
+        described["admitted"] = column.name not in reasons
+        if column.name in reasons:
+            described["reason"] = reasons[column.name]
+        result.append(described)
+    return result
+
+
+def _method(case: Case) -> dict[str, Any]:
+    policy = case.policy
+    return {
+        "strategies": dict(policy.strategies),
+        "constants": body_of(policy.constants),
+        "arithmetic": dict(CONTEXT_DOCUMENT),
+        "policy": {"id": policy.id, "version": policy.version, "digest": policy.digest().document()},
+    }
+
+
+def _intermediate(case: Case, outcome: Outcome) -> dict[str, Any]:
+    figures = case.figures
+    values: dict[str, Any] = {
+        "scores": _scores(case.evaluation),
+        "hundred": recorded(case.evaluation.hundred),
+        "grade": case.evaluation.grade,
+        "columns": [
+            {"name": column.name, "E": recorded(column.entropy), "L": recorded(column.maximum)}
+            for column in case.information
+        ],
+        "E": recorded(figures.entropy),
+        "L": recorded(figures.maximum),
+        "V": recorded(outcome.volume),
+        "Q": recorded(outcome.quality),
+        "D": recorded(outcome.density),
+        "I": recorded(outcome.information),
+        "value_fen": recorded(outcome.value),
+        "Cy": recorded(outcome.cost),
+        "g": recorded(outcome.joint),
+        "P1": recorded(outcome.agreed),
+    }
+    if outcome.factors is not None and outcome.assessment is not None and outcome.bidding is not None:
+        values["history_weight"] = recorded(outcome.history_weight or ZERO)
+        if figures.history_fen is not None:
+            values["C0_fen"] = figures.history_fen
+        values["adjustments"] = [
+            {
+                "name": name,
+                "strength": recorded(strength),
+                "x": NOT_ASSESSED if position is None else recorded(position),
+                "factor": recorded(factor),
+            }
+            for name, strength, position, factor in zip(
+                ADJUSTMENTS, case.method.strengths, figures.positions, outcome.factors, strict=True
+            )
+        ]
+        values["assessment"] = recorded(outcome.assessment)
+        values["P2"] = recorded(outcome.bidding)
+    return values

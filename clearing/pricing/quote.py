@@ -1,0 +1,95 @@
+"""A quote (报价): the signed statement that a report says this price. Advice only: no bill is ever made from it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+import msgspec
+
+from clearing.pricing.errors import PricingRefused
+from clearing.pricing.inputs import Positive
+from clearing.pricing.manifest import Digests, Hex32
+from clearing.pricing.price_report import PriceReport
+from clearing.pricing.quality import Count
+from clearing.pricing.request import Name, ReportId
+from ledger.digest import TwinDigest, twin
+from ledger.facts import PartsRoot, Statement
+from ledger.reading import body_of
+
+PRICE_QUOTE = "price-quote/v1"
+Issuer = Annotated[str, msgspec.Meta(pattern="^party:[0-9A-Z]{18}$")]
+
+
+@dataclass(frozen=True, slots=True)
+class PriceQuote:
+    """Body of price-quote/v1, subject "quote:⟨report id⟩", act 0; its two parts are the report and the evidence.
+
+    `report` is the report's own digest (over the report without it), `evidence` that of the evidence bytes. Money is
+    fen per `billing_size` `billing_unit`, tax-exclusive; `guide_fen` is the one shown, after any cap.
+    """
+
+    report_id: ReportId
+    issuer: Issuer
+    element: Name
+    version: Positive
+    stage: Literal["resource", "element", "product"]
+    kind: Literal["agreed_guide", "bidding_guide"]
+    scene: Name
+    billing_unit: Name
+    billing_size: Positive
+    as_of: Count
+    valid_until: Count
+    policy: Name
+    policy_version: Positive
+    report: Digests
+    evidence: Digests
+    guide_fen: Count
+    agreed_guide_fen: Count
+    capped: bool
+    cold_start: bool
+    bidding_guide_fen: Count | None = None
+    supersedes: Hex32 | None = None
+
+
+def subject_of(report_id: str) -> str:
+    return f"quote:{report_id}"
+
+
+def quote_of(report: PriceReport, issuer: str) -> PriceQuote:
+    """The quote that a report supports. Raises STATE_FORBIDS for a 试算, which nobody may cite."""
+    identity, result, method = (report.document[block] for block in ("identity", "result", "method"))
+    if identity["kind"] == "trial":
+        raise PricingRefused(
+            "STATE_FORBIDS", "element.citable", "true：发布审核中或已发布 / in review or published", False
+        )
+    return PriceQuote(
+        report_id=identity["report_id"],
+        issuer=issuer,
+        element=identity["element"]["id"],
+        version=identity["element"]["version"],
+        stage=identity["stage"],
+        kind=identity["kind"],
+        scene=identity["scene"],
+        billing_unit=identity["billing"]["unit"],
+        billing_size=identity["billing"]["size"],
+        as_of=identity["as_of"],
+        valid_until=identity["valid_until"],
+        policy=method["policy"]["id"],
+        policy_version=method["policy"]["version"],
+        report=Digests.of(report.digest),
+        evidence=Digests.of(twin(report.evidence)),
+        guide_fen=result["guide_fen"],
+        agreed_guide_fen=result["agreed_guide_fen"],
+        capped=result["capped"],
+        cold_start=result["cold_start"],
+        bidding_guide_fen=result.get("bidding_guide_fen"),
+        supersedes=identity.get("supersedes"),
+    )
+
+
+def statement_of(report: PriceReport, issuer: str, no: int = 0, prev: TwinDigest | None = None) -> Statement:
+    """The unsigned statement the issuer signs; send `(report.data, report.evidence)` along as its parts."""
+    quote = quote_of(report, issuer)
+    parts = PartsRoot.over((report.data, report.evidence))
+    return Statement(PRICE_QUOTE, subject_of(quote.report_id), no, prev, body_of(quote), parts)

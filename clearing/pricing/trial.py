@@ -1,0 +1,80 @@
+"""试算: a price from one JSON document and, if it names one, a data file. Nothing is stored.
+
+The document (`scripts/examples/trial_price.json` is one):
+
+    {
+      "request": { … `request.Request`: element, stage, scene, costs, gate, … },
+      "policy":  {"id": …, "version": …}      a published policy, or the whole document of one's own; or absent:
+                                              the newest in force for the request's domain and stage
+      "data":    {"path": "hourly.csv", … `manifest.DataSpec`}     counted now, path relative to the document
+      "counted": { … `manifest.Counted` }                          or the counts themselves, exactly one of the two
+    }
+
+Fractions are decimal text, money integer fen, times UTC seconds; floats, nulls and unknown fields are refused.
+The answer is {"report": …, "evidence": …, "side": {"engine": …}}; `side` stands outside every digest.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from clearing.pricing import counting, policies
+from clearing.pricing.errors import PricingRefused
+from clearing.pricing.inputs import decode, read_input
+from clearing.pricing.manifest import Counted, DataSpec
+from clearing.pricing.policy import Policy, choose, read_policy
+from clearing.pricing.price_report import price
+from clearing.pricing.request import Request, read_request
+
+_FIELDS = {"request", "policy", "data", "counted"}
+
+
+def trial_price(document: dict[str, Any], folder: Path = Path(".")) -> dict[str, Any]:
+    """Prices the case in `document`; a data path is taken relative to `folder`. The quote is a 试算 and not citable.
+
+    Raises `PricingRefused` with the code, the field, what was expected and what was given.
+    """
+    for name in sorted(set(document) - _FIELDS):
+        raise PricingRefused("INPUT_FORM", name, " | ".join(sorted(_FIELDS)), "未知字段 / unknown field")
+    if "request" not in document or ("data" in document) == ("counted" in document):
+        raise PricingRefused(
+            "INPUT_FORM", "request, data | counted", "request 与其一 / and one of them", sorted(document)
+        )
+    request = read_request(document["request"])
+    if request.element.citable:
+        raise PricingRefused(
+            "STATE_FORBIDS", "request.element.citable", "false：试算不可引用 / a trial is not citable", True
+        )
+    policy = _policy(document.get("policy"), request)
+    if "counted" in document:
+        counted = read_input(Counted, document["counted"], "counted")
+    else:
+        counted = count_data(document["data"], policy, request.as_of, folder)
+    result = price(request, policy, counted)
+    return {
+        "report": result.document,
+        "evidence": decode(result.evidence, "evidence"),
+        "side": {"engine": counting.engine()},
+    }
+
+
+def count_data(data: Any, policy: Policy, as_of: int, folder: Path) -> Counted:
+    """Counts the file of a `data` block under the policy's bins and calendar."""
+    if not isinstance(data, dict) or not isinstance(data.get("path"), str):
+        raise PricingRefused("INPUT_FORM", "data.path", "文件路径 / a file path", repr(data)[:80])
+    spec = read_input(DataSpec, {key: value for key, value in data.items() if key != "path"}, "data")
+    constants = policy.constants
+    return counting.count(folder / data["path"], spec, bins=constants.bins, calendar=constants.calendar, as_of=as_of)
+
+
+def _policy(given: Any, request: Request) -> Policy:
+    if given is None:
+        return choose(policies.POLICIES, request.domain, request.stage, request.as_of)
+    if isinstance(given, dict) and set(given) == {"id", "version"}:
+        found = policies.published(given["id"], given["version"])
+        if found is None:
+            known = " | ".join(f"{policy.id} v{policy.version}" for policy in policies.POLICIES)
+            raise PricingRefused("NO_POLICY", "policy", known, f"{given['id']} v{given['version']}")
+        return found
+    return read_policy(given)

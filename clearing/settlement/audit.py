@@ -1,0 +1,319 @@
+"""Recomputes a cycle from agreements and usage records and compares both numbers at every stage; repairs nothing.
+
+Each stage is recomputed from the stage before *as recomputed*, so one false number at the start shows in everything
+that follows from it and one false number at the end shows alone. Source: domain clearing §11, §12.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from clearing.errors import ClearingError
+from clearing.settlement import journal, netting, payment, rating, sharing
+from clearing.settlement import statement as statements
+from clearing.settlement.cycle import CycleMove
+from clearing.settlement.invoice import Invoice
+from clearing.settlement.journal import Netted, Transaction
+from clearing.settlement.netting import Run
+from clearing.settlement.notice import PartB
+from clearing.settlement.notice import check as check_notice
+from clearing.settlement.payment import Batch
+from clearing.settlement.rating import Charge
+from clearing.settlement.sharing import Shares
+from clearing.settlement.statement import Line, Obligation, ObligationPart, PartA
+from clearing.terms import AgreementTerms
+from clearing.usage.metering import MeteredUse, MeterReading, read_meter
+from ledger.reading import body_of
+
+Part = Line | ObligationPart
+
+_OWN_EVENTS = frozenset({"charge", "share", "tax"})  # events that belong to the period they are posted under
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One difference: which fact or row, which field, what follows from the evidence and what is stored."""
+
+    row: str
+    field: str
+    expected: str
+    found: str
+
+    def __str__(self) -> str:
+        return (
+            f"{self.row} {self.field}：应为 {self.expected}，实为 {self.found}"
+            f" / expected {self.expected}, found {self.found}"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """Everything stored about one cycle, as values. Pairs are (fact id, body); `lineages` and `openings` come from
+    before the cycle; `transactions` are the whole journal."""
+
+    move: CycleMove
+    readings: Sequence[tuple[str, MeterReading]]
+    charges: Sequence[tuple[str, Charge]]
+    shares: Sequence[tuple[str, Shares]]
+    lineages: Mapping[str, int]
+    invoices: Sequence[tuple[str, Invoice]]
+    transactions: Sequence[tuple[int, Transaction]]
+    statements: Sequence[tuple[str, PartA, Sequence[Part]]]
+    openings: Mapping[str, PartA]
+    buyers: Mapping[str, str]
+    confirmed: frozenset[str]
+    netting: tuple[str, Run] | None
+    netted: Sequence[Part]
+    notices: Mapping[str, PartB]
+    batch: tuple[str, Batch] | None
+
+
+def audit_cycle(
+    stored: Stored,
+    agreements: Sequence[AgreementTerms],
+    uses: Mapping[str, Sequence[MeteredUse]],
+    netting_secret: bytes | None = None,
+) -> list[Finding]:
+    """All findings of one cycle; empty when everything stored follows from agreements and usage records.
+
+    (1) readings (2) charges (3) shares (4) journal (5) statements (6) netting and notices (7) instructions.
+    `netting_secret` lets (6) rebuild the sum tree; without it positions and each notice's own proof are checked.
+    """
+    found: list[Finding] = []
+    rated = stored.readings or stored.charges
+    expected = _recompute(stored, agreements, uses) if rated else _Recomputed((), (), ())
+    found += _compare("reading", expected.readings, stored.readings)
+    found += _compare("charge", expected.charges, stored.charges)
+    found += _compare("shares", expected.shares, stored.shares)
+    found += _journal(stored, expected)
+    found += _statements(stored, agreements)
+    found += _netting(stored, netting_secret)
+    found += _instructions(stored)
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Recomputed:
+    readings: Sequence[tuple[str, MeterReading]]
+    charges: Sequence[tuple[str, Charge]]
+    shares: Sequence[tuple[str, Shares]]
+
+
+def _recompute(
+    stored: Stored, agreements: Sequence[AgreementTerms], uses: Mapping[str, Sequence[MeteredUse]]
+) -> _Recomputed:
+    """Readings, charges and shares in the writer's order; ids of stored facts serve only as names."""
+    window, mark = stored.move.window, stored.move.high_water or 0
+    names = {(body.agreement, body.revision): name for name, body in stored.readings}
+    charge_names = {(body.agreement, body.revision): name for name, body in stored.charges}
+    totals = dict(stored.lineages)
+    readings: list[tuple[str, MeterReading]] = []
+    charges: list[tuple[str, Charge]] = []
+    shares: list[tuple[str, Shares]] = []
+    for item in sorted(agreements, key=lambda item: (item.agreement, item.revision)):
+        key, label = (item.agreement, item.revision), f"{item.agreement}#{item.revision}"
+        terms = item.terms
+        reading = read_meter(*key, window, terms.period, terms.tariff, uses.get(item.agreement, ()), mark)
+        charge = rating.rate(names.get(key, ""), reading, terms, free=item.free)
+        lineage = sharing.lineage_of(item.agreement, terms.plan, terms.currency)
+        divided = sharing.share(charge_names.get(key, ""), charge, terms.plan, totals.get(lineage, 0))
+        totals[lineage] = divided.after
+        readings.append((label, reading))
+        charges.append((label, charge))
+        shares.append((label, divided))
+    return _Recomputed(readings, charges, shares)
+
+
+def _compare(what: str, expected: Sequence[tuple[str, Any]], stored: Sequence[tuple[str, Any]]) -> Iterator[Finding]:
+    have = {f"{body.agreement}#{body.revision}": (name, body) for name, body in stored}
+    for label, body in expected:
+        if label not in have:
+            yield Finding(f"{what} {label}", "*", "present", "missing")
+            continue
+        name, found = have.pop(label)
+        yield from _fields(f"{what} {label} ({name})", body_of(body), body_of(found))
+    for label, (name, _) in have.items():
+        yield Finding(f"{what} {label} ({name})", "*", "absent", "present")
+
+
+def _fields(row: str, expected: Any, found: Any, path: str = "") -> Iterator[Finding]:
+    """The innermost fields that differ."""
+    if isinstance(expected, dict) and isinstance(found, dict):
+        for key in sorted(set(expected) | set(found)):
+            yield from _fields(row, expected.get(key), found.get(key), f"{path}.{key}" if path else key)
+    elif isinstance(expected, list) and isinstance(found, list) and len(expected) == len(found):
+        for number, (left, right) in enumerate(zip(expected, found, strict=True)):
+            yield from _fields(row, left, right, f"{path}[{number}]")
+    elif expected != found:
+        yield Finding(row, path or "*", _short(expected), _short(found))
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 120 else text[:117] + "…"
+
+
+def _journal(stored: Stored, expected: _Recomputed) -> Iterator[Finding]:
+    """Each event of the cycle against the transaction its recomputed fact implies, and none beside them."""
+    posted = {(item.event, item.event_id): item for _, item in stored.transactions}
+    due: list[Transaction] = []
+    charge_ids = {f"{body.agreement}#{body.revision}": name for name, body in stored.charges}
+    shares_ids = {f"{body.agreement}#{body.revision}": name for name, body in stored.shares}
+    for label, charge in expected.charges:
+        due.append(journal.charged(charge_ids.get(label, ""), charge, 0))
+    for label, divided in expected.shares:
+        due.append(journal.shared(shares_ids.get(label, ""), divided, 0))
+    for name, invoice in stored.invoices:
+        due.append(
+            journal.invoiced(
+                name, invoice.issuer, invoice.agreement, invoice.period, invoice.tax, stored.move.currency, 0
+            )
+        )
+    if stored.netting is not None:
+        name, run = stored.netting
+        net = {item.party: item.net for item in run.certificate.positions}
+        due.append(journal.netted(name, run.period, _items(stored.netted), net, run.currency, 0))
+    if stored.batch is not None:
+        name, batch = stored.batch
+        payouts = [
+            (item.party, item.amount) for item in batch.instructions if item.direction is payment.Direction.PAYOUT
+        ]
+        due.append(journal.instructed(name, batch.period, payouts, batch.currency, 0))
+    for item in due:
+        row = f"journal {item.event} {item.event_id}"
+        found = posted.get((item.event, item.event_id))
+        if found is None:
+            yield Finding(row, "*", "posted", "missing")
+        else:
+            yield from _fields(row, _legs(item), _legs(found))
+    wanted = {(item.event, item.event_id) for item in due}
+    for key, item in posted.items():
+        periods = {posting.account.period for posting in item.postings}
+        if item.event in _OWN_EVENTS and stored.move.period in periods and key not in wanted:
+            yield Finding(f"journal {item.event} {item.event_id}", "*", "absent", "posted")
+    difference = sum(posting.amount for _, item in stored.transactions for posting in item.postings)
+    if difference:
+        yield Finding("journal", "sum of postings", "0", str(difference))
+
+
+def _legs(item: Transaction) -> dict[str, int]:
+    totals: dict[str, int] = {}
+    for posting in item.postings:
+        totals[posting.account.name] = totals.get(posting.account.name, 0) + posting.amount
+    return totals
+
+
+def _items(parts: Sequence[Part]) -> list[Netted]:
+    return [
+        Netted(part.debtor, part.creditor, item.agreement, item.period, item.amount)
+        for part in parts
+        if isinstance(part, ObligationPart)
+        for item in part.items
+    ]
+
+
+def _statements(stored: Stored, agreements: Sequence[AgreementTerms]) -> Iterator[Finding]:
+    """Rebuild part A of every party from the journal and compare bodies, lines and obligations, salts aside."""
+    if not stored.statements:
+        return
+    last = stored.statements[0][1].last
+    before = [(number, item) for number, item in stored.transactions if number < last]
+    balance = journal.balances(item for _, item in before)
+    buyers = {**stored.buyers, **{item.agreement: item.terms.buyer for item in agreements}}
+    for account in [item for item in balance if item.kind in journal.PARTY_KINDS]:
+        if account.agreement not in buyers and account.agreement != journal.NET:
+            yield Finding(f"journal {account.name}", "agreement", "an agreement that was charged", account.agreement)
+            del balance[account]
+    obligations = statements.obligations_of(balance, buyers)
+    parties = {account.party for account in balance if account.kind in journal.PARTY_KINDS} | set(stored.openings)
+    have = {body.party: (name, body, parts) for name, body, parts in stored.statements}
+    for party in sorted(parties):
+        opening = stored.openings.get(party)
+        first = opening.last if opening else 0
+        body, parts = statements.part_a(
+            cycle=stored.move.cycle,
+            operator=stored.move.operator,
+            period=stored.move.period,
+            party=party,
+            currency=stored.move.currency,
+            opening=opening.closing if opening else 0,
+            window=(first, last),
+            lines=statements.lines_of(party, [item for item in before if item[0] >= first]),
+            obligations=obligations,
+        )
+        if party not in have:
+            if parts:
+                yield Finding(f"statement {party}", "*", "issued", "missing")
+            continue
+        name, found, given = have.pop(party)
+        row = f"statement {party} ({name})"
+        yield from _fields(row, body_of(body), body_of(found))
+        yield from _fields(row, body_of(parts), body_of([replace(part, salt="") for part in given]))
+    for party, (name, _, _) in have.items():
+        yield Finding(f"statement {party} ({name})", "*", "absent", "issued")
+
+
+def _netting(stored: Stored, secret: bytes | None) -> Iterator[Finding]:
+    if stored.netting is None:
+        return
+    name, run = stored.netting
+    row = f"netting ({name})"
+    stated: dict[tuple[str, str], Obligation] = {}
+    for _, _, parts in stored.statements:
+        for part in parts:
+            if isinstance(part, ObligationPart) and {part.debtor, part.creditor} <= stored.confirmed:
+                stated[part.debtor, part.creditor] = Obligation(part.debtor, part.creditor, part.amount, part.items)
+    obligations = [stated[pair] for pair in sorted(stated)]
+    netted = [
+        Obligation(part.debtor, part.creditor, part.amount, part.items)
+        for part in stored.netted
+        if isinstance(part, ObligationPart)
+    ]
+    yield from _fields(row, body_of(obligations), body_of(netted), "obligations")
+    yield from _fields(row, body_of(netting.net(obligations)), body_of(run.certificate), "certificate")
+    if secret is not None and obligations:
+        root, _ = netting.sum_tree(obligations, secret)
+        yield from _fields(row, body_of(root), body_of(run.root), "root")
+    for party, part_b in sorted(stored.notices.items()):
+        if not part_b.proof.leaves:
+            continue
+        try:
+            check_notice(part_b, netting.own_of(party, [item for item in _stated(stored) if party in _pair(item)]))
+        except ClearingError as error:
+            yield Finding(f"notice {party}", "proof", "a proof that holds", str(error))
+        yield from _fields(f"notice {party}", body_of(run.root), body_of(part_b.root), "root")
+
+
+def _stated(stored: Stored) -> list[Obligation]:
+    """Every obligation on any statement, once, held ones included."""
+    found = {
+        (part.debtor, part.creditor): Obligation(part.debtor, part.creditor, part.amount, part.items)
+        for _, _, parts in stored.statements
+        for part in parts
+        if isinstance(part, ObligationPart)
+    }
+    return [found[pair] for pair in sorted(found)]
+
+
+def _pair(item: Obligation) -> tuple[str, str]:
+    return item.debtor, item.creditor
+
+
+def _instructions(stored: Stored) -> Iterator[Finding]:
+    if stored.batch is None or stored.netting is None:
+        return
+    name, batch = stored.batch
+    accounts = {item.party: item.account for item in batch.instructions}
+    demanded = payment.batch_of(
+        stored.move.cycle,
+        stored.move.operator,
+        stored.move.period,
+        stored.netting[0],
+        stored.move.currency,
+        stored.netting[1].certificate.positions,
+        batch.account,
+        accounts,
+    )
+    yield from _fields(f"payment instructions ({name})", body_of(demanded), body_of(batch))

@@ -1,0 +1,226 @@
+"""Double entry between the parties of the market: a transaction that does not balance cannot exist.
+
+Debit is positive, credit negative, in integer fen. An account is kind:party:agreement:period; after netting the last
+two are `net` and the cycle's period. The functions below turn one event each into one transaction; nothing else posts.
+Source: domain clearing §7.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from clearing import money
+from clearing.errors import Unbalanced
+from clearing.settlement.rating import Charge
+from clearing.settlement.sharing import Shares
+
+NET = "net"
+
+
+class Kind(StrEnum):
+    """Chart of accounts: debit balances RCV, BNK; credit balances the others."""
+
+    RCV = "RCV"  # 应收款: a buyer owes
+    REV = "REV"  # 待分配收入: net charge not yet shared, 0 after rating
+    TAX = "TAX"  # 税额: until the invoice is recorded
+    PAY = "PAY"  # 应付分配款: owed to a payee
+    TRN = "TRN"  # 在途付款: instructed, not yet booked
+    SUS = "SUS"  # 待查到账: money not matched
+    BNK = "BNK"  # 银行镜像: mirror of the supervised account, moved by bank files only
+
+
+PARTY_KINDS = frozenset({Kind.RCV, Kind.PAY})  # what a party owes and is owed: its statement is made of these
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Account:
+    """`party` is the 统一社会信用代码; for BNK and opening SUS the bank account, for TRN the payee."""
+
+    kind: Kind
+    party: str
+    agreement: str = ""
+    period: str = ""
+
+    @property
+    def name(self) -> str:
+        return ":".join((self.kind, self.party, self.agreement, self.period))
+
+
+@dataclass(frozen=True, slots=True)
+class Posting:
+    """One line of a transaction: debit > 0, credit < 0, fen."""
+
+    account: Account
+    amount: int
+
+
+@dataclass(frozen=True, slots=True)
+class Transaction:
+    """What one event changed. Identity is (event, event_id); postings sum to 0 or construction raises Unbalanced.
+
+    `at` is when it was posted, `value_date` when it takes effect, both seconds UTC.
+    """
+
+    event: str
+    event_id: str
+    at: int
+    value_date: int
+    currency: str
+    postings: tuple[Posting, ...]
+
+    def __post_init__(self) -> None:
+        difference = sum(money.fen(posting.amount, "posting") for posting in self.postings)
+        if difference:
+            raise Unbalanced(self.currency, difference)
+
+    def mirror(self, event_id: str, at: int) -> Transaction:
+        """The exact reversal, as a new transaction: the only correction there is."""
+        postings = tuple(Posting(posting.account, -posting.amount) for posting in self.postings)
+        return Transaction(f"reversal-{self.event}", event_id, at, at, self.currency, postings)
+
+
+def _transaction(event: str, event_id: str, at: int, currency: str, legs: Iterable[tuple[Account, int]]) -> Transaction:
+    postings = tuple(Posting(account, amount) for account, amount in legs if amount)
+    return Transaction(event, event_id, at, at, currency, postings)
+
+
+def charged(charge_id: str, charge: Charge, at: int) -> Transaction:
+    """Charge: the buyer owes gross, of which net awaits division and tax awaits its invoice."""
+    key = (charge.agreement, charge.period)
+    return _transaction(
+        "charge",
+        charge_id,
+        at,
+        charge.currency,
+        [
+            (Account(Kind.RCV, charge.buyer, *key), charge.gross),
+            (Account(Kind.REV, charge.agreement, *key), -charge.net),
+            (Account(Kind.TAX, charge.invoice_issuer, *key), -charge.tax),
+        ],
+    )
+
+
+def shared(shares_id: str, shares: Shares, at: int) -> Transaction:
+    """Share: net revenue becomes what each holder is owed."""
+    key = (shares.agreement, shares.period)
+    legs = [(Account(Kind.REV, shares.agreement, *key), shares.after - shares.before)]
+    legs += [(Account(Kind.PAY, line.party, *key), -line.amount) for line in shares.shares]
+    return _transaction("share", shares_id, at, shares.currency, legs)
+
+
+def invoiced(
+    invoice_id: str, issuer: str, agreement: str, period: str, tax: int, currency: str, at: int
+) -> Transaction:
+    """Invoice recorded: the tax is owed to its issuer."""
+    return _transaction(
+        "tax",
+        invoice_id,
+        at,
+        currency,
+        [
+            (Account(Kind.TAX, issuer, agreement, period), tax),
+            (Account(Kind.PAY, issuer, agreement, period), -tax),
+        ],
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Netted:
+    """One netted claim: the buyer's debt and the payee's claim of one agreement and period, fen ≠ 0."""
+
+    debtor: str
+    creditor: str
+    agreement: str
+    period: str
+    amount: int
+
+
+def netted(
+    netting_id: str, period: str, items: Iterable[Netted], positions: Mapping[str, int], currency: str, at: int
+) -> Transaction:
+    """Netting: gross claims and debts are replaced by one net leg per party under `net:period`."""
+    legs: list[tuple[Account, int]] = []
+    for item in items:
+        legs.append((Account(Kind.PAY, item.creditor, item.agreement, item.period), item.amount))
+        legs.append((Account(Kind.RCV, item.debtor, item.agreement, item.period), -item.amount))
+    for party in sorted(positions):
+        kind = Kind.PAY if positions[party] > 0 else Kind.RCV
+        legs.append((Account(kind, party, NET, period), -positions[party]))
+    return _transaction("netting", netting_id, at, currency, legs)
+
+
+def instructed(
+    instructions_id: str, period: str, payouts: Iterable[tuple[str, int]], currency: str, at: int
+) -> Transaction:
+    """Payment out, first leg: what was owed is now on its way."""
+    legs: list[tuple[Account, int]] = []
+    for party, amount in payouts:
+        legs.append((Account(Kind.PAY, party, NET, period), amount))
+        legs.append((Account(Kind.TRN, party, NET, period), -amount))
+    return _transaction("instruction", instructions_id, at, currency, legs)
+
+
+class BankEffect(StrEnum):
+    """What a bank entry does here."""
+
+    RECEIPT = "receipt"  # a net payer funded its position
+    OVER = "over"  # funded more than owed: the excess waits in suspense
+    PAID = "paid"  # one of our instructions was booked
+    RETURNED = "returned"  # 退汇: the money came back, the claim is open again
+    UNKNOWN = "unknown"  # nothing matches: suspense, never income
+
+
+@dataclass(frozen=True, slots=True)
+class BankPosting:
+    """A bank entry with what it was matched to. `amount` > 0 is money in; `applied` ≤ |amount| is what was matched."""
+
+    effect: BankEffect
+    amount: int
+    applied: int
+    party: str
+    period: str
+
+
+def banked(entry_id: str, account: str, entry: BankPosting, currency: str, at: int) -> Transaction:
+    """One booked bank entry. BNK moves by exactly the entry; what does not match waits in SUS."""
+    legs = [(Account(Kind.BNK, account), entry.amount)]
+    if entry.effect in (BankEffect.RECEIPT, BankEffect.OVER):
+        legs.append((Account(Kind.RCV, entry.party, NET, entry.period), -entry.applied))
+        legs.append((Account(Kind.SUS, account), entry.applied - entry.amount))
+    elif entry.effect is BankEffect.PAID:
+        legs.append((Account(Kind.TRN, entry.party, NET, entry.period), -entry.amount))
+    elif entry.effect is BankEffect.RETURNED:
+        legs.append((Account(Kind.PAY, entry.party, NET, entry.period), -entry.amount))
+    else:
+        legs.append((Account(Kind.SUS, account), -entry.amount))
+    return _transaction(f"bank-{entry.effect}", entry_id, at, currency, legs)
+
+
+def bank_opening(file_id: str, account: str, opening: int, currency: str, at: int) -> Transaction:
+    """The balance an account already had when its first file came: money of unknown origin, so suspense."""
+    legs = [(Account(Kind.BNK, account), opening), (Account(Kind.SUS, account, "opening"), -opening)]
+    return _transaction("bank-opening", file_id, at, currency, legs)
+
+
+def balances(transactions: Iterable[Transaction], until: int | None = None) -> dict[Account, int]:
+    """Balance of every account that is not zero, after all transactions posted up to `until` (seconds UTC)."""
+    totals: defaultdict[Account, int] = defaultdict(int)
+    for transaction in transactions:
+        if until is None or transaction.at <= until:
+            for posting in transaction.postings:
+                totals[posting.account] += posting.amount
+    return {account: total for account, total in sorted(totals.items()) if total}
+
+
+def trial_balance(balance: Mapping[Account, int]) -> dict[Kind, int]:
+    """Sum per account kind. Raises Unbalanced unless everything sums to 0."""
+    totals: defaultdict[Kind, int] = defaultdict(int)
+    for account, amount in balance.items():
+        totals[account.kind] += amount
+    difference = sum(totals.values())
+    if difference:
+        raise Unbalanced("CNY", difference)
+    return {kind: totals[kind] for kind in Kind if totals[kind]}

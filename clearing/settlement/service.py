@@ -1,0 +1,608 @@
+"""Settlement, step by step: each function loads, decides with a pure stage, appends facts and projects them.
+
+Nobody commits here. What the system states is signed by the office's system signer; what a party or a person states
+comes in already signed. Order: open_cycle → cut_off → rate → record_invoice* → issue_statements → confirm_statement* →
+close_window → net → instruct → import_bank_file* → advance_payments → close.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from clearing import money
+from clearing.errors import BadTerms, Clash, ClearingError, NotSigned, WrongMove
+from clearing.settlement import cycle as cycles
+from clearing.settlement import netting, payment, rating, sharing, store
+from clearing.settlement import statement as statements
+from clearing.settlement.audit import Finding, Stored, audit_cycle
+from clearing.settlement.close import CycleClose, Totals, close_of
+from clearing.settlement.cycle import CycleMove, State, WorkingDays
+from clearing.settlement.invoice import Invoice, check_invoice
+from clearing.settlement.journal import Account, BankEffect, Kind
+from clearing.settlement.netting import Proof, Run
+from clearing.settlement.notice import Held, PartB
+from clearing.settlement.payment import BankAccount, Batch, Direction
+from clearing.settlement.sharing import Shares
+from clearing.settlement.statement import Obligation, ObligationPart
+from clearing.settlement.store import Confirmation, StoredEntry
+from clearing.terms import AgreementTerms, Period
+from clearing.usage.metering import MeteredUse, read_meter
+from ledger import canonical
+from ledger import store as facts
+from ledger.digest import derive_salt
+from ledger.errors import LedgerError
+from ledger.facts import EIP712, Fact, PartsRoot, Signature, Signed, Statement
+from ledger.reading import body_of, read
+from ledger.signing import SystemSigner
+
+MAKER, CHECKER = "payment_maker", "payment_checker"
+OPERATOR, AUDITOR = "operator", "auditor"
+
+Uses = Callable[[Session, str], Iterable[MeteredUse]]
+"""(session, agreement) → every admitted usage record of the agreement, of all periods."""
+
+
+@dataclass(frozen=True, slots=True)
+class Office:
+    """What settlement needs from outside.
+
+    `require_signature(session, signed, by, role, at)` raises unless `by` ("party:…", "staff:…") signed in `role` with
+    the key on record. `typed_signer_ok(session, statement, signature, by, at)` says whether an EIP-712 signature is
+    that of `by`. `secret` is 32 bytes from which salts and netting secrets are derived, so a re-run has the same bytes.
+    """
+
+    signer: SystemSigner
+    secret: bytes
+    working_days: WorkingDays
+    require_signature: Callable[[Session, Signed, str, str, int], None]
+    typed_signer_ok: Callable[[Session, Statement, Signature, str, int], bool]
+
+
+def open_cycle(session: Session, office: Office, *, operator: str, period: Period, grace: int, at: int) -> CycleMove:
+    """Open the cycle of one period. The same call again returns the cycle; another grace raises Conflict."""
+    move = cycles.opened(operator, period, grace)
+    fact = _state(session, office, move, at, no=0)
+    return read(CycleMove, fact.body)
+
+
+def cut_off(session: Session, office: Office, *, cycle: str, high_water: int, at: int) -> CycleMove:
+    """Fix the set of records: positions up to `high_water`. Raises TooEarly before period end + grace."""
+    return _advance(session, office, store.cycle(session, cycle), State.CUT_OFF, at, high_water=high_water)
+
+
+def rate(
+    session: Session, office: Office, *, cycle: str, agreements: Sequence[AgreementTerms], uses: Uses, at: int
+) -> list[str]:
+    """Meter, rate, share and post every agreement of the period. Returns the charge fact ids in order.
+
+    Raises WrongMove unless the cycle is cut off, BadTerms when an agreement revision is listed twice.
+    """
+    now = _in_state(session, cycle, State.CUT_OFF)
+    ordered = sorted(agreements, key=lambda item: (item.agreement, item.revision))
+    names = [(item.agreement, item.revision) for item in ordered]
+    if len(set(names)) != len(names):
+        raise BadTerms("agreements", "each revision once", names)
+    charged = [_rate_one(session, office, now, item, uses, at) for item in ordered]
+    _advance(session, office, now, State.RATED, at)
+    return charged
+
+
+def _rate_one(session: Session, office: Office, now: CycleMove, item: AgreementTerms, uses: Uses, at: int) -> str:
+    terms = item.terms
+    reading = read_meter(
+        item.agreement, item.revision, now.window, terms.period, terms.tariff, uses(session, item.agreement),
+        now.high_water or 0,
+    )  # fmt: skip
+    read_fact = _system(session, office, "meter-reading/v1", reading_subject(item, now.period), reading, at)
+    charge = rating.rate(read_fact.id, reading, terms, free=item.free)
+    charge_fact = _system(session, office, "charge/v1", f"charge:{read_fact.id}", charge, at)
+    lineage = sharing.lineage_of(item.agreement, terms.plan, terms.currency)
+    before = store.lineage_total(session, lineage)
+    shares = sharing.share(charge_fact.id, charge, terms.plan, before)
+    _system(session, office, "shares/v1", lineage_subject(lineage), shares, at)
+    return charge_fact.id
+
+
+def reading_subject(item: AgreementTerms, period: str) -> str:
+    """Readings of one agreement revision and period form one chain; act 0 is the first, later ones are adjustments."""
+    return f"reading:{_digest(f'{item.agreement}/{item.revision}/{period}')}"
+
+
+def lineage_subject(lineage: str) -> str:
+    """The shares of one rounding lineage form one chain, so none can be left out."""
+    return f"lineage:{_digest(lineage)}"
+
+
+def draft_invoice(session: Session, *, charge: str, number: str, issued_at: int) -> Statement:
+    """What the invoice issuer is to sign for the tax of one charge. Raises UnknownFact."""
+    body, _ = store.charge(session, charge)
+    invoice = Invoice(charge, body.agreement, body.period, body.invoice_issuer, number, body.gross, body.tax, issued_at)
+    return Statement("invoice/v1", f"invoice:{charge}", 0, None, body_of(invoice))
+
+
+def record_invoice(session: Session, office: Office, signed: Signed, *, at: int) -> Fact:
+    """Record an invoice signed by its issuer: the tax of the charge is owed from now on.
+
+    Raises BadTerms when it differs from the charge by a fen, the ledger's Conflict for a second one.
+    """
+    invoice = read(Invoice, _of_kind(signed, "invoice/v1").body)
+    charge, _ = store.charge(session, invoice.charge)
+    _require_subject(signed, f"invoice:{invoice.charge}")
+    check_invoice(invoice, charge)
+    office.require_signature(session, signed, f"party:{invoice.issuer}", "", at)
+    return _take(session, signed, at)
+
+
+def issue_statements(session: Session, office: Office, *, cycle: str, at: int) -> list[str]:
+    """Issue part A to every party with a movement or an obligation. Returns the fact ids in order of party.
+
+    Tax without an invoice stays with its charge and is owed in a later cycle. Raises WrongMove unless rated.
+    """
+    now = _in_state(session, cycle, State.RATED)
+    balance = store.balance(session)
+    unshared = {account.name: amount for account, amount in balance.items() if account.kind is Kind.REV}
+    if unshared:
+        raise WrongMove(cycle, "REV = 0", str(unshared))
+    obligations = statements.obligations_of(balance, store.buyers(session))
+    before = store.last_statements(session)
+    last = store.next_number(session)
+    posted = store.transactions(session, min((body.last for body in before.values()), default=0))
+    if any(party not in before for party in _parties(balance)):
+        posted = store.transactions(session)
+    issued = []
+    for party in sorted(_parties(balance) | set(before)):
+        first = before[party].last if party in before else 0
+        lines = statements.lines_of(party, [item for item in posted if item[0] >= first])
+        body, parts = statements.part_a(
+            cycle=cycle,
+            operator=now.operator,
+            period=now.period,
+            party=party,
+            currency=now.currency,
+            opening=before[party].closing if party in before else 0,
+            window=(first, last),
+            lines=lines,
+            obligations=obligations,
+        )
+        if not parts:
+            continue
+        subject = statement_subject(cycle, party)
+        data = statements.salted(parts, lambda no, subject=subject: _salt(office, subject, no))  # type: ignore[misc]
+        issued.append(_system(session, office, "statement/v1", subject, body, at, parts=data).id)
+    _advance(session, office, now, State.ISSUED, at)
+    return issued
+
+
+def _parties(balance: Mapping[Account, int]) -> set[str]:
+    return {account.party for account in balance if account.kind in (Kind.PAY, Kind.RCV)}
+
+
+def statement_subject(cycle: str, party: str) -> str:
+    """A statement and what its party says to it form one chain."""
+    return f"statement:{cycle}.{party}"
+
+
+def draft_confirmation(session: Session, *, cycle: str, party: str) -> Statement:
+    """What a party signs to accept its statement. Raises UnknownFact."""
+    found = store.statement_of(session, cycle, party)
+    subject = statement_subject(cycle, party)
+    first = facts.fact(session, found.fact_id).statement
+    return Statement("statement-confirmed/v1", subject, 1, first.digest(), body_of(Confirmation(found.fact_id)))
+
+
+def confirm_statement(session: Session, office: Office, signed: Signed, *, at: int) -> Fact:
+    """Record a party's confirmation of its statement, signed with its own key.
+
+    Raises WrongMove outside the window, Clash when it names another statement, Conflict for another second answer.
+    """
+    answer = read(Confirmation, _of_kind(signed, "statement-confirmed/v1").body)
+    fact = facts.fact(session, answer.statement)
+    if fact.kind != "statement/v1" or fact.subject != signed.statement.subject:
+        raise Clash(signed.statement.subject, "the statement of this subject", fact.subject)
+    body = read(statements.PartA, fact.body)
+    office.require_signature(session, signed, f"party:{body.party}", "", at)
+    stored = store.statement_of(session, body.cycle, body.party)
+    if stored.confirmed_at is None:
+        _in_state(session, body.cycle, State.ISSUED)
+    return _take(session, signed, at)
+
+
+def close_window(session: Session, office: Office, *, cycle: str, at: int) -> CycleMove:
+    """End the confirmation window: at once when every party confirmed, else when its clock has run out.
+
+    What is not confirmed by both sides waits; silence is not consent. Raises WrongMove while the window runs.
+    """
+    now = _in_state(session, cycle, State.ISSUED)
+    waiting = [item.body.party for item in store.statements(session, cycle) if item.confirmed_at is None]
+    if waiting and at < now.until:
+        raise WrongMove(cycle, f"every statement confirmed or a time ≥ {now.until}", f"waiting for {waiting}")
+    return _advance(session, office, now, State.CONFIRMED, at)
+
+
+def net(session: Session, office: Office, *, cycle: str, at: int) -> str | None:
+    """Net what both sides confirmed and issue part B to every party. Returns the netting fact's id.
+
+    Without any eligible obligation nothing is netted and None is returned; the cycle moves on all the same.
+    """
+    now = _in_state(session, cycle, State.CONFIRMED)
+    issued = store.statements(session, cycle)
+    obligations, held = eligible(session, cycle)
+    run_id = None
+    if obligations:
+        run_id = _net(session, office, now, obligations, held, issued, at)
+    _advance(session, office, now, State.NETTED, at)
+    return run_id
+
+
+def eligible(session: Session, cycle: str) -> tuple[tuple[Obligation, ...], tuple[Held, ...]]:
+    """The obligations of the cycle's statements that both sides confirmed, and those that wait, with the reason."""
+    confirmed: set[str] = set()
+    stated: dict[tuple[str, str], Obligation] = {}
+    for item in store.statements(session, cycle):
+        if item.confirmed_at is not None:
+            confirmed.add(item.body.party)
+        for part in store.part_documents(session, item.fact_id):
+            if isinstance(part, ObligationPart):
+                stated[part.debtor, part.creditor] = Obligation(part.debtor, part.creditor, part.amount, part.items)
+    ready = tuple(stated[pair] for pair in sorted(stated) if set(pair) <= confirmed)
+    waiting = tuple(
+        Held(*pair, stated[pair].amount, "unconfirmed") for pair in sorted(stated) if not set(pair) <= confirmed
+    )
+    return ready, waiting
+
+
+def _net(
+    session: Session,
+    office: Office,
+    now: CycleMove,
+    obligations: Sequence[Obligation],
+    held: Sequence[Held],
+    issued: Sequence[store.StoredStatement],
+    at: int,
+) -> str:
+    certificate = netting.net(obligations)
+    netting.check_certificate(obligations, certificate)
+    root, proofs = netting.sum_tree(obligations, netting_secret(office, now.cycle))
+    subject = f"netting:{now.cycle}"
+    parts = [
+        ObligationPart("obligation", number, item.debtor, item.creditor, item.amount, item.items)
+        for number, item in enumerate(obligations)
+    ]
+    data = statements.salted(parts, lambda no: _salt(office, subject, no))
+    run = Run(now.cycle, now.operator, now.period, now.currency, certificate, root)
+    fact = _system(session, office, "netting/v1", subject, run, at, parts=data)
+    by_party = {item.party: item for item in certificate.positions}
+    for item in issued:
+        party = item.body.party
+        body = PartB(
+            cycle=now.cycle,
+            operator=now.operator,
+            period=now.period,
+            party=party,
+            currency=now.currency,
+            statement=item.fact_id,
+            netting=fact.id,
+            gross=certificate.gross,
+            position=by_party.get(party, netting.Position(party, 0, 0, 0, 0)),
+            root=root,
+            proof=proofs.get(party, Proof(party, "", ())),
+            held=tuple(entry for entry in held if party in (entry.debtor, entry.creditor)),
+        )
+        _system(session, office, "notice/v1", f"notice:{now.cycle}.{party}", body, at)
+    return fact.id
+
+
+def netting_secret(office: Office, cycle: str) -> bytes:
+    """The secret of one cycle from which each participant's own is derived; the auditor gets it to rebuild leaves."""
+    return hmac.new(office.secret, b"netting\x00" + cycle.encode(), hashlib.sha256).digest()
+
+
+def draft_instructions(
+    session: Session, *, cycle: str, account: BankAccount, accounts: Mapping[str, BankAccount]
+) -> Statement:
+    """The payment instructions of a netted cycle, for two persons to sign. `account` is the supervised one.
+
+    Raises WrongMove unless netted, BadTerms when a party has no usable account.
+    """
+    now = _in_state(session, cycle, State.NETTED)
+    run_id = store.netting_of(session, cycle)
+    if run_id is None:
+        raise WrongMove(cycle, "a netting run", "nothing was netted")
+    run = read(Run, facts.fact(session, run_id).body)
+    batch = payment.batch_of(
+        cycle, now.operator, now.period, run_id, now.currency, run.certificate.positions, account, accounts
+    )
+    return _next(session, "payment-instructions/v1", f"payments:{cycle}", body_of(batch))
+
+
+def instruct(session: Session, office: Office, signed: Signed, *, at: int) -> Fact:
+    """Release payment instructions that a maker and a checker, two different persons, signed.
+
+    Raises NotSigned without both, Clash when anything differs from what the netting run demands.
+    """
+    batch = read(Batch, _of_kind(signed, "payment-instructions/v1").body)
+    accounts = {item.party: item.account for item in batch.instructions}
+    if facts.next_of(session, signed.statement.subject)[0] > signed.statement.no:
+        return _take(session, signed, at)
+    demanded = draft_instructions(session, cycle=batch.cycle, account=batch.account, accounts=accounts)
+    if demanded.digest() != signed.statement.digest():
+        raise Clash(f"payments:{batch.cycle}", demanded.digest().sha256.hex(), signed.statement.digest().sha256.hex())
+    signers = {item.role: item.by for item in signed.signatures if item.role in (MAKER, CHECKER)}
+    if len(set(signers.values())) != 2:
+        raise NotSigned(f"payments:{batch.cycle}", f"two persons, {MAKER} and {CHECKER}", str(signers))
+    for role, by in signers.items():
+        office.require_signature(session, signed, by, role, at)
+    fact = _take(session, signed, at)
+    _advance(session, office, store.cycle(session, batch.cycle), State.INSTRUCTED, at)
+    return fact
+
+
+@dataclass(frozen=True, slots=True)
+class BankImport:
+    """What an import did: the file's fact, whether it was known before, entries taken in, and the new balance, fen."""
+
+    fact: str
+    repeated: bool
+    entries: int
+    closing: int
+
+
+def import_bank_file(session: Session, office: Office, data: bytes, *, at: int) -> BankImport:
+    """Import a bank statement file. A repeated file or entry is ignored, a changed one refused with BankFileRefused."""
+    file, entries = payment.read_bank_csv(data)
+    known = store.bank_file(session, file.digest)
+    if known is not None:
+        return BankImport(known, True, 0, file.closing)
+    fresh = payment.new_entries(
+        file,
+        entries,
+        store.bank_entries(session, file.bank, file.account),
+        store.bank_closing(session, file.bank, file.account),
+    )
+    subject = f"bank:{file.bank}.{file.account}"
+    parts = [
+        canonical.encode(body_of(StoredEntry(entry, _salt(office, subject, entry.reference)))) for entry in fresh
+    ]
+    fact = _system(session, office, "bank-file/v1", subject, file, at, parts=parts, no=None)
+    mirror = store.balance(session).get(Account(Kind.BNK, file.account), 0)
+    if mirror != file.closing:
+        raise WrongMove(f"BNK:{file.account}", money.yuan(file.closing), money.yuan(mirror))
+    return BankImport(fact.id, False, len(fresh), file.closing)
+
+
+def advance_payments(session: Session, office: Office, *, cycle: str, at: int) -> CycleMove:
+    """Move on as far as the bank's entries allow: funded when net payers' money is booked, settled when all is."""
+    now = store.cycle(session, cycle)
+    batch = store.instructions_of(session, cycle)
+    items = list(store.instructions(session, batch).values()) if batch else []
+    if now.state is State.INSTRUCTED and payment.discharged(items, Direction.FUNDING):
+        now = _advance(session, office, now, State.FUNDED, at)
+    if now.state is State.FUNDED and payment.discharged(items, Direction.PAYOUT):
+        now = _advance(session, office, now, State.SETTLED, at)
+    return now
+
+
+@dataclass(frozen=True, slots=True)
+class MoneySums:
+    """Money in and out of the supervised account for one cycle, fen: as the bank file and as the journal has it (D43).
+
+    `suspense` is what stands in SUS over everything: unmatched money, never income.
+    """
+
+    file_in: int
+    file_out: int
+    journal_in: int
+    journal_out: int
+    suspense: int
+
+    @property
+    def agrees(self) -> bool:
+        """Money in = money out, and the bank file says the same as the journal."""
+        return self.file_in == self.journal_in == self.file_out == self.journal_out
+
+
+def money_sums(session: Session, *, cycle: str) -> MoneySums:
+    """The sums that must agree when a cycle is settled; out is net of returned payments."""
+    now = store.cycle(session, cycle)
+    batch = store.instructions_of(session, cycle)
+    entries = store.booked(session, batch) if batch else []
+    paid_in = sum(applied for effect, _, applied in entries if effect in (BankEffect.RECEIPT, BankEffect.OVER))
+    paid_out = -sum(amount for effect, amount, _ in entries if effect in (BankEffect.PAID, BankEffect.RETURNED))
+    journal_in = journal_out = 0
+    for _, item in store.transactions(session):
+        for posting in item.postings:
+            account = posting.account
+            if not item.event.startswith("bank-") or account.agreement != "net" or account.period != now.period:
+                continue
+            if account.kind is Kind.RCV:
+                journal_in -= posting.amount
+            else:
+                journal_out += posting.amount
+    suspense = -sum(amount for account, amount in store.balance(session).items() if account.kind is Kind.SUS)
+    return MoneySums(paid_in, paid_out, journal_in, journal_out, suspense)
+
+
+def draft_close(
+    session: Session, office: Office, *, cycle: str, auditor: str, closed_at: int, deadline: int
+) -> Statement:
+    """The close of a settled cycle, for operator and auditor to sign. `auditor` is the auditor's 0x address.
+
+    Raises WrongMove unless the cycle is settled and the bank file's sums are the journal's.
+    """
+    now = _in_state(session, cycle, State.SETTLED)
+    sums = money_sums(session, cycle=cycle)
+    if (sums.file_in, sums.file_out) != (sums.journal_in, sums.journal_out):
+        journal_sums, file_sums = (sums.journal_in, sums.journal_out), (sums.file_in, sums.file_out)
+        raise WrongMove(cycle, f"bank file in, out = journal in, out {journal_sums}", str(file_sums))
+    charges = [charge for _, charge in store.charges(session, now.period)]
+    run_id = store.netting_of(session, cycle)
+    netted = read(Run, facts.fact(session, run_id).body).certificate.gross if run_id else 0
+    totals = Totals(
+        gross=sum(charge.gross for charge in charges),
+        net=sum(charge.net for charge in charges),
+        shared=store.shared_total(session, now.period),
+        netted=netted,
+        money_in=sums.file_in,
+        money_out=sums.file_out,
+        suspense=sums.suspense,
+        salt=_salt(office, cycle, "totals"),
+    )
+    body = close_of(
+        cycle=cycle,
+        operator=now.operator,
+        period=now.period,
+        currency=now.currency,
+        statements=[facts.fact(session, item.fact_id).digest() for item in store.statements(session, cycle)],
+        totals=totals,
+        closed_at=closed_at,
+        auditor=auditor,
+        deadline=deadline,
+    )
+    return _next(session, "cycle-closed/v1", f"close:{cycle}", body_of(body))
+
+
+def close(session: Session, office: Office, signed: Signed, *, at: int) -> Fact:
+    """Close a cycle, once, under the EIP-712 signatures of operator and auditor.
+
+    Raises NotSigned without two different keys in their roles, Clash when the close differs from the stored facts.
+    """
+    body = read(CycleClose, _of_kind(signed, "cycle-closed/v1").body)
+    if facts.next_of(session, signed.statement.subject)[0] > signed.statement.no:
+        return _take(session, signed, at)
+    demanded = draft_close(
+        session, office, cycle=body.cycle, auditor=body.auditor, closed_at=body.closed_at, deadline=body.deadline
+    )
+    if demanded.digest() != signed.statement.digest():
+        raise Clash(f"close:{body.cycle}", demanded.digest().sha256.hex(), signed.statement.digest().sha256.hex())
+    typed = {item.role: item for item in signed.signatures if item.alg == EIP712}
+    if set(typed) != {OPERATOR, AUDITOR} or len({item.key.lower() for item in typed.values()}) != 2:
+        raise NotSigned(f"close:{body.cycle}", "operator and auditor, two different keys", str(sorted(typed)))
+    if typed[AUDITOR].key.lower() != body.auditor.lower():
+        raise NotSigned(f"close:{body.cycle}", body.auditor, typed[AUDITOR].key)
+    for role, signature in typed.items():
+        if role == OPERATOR and signature.by != f"party:{body.operator}":
+            raise NotSigned(f"close:{body.cycle}", f"party:{body.operator}", signature.by)
+        if not office.typed_signer_ok(session, signed.statement, signature, signature.by, at):
+            raise NotSigned(f"close:{body.cycle}", f"a valid signature of {signature.by}", signature.value[:20])
+    fact = _take(session, signed, at)
+    _advance(session, office, store.cycle(session, body.cycle), State.CLOSED, at)
+    return fact
+
+
+def audit(
+    session: Session, *, cycle: str, agreements: Sequence[AgreementTerms], uses: Uses, secret: bytes | None = None
+) -> list[Finding]:
+    """Recompute the cycle from agreements and usage records alone and compare with every stored fact and journal row.
+
+    With the cycle's netting `secret` the sum tree is rebuilt too. Never repairs; returns what differs.
+    """
+    torn = store.unbalanced(session)
+    found = [Finding(f"journal transaction {number}", "sum of postings", "0", str(torn[number])) for number in torn]
+    try:
+        stored = _load(session, cycle, torn)
+    except (ClearingError, LedgerError) as error:
+        return [*found, Finding(f"cycle {cycle}", "*", "rows that can be read", str(error))]
+    admitted = {item.agreement: list(uses(session, item.agreement)) for item in agreements}
+    return found + audit_cycle(stored, agreements, admitted, secret)
+
+
+def _load(session: Session, cycle: str, torn: Mapping[int, int]) -> Stored:
+    now = store.cycle(session, cycle)
+    run_id, batch_id = store.netting_of(session, cycle), store.instructions_of(session, cycle)
+    issued = store.statements(session, cycle)
+    return Stored(
+        move=now,
+        readings=store.readings(session, now.period),
+        charges=store.charges(session, now.period),
+        shares=[(name, read(Shares, facts.fact(session, name).body)) for name in store.shares_ids(session, now.period)],
+        lineages=store.lineages_before(session, now.period),
+        invoices=store.invoices(session, now.period),
+        transactions=store.transactions(session, without=torn),
+        statements=[(item.fact_id, item.body, store.part_documents(session, item.fact_id)) for item in issued],
+        openings=store.statements_before(session, now),
+        buyers=store.buyers(session),
+        confirmed=frozenset(item.body.party for item in issued if item.confirmed_at is not None),
+        netting=None if run_id is None else (run_id, read(Run, facts.fact(session, run_id).body)),
+        netted=() if run_id is None else tuple(store.part_documents(session, run_id)),
+        notices={
+            item.body.party: read(PartB, facts.fact(session, item.notice).body) for item in issued if item.notice
+        },
+        batch=None if batch_id is None else (batch_id, read(Batch, facts.fact(session, batch_id).body)),
+    )
+
+
+def _in_state(session: Session, cycle: str, state: State) -> CycleMove:
+    now = store.cycle(session, cycle)
+    if now.state is not state:
+        raise WrongMove(cycle, str(state), str(now.state))
+    return now
+
+
+def _advance(
+    session: Session, office: Office, now: CycleMove, to: State, at: int, *, high_water: int | None = None
+) -> CycleMove:
+    move = cycles.advanced(now, to, at, office.working_days, high_water=high_water)
+    _state(session, office, move, at)
+    return move
+
+
+def _state(session: Session, office: Office, move: CycleMove, at: int, no: int | None = None) -> Fact:
+    return _system(session, office, "cycle-state/v1", f"cycle:{move.cycle}", move, at, no=no)
+
+
+def _system(
+    session: Session,
+    office: Office,
+    kind: str,
+    subject: str,
+    body: Any,
+    at: int,
+    *,
+    parts: Sequence[bytes] = (),
+    no: int | None = None,
+) -> Fact:
+    """Append what the system states. `no` 0 insists on being the first act; otherwise the next one is taken."""
+    root = PartsRoot.over(parts) if parts else None
+    if no == 0:
+        statement = Statement(kind, subject, 0, None, body_of(body), root)
+    else:
+        statement = _next(session, kind, subject, body_of(body), root)
+    signed = Signed(statement, (office.signer.sign(statement),))
+    return _take(session, signed, at, parts)
+
+
+def _next(session: Session, kind: str, subject: str, body: dict[str, Any], parts: PartsRoot | None = None) -> Statement:
+    no, prev = facts.next_of(session, subject)
+    return Statement(kind, subject, no, prev, body, parts)
+
+
+def _take(session: Session, signed: Signed, at: int, parts: Sequence[bytes] = ()) -> Fact:
+    appended = facts.append(session, signed, at=at, parts=parts)
+    if not appended.replayed:
+        store.project(session, appended.fact)
+    return appended.fact
+
+
+def _of_kind(signed: Signed, kind: str) -> Statement:
+    if signed.statement.kind != kind:
+        raise Clash(signed.statement.subject, kind, signed.statement.kind)
+    return signed.statement
+
+
+def _require_subject(signed: Signed, subject: str) -> None:
+    if signed.statement.subject != subject:
+        raise Clash(signed.statement.subject, subject, signed.statement.subject)
+
+
+def _salt(office: Office, subject: str, part: object) -> str:
+    return derive_salt(office.secret, f"{subject}#{part}")
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -1,0 +1,213 @@
+"""清分账单, part A: what one party owes and is owed, from opening to closing, with the obligations it is to confirm.
+
+Amounts are seen from the party: + is due to it, − it owes. Lines are the journal's postings on the party's own accounts
+since its last statement; so opening + lines = closing and the closing of one statement is the opening of the next.
+Each line and each obligation is a *part*: a canonical document with its own salt, so one line can be shown and proved
+without the others. Source: domain clearing §1 row 8, §9; decisions D34.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from clearing import money
+from clearing.errors import BadMoney
+from clearing.settlement.journal import NET, PARTY_KINDS, Account, Kind, Transaction
+from ledger import canonical
+from ledger.reading import body_of, read
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One movement of a party's balance. `event` and `event_id` name the journal transaction and so the fact behind it.
+
+    `amount` is seen from the party; `salt` is 64 hex and is given when the statement is made.
+    """
+
+    type: str
+    no: int
+    party: str
+    event: str
+    event_id: str
+    account: str
+    agreement: str
+    period: str
+    amount: int
+    at: int
+    salt: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """The part of an obligation that stems from one agreement and period; may be negative (a carry, a refund)."""
+
+    agreement: str
+    period: str
+    amount: int
+
+
+@dataclass(frozen=True, slots=True)
+class Obligation:
+    """应付义务: the positive net amount `debtor` owes `creditor` in a cycle, with what it is made of."""
+
+    debtor: str
+    creditor: str
+    amount: int
+    items: tuple[Item, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ObligationPart:
+    """An obligation as it stands in both parties' statements. `salt` as for a line."""
+
+    type: str
+    no: int
+    debtor: str
+    creditor: str
+    amount: int
+    items: tuple[Item, ...]
+    salt: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PartA:
+    """The body of a statement fact. `first` and `last` bound the journal transactions [first, last) it covers.
+
+    `owed` and `owes` are the sums of the obligations to and of the party; `carried` is what of the closing balance is
+    not among them (a negative remainder, tax awaiting its invoice). All fen.
+    """
+
+    cycle: str
+    operator: str
+    period: str
+    party: str
+    revision: int
+    currency: str
+    opening: int
+    closing: int
+    owed: int
+    owes: int
+    carried: int
+    first: int
+    last: int
+    lines: int
+    obligations: int
+
+
+def lines_of(party: str, numbered: Iterable[tuple[int, Transaction]]) -> tuple[Line, ...]:
+    """The party's lines in journal order; unsalted. `numbered` are (journal number, transaction) pairs."""
+    lines: list[Line] = []
+    for _, transaction in sorted(numbered, key=lambda pair: pair[0]):
+        for posting in transaction.postings:
+            account = posting.account
+            if account.party == party and account.kind in PARTY_KINDS:
+                lines.append(
+                    Line(
+                        type="line",
+                        no=len(lines),
+                        party=party,
+                        event=transaction.event,
+                        event_id=transaction.event_id,
+                        account=account.name,
+                        agreement=account.agreement,
+                        period=account.period,
+                        amount=-posting.amount,
+                        at=transaction.at,
+                    )
+                )
+    return tuple(lines)
+
+
+def obligations_of(balance: Mapping[Account, int], buyers: Mapping[str, str]) -> tuple[Obligation, ...]:
+    """What is owed between whom, from the balances that were not netted yet. `buyers` names each agreement's buyer.
+
+    One obligation per (debtor, creditor) with a positive sum; a sum ≤ 0 stays open and is carried (D34).
+    """
+    items: dict[tuple[str, str], list[Item]] = {}
+    for account, amount in sorted(balance.items()):
+        if account.kind is Kind.PAY and account.agreement != NET and amount:
+            pair = (buyers[account.agreement], account.party)
+            items.setdefault(pair, []).append(Item(account.agreement, account.period, -amount))
+    totals = {pair: sum(item.amount for item in parts) for pair, parts in items.items()}
+    return tuple(
+        Obligation(debtor, creditor, totals[debtor, creditor], tuple(items[debtor, creditor]))
+        for debtor, creditor in sorted(items)
+        if totals[debtor, creditor] > 0
+    )
+
+
+def part_a(
+    *,
+    cycle: str,
+    operator: str,
+    period: str,
+    party: str,
+    currency: str,
+    opening: int,
+    window: tuple[int, int],
+    lines: Sequence[Line],
+    obligations: Sequence[Obligation],
+    revision: int = 0,
+) -> tuple[PartA, tuple[Line | ObligationPart, ...]]:
+    """The statement of one party and its parts, still unsalted: lines first, then the obligations it is part of.
+
+    Raises BadMoney when the closing balance leaves the bounds.
+    """
+    own = [item for item in obligations if party in (item.debtor, item.creditor)]
+    closing = money.fen(opening + sum(line.amount for line in lines), "closing")
+    owed = sum(item.amount for item in own if item.creditor == party)
+    owes = sum(item.amount for item in own if item.debtor == party)
+    body = PartA(
+        cycle=cycle,
+        operator=operator,
+        period=period,
+        party=party,
+        revision=revision,
+        currency=currency,
+        opening=opening,
+        closing=closing,
+        owed=owed,
+        owes=owes,
+        carried=closing - owed + owes,
+        first=window[0],
+        last=window[1],
+        lines=len(lines),
+        obligations=len(own),
+    )
+    parts: list[Line | ObligationPart] = list(lines)
+    for number, item in enumerate(own, start=len(lines)):
+        parts.append(ObligationPart("obligation", number, item.debtor, item.creditor, item.amount, item.items))
+    return body, tuple(parts)
+
+
+def salted(parts: Sequence[Line | ObligationPart], salt_of: Callable[[int], str]) -> tuple[bytes, ...]:
+    """The parts as canonical bytes, each with the salt given for its number."""
+    return tuple(canonical.encode(body_of(replace(part, salt=salt_of(part.no)))) for part in parts)
+
+
+def read_part(data: bytes) -> Line | ObligationPart:
+    """A part from its bytes. Raises the ledger's FieldError or Malformed for anything else."""
+    document: Any = canonical.decode(data)
+    if isinstance(document, dict) and document.get("type") == "obligation":
+        return read(ObligationPart, document, "part")
+    return read(Line, document, "part")
+
+
+def check(body: PartA, parts: Sequence[Line | ObligationPart]) -> None:
+    """Does the statement add up: opening + lines = closing, obligations = owed and owes? Raises BadMoney."""
+    lines = [part for part in parts if isinstance(part, Line)]
+    due = [part for part in parts if isinstance(part, ObligationPart)]
+    closing = body.opening + sum(line.amount for line in lines)
+    sums = (
+        ("closing", closing, body.closing),
+        ("lines", len(lines), body.lines),
+        ("owed", sum(part.amount for part in due if part.creditor == body.party), body.owed),
+        ("owes", sum(part.amount for part in due if part.debtor == body.party), body.owes),
+        ("obligations", len(due), body.obligations),
+        ("carried", body.closing - body.owed + body.owes, body.carried),
+    )
+    for field, expected, given in sums:
+        if expected != given:
+            raise BadMoney(f"statement.{field}", str(expected), given)

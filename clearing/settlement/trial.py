@@ -1,0 +1,171 @@
+"""试算: a case from a document, computed by the same stages, with no database and nothing written.
+
+Each function takes the parsed document and returns a plain dict; a wrong document raises the ledger's FieldError or a
+ClearingError naming the field. Formats are those of the dataclasses below; amounts are integer fen.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import msgspec
+
+from clearing import money
+from clearing.errors import BadTerms
+from clearing.settlement import journal, netting, rating, sharing
+from clearing.settlement.statement import Item, Obligation, obligations_of
+from clearing.terms import AgreementTerms, Fen, Period, Quantity, SharingPlan, Terms, check_plan, check_terms
+from clearing.usage.metering import MeterReading
+from ledger.reading import body_of, read
+
+Amount = Annotated[int, msgspec.Meta(ge=-money.MAX_FEN, le=money.MAX_FEN)]
+
+
+@dataclass(frozen=True, slots=True)
+class SplitCase:
+    """`{"plan": SharingPlan, "payments": [fen, …]}`; payments < 0 are refunds. Net of tax."""
+
+    plan: SharingPlan
+    payments: Annotated[tuple[Amount, ...], msgspec.Meta(min_length=1, max_length=10_000)]
+
+
+def trial_split(document: Any) -> dict[str, Any]:
+    """Divide payments one after another in one rounding lineage.
+
+    Returns `{"payments": [{"amount", "shares": {party: fen}}], "totals": {party: {"paid", "exact", "carry"}}, "sum"}`.
+    """
+    case = read(SplitCase, document, "split")
+    check_plan(case.plan)
+    lineage = sharing.lineage_of("trial", case.plan, "CNY")
+    total, given, rows = 0, sharing.paid(case.plan, lineage, 0), []
+    for payment in case.payments:
+        total += payment
+        after = sharing.paid(case.plan, lineage, total)
+        rows.append({"amount": payment, "shares": {party: after[party] - given[party] for party in sorted(after)}})
+        given = after
+    exact = sharing.entitlements(case.plan, total)
+    totals = {
+        party: {"paid": given[party], "exact": str(exact[party]), "carry": str(exact[party] - given[party])}
+        for party in sorted(exact)
+    }
+    return {"payments": rows, "totals": totals, "sum": total}
+
+
+@dataclass(frozen=True, slots=True)
+class Debt:
+    """One obligation of a netting case."""
+
+    debtor: str
+    creditor: str
+    amount: Annotated[int, msgspec.Meta(ge=1, le=money.MAX_FEN)]
+
+
+@dataclass(frozen=True, slots=True)
+class NettingCase:
+    """`{"obligations": [{"debtor", "creditor", "amount"}, …]}`; several between the same pair are added up."""
+
+    obligations: Annotated[tuple[Debt, ...], msgspec.Meta(min_length=1, max_length=100_000)]
+
+
+def trial_netting(document: Any) -> dict[str, Any]:
+    """Net obligations multilaterally and check the result with the separate checker.
+
+    Returns gross, bilateral and minimum funding, positions, transfers, and `efficiency` = 1 − F/G as an exact fraction.
+    """
+    case = read(NettingCase, document, "netting")
+    return _netted(_summed(case.obligations))
+
+
+def _summed(debts: tuple[Debt, ...]) -> tuple[Obligation, ...]:
+    totals: dict[tuple[str, str], int] = {}
+    for debt in debts:
+        pair = (debt.debtor, debt.creditor)
+        totals[pair] = money.fen(totals.get(pair, 0) + debt.amount, "obligations.amount")
+    return tuple(Obligation(*pair, totals[pair], (Item("trial", "trial", totals[pair]),)) for pair in sorted(totals))
+
+
+def _netted(obligations: tuple[Obligation, ...]) -> dict[str, Any]:
+    certificate = netting.net(obligations)
+    netting.check_certificate(obligations, certificate)
+    result: dict[str, Any] = body_of(certificate)
+    result["efficiency"] = money.efficiency(certificate.minimum, certificate.gross)
+    return result
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What one agreement used in the period, and its terms. `free` marks 公共治理 or 公益事业."""
+
+    agreement: str
+    terms: Terms
+    quantity: Quantity
+    earned_before: Fen = 0
+    free: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SettlementCase:
+    """`{"period": "2026-03", "agreements": [Usage, …]}`: metered quantities in, charges, shares and netting out.
+
+    `earned_before` is the cumulative net revenue of the plan version before this period, fen.
+    """
+
+    period: str
+    agreements: Annotated[tuple[Usage, ...], msgspec.Meta(min_length=1, max_length=1_000)]
+
+
+def trial_settlement(document: Any) -> dict[str, Any]:
+    """Rate, share, post and net one period. Tax counts as invoiced.
+
+    Returns `{"charges", "shares", "trial_balance", "netting"}`; `netting` is absent when nobody owes anything.
+    """
+    case = read(SettlementCase, document, "settlement")
+    names = [usage.agreement for usage in case.agreements]
+    if len(set(names)) != len(names):
+        raise BadTerms("agreements", "each agreement once", names)
+    transactions: list[journal.Transaction] = []
+    charges, shares = [], []
+    for usage in case.agreements:
+        check_terms(usage.terms)
+        item = AgreementTerms(usage.agreement, 0, usage.terms, usage.free)
+        charge = rating.rate("trial", _reading(item, case.period, usage.quantity), usage.terms, free=usage.free)
+        divided = sharing.share(usage.agreement, charge, usage.terms.plan, usage.earned_before)
+        transactions += [
+            journal.charged(usage.agreement, charge, 0),
+            journal.shared(usage.agreement, divided, 0),
+            journal.invoiced(
+                usage.agreement, charge.invoice_issuer, usage.agreement, case.period, charge.tax, charge.currency, 0
+            ),
+        ]
+        charges.append(body_of(charge))
+        shares.append(body_of(divided))
+    balance = journal.balances(transactions)
+    buyers = {usage.agreement: usage.terms.buyer for usage in case.agreements}
+    obligations = obligations_of(balance, buyers)
+    result: dict[str, Any] = {
+        "charges": charges,
+        "shares": shares,
+        "trial_balance": {str(kind): amount for kind, amount in journal.trial_balance(balance).items()},
+    }
+    if obligations:
+        result["netting"] = _netted(obligations)
+    return result
+
+
+def _reading(item: AgreementTerms, period: str, quantity: int) -> MeterReading:
+    window = Period(period, 0, 1)
+    return MeterReading(
+        agreement=item.agreement,
+        revision=item.revision,
+        period=window.name,
+        start=window.start,
+        end=window.end,
+        basis=item.terms.period.basis,
+        unit=item.terms.tariff.unit,
+        quantity=quantity,
+        counted=0,
+        excluded=(),
+        batches=(),
+        high_water=0,
+    )

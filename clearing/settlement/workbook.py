@@ -1,0 +1,64 @@
+"""A statement as XLSX. Every text cell is written as a string, so nothing a party typed can become a formula."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+
+import xlsxwriter
+
+from clearing import money
+from clearing.settlement.statement import Line, ObligationPart, PartA
+
+_LINE_COLUMNS = ("序号", "事项", "凭据", "合约", "账期", "金额(元)")
+_OBLIGATION_COLUMNS = ("序号", "付款方", "收款方", "金额(元)")
+
+
+def statement_xlsx(body: PartA, parts: Sequence[Line | ObligationPart]) -> bytes:
+    """The workbook of one statement: sheets 清分账单, 明细, 应付义务. Amounts are yuan text with two decimals."""
+    out = io.BytesIO()
+    book = xlsxwriter.Workbook(out, {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False})
+    _write(book.add_worksheet("清分账单"), _summary(body))
+    _write(
+        book.add_worksheet("明细"),
+        [
+            _LINE_COLUMNS,
+            *(
+                (str(part.no), part.event, part.event_id, part.agreement, part.period, money.yuan(part.amount))
+                for part in parts
+                if isinstance(part, Line)
+            ),
+        ],
+    )
+    _write(
+        book.add_worksheet("应付义务"),
+        [
+            _OBLIGATION_COLUMNS,
+            *(
+                (str(part.no), part.debtor, part.creditor, money.yuan(part.amount))
+                for part in parts
+                if isinstance(part, ObligationPart)
+            ),
+        ],
+    )
+    book.close()
+    return out.getvalue()
+
+
+def _summary(body: PartA) -> list[tuple[str, ...]]:
+    return [
+        ("当事方", body.party),
+        ("账期", body.period),
+        ("币种", body.currency),
+        ("期初余额(元)", money.yuan(body.opening)),
+        ("期末余额(元)", money.yuan(body.closing)),
+        ("应收(元)", money.yuan(body.owed)),
+        ("应付(元)", money.yuan(body.owes)),
+        ("结转(元)", money.yuan(body.carried)),
+    ]
+
+
+def _write(sheet: xlsxwriter.worksheet.Worksheet, rows: Sequence[tuple[str, ...]]) -> None:
+    for number, row in enumerate(rows):
+        for column, text in enumerate(row):
+            sheet.write_string(number, column, text)

@@ -1,0 +1,268 @@
+"""A small made-up market (演示): parties with keys, a certificate, a listing, and acts ready to be signed."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from sqlalchemy import Engine, create_engine, event
+from sqlmodel import Session, SQLModel
+
+from clearing.market import service, store
+from clearing.market.agreement import (
+    Act,
+    AgreementAct,
+    BillingBasis,
+    Delivery,
+    Dispute,
+    Domain,
+    Forum,
+    Ground,
+    GroundKind,
+    Product,
+    Role,
+    Signer,
+    Silence,
+    State,
+    Template,
+    Terms,
+    TermsParty,
+    sign_act,
+    sorted_signers,
+    subject_of,
+    terms_digest,
+)
+from clearing.market.listing import Listing, ListingMove, Move, PriceRegime, ProductType, VenueClass
+from clearing.market.policy import Action, Constraint, Left, Operator, Policy, Rule, policy_digest
+from clearing.terms import (
+    WHOLE,
+    Holder,
+    SharingPlan,
+    Step,
+    StepKind,
+    Tariff,
+    TariffKind,
+    Tax,
+    TaxBasis,
+    Tier,
+    Weight,
+)
+from clearing.terms import Terms as SettlementTerms
+from ledger import eip712, signing, sm
+from ledger import store as ledger
+from ledger.digest import twin
+from ledger.facts import Signature, Signed, Statement
+from ledger.reading import body_of
+from ledger.sm import Sm2Key
+from registry.asset import Twin
+from registry.party import uscc_is_valid
+from registry.rights import Right
+from registry.tables import CertificateRow, ConnectorRow, HoldingRow, PartyRow, StaffRow
+
+NOW = 1_780_000_000
+DAY = 86_400
+DOMAIN = Domain(31337, "0x" + "ab" * 20)
+CODE = "420000260600011"
+CONNECTOR = "conn-demo-1"
+
+
+def uscc(seed: int) -> str:
+    """A made-up 统一社会信用代码 with a right check digit."""
+    stem = f"91420100MA4K2{seed:04d}"
+    return next(stem + c for c in "0123456789ABCDEFGHJKLMNPQRTUWXY" if uscc_is_valid(stem + c))
+
+
+SELLER, PROVIDER, CONSUMER, OPERATOR, COURT = (uscc(n) for n in range(1, 6))
+
+
+@dataclass(frozen=True)
+class Keys:
+    sm2: Sm2Key
+    evm: bytes
+
+    @property
+    def address(self) -> str:
+        return eip712.address_of(self.evm).lower()
+
+
+def new_keys() -> Keys:
+    return Keys(sm.generate(), eip712.new_key())
+
+
+class House:
+    """An SQLite database with five parties, a reviewer, a connector and one certificate of SELLER with all rights."""
+
+    def __init__(self, path: Path, domain: Domain = DOMAIN) -> None:
+        self.domain = domain
+        self.engine: Engine = create_engine(f"sqlite:///{path}")
+        # A test database need not survive a power loss; the connector's own state keeps the real settings.
+        event.listen(self.engine, "connect", lambda connection, _: connection.execute("PRAGMA synchronous=OFF"))
+        SQLModel.metadata.create_all(self.engine)
+        self.session = Session(self.engine)
+        self.keys = {party: new_keys() for party in (SELLER, PROVIDER, CONSUMER, OPERATOR, COURT)}
+        self.reviewer, self.connector = sm.generate(), sm.generate()
+        self.operator = signing.SystemSigner(self.keys[OPERATOR].sm2, f"party:{OPERATOR}")
+        for party, keys in self.keys.items():
+            roles = "court" if party == COURT else ""
+            self.session.add(
+                PartyRow(uscc=party, no=0, name="演示", kind="法人", sm2=keys.sm2.public, evm=keys.address, roles=roles,
+                         from_at=NOW - 90 * DAY, fact_id=party.ljust(64, "0"))
+            )  # fmt: skip
+        self.session.add(
+            StaffRow(id="rev1", no=0, organisation=OPERATOR, sm2=self.reviewer.public, roles="listing_reviewer",
+                     active=True, from_at=NOW - 90 * DAY, fact_id="1" * 64)
+        )  # fmt: skip
+        self.session.add(
+            ConnectorRow(id=CONNECTOR, no=0, owner=PROVIDER, sm2=self.connector.public, software="shuqing 0",
+                         from_at=NOW - 90 * DAY, fact_id="2" * 64)
+        )  # fmt: skip
+        self.session.add(
+            CertificateRow(code=CODE, version=1, application="3" * 32, agency=COURT, agency_name="演示",
+                           data_name="演示", kind="element", content="4" * 64, public=True, deposited_at=NOW - 60 * DAY,
+                           valid_from=NOW - 60 * DAY, valid_until=NOW + 900 * DAY, last_day="2029-01-01",
+                           fact_id="5" * 64, entry_sm3="6" * 64)
+        )  # fmt: skip
+        for right in Right:
+            self.session.add(
+                HoldingRow(code=CODE, version=1, right=right.value, holder=SELLER, holder_name="演示",
+                           holder_kind="法人", content="4" * 64)
+            )  # fmt: skip
+        self.session.flush()
+
+    def close(self) -> None:
+        self.session.close()
+        self.engine.dispose()
+
+    # listings --------------------------------------------------------------------------------------------------------
+
+    def signed(self, kind: str, subject: str, body: object, by: str, key: Sm2Key, role: str = "") -> Signed:
+        no, prev = ledger.next_of(self.session, subject)
+        statement = Statement(kind, subject, no, prev, body_of(body))
+        return Signed(statement, (signing.sign_sm2(key, statement, by=by, role=role),))
+
+    def submit(self, listing: Listing, identity: str, at: int = NOW, by: str = SELLER) -> Signed:
+        key = self.keys[by].sm2
+        signed = self.signed("listing-submitted/v1", f"listing:{identity}", listing, f"party:{by}", key)
+        service.submit_listing(self.session, signed, at=at)
+        return signed
+
+    def review(self, identity: str, move: Move, at: int = NOW, reason: str = "") -> Signed:
+        body = ListingMove(move, reason)
+        signed = self.signed(
+            "listing-move/v1", f"listing:{identity}", body, "staff:rev1", self.reviewer, "listing_reviewer"
+        )
+        service.move_listing(self.session, signed, at=at)
+        return signed
+
+    def listed(self, at: int = NOW - DAY) -> str:
+        """A listing that is on the shelf; its id."""
+        identity = secrets.token_hex(16)
+        self.submit(listing_of(), identity, at)
+        self.review(identity, Move.APPROVE, at)
+        return identity
+
+    # agreements ------------------------------------------------------------------------------------------------------
+
+    def terms(self, listing: str, **changes: object) -> Terms:
+        digest = store.listing(self.session, listing).digest
+        return terms_of(listing, digest, **changes)
+
+    def signer(self, role: Role, party: str) -> Signer:
+        return Signer(role, party, self.keys[party].address)
+
+    def signers(self) -> tuple[Signer, ...]:
+        roles = ((Role.PROVIDER, PROVIDER), (Role.CONSUMER, CONSUMER), (Role.OPERATOR, SELLER))
+        return sorted_signers(tuple(self.signer(role, party) for role, party in roles))
+
+    def act(self, identity: str, act: Act, target: State, **more: object) -> Statement:
+        """The next act of the agreement, unsigned."""
+        no, prev = ledger.next_of(self.session, subject_of(identity))
+        before = store.before_of(self.session, identity)
+        terms = more.get("terms")
+        fields: dict[str, object] = {
+            "act": act,
+            "from_state": before.state if before else State.NONE,
+            "to_state": target,
+            "revision": (before.revision if before else 0) + (terms is not None),
+            "negotiation_id": secrets.token_hex(32),
+            "signers": self.signers(),
+            "domain": self.domain,
+            "deadline": NOW + 365 * DAY,
+            "terms_digest": terms_digest(terms) if isinstance(terms, Terms) else before and before.terms_digest,
+        }
+        body = AgreementAct(**fields | more)  # type: ignore[arg-type]
+        return Statement("agreement-act/v1", subject_of(identity), no, prev, body_of(body))
+
+    def sign(self, statement: Statement, signers: tuple[Signer, ...] | None = None) -> Signed:
+        signatures: list[Signature] = []
+        for signer in self.signers() if signers is None else signers:
+            keys = self.keys[signer.party]
+            signatures += sign_act(statement, signer, keys.sm2, keys.evm)
+        return Signed(statement, tuple(signatures))
+
+    def conclude(self, at: int = NOW, listing: str = "", **changes: object) -> tuple[str, Signed]:
+        """An agreement in force from `at`; its id and the signed act."""
+        identity = secrets.token_hex(32)
+        terms = self.terms(listing or self.listed(), **changes)
+        signed = self.sign(self.act(identity, Act.CONCLUDE, State.EFFECTIVE, terms=terms))
+        service.record_act(self.session, signed, domain=self.domain, at=at)
+        return identity, signed
+
+    def by_court(self, identity: str, act: Act, target: State) -> Signed:
+        court = self.signer(Role.AUTHORITY, COURT)
+        ground = Ground(GroundKind.DECISION, "演示决定", secrets.token_hex(32), Twin.of(twin(b"decision")))
+        return self.sign(self.act(identity, act, target, authority=court, ground=ground), (court,))
+
+
+def listing_of(**changes: object) -> Listing:
+    fields: dict[str, object] = {
+        "product": "7" * 32, "version": 1, "name": "演示航班延误特征", "overview": "演示", "type": ProductType.API,
+        "seller": SELLER, "certificate": CODE, "right": Right.OPERATE, "venue": VenueClass.OPEN,
+        "regime": PriceRegime.FREE_PRICING, "unit": "call", "policy": "按次读取",
+    }  # fmt: skip
+    return Listing(**fields | changes)  # type: ignore[arg-type]
+
+
+def policy_of(listing: str, limit: int = 5, version: int = 1) -> Policy:
+    constraints = (
+        Constraint(Left.PURPOSE, Operator.ANY, ("research",)),
+        Constraint(Left.COUNT, Operator.LTEQ, limit),
+    )
+    return Policy(version, SELLER, CONSUMER, listing, (Rule(Action.READ, constraints),))
+
+
+def terms_of(listing: str, digest: Twin, *, limit: int = 5, **changes: object) -> Terms:
+    policy = policy_of(listing, limit)
+    plan = SharingPlan(
+        1, 0, (Holder(PROVIDER, "holder"), Holder(SELLER, "operator")),
+        (Step(StepKind.RATIO, weights=(Weight(PROVIDER, WHOLE // 2), Weight(SELLER, WHOLE // 2))),), SELLER,
+    )  # fmt: skip
+    tariff = Tariff(TariffKind.PER_UNIT, "call", tiers=(Tier(0, 35, 10),))
+    base = Terms(
+        parties=(
+            TermsParty(PROVIDER, Role.PROVIDER, (CONNECTOR,)),
+            TermsParty(CONSUMER, Role.CONSUMER),
+            TermsParty(SELLER, Role.OPERATOR),
+        ),
+        product=Product(listing, 1, digest, CODE, (Right.USE,)),
+        purposes=("research",),
+        users=(CONSUMER,),
+        scope="全部字段",
+        environment="own",
+        effective=NOW - DAY,
+        expiry=NOW + 300 * DAY,
+        delivery=Delivery("M1", "https://data.example/flights", "7x24"),
+        service_level="可用性 99.9%",
+        acceptance_days=5,
+        settlement=SettlementTerms(CONSUMER, SELLER, tariff, Tax(TaxBasis.INCLUSIVE, 600), plan),
+        billing=BillingBasis.PROVIDER,
+        silence=Silence.ACCEPT,
+        liability="按约定",
+        dispute=Dispute(30, Forum.ARBITRATION, "演示仲裁委员会"),
+        policy=policy,
+        policy_digest=Twin.of(policy_digest(policy)),
+        template=Template("数据提供", 1),
+        salt=secrets.token_hex(32),
+    )
+    return replace(base, **changes)  # type: ignore[arg-type]

@@ -1,0 +1,94 @@
+"""试算 from a document: the shipped examples, and refusals by field. The workbook is read back by another program."""
+
+from __future__ import annotations
+
+import io
+import json
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import openpyxl
+import pytest
+
+from clearing.errors import BadTerms
+from clearing.settlement.statement import Item, Line, Obligation, part_a
+from clearing.settlement.trial import trial_netting, trial_settlement, trial_split
+from clearing.settlement.workbook import statement_xlsx
+from ledger.errors import FieldError
+
+EXAMPLES = Path(__file__).parents[3] / "scripts" / "examples"
+
+
+def example(name: str) -> Any:
+    return json.loads((EXAMPLES / f"trial_{name}.json").read_text("utf-8"))
+
+
+def test_trial_split__the_example__adds_up_and_stays_within_a_fen() -> None:
+    document = example("split")
+    result = trial_split(document)
+    assert result["sum"] == sum(document["payments"])
+    for row in result["payments"]:
+        assert sum(row["shares"].values()) == row["amount"]
+    assert all(abs(Fraction(line["carry"])) < 1 for line in result["totals"].values())
+
+
+def test_trial_netting__the_example__needs_less_money_than_gross() -> None:
+    result = trial_netting(example("netting"))
+    assert result["minimum"] < result["gross"]
+    assert Fraction(result["efficiency"]) == 1 - Fraction(result["minimum"], result["gross"])
+    assert sum(position["net"] for position in result["positions"]) == 0
+
+
+def test_trial_settlement__the_example__is_shared_and_netted_in_full() -> None:
+    result = trial_settlement(example("settlement"))
+    gross = sum(charge["gross"] for charge in result["charges"])
+    assert gross == result["netting"]["gross"]
+    assert "REV" not in result["trial_balance"]
+    assert sum(result["trial_balance"].values()) == 0
+
+
+@pytest.mark.parametrize(
+    ("run", "name", "path", "value", "field"),
+    [
+        (trial_split, "split", ("payments", 0), 0.5, "payments"),
+        (trial_split, "split", ("payments", 0), 10**15, "payments"),
+        (trial_split, "split", ("payments",), [], "payments"),
+        (trial_split, "split", ("extra",), 1, "extra"),
+        (trial_split, "split", ("plan", "steps", 1, "weights", 0, "weight"), 1, "weights"),
+        (trial_netting, "netting", ("obligations", 0, "amount"), 0, "amount"),
+        (trial_netting, "netting", ("obligations", 0, "amount"), "1", "amount"),
+        (trial_netting, "netting", ("obligations", 0, "creditor"), 7, "creditor"),
+        (trial_settlement, "settlement", ("agreements", 0, "quantity"), -1, "quantity"),
+        (trial_settlement, "settlement", ("agreements", 0, "terms", "currency"), "USD", "currency"),
+        (trial_settlement, "settlement", ("agreements", 0, "terms", "tax", "bp"), 10_001, "bp"),
+        (trial_settlement, "settlement", ("agreements", 0, "agreement"), "g2", "agreements"),
+    ],
+)
+def test_trial__a_wrong_document__names_the_field(
+    run: Any, name: str, path: tuple[Any, ...], value: Any, field: str
+) -> None:
+    document = example(name)
+    spot = document
+    for key in path[:-1]:
+        spot = spot[key]
+    spot[path[-1]] = value
+    with pytest.raises((FieldError, BadTerms), match=field):
+        run(document)
+
+
+def test_statement_xlsx__hostile_text__stays_text_and_amounts_read_back() -> None:
+    """A formula in an agreement's name, and a code with leading zeros, must come back as the same text."""
+    lines = [Line("line", 0, "A", "charge", "=1+1", "RCV:A:g:p", "=HYPERLINK(\"x\")", "2026-03", -150, 0)]
+    due = [Obligation("00123", "A", 70, (Item("g", "p", 70),))]
+    body, parts = part_a(
+        cycle="c", operator="O", period="2026-03", party="A", currency="CNY", opening=100, window=(0, 1), lines=lines,
+        obligations=due,
+    )  # fmt: skip
+    book = openpyxl.load_workbook(io.BytesIO(statement_xlsx(body, parts)))
+    cells = [cell for sheet in book for row in sheet.iter_rows() for cell in row]
+    assert all(cell.data_type in ("s", "n") and (cell.value is None or isinstance(cell.value, str)) for cell in cells)
+    row = [cell.value for cell in book["明细"][2]]
+    assert row == ["0", "charge", "=1+1", "=HYPERLINK(\"x\")", "2026-03", "-1.50"]
+    assert [cell.value for cell in book["应付义务"][2]] == ["1", "00123", "A", "0.70"]
+    assert {row[0].value: row[1].value for row in book["清分账单"]}["期末余额(元)"] == "-0.50"

@@ -1,0 +1,59 @@
+"""Records and batches as a connector would make them, with any field changed on the way."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+
+from clearing.market.policy import Decision
+from clearing.usage import service
+from clearing.usage.batch import freeze
+from clearing.usage.record import Admitted, Direction, Side, StatusClass, UsageRecord, decode, encode
+from clearing.usage.service import Admission, Refusal
+from ledger import store as ledger
+from ledger.facts import Signed
+from registry.asset import Twin
+from tests.clearing.market.house import CODE, CONNECTOR, NOW, House
+
+
+class Line:
+    """A connector's chain: `more` makes the next records of an agreement, linked to those before."""
+
+    def __init__(self, agreement: str, listing: str, policy: str, connector: str = CONNECTOR) -> None:
+        self.agreement, self.listing, self.policy, self.connector = agreement, listing, policy, connector
+        self.seq, self.prev = 0, None
+
+    def more(self, number: int = 1, **changes: object) -> list[Admitted]:
+        made = []
+        for _ in range(number):
+            fields: dict[str, object] = {
+                "connector": self.connector, "seq": self.seq + 1, "agreement": self.agreement, "revision": 1,
+                "agr_seq": self.seq + 1, "side": Side.PROVIDE, "direction": Direction.CONSUMPTION,
+                "request_id": f"request-{self.seq + 1:06d}", "occurred_at": NOW + 10, "listing": self.listing,
+                "version": 1, "certificate": CODE, "policy": self.policy, "purpose": "research",
+                "user_ref": "c" * 64, "request": "d" * 64, "counted": self.seq, "decision": Decision.ALLOW,
+                "reasons": (), "unit": "call", "quantity": 1, "billable": True, "bytes": 100, "latency_ms": 3,
+                "status": StatusClass.OK, "salt": secrets.token_hex(32), "prev": self.prev,
+            }  # fmt: skip
+            item = decode(encode(UsageRecord(**fields | changes)))  # type: ignore[arg-type]
+            self.seq, self.prev = item.record.seq, Twin.of(item.digest)
+            made.append(item)
+        return made
+
+
+def line_of(house: House, **changes: object) -> Line:
+    """A line over a fresh agreement that is in force from NOW."""
+    listing = house.listed()
+    identity, signed = house.conclude(listing=listing, **changes)
+    return Line(identity, listing, signed.statement.body["terms"]["policy_digest"]["sha256"])
+
+
+def batch(house: House, records: Sequence[Admitted]) -> tuple[Signed, list[bytes]]:
+    """The next signed batch of the connector over these records."""
+    no, prev = ledger.next_of(house.session, f"connector-log:{records[0].record.connector}")
+    return freeze(records, no, prev, house.connector), [item.data for item in records]
+
+
+def admit(house: House, records: Sequence[Admitted], at: int = NOW + 60) -> Admission | Refusal:
+    signed, parts = batch(house, records)
+    return service.admit(house.session, signed, parts, signer=house.operator, at=at)
