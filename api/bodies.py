@@ -1,0 +1,98 @@
+"""A write is a signed statement: read strictly from the raw body, the same for every route."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from fastapi import Depends, Request
+
+from ledger import canonical
+from ledger.errors import FieldError, Malformed
+from ledger.facts import Signed, require_fields
+
+MAX_BODY = 16 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class SignedBody:
+    """A signed statement with the parts it commits to, as sent."""
+
+    signed: Signed
+    parts: tuple[bytes, ...]
+
+
+async def _raw(request: Request) -> bytes:
+    size = 0
+    chunks = []
+    async for chunk in request.stream():
+        size += len(chunk)
+        if size > MAX_BODY:
+            raise Malformed(f"请求超过 {MAX_BODY} 字节。 / The request is larger than {MAX_BODY} bytes.")
+        chunks.append(chunk)
+    return b"".join(chunks)
+
+
+RawDep = Annotated[bytes, Depends(_raw)]
+
+
+def _document(raw: RawDep) -> Any:
+    return canonical.parse(raw)
+
+
+DocumentDep = Annotated[Any, Depends(_document)]
+
+
+def _signed(value: DocumentDep) -> SignedBody:
+    require_fields(value, "request", {"statement", "signatures"}, {"parts"})
+    texts = value.get("parts", [])
+    if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
+        raise FieldError("request.parts", "文本的列表 / a list of texts", repr(texts)[:80])
+    signed = Signed.of_document({"statement": value["statement"], "signatures": value["signatures"]})
+    return SignedBody(signed, tuple(text.encode() for text in texts))
+
+
+SignedDep = Annotated[SignedBody, Depends(_signed)]
+
+_SIGNATURE = {
+    "type": "object",
+    "required": ["alg", "by", "key", "value"],
+    "properties": {
+        "alg": {"enum": ["sm2-sm3", "eip712-secp256k1"]},
+        "by": {"type": "string", "examples": ["party:91330100MAE0001410"]},
+        "key": {"type": "string"},
+        "value": {"type": "string"},
+        "role": {"type": "string"},
+        "signer_id": {"type": "string"},
+        "nonce": {"type": "string"},
+    },
+    "additionalProperties": False,
+}
+
+
+def describe(kind: str, about: str) -> dict[str, Any]:
+    """The OpenAPI description of a signed write of this kind."""
+    statement = {
+        "type": "object",
+        "required": ["body", "kind", "no", "subject"],
+        "properties": {
+            "body": {"type": "object", "description": about},
+            "kind": {"const": kind} if "|" not in kind else {"enum": kind.split("|")},
+            "no": {"type": "integer", "minimum": 0},
+            "prev": {"type": "object"},
+            "parts": {"type": "object"},
+            "subject": {"type": "string"},
+        },
+        "additionalProperties": False,
+    }
+    schema = {
+        "type": "object",
+        "required": ["statement", "signatures"],
+        "properties": {
+            "statement": statement,
+            "signatures": {"type": "array", "items": _SIGNATURE},
+            "parts": {"type": "array", "items": {"type": "string"}},
+        },
+        "additionalProperties": False,
+    }
+    return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}

@@ -1,0 +1,271 @@
+"""The only constructor: engines, keys, clock, chain, witnesses, and the tables that tie the packages together.
+
+What a package must not know (which contract a kind of fact goes to, which projector a kind has, how a kind is checked)
+is registered here, so the packages stay one-way.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Engine, create_engine, event
+from sqlmodel import Session
+
+import clearing.market.store as market
+import clearing.pricing.store as pricing
+import clearing.settlement.store as settlement
+import clearing.usage.store as usage
+import registry.store
+from api import keyfiles
+from api.keyfiles import KeyFile
+from api.settings import Settings, SettingsError
+from clearing.market.agreement import Domain
+from clearing.market.onchain import AgreementFace
+from clearing.market.proof import AgreementRules
+from clearing.settlement import onchain as settlement_onchain
+from clearing.settlement.onchain import SettlementFace
+from clearing.settlement.proof import CycleRules, StatementRules
+from clearing.settlement.service import Office
+from ledger import chain as chains
+from ledger import eip712, sm
+from ledger.anchoring import Face
+from ledger.chain import Chain, Deployment
+from ledger.checkpoint import LogKeys
+from ledger.facts import Signature, Signed, Statement
+from ledger.log import Head
+from ledger.rebuild import Projector
+from ledger.verify import KindRules
+from ledger.web3_chain import Web3Chain
+from ledger.witness import HttpWitness
+from registry import service as registration
+from registry.calendar import Calendar, day_of, due, published
+from registry.errors import CalendarPending
+from registry.onchain import RegisterEntryFace
+from registry.proof import RegisterEntryRules
+from registry.rights import Right
+from registry.service import Agency
+
+ROOT = Path(__file__).resolve().parent.parent
+ARTIFACTS = ROOT / "contracts" / "artifacts"
+MIGRATIONS = ROOT / "scripts" / "migrations"
+
+LOG_KEYS, RELAY_KEYS, OPERATOR_KEYS, AGENCY_KEYS = "log.json", "relay.json", "operator.json", "agency.json"
+
+
+@dataclass
+class System:
+    """An installation, put together."""
+
+    settings: Settings
+    engine: Engine
+    reader: Engine
+    clock: Callable[[], int]
+    log_keys: LogKeys
+    log_evm: bytes
+    relay: bytes
+    operator: KeyFile
+    agency: KeyFile
+    witnesses: tuple[HttpWitness, ...]
+    faces: tuple[Face, ...]
+    projectors: Mapping[str, Projector]
+    rules: Mapping[str, KindRules]
+    calendar: Calendar
+    house: Agency
+    office: Office
+    agreement_domain: Domain
+    _chain: list[Chain] = field(default_factory=list)
+
+    def require_signature(self, session: Session, signed: Signed, by: str, role: str, at: int) -> None:
+        """Raises unless `by` signed in `role` with the key on record at `at`."""
+        registration.require_signature(session, signed, by, role, at=at)
+
+    def right_in_force(self, session: Session, certificate: str, right: str, at: int) -> bool:
+        """Does anybody hold this right under this certificate, in force at `at`?"""
+        return registration.right_in_force(session, certificate, Right(right), at)
+
+    def chain(self) -> Chain:
+        """The chain gateway, connected on first use. Raises `ChainError`."""
+        if not self._chain:
+            self._chain.append(connect(self.settings, self.relay))
+        return self._chain[0]
+
+    def sign_head(self, chain: Chain, head: Head) -> bytes:
+        """The log key's EIP-712 signature that EvidenceLog asks for."""
+        point = head.checkpoint
+        message = {"size": point.size, "sha256Root": point.root.sha256, "sm3Root": point.root.sm3, "time": point.at}
+        digest = eip712.digest_of("EvidenceLog", chain.chain_id, chain.address("EvidenceLog"), "Head", message)
+        return eip712.sign(self.log_evm, digest)
+
+
+def build(settings: Settings) -> System:
+    """Puts an installation together from its settings and key files. Raises `SettingsError` or `FieldError`."""
+    sm.self_check()
+    keys = {name: _keys(settings, name) for name in (LOG_KEYS, RELAY_KEYS, OPERATOR_KEYS, AGENCY_KEYS)}
+    log_keys = keys[LOG_KEYS]
+    return System(
+        settings=settings,
+        engine=engine(settings.database, write=True),
+        reader=engine(settings.database, write=False),
+        clock=clock(settings.clock_file),
+        log_keys=LogKeys(settings.origin, log_keys.ed25519, log_keys.sm2),
+        log_evm=log_keys.evm,
+        relay=keys[RELAY_KEYS].evm,
+        operator=keys[OPERATOR_KEYS],
+        agency=keys[AGENCY_KEYS],
+        witnesses=tuple(HttpWitness(w.name, w.public, w.url) for w in settings.witnesses),
+        faces=faces(settings, keys[AGENCY_KEYS]),
+        projectors=projectors(),
+        rules=rules(),
+        calendar=published(),
+        house=house(settings),
+        office=office(settings, keys[OPERATOR_KEYS]),
+        agreement_domain=agreement_domain(settings),
+    )
+
+
+def connect(settings: Settings, relay: bytes | None) -> Chain:
+    """The chain named in the settings; without `relay` it can only be read."""
+    file = settings.path(settings.deployment)
+    if not file.exists():
+        raise SettingsError(
+            f"没有部署文件 {file}，请先部署合约。 / No deployment file {file}: deploy the contracts first."
+        )
+    return Web3Chain(settings.rpc_url, deployment(file), relay)
+
+
+def deployment(file: Path) -> Deployment:
+    """A deployment file with the artifacts of this distribution."""
+    return chains.read_deployment(file.read_text(encoding="utf-8"), ARTIFACTS)
+
+
+def engine(url: str, *, write: bool) -> Engine:
+    """A database engine. SQLite: WAL, full durability, foreign keys; a writer takes its lock when it begins."""
+    if not url.startswith("sqlite"):
+        return create_engine(url)
+    made = create_engine(url, connect_args={"timeout": 30, "check_same_thread": False})
+
+    @event.listens_for(made, "connect")
+    def _on_connect(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=30000"):
+            connection.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(made, "begin")
+    def _on_begin(connection: Any) -> None:
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+
+    return made
+
+
+def migrate(url: str) -> None:
+    """Brings the database to the current schema (Alembic)."""
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    config.attributes["engine"] = engine(url, write=True)
+    command.upgrade(config, "head")
+
+
+def clock(file: Path | None) -> Callable[[], int]:
+    """Seconds UTC: the system's, or those written in `file` (demonstrations on the development chain)."""
+    if file is None:
+        return lambda: int(time.time())
+    return partial(_read_clock, file)
+
+
+def _read_clock(file: Path) -> int:
+    return int(file.read_text(encoding="ascii"))
+
+
+def _keys(settings: Settings, name: str) -> KeyFile:
+    file = settings.home / "keys" / name
+    if not file.exists():
+        raise SettingsError(
+            f"缺少密钥文件 {file}，请用 shuqing init 生成。 / No key file {file}: make it with shuqing init."
+        )
+    return keyfiles.load(file)
+
+
+def house(settings: Settings) -> Agency:
+    """The registration agency and its deposit authority, as the registry wants them."""
+    authority = settings.deposit_authority
+    return Agency(
+        uscc=settings.agency,
+        name=settings.agency_name,
+        region=settings.agency_region,
+        digit=settings.agency_digit,
+        catalogue_no=settings.agency_catalogue_no,
+        authority=authority.uscc,
+        authority_name=authority.name,
+        authority_key=authority.sm2,
+    )
+
+
+def office(settings: Settings, operator: KeyFile) -> Office:
+    """What settlement needs from outside: the operator's signer, its salt secret, working days, signature checks."""
+    calendar = published()
+
+    def working_days(at: int, length: int) -> int:
+        ends = due(day_of(at), length, calendar)
+        if ends is None:
+            raise CalendarPending(day_of(at).year + 1)
+        return ends
+
+    def typed_signer_ok(session: Session, statement: Statement, signature: Signature, by: str, at: int) -> bool:
+        domain = deployment(settings.path(settings.deployment))
+        address = domain.addresses["SettlementBook"]
+        signer = settlement_onchain.signer_of(statement, signature, domain.chain_id, address)
+        return signer.lower() == registration.keys_of(session, by, at).evm.lower()
+
+    def require_signature(session: Session, signed: Signed, by: str, role: str, at: int) -> None:
+        registration.require_signature(session, signed, by, role, at=at)
+
+    secret = keyfiles.secret(settings.home / "keys" / "office.secret")
+    return Office(operator.signer, secret, working_days, require_signature, typed_signer_ok)
+
+
+def agreement_domain(settings: Settings) -> Domain:
+    """The chain and contract agreements are signed for."""
+    placed = deployment(settings.path(settings.deployment))
+    return Domain(placed.chain_id, placed.addresses["AgreementRegistry"].lower())
+
+
+def faces(settings: Settings, agency: KeyFile) -> tuple[Face, ...]:
+    """Which facts go to which contract."""
+    return (
+        RegisterEntryFace(settings.agency, partial(eip712.sign, agency.evm)),
+        AgreementFace(),
+        SettlementFace(),
+    )
+
+
+def projectors() -> dict[str, Projector]:
+    """Which function writes the view rows of which kind; a kind has one."""
+    tables = (
+        registry.store.PROJECTORS,
+        market.PROJECTORS,
+        usage.PROJECTORS,
+        pricing.PROJECTORS,
+        settlement.PROJECTORS,
+    )
+    merged: dict[str, Projector] = {}
+    for table in tables:
+        assert not merged.keys() & table.keys()
+        merged |= table
+    return merged
+
+
+def rules() -> dict[str, KindRules]:
+    """How the kinds that have rules of their own are checked (decisions D40)."""
+    return {
+        "register-entry/v1": RegisterEntryRules(),
+        "agreement-act/v1": AgreementRules(),
+        "cycle-closed/v1": CycleRules(),
+        "statement/v1": StatementRules(),
+    }

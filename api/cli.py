@@ -1,0 +1,288 @@
+"""The `shuqing` command. Each command translates, calls one thing and prints; wrong input ends with a clear message."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+import uvicorn
+
+from api import bootstrap, checks, jobs, keyfiles, settings
+from api.app import create
+from api.auth import issue
+from api.errors import STATUS
+from api.proofs import bundle_of
+from clearing.pricing.trial import trial_price
+from clearing.settlement.trial import trial_netting, trial_settlement, trial_split
+from ledger import archive, canonical, checkpoint, log, outbox, trust, verify
+from ledger.errors import Malformed
+
+app = typer.Typer(
+    help="数清 ShuQing：数据产权登记与交易清算 / data property registration and exchange clearing",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+facts_app = typer.Typer(help="事实的导出与导入 / facts out and in", no_args_is_help=True)
+keys_app = typer.Typer(help="密钥文件与接口密钥 / key files and API keys", no_args_is_help=True)
+trial_app = typer.Typer(help="试算：不触碰数据库 / what-if cases that touch no database", no_args_is_help=True)
+ledger_app = typer.Typer(help="日志 / the log", no_args_is_help=True)
+app.add_typer(facts_app, name="facts")
+app.add_typer(keys_app, name="keys")
+app.add_typer(trial_app, name="trial")
+app.add_typer(ledger_app, name="ledger")
+
+HomeOption = Annotated[
+    Path | None, typer.Option("--home", help="安装目录（默认 SHUQING_HOME 或 ~/.shuqing） / folder of the installation")
+]
+
+
+@contextmanager
+def _said_clearly() -> Iterator[None]:
+    """Turns every expected error into one line on stderr and exit code 2."""
+    try:
+        yield
+    except (*STATUS, settings.SettingsError, OSError, UnicodeDecodeError) as error:
+        typer.echo(str(error) or type(error).__name__, err=True)
+        raise typer.Exit(2) from error
+
+
+def _system(home: Path | None) -> bootstrap.System:
+    return bootstrap.build(settings.load(home or settings.home_from_environment()))
+
+
+@app.command()
+def demo(
+    out: Annotated[Path, typer.Option(help="结果目录 / folder for the results")] = Path("demo-out"),
+    calls: Annotated[int, typer.Option(min=1, max=20000, help="数据接口调用次数 / calls of the data API")] = 2000,
+) -> None:
+    """主流程演示：登记→上架→签约→使用→定价→清算→核验 / the main job, end to end."""
+    try:
+        from scripts.demo.story import run
+    except ModuleNotFoundError as error:
+        typer.echo(
+            "演示需要源码目录（git clone 后 make demo）。 / The demo needs a checkout: git clone, make demo.", err=True
+        )
+        raise typer.Exit(2) from error
+    raise typer.Exit(run(out, calls))
+
+
+@app.command()
+def serve(
+    home: HomeOption = None,
+    port: Annotated[int, typer.Option(help="端口 / port")] = 8000,
+    host: Annotated[str, typer.Option(help="地址 / address")] = "127.0.0.1",
+) -> None:
+    """HTTP 服务 / the HTTP application."""
+    with _said_clearly():
+        system = _system(home)
+        bootstrap.migrate(system.settings.database)
+    uvicorn.run(create(system), host=host, port=port, log_level="warning")
+
+
+@app.command()
+def worker(
+    home: HomeOption = None,
+    once: Annotated[bool, typer.Option(help="只运行到无事可做 / until nothing is left to do")] = False,
+) -> None:
+    """后台任务：计时、入列、签头、见证、锚定 / timers, integration, heads, witnesses, anchoring."""
+    with _said_clearly():
+        system = _system(home)
+        bootstrap.migrate(system.settings.database)
+        if once:
+            jobs.timers(system)
+            while not jobs.publish(system).idle:
+                pass
+            return
+    stop = threading.Event()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(name, lambda *_: stop.set())
+    typer.echo("worker ready")
+    jobs.run(system, stop)
+
+
+@app.command("verify")
+def verify_(
+    bundle: Annotated[Path, typer.Argument(help="证据包 / proof bundle")],
+    trust_file: Annotated[Path, typer.Option("--trust", help="信任文件 / trust file of your own")],
+    home: HomeOption = None,
+    head: Annotated[Path | None, typer.Option(help="独立取得的树头 / a signed note you obtained yourself")] = None,
+) -> None:
+    """核验一个证据包 / checks one proof bundle, step by step."""
+    with _said_clearly():
+        trusted = trust.read(canonical.parse(trust_file.read_bytes()))
+        point = checkpoint.parse(head.read_text(encoding="utf-8"))[0] if head else None
+        chain = None if head else bootstrap.connect(settings.load(home or settings.home_from_environment()), None)
+        report = verify.verify(bundle.read_bytes(), trusted, chain=chain, head=point, rules=bootstrap.rules())
+    for step in report.steps:
+        typer.echo(
+            f"({step.number:2}) {'✓' if step.ok else '✗'} {step.code} {step.name}{step.detail and '：' + step.detail}"
+        )
+    typer.echo(f"完整性 / integrity: {'INTACT' if report.intact else 'REFUSED'}")
+    typer.echo(f"状态 / status: {report.status.code} {report.status.reason} （截至 / as of {report.status.as_of}）")
+    typer.echo(f"信任级别 / trust level: {report.trust_level}")
+    for limit in report.not_proved:
+        typer.echo(f"未证明 / not proved: {limit}")
+    raise typer.Exit(0 if report.intact else 1)
+
+
+@app.command()
+def audit(
+    home: HomeOption = None,
+    offline: Annotated[bool, typer.Option(help="不询问链（会注明） / do not ask the chain, and say so")] = False,
+) -> None:
+    """从证据重算一切 / recomputes everything from the evidence; exit 1 and the row's name on any difference."""
+    with _said_clearly():
+        system = _system(home)
+        findings = 0
+        for area, found in checks.audit(system, offline=offline):
+            findings += len(found)
+            typer.echo(f"{'✓' if not found else '✗'} {area}")
+            for finding in found:
+                typer.echo(f"   {finding}")
+    typer.echo(f"差异 / differences: {findings}")
+    if offline:
+        typer.echo("未询问链：链上一致性没有核对。 / The chain was not asked: agreement with it is unchecked.")
+    raise typer.Exit(1 if findings else 0)
+
+
+@app.command()
+def reindex(home: HomeOption = None) -> None:
+    """由事实与链重建全部视图与日志 / rebuilds every view and the log from facts and chain."""
+    with _said_clearly():
+        system = _system(home)
+        bootstrap.migrate(system.settings.database)
+        for name, number in jobs.reindex(system).items():
+            typer.echo(f"{name}: {number}")
+
+
+@app.command()
+def bundle(
+    fact: Annotated[str, typer.Argument(help="事实编号（SHA-256） / fact id")],
+    out: Annotated[Path, typer.Option(help="输出文件 / output file")],
+    home: HomeOption = None,
+    part: Annotated[int | None, typer.Option(min=0, help="分项序号 / number of the part")] = None,
+) -> None:
+    """导出一个证据包 / writes the proof bundle of a fact or one of its parts."""
+    with _said_clearly(), jobs.snapshot(_system(home)) as session:
+        out.write_bytes(bundle_of(session, fact, part).bytes())
+
+
+@facts_app.command("export")
+def facts_export(
+    out: Annotated[Path, typer.Argument(help="归档文件 / archive file")],
+    home: HomeOption = None,
+) -> None:
+    """导出全部事实 / writes every fact, part and head into one archive file."""
+    with _said_clearly():
+        system = _system(home)
+        part = out.with_suffix(out.suffix + ".part")
+        with jobs.snapshot(system) as session, part.open("wb") as file:
+            lines = 0
+            for line in archive.export(session, system.settings.origin):
+                file.write(line)
+                lines += 1
+        part.replace(out)
+        typer.echo(f"{lines} 行 / lines → {out}")
+
+
+@facts_app.command("import")
+def facts_import(
+    source: Annotated[Path, typer.Argument(help="归档文件 / archive file")],
+    home: HomeOption = None,
+) -> None:
+    """导入到空数据库 / puts an archive into an empty database; then run `shuqing reindex`."""
+    with _said_clearly():
+        system = _system(home)
+        bootstrap.migrate(system.settings.database)
+        with source.open("rb") as file:
+            facts, heads = jobs.import_facts(system, iter(file))
+        typer.echo(f"事实 / facts: {facts}，树头 / heads: {heads}")
+
+
+@keys_app.command("new")
+def keys_new(
+    file: Annotated[Path, typer.Argument(help="新密钥文件 / the new key file")],
+    by: Annotated[str, typer.Option(help="持有者，如 party:统一社会信用代码 / holder")],
+) -> None:
+    """生成密钥文件（仅本人可读） / makes a key file readable by its owner only and prints the public keys."""
+    with _said_clearly():
+        keys = keyfiles.create(file, by)
+    typer.echo(json.dumps({"by": keys.by, "sm2": keys.sm2.public, "evm": keys.address}, ensure_ascii=False))
+
+
+@keys_app.command("api")
+def keys_api(
+    holder: Annotated[str, typer.Argument(help="持有者，如 party:… / holder")],
+    home: HomeOption = None,
+) -> None:
+    """签发接口密钥（只显示一次） / issues an API key, shown once."""
+    with _said_clearly():
+        system = _system(home)
+        with jobs.transaction(system) as session:
+            key = issue(session, holder, at=system.clock())
+    typer.echo(key)
+
+
+@ledger_app.command("status")
+def ledger_status(home: HomeOption = None) -> None:
+    """日志状态 / how far facts have come: sequenced, integrated, published."""
+    with _said_clearly(), jobs.snapshot(_system(home)) as session:
+        head = log.latest(session)
+        typer.echo(f"待入列 / sequenced: {outbox.backlog(session)}")
+        typer.echo(f"已入列 / integrated: {log.size(session)}")
+        typer.echo(f"已发布 / published: {outbox.published_size(session)}")
+        typer.echo(head.note if head else "尚无树头 / no head yet")
+
+
+def _trial(file: Path, compute: Callable[[Any], Any]) -> None:
+    with _said_clearly():
+        value = canonical.parse(file.read_bytes())
+        if not isinstance(value, dict):
+            raise Malformed("试算文件应为 JSON 对象。 / A trial file must be a JSON object.")
+        result = compute(value)
+    typer.echo(json.dumps(result, ensure_ascii=False, indent=2))
+
+
+FileArgument = Annotated[Path, typer.Argument(help="算例文件（JSON） / the case as JSON", exists=False)]
+
+
+@trial_app.command("price")
+def trial_price_(file: FileArgument) -> None:
+    """数据元件价格试算 / price of a data element (format: clearing/pricing/trial.py)."""
+    _trial(file, lambda document: trial_price(document, file.parent))
+
+
+@trial_app.command("split")
+def trial_split_(file: FileArgument) -> None:
+    """分配试算 / shares of one or many payments (format: clearing/settlement/trial.py)."""
+    _trial(file, trial_split)
+
+
+@trial_app.command("netting")
+def trial_netting_(file: FileArgument) -> None:
+    """轧差试算 / net positions and transfers (format: clearing/settlement/trial.py)."""
+    _trial(file, trial_netting)
+
+
+@trial_app.command("settlement")
+def trial_settlement_(file: FileArgument) -> None:
+    """结算试算 / a whole period (format: clearing/settlement/trial.py)."""
+    _trial(file, trial_settlement)
+
+
+def main() -> None:
+    """Entry point of the `shuqing` command."""
+    sys.stdout.reconfigure(encoding="utf-8")  # type: ignore[union-attr]
+    app()
+
+
+if __name__ == "__main__":
+    main()

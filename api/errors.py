@@ -1,0 +1,106 @@
+"""One table knows HTTP: domain error → status. Messages stay the domain's, Chinese first.
+
+A test fails if an error class is missing here. Bad input never answers 500; 500 is left for what only we can have
+done wrong.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+import clearing.errors as c
+import clearing.market.errors as m
+import clearing.pricing.errors as p
+import ledger.errors as l
+import ledger.verify
+import ledger.witness
+import registry.errors as r
+from api.auth import Forbidden, Unauthorised
+from ledger.bundle import NotPublished
+
+STATUS: dict[type[Exception], int] = {
+    l.LedgerError: 500,
+    l.Malformed: 422,
+    l.FieldError: 422,
+    l.BadSignature: 403,
+    l.Conflict: 409,
+    l.Stale: 409,
+    l.UnknownFact: 404,
+    l.Erased: 410,
+    l.BrokenLog: 500,
+    l.WitnessRefused: 503,
+    l.ChainError: 503,
+    l.ChainUnavailable: 503,
+    l.TransactionReverted: 409,
+    l.WrongChain: 503,
+    ledger.verify.Refused: 422,
+    ledger.witness.Refused: 503,
+    NotPublished: 409,
+    r.RegistryError: 500,
+    r.Unknown: 404,
+    r.IllegalMove: 409,
+    r.NotEntitled: 403,
+    r.GuardRefused: 409,
+    r.CalendarPending: 409,
+    r.CodeExhausted: 409,
+    r.DepositRefused: 409,
+    r.PaperRefused: 500,
+    c.ClearingError: 500,
+    c.BadMoney: 422,
+    c.BadTerms: 422,
+    c.Unbalanced: 500,
+    c.WrongMove: 409,
+    c.TooEarly: 409,
+    c.Clash: 409,
+    c.UnknownFact: 404,
+    c.NotSigned: 403,
+    c.BankFileRefused: 422,
+    c.ProofRefused: 422,
+    m.GateRefused: 409,
+    m.NotEntitled: 403,
+    p.PricingRefused: 422,
+    Unauthorised: 401,
+    Forbidden: 403,
+}
+
+
+def status_of(error: Exception) -> int:
+    """The HTTP status of a domain error."""
+    return STATUS[type(error)]
+
+
+def document(error: Exception) -> dict[str, Any]:
+    """What is answered: the error's name and message, and its fields where it has them."""
+    result: dict[str, Any] = {"error": type(error).__name__, "message": str(error)}
+    for name in ("field", "expected", "given", "code"):
+        value = getattr(error, name, None)
+        if isinstance(value, str | int):
+            result[name] = value
+    return result
+
+
+def install(app: FastAPI) -> None:
+    """Answers every domain error by the table, and the framework's own in the same shape."""
+
+    def domain(_request: Request, error: Exception) -> JSONResponse:
+        return JSONResponse(document(error), status_of(error))
+
+    for kind in STATUS:
+        app.add_exception_handler(kind, domain)
+
+    @app.exception_handler(RequestValidationError)
+    def _validation(_request: Request, error: RequestValidationError) -> JSONResponse:
+        first = error.errors()[0]
+        field = ".".join(str(part) for part in first["loc"])
+        wrong = l.FieldError(field, first["msg"], repr(first.get("input"))[:80])
+        return JSONResponse(document(wrong), 422)
+
+    @app.exception_handler(HTTPException)
+    def _http(_request: Request, error: HTTPException) -> JSONResponse:
+        message = "没有此页面或接口。 / No such page or route." if error.status_code == 404 else str(error.detail)
+        return JSONResponse({"error": "HTTP", "message": message}, error.status_code, headers=error.headers)

@@ -1,0 +1,46 @@
+"""The certificate papers as files: made once when issued, kept in the home folder, checked against their digest."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from sqlmodel import Session
+
+from api.auth import Forbidden
+from api.bootstrap import System
+from ledger.digest import twin
+from ledger.errors import BrokenLog, FieldError
+from registry import service, store
+from registry.catalogue import Integrity
+from registry.service import Papers
+
+MEDIA = {"pdf": "application/pdf", "json": "application/json"}
+
+
+def path_of(system: System, code: str, version: int, form: str) -> Path:
+    """Where a paper is kept."""
+    return system.settings.home / "papers" / f"{code}-v{version}.{form}"
+
+
+def keep(system: System, papers: Papers, version: int) -> None:
+    """Writes both papers, each whole or not at all."""
+    for form, data in (("pdf", papers.pdf), ("json", papers.json)):
+        target = path_of(system, papers.code, version, form)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        part = target.with_suffix(target.suffix + ".part")
+        part.write_bytes(data)
+        part.replace(target)
+
+
+def paper(system: System, session: Session, code: str, form: str, token: str, now: int) -> tuple[bytes, str]:
+    """A paper's bytes and media type, for whoever holds the token of its QR code."""
+    if form not in MEDIA:
+        raise FieldError("form", "pdf | json", form)
+    row = store.certificate(session, code)
+    if not service.check(session, code, now, token=token).token_matches:
+        raise Forbidden("请使用凭证二维码中的令牌。 / Use the token from the certificate's QR code.")
+    data = path_of(system, code, row.version, form).read_bytes()
+    found = service.check(session, code, now, file=twin(data))
+    if found.integrity is not Integrity.INTACT:
+        raise BrokenLog(f"凭证文件 {code} 与已核发的摘要不符。 / The paper of {code} differs from what was issued.")
+    return data, MEDIA[form]

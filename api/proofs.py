@@ -1,0 +1,31 @@
+"""Which identity facts a bundle must carry so that a stranger can tell whose keys signed it."""
+
+from __future__ import annotations
+
+from sqlalchemy.orm import Session
+
+from ledger import store
+from ledger.bundle import Bundle, assemble
+from ledger.facts import Fact
+
+IDENTITY_KINDS = frozenset({"party/v1", "staff/v1", "connector/v1"})
+
+
+def bundle_of(session: Session, fact_id: str, part: int | None = None) -> Bundle:
+    """The bundle of a fact with the identity facts of its signers, and of those who vouch for them."""
+    fact = store.fact(session, fact_id)
+    return assemble(session, fact_id, part=part, supports=_identities(session, fact))
+
+
+def _identities(session: Session, fact: Fact) -> list[str]:
+    found: dict[str, str] = {}
+    waiting = [signature.by for signature in fact.signatures]
+    while waiting:
+        name = waiting.pop(0)
+        if name in found or name == fact.subject:
+            continue
+        for identity in store.facts_of(session, name):
+            if identity.kind in IDENTITY_KINDS:
+                found[name] = identity.id
+                waiting += [signature.by for signature in identity.signatures]
+    return list(found.values())

@@ -1,0 +1,104 @@
+"""Listings, agreements, usage batches and price quotes over HTTP."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter, Response
+from fastapi.responses import JSONResponse
+
+from api.auth import CallerDep, require_own
+from api.bodies import SignedDep, describe
+from api.deps import NowDep, ReadDep, SystemDep, WriteDep
+from api.views import appended, plain
+from clearing.market import service as market
+from clearing.market import store as market_store
+from clearing.pricing import service as pricing
+from clearing.pricing import store as pricing_store
+from clearing.usage import service as usage
+from clearing.usage.service import Refusal
+
+router = APIRouter(prefix="/api")
+
+
+@router.post(
+    "/listings",
+    openapi_extra=describe("listing-submitted/v1", "clearing.market.listing.Listing"),
+    summary="上架申请 / offer a product",
+    tags=["market 交易"],
+)
+def listing(body: SignedDep, caller: CallerDep, session: WriteDep, now: NowDep) -> dict[str, Any]:
+    require_own(caller, body.signed)
+    return appended(market.submit_listing(session, body.signed, at=now))
+
+
+@router.post(
+    "/listings/moves",
+    openapi_extra=describe("listing-move/v1", "clearing.market.listing.ListingMove"),
+    summary="上架审核、下架 / a move of a listing",
+    tags=["market 交易"],
+)
+def listing_move(body: SignedDep, caller: CallerDep, session: WriteDep, now: NowDep) -> dict[str, Any]:
+    require_own(caller, body.signed)
+    return appended(market.move_listing(session, body.signed, at=now))
+
+
+@router.get("/listings", summary="在架产品 / products on offer", tags=["market 交易"])
+def listings(session: ReadDep, now: NowDep) -> dict[str, Any]:
+    return {"as_of": now, "listings": [plain(row) for row in market_store.listings(session)]}
+
+
+@router.post(
+    "/agreements/acts",
+    openapi_extra=describe("agreement-act/v1", "clearing.market.agreement.AgreementAct"),
+    summary="数字合约：签署、变更、中止、解除 / an act of an agreement, signed by all it concerns",
+    tags=["market 交易"],
+)
+def agreement_act(
+    body: SignedDep, caller: CallerDep, session: WriteDep, system: SystemDep, now: NowDep
+) -> dict[str, Any]:
+    require_own(caller, body.signed)
+    return appended(market.record_act(session, body.signed, domain=system.agreement_domain, at=now))
+
+
+@router.post(
+    "/usage/batches",
+    openapi_extra=describe("usage-batch/v1", "clearing.usage.batch.BatchHeader; parts: clearing.usage.record"),
+    summary="使用存证批次 / a batch of usage records under the connector's signature",
+    tags=["usage 使用"],
+)
+def usage_batch(body: SignedDep, caller: CallerDep, session: WriteDep, system: SystemDep, now: NowDep) -> Response:
+    require_own(caller, body.signed)
+    result = usage.admit(session, body.signed, body.parts, signer=system.operator.signer, at=now)
+    if isinstance(result, Refusal):
+        usage.record_refusal(session, result)
+        message = (
+            "同一序号区间已有不同内容，未计入，已存拒收记录。 / Another batch holds these numbers; kept as refused."
+        )
+        return JSONResponse({"error": "Conflict", "message": message, **result.answer()}, 409)
+    return JSONResponse(result.document())
+
+
+@router.post(
+    "/quotes",
+    openapi_extra=describe("price-quote/v1", "clearing.pricing.price_report.PriceQuote; parts: report, evidence"),
+    summary="报价存证 / a price quote with its report and evidence",
+    tags=["pricing 定价"],
+)
+def quote(body: SignedDep, caller: CallerDep, session: WriteDep, system: SystemDep, now: NowDep) -> dict[str, Any]:
+    require_own(caller, body.signed)
+    taken = pricing.take_quote(
+        session,
+        body.signed,
+        body.parts,
+        at=now,
+        require_signature=system.require_signature,
+        right_in_force=system.right_in_force,
+    )
+    return plain(taken)  # type: ignore[no-any-return]
+
+
+@router.get("/quotes/{report_id}", summary="定价报告 / the price report of a quote", tags=["pricing 定价"])
+def quote_report(report_id: str, session: ReadDep) -> Response:
+    report, _ = pricing_store.documents(session, report_id)
+    return Response(report, media_type="application/json")

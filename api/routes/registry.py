@@ -1,0 +1,128 @@
+"""Registration over HTTP: parties, the seven steps, certificates and the public check."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Response
+
+from api.auth import CallerDep, Forbidden, require_own
+from api.bodies import DocumentDep, SignedDep, describe
+from api.deps import NowDep, ReadDep, SystemDep, WriteDep
+from api.papers import paper
+from api.views import appended, plain
+from ledger import reading
+from registry import service, store
+from registry.certificate import record_digest
+from registry.form import Form
+
+router = APIRouter(prefix="/api", tags=["registry 登记"])
+
+
+@router.post("/parties", openapi_extra=describe("party/v1", "registry.party.Party"), summary="主体入册 / admit a party")
+def party(body: SignedDep, caller: CallerDep, session: WriteDep, system: SystemDep, now: NowDep) -> dict[str, Any]:
+    require_own(caller, body.signed)
+    return appended(service.register_party(session, system.house, body.signed, at=now))
+
+
+@router.post("/staff", openapi_extra=describe("staff/v1", "registry.party.Staff"), summary="工作人员 / staff")
+def staff(body: SignedDep, caller: CallerDep, session: WriteDep, system: SystemDep, now: NowDep) -> dict[str, Any]:
+    require_own(caller, body.signed)
+    return appended(service.register_staff(session, system.house, body.signed, at=now))
+
+
+@router.post(
+    "/connectors", openapi_extra=describe("connector/v1", "registry.party.Connector"), summary="连接器 / a connector"
+)
+def connector(body: SignedDep, caller: CallerDep, session: WriteDep, system: SystemDep, now: NowDep) -> dict[str, Any]:
+    require_own(caller, body.signed)
+    return appended(service.register_connector(session, system.house, body.signed, at=now))
+
+
+@router.post("/precheck", summary="登记预检 / pre-check of a form")
+def precheck(value: DocumentDep, caller: CallerDep, system: SystemDep, now: NowDep) -> dict[str, Any]:
+    form = reading.read(Form, value, "form")
+    return {"findings": plain(service.check_form(system.house, form, now))}
+
+
+@router.post(
+    "/applications",
+    openapi_extra=describe("application-submitted/v1", "registry.form.Form"),
+    summary="申请 / apply for registration",
+)
+def application(
+    body: SignedDep, caller: CallerDep, session: WriteDep, system: SystemDep, now: NowDep
+) -> dict[str, Any]:
+    require_own(caller, body.signed)
+    taken = service.submit_application(session, system.house, body.signed, at=now, calendar=system.calendar)
+    return appended(taken)
+
+
+@router.post(
+    "/applications/moves",
+    openapi_extra=describe("application-move/v1", "registry.case.Act"),
+    summary="受理、审查、公示等办理 / a move of an application",
+)
+def move(body: SignedDep, caller: CallerDep, session: WriteDep, system: SystemDep, now: NowDep) -> dict[str, Any]:
+    require_own(caller, body.signed)
+    return appended(service.move(session, system.house, body.signed, at=now, calendar=system.calendar))
+
+
+@router.post(
+    "/objections", openapi_extra=describe("objection/v1", "registry.objection.Objection"), summary="异议 / object"
+)
+def objection(body: SignedDep, caller: CallerDep, session: WriteDep, system: SystemDep, now: NowDep) -> dict[str, Any]:
+    require_own(caller, body.signed)
+    return appended(service.object_to(session, system.house, body.signed, at=now, calendar=system.calendar))
+
+
+@router.post(
+    "/authorisations",
+    openapi_extra=describe("use-authorisation/v1", "registry.asset.UseAuthorisation"),
+    summary="使用授权 / let another party derive data",
+)
+def authorisation(body: SignedDep, caller: CallerDep, session: WriteDep, now: NowDep) -> dict[str, Any]:
+    require_own(caller, body.signed)
+    return appended(service.authorise_use(session, body.signed, at=now))
+
+
+@router.get("/applications/{application}", summary="办理状态 / state of an application")
+def application_state(application: str, caller: CallerDep, session: ReadDep) -> dict[str, Any]:
+    case = store.case(session, application)
+    concerned = {f"party:{item.id_no}" for item in case.form.applicants} | {f"party:{case.form.agency}"}
+    if caller.holder not in concerned and not caller.holder.startswith("staff:"):
+        raise Forbidden("只有申请人和登记机构可以查看。 / Only the applicants and the agency may look.")
+    return {"application": application, "state": case.state.value, "code": case.code}
+
+
+@router.get("/applications/{application}/record", summary="待存证内容摘要 / digest of the record to be deposited")
+def deposit_record(application: str, caller: CallerDep, session: ReadDep) -> dict[str, Any]:
+    return {"record": plain(record_digest(service.deposit_record(session, application)))}
+
+
+@router.get("/certificates", summary="登记结果公示 / public register of results")
+def certificates(
+    session: ReadDep,
+    now: NowDep,
+    q: Annotated[str, Query(max_length=80)] = "",
+    offset: Annotated[int, Query(ge=0)] = 0,
+) -> dict[str, Any]:
+    return {"as_of": now, "certificates": plain(service.catalogue(session, now, text=q, offset=offset))}
+
+
+@router.get("/check/{code}", summary="公开核验 / public check: integrity and status")
+def check(code: str, session: ReadDep, now: NowDep, t: Annotated[str, Query(max_length=64)] = "") -> dict[str, Any]:
+    return plain(service.check(session, code, now, token=t))  # type: ignore[no-any-return]
+
+
+@router.get("/certificates/{code}/{form}", summary="凭证文件 / the certificate paper (pdf or json)")
+def certificate_paper(
+    code: str,
+    form: str,
+    session: ReadDep,
+    system: SystemDep,
+    now: NowDep,
+    t: Annotated[str, Query(max_length=64, description="二维码中的令牌 / token from the QR code")] = "",
+) -> Response:
+    data, media_type = paper(system, session, code, form, t, now)
+    return Response(data, media_type=media_type)

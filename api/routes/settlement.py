@@ -1,0 +1,211 @@
+"""The settlement cycle over HTTP: the operator drives it, parties confirm with their own keys."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Response
+
+from api.auth import Caller, CallerDep, Forbidden, require_own
+from api.bodies import DocumentDep, RawDep, SignedDep, describe
+from api.deps import NowDep, ReadDep, SystemDep, WriteDep
+from api.views import plain
+from clearing.market import service as market
+from clearing.settlement import payment, workbook
+from clearing.settlement import service as settlement
+from clearing.settlement import store as settlement_store
+from clearing.settlement.payment import BankAccount
+from clearing.settlement.statement import PartA
+from clearing.terms import month
+from clearing.usage import store as usage_store
+from ledger import log, reading, store
+from ledger.facts import Statement, require_fields
+
+router = APIRouter(prefix="/api", tags=["settlement 清算"])
+
+
+def _operator(caller: CallerDep, system: SystemDep) -> Caller:
+    """Only the operator's own key drives a cycle."""
+    if caller.holder != f"party:{system.settings.operator}":
+        raise Forbidden("只有平台运营方可以推进结算周期。 / Only the operator may drive a cycle.")
+    return caller
+
+
+OperatorDep = Annotated[Caller, Depends(_operator)]
+
+
+@router.post("/cycles", summary="开放账期 / open a cycle")
+def open_cycle(
+    value: DocumentDep, caller: OperatorDep, session: WriteDep, system: SystemDep, now: NowDep
+) -> dict[str, Any]:
+    require_fields(value, "request", {"period", "grace"}, set())
+    opened = settlement.open_cycle(
+        session,
+        system.office,
+        operator=system.settings.operator,
+        period=month(value["period"]),
+        grace=reading.read(int, value["grace"], "grace"),
+        at=now,
+    )
+    return plain(opened)  # type: ignore[no-any-return]
+
+
+@router.get("/cycles/{cycle}", summary="账期状态 / state of a cycle")
+def cycle_state(cycle: str, caller: CallerDep, session: ReadDep) -> dict[str, Any]:
+    return plain(settlement_store.cycle(session, cycle))  # type: ignore[no-any-return]
+
+
+@router.post("/cycles/{cycle}/cut-off", summary="截止 / fix the set of records")
+def cut_off(cycle: str, caller: OperatorDep, session: WriteDep, system: SystemDep, now: NowDep) -> dict[str, Any]:
+    moved = settlement.cut_off(session, system.office, cycle=cycle, high_water=log.size(session), at=now)
+    return plain(moved)  # type: ignore[no-any-return]
+
+
+@router.post("/cycles/{cycle}/rating", summary="计量计费清分 / meter, rate, share, post")
+def rate(cycle: str, caller: OperatorDep, session: WriteDep, system: SystemDep, now: NowDep) -> dict[str, Any]:
+    period = month(settlement_store.cycle(session, cycle).period)
+    agreements = market.agreement_terms(session, period.start, period.end)
+    charges = settlement.rate(
+        session, system.office, cycle=cycle, agreements=agreements, uses=usage_store.metered_uses, at=now
+    )
+    return {"charges": charges}
+
+
+@router.get("/charges/{charge}/invoice", summary="待签发票 / the invoice to sign")
+def draft_invoice(charge: str, number: str, issued_at: int, caller: CallerDep, session: ReadDep) -> dict[str, Any]:
+    return _draft(settlement.draft_invoice(session, charge=charge, number=number, issued_at=issued_at))
+
+
+@router.post("/invoices", openapi_extra=describe("invoice/v1", "clearing.settlement.invoice"), summary="发票 / invoice")
+def invoice(body: SignedDep, caller: CallerDep, session: WriteDep, system: SystemDep, now: NowDep) -> dict[str, Any]:
+    require_own(caller, body.signed)
+    return {"fact": settlement.record_invoice(session, system.office, body.signed, at=now).id}
+
+
+@router.post("/cycles/{cycle}/statements", summary="出账 / issue statements")
+def issue_statements(
+    cycle: str, caller: OperatorDep, session: WriteDep, system: SystemDep, now: NowDep
+) -> dict[str, Any]:
+    return {"statements": settlement.issue_statements(session, system.office, cycle=cycle, at=now)}
+
+
+@router.get("/cycles/{cycle}/statements/{party}", summary="清分账单 / a party's statement")
+def statement(cycle: str, party: str, caller: CallerDep, session: ReadDep, system: SystemDep) -> dict[str, Any]:
+    _own_or_operator(caller, party, system.settings.operator)
+    found = _statement(session, cycle, party)
+    parts = settlement_store.part_documents(session, found.id)
+    return {"fact": found.id, "statement": found.body, "parts": parts}
+
+
+@router.get("/cycles/{cycle}/statements/{party}/xlsx", summary="清分账单（Excel） / the statement as XLSX")
+def statement_workbook(cycle: str, party: str, caller: CallerDep, session: ReadDep, system: SystemDep) -> Response:
+    _own_or_operator(caller, party, system.settings.operator)
+    found = _statement(session, cycle, party)
+    body = reading.read(PartA, found.body)
+    data = workbook.statement_xlsx(body, settlement_store.part_documents(session, found.id))
+    return Response(data, media_type="application/vnd.openxmlformats-officedocument.spreadsheetml.sheet")
+
+
+@router.get("/cycles/{cycle}/statements/{party}/confirmation", summary="待签确认 / the confirmation to sign")
+def draft_confirmation(cycle: str, party: str, caller: CallerDep, session: ReadDep) -> dict[str, Any]:
+    return _draft(settlement.draft_confirmation(session, cycle=cycle, party=party))
+
+
+@router.post(
+    "/confirmations",
+    openapi_extra=describe("statement-confirmed/v1", "{statement: fact id}"),
+    summary="确认账单 / confirm a statement",
+)
+def confirm(body: SignedDep, caller: CallerDep, session: WriteDep, system: SystemDep, now: NowDep) -> dict[str, Any]:
+    require_own(caller, body.signed)
+    return {"fact": settlement.confirm_statement(session, system.office, body.signed, at=now).id}
+
+
+@router.post("/cycles/{cycle}/window", summary="结束确认期 / end the confirmation window")
+def close_window(cycle: str, caller: OperatorDep, session: WriteDep, system: SystemDep, now: NowDep) -> dict[str, Any]:
+    return plain(settlement.close_window(session, system.office, cycle=cycle, at=now))  # type: ignore[no-any-return]
+
+
+@router.post("/cycles/{cycle}/netting", summary="轧差 / net")
+def net(cycle: str, caller: OperatorDep, session: WriteDep, system: SystemDep, now: NowDep) -> dict[str, Any]:
+    return {"netting": settlement.net(session, system.office, cycle=cycle, at=now) or ""}
+
+
+@router.post("/cycles/{cycle}/instructions/draft", summary="待签付款指令 / the instructions to sign")
+def draft_instructions(cycle: str, value: DocumentDep, caller: OperatorDep, session: ReadDep) -> dict[str, Any]:
+    require_fields(value, "request", {"account", "accounts"}, set())
+    account = reading.read(BankAccount, value["account"], "account")
+    accounts = reading.read(dict[str, BankAccount], value["accounts"], "accounts")
+    return _draft(settlement.draft_instructions(session, cycle=cycle, account=account, accounts=accounts))
+
+
+@router.post(
+    "/instructions",
+    openapi_extra=describe("payment-instructions/v1", "clearing.settlement.payment.Batch"),
+    summary="付款指令（两人签署） / payment instructions signed by two persons",
+)
+def instruct(body: SignedDep, caller: CallerDep, session: WriteDep, system: SystemDep, now: NowDep) -> dict[str, Any]:
+    require_own(caller, body.signed)
+    return {"fact": settlement.instruct(session, system.office, body.signed, at=now).id}
+
+
+@router.get("/cycles/{cycle}/instructions.csv", summary="银行批量文件 / the bank batch file")
+def instructions_file(cycle: str, caller: OperatorDep, session: ReadDep) -> Response:
+    return Response(payment.batch_csv(settlement_store.batch(session, cycle)), media_type="text/csv; charset=utf-8")
+
+
+@router.get("/cycles/{cycle}/funding/{party}", summary="备付文件 / the file a net payer hands to its bank")
+def funding_file(cycle: str, party: str, caller: CallerDep, session: ReadDep, system: SystemDep) -> Response:
+    _own_or_operator(caller, party, system.settings.operator)
+    data = payment.funding_csv(settlement_store.batch(session, cycle), party)
+    return Response(data, media_type="text/csv; charset=utf-8")
+
+
+@router.post("/bank-files", summary="导入银行对账文件 / import a bank statement file (CSV body)")
+def bank_file(raw: RawDep, caller: OperatorDep, session: WriteDep, system: SystemDep, now: NowDep) -> dict[str, Any]:
+    return plain(settlement.import_bank_file(session, system.office, raw, at=now))  # type: ignore[no-any-return]
+
+
+@router.post("/cycles/{cycle}/payments", summary="按到账推进 / move on as far as the bank's entries allow")
+def payments(cycle: str, caller: OperatorDep, session: WriteDep, system: SystemDep, now: NowDep) -> dict[str, Any]:
+    moved = settlement.advance_payments(session, system.office, cycle=cycle, at=now)
+    return plain(moved)  # type: ignore[no-any-return]
+
+
+@router.get("/cycles/{cycle}/money", summary="收支核对 / money in and money out")
+def money(cycle: str, caller: OperatorDep, session: ReadDep) -> dict[str, Any]:
+    sums = settlement.money_sums(session, cycle=cycle)
+    return {**plain(sums), "agrees": sums.agrees}
+
+
+@router.get("/cycles/{cycle}/close", summary="待签关账 / the close to sign")
+def draft_close(
+    cycle: str, auditor: str, deadline: int, caller: CallerDep, session: ReadDep, system: SystemDep, now: NowDep
+) -> dict[str, Any]:
+    drafted = settlement.draft_close(
+        session, system.office, cycle=cycle, auditor=auditor, closed_at=now, deadline=deadline
+    )
+    return _draft(drafted)
+
+
+@router.post(
+    "/closes",
+    openapi_extra=describe("cycle-closed/v1", "clearing.settlement.close.CycleClose"),
+    summary="关账（运营方与审计方签署） / close a cycle",
+)
+def close(body: SignedDep, caller: CallerDep, session: WriteDep, system: SystemDep, now: NowDep) -> dict[str, Any]:
+    require_own(caller, body.signed)
+    return {"fact": settlement.close(session, system.office, body.signed, at=now).id}
+
+
+def _draft(statement: Statement) -> dict[str, Any]:
+    return {"statement": statement.document()}
+
+
+def _statement(session: ReadDep, cycle: str, party: str) -> Any:
+    return store.facts_of(session, settlement.statement_subject(cycle, party))[0]
+
+
+def _own_or_operator(caller: Caller, party: str, operator: str) -> None:
+    if caller.holder not in {f"party:{party}", f"party:{operator}"}:
+        raise Forbidden("只能查看本方账单。 / A party sees its own statement only.")

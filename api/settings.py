@@ -1,0 +1,131 @@
+"""The only reader of the environment: one typed object, read once and passed in.
+
+Everything has a place under one home folder. `settings.json` in that folder is read first, then `SHUQING_…` variables
+win over it. Keys never stand in settings: they are files under `keys/`, readable by their owner only.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+FILE = "settings.json"
+
+
+class SettingsError(Exception):
+    """The settings cannot be used; the text names the field (Chinese first)."""
+
+
+class WitnessSettings(BaseModel):
+    """An independent witness of the log: its name, address and Ed25519 public key (64 hex)."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str
+    url: str
+    public: str
+
+
+class AuthoritySettings(BaseModel):
+    """The deposit authority: address, USCC, name and SM2 public key (130 hex)."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    url: str
+    uscc: str
+    name: str
+    sm2: str
+
+
+class Settings(BaseSettings):
+    """What an installation must say about itself. Fields without a default must be given."""
+
+    model_config = SettingsConfigDict(env_prefix="SHUQING_", extra="forbid", frozen=True)
+
+    home: Path
+    origin: str = Field(description="name of the log, e.g. shuqing/agency-x")
+    database_url: str = ""
+    rpc_url: str = "http://127.0.0.1:8545"
+    chain_id: int = 31337
+    deployment: Path = Path("deployment.json")
+    agency: str = Field(description="USCC of the registration agency")
+    operator: str = Field(description="USCC of the platform operator")
+    agency_name: str
+    agency_region: str
+    agency_digit: str
+    agency_catalogue_no: str
+    witnesses: tuple[WitnessSettings, ...] = ()
+    witness_quorum: int = 2
+    deposit_authority: AuthoritySettings
+    check_base_url: str = "http://127.0.0.1:8000"
+    fonts: Path = Path("node_modules/@expo-google-fonts/noto-sans-sc")
+    clock_file: Path | None = None
+    """A file with the current second: for demonstrations on the development chain only."""
+    demo: bool = False
+    """Marks every page and paper 演示."""
+
+    @property
+    def fonts_folder(self) -> Path:
+        """Where the certificate's Chinese font lies: absolute, or under the distribution's root."""
+        return self.fonts if self.fonts.is_absolute() else Path(__file__).resolve().parent.parent / self.fonts
+
+    @property
+    def database(self) -> str:
+        return self.database_url or f"sqlite:///{self.home / 'shuqing.db'}"
+
+    def path(self, value: Path) -> Path:
+        """A path from the settings, relative ones under the home folder."""
+        return value if value.is_absolute() else self.home / value
+
+
+def load(home: Path) -> Settings:
+    """Settings of the installation in `home`. Raises `SettingsError` naming what is missing or wrong."""
+    file = home / FILE
+    stored: dict[str, object] = {}
+    if file.exists():
+        try:
+            stored = json.loads(file.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise SettingsError(f"{FILE} 不是有效的 JSON：{error}。 / {FILE} is not valid JSON: {error}.") from error
+    try:
+        environment = _Environment().model_dump(exclude_unset=True)
+        settings = Settings(**{**stored, **environment, "home": home})  # type: ignore[arg-type]
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(str(part) for part in first["loc"])
+        raise SettingsError(f"设置 {field}：{first['msg']}（{file}）。 / Setting {field}: {first['msg']}.") from error
+    if settings.clock_file is not None and settings.chain_id != 31337:
+        raise SettingsError(
+            "clock_file 只能用于开发链 31337。 / clock_file is allowed on the development chain 31337 only."
+        )
+    return settings
+
+
+class _Environment(BaseSettings):
+    """The variables that may override a stored setting."""
+
+    model_config = SettingsConfigDict(env_prefix="SHUQING_", extra="ignore")
+
+    database_url: str = ""
+    rpc_url: str = ""
+    check_base_url: str = ""
+
+
+def save(settings: Settings) -> None:
+    """Writes `settings.json` into the home folder."""
+    document = settings.model_dump(mode="json", exclude={"home"}, exclude_none=True)
+    (settings.home / FILE).write_text(json.dumps(document, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+
+
+def home_from_environment() -> Path:
+    """SHUQING_HOME, else ~/.shuqing."""
+    return _Home().home.expanduser()
+
+
+class _Home(BaseSettings):
+    model_config = SettingsConfigDict(env_prefix="SHUQING_", extra="ignore")
+
+    home: Path = Path("~/.shuqing")

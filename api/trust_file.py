@@ -1,0 +1,51 @@
+"""The trust file an installation publishes for whoever wants to check it; the reader decides whether to believe it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from api.bootstrap import System
+from ledger.trust import FORMAT, ChainTrust, ContractTrust, Identity, LogTrust, Trust, WitnessTrust
+
+CONTRACTS = ("RightsRegistry", "AgreementRegistry", "EvidenceLog", "SettlementBook")
+
+REQUIRED: dict[str, tuple[str, ...]] = {
+    "party/v1": ("role:agency",),
+    "register-entry/v1": ("role:agency",),
+    "certificate-issued/v1": ("role:agency",),
+    "deposit-receipt/v1": ("role:deposit-authority",),
+    "agreement-act/v1": ("each:signers",),
+    "usage-batch/v1": ("by:connector:{id}",),
+    "statement/v1": ("role:operator",),
+    "charge/v1": ("role:operator",),
+    "shares/v1": ("role:operator",),
+    "netting/v1": ("role:operator",),
+    "notice/v1": ("role:operator",),
+    "bank-file/v1": ("role:operator",),
+    "cycle-closed/v1": ("role:operator", "role:auditor"),
+}
+
+
+def trust_of(system: System, auditors: Mapping[str, Identity], *, at: int) -> Trust:
+    """The trust file of this installation; `auditors` by signer name, as they are registered on the chain."""
+    chain, settings = system.chain(), system.settings
+    public = system.log_keys.public()
+    identities = {
+        f"party:{settings.agency}": Identity(system.agency.sm2.public, system.agency.address, ("agency",)),
+        f"party:{settings.operator}": Identity(system.operator.sm2.public, system.operator.address, ("operator",)),
+        f"party:{settings.deposit_authority.uscc}": Identity(
+            settings.deposit_authority.sm2, roles=("deposit-authority",)
+        ),
+        **auditors,
+    }
+    contracts = {name: ContractTrust(chain.address(name), chain.code_hash(name)) for name in CONTRACTS}
+    return Trust(
+        format=FORMAT,
+        made_at=at,
+        origin=public.origin,
+        log=LogTrust(public.origin, public.ed25519, public.sm2),
+        witnesses=WitnessTrust(settings.witness_quorum, {w.name: w.public for w in system.witnesses}),
+        chain=ChainTrust(chain.chain_id, contracts),
+        identities=identities,
+        required=REQUIRED,
+    )

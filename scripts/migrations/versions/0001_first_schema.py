@@ -1,0 +1,807 @@
+"""The first schema: facts, log, views of registry and clearing, API keys.
+
+Revision 0001, after .
+"""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+
+from ledger.tables import guards
+
+revision = "0001"
+down_revision = None
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.create_table(
+        "api_key",
+        sa.Column("prefix", sa.String(length=12), nullable=False),
+        sa.Column("sha256", sa.String(length=64), nullable=False),
+        sa.Column("holder", sa.String(length=240), nullable=False),
+        sa.Column("made_at", sa.BigInteger(), nullable=False),
+        sa.Column("ended_at", sa.BigInteger(), nullable=True),
+        sa.PrimaryKeyConstraint("prefix"),
+    )
+    with op.batch_alter_table("api_key", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_api_key_holder"), ["holder"], unique=False)
+
+    op.create_table(
+        "application",
+        sa.Column("id", sa.String(length=32), autoincrement=False, nullable=False),
+        sa.Column("state", sa.String(length=16), autoincrement=False, nullable=False),
+        sa.Column("agency", sa.String(length=18), autoincrement=False, nullable=False),
+        sa.Column("data_name", sa.String(length=200), autoincrement=False, nullable=False),
+        sa.Column("content", sa.String(length=64), autoincrement=False, nullable=False),
+        sa.Column("submitted_at", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("changed_at", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("code", sa.String(length=15), autoincrement=False, nullable=False),
+        sa.Column("case", sa.Text(), autoincrement=False, nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    with op.batch_alter_table("application", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_application_state"), ["state"], unique=False)
+
+    op.create_table(
+        "certificate",
+        sa.Column("code", sa.String(length=15), autoincrement=False, nullable=False),
+        sa.Column("version", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("application", sa.String(length=32), autoincrement=False, nullable=False),
+        sa.Column("agency", sa.String(length=18), autoincrement=False, nullable=False),
+        sa.Column("agency_name", sa.String(length=200), autoincrement=False, nullable=False),
+        sa.Column("data_name", sa.String(length=200), autoincrement=False, nullable=False),
+        sa.Column("kind", sa.String(length=10), autoincrement=False, nullable=False),
+        sa.Column("content", sa.String(length=64), autoincrement=False, nullable=False),
+        sa.Column("public", sa.Boolean(), autoincrement=False, nullable=False),
+        sa.Column("deposited_at", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("valid_from", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("valid_until", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("last_day", sa.String(length=10), autoincrement=False, nullable=False),
+        sa.Column("fact_id", sa.String(length=64), autoincrement=False, nullable=False),
+        sa.Column("entry_sm3", sa.String(length=64), autoincrement=False, nullable=False),
+        sa.PrimaryKeyConstraint("code", "version"),
+    )
+    with op.batch_alter_table("certificate", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_certificate_application"), ["application"], unique=False)
+        batch_op.create_index(batch_op.f("ix_certificate_content"), ["content"], unique=False)
+        batch_op.create_index(batch_op.f("ix_certificate_data_name"), ["data_name"], unique=False)
+        batch_op.create_index(batch_op.f("ix_certificate_deposited_at"), ["deposited_at"], unique=False)
+
+    op.create_table(
+        "certificate_issue",
+        sa.Column("code", sa.String(length=15), autoincrement=False, nullable=False),
+        sa.Column("version", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("issued_at", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("token", sa.String(length=200), autoincrement=False, nullable=False),
+        sa.Column("check_url", sa.String(length=200), autoincrement=False, nullable=False),
+        sa.Column("pdf_sha256", sa.String(length=64), autoincrement=False, nullable=False),
+        sa.Column("pdf_sm3", sa.String(length=64), autoincrement=False, nullable=False),
+        sa.Column("json_sha256", sa.String(length=64), autoincrement=False, nullable=False),
+        sa.Column("json_sm3", sa.String(length=64), autoincrement=False, nullable=False),
+        sa.Column("fact_id", sa.String(length=64), autoincrement=False, nullable=False),
+        sa.PrimaryKeyConstraint("code", "version"),
+    )
+    with op.batch_alter_table("certificate_issue", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_certificate_issue_json_sha256"), ["json_sha256"], unique=False)
+        batch_op.create_index(batch_op.f("ix_certificate_issue_pdf_sha256"), ["pdf_sha256"], unique=False)
+
+    op.create_table(
+        "chain_receipt",
+        sa.Column("contract", sa.String(length=40), nullable=False),
+        sa.Column("key", sa.String(length=80), nullable=False),
+        sa.Column("chain_id", sa.BigInteger(), nullable=False),
+        sa.Column("address", sa.String(length=42), nullable=False),
+        sa.Column("tx", sa.String(length=66), nullable=False),
+        sa.Column("block", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("contract", "key"),
+    )
+    with op.batch_alter_table("chain_receipt", schema=None) as batch_op:
+        batch_op.create_index("ix_chain_receipt_key", ["key"], unique=False)
+
+    op.create_table(
+        "claim",
+        sa.Column("application", sa.String(length=32), autoincrement=False, nullable=False),
+        sa.Column("right", sa.String(length=10), autoincrement=False, nullable=False),
+        sa.Column("holder", sa.String(length=64), autoincrement=False, nullable=False),
+        sa.Column("content", sa.String(length=64), autoincrement=False, nullable=False),
+        sa.PrimaryKeyConstraint("application", "right", "holder"),
+    )
+    with op.batch_alter_table("claim", schema=None) as batch_op:
+        batch_op.create_index("ix_claim_triple", ["content", "right", "holder"], unique=False)
+
+    op.create_table(
+        "clearing_bank_entry",
+        sa.Column("bank", sa.String(length=12), autoincrement=False, nullable=False),
+        sa.Column("account", sa.String(length=32), autoincrement=False, nullable=False),
+        sa.Column("reference", sa.String(length=64), autoincrement=False, nullable=False),
+        sa.Column("fact_id", sa.String(length=64), nullable=False),
+        sa.Column("amount", sa.BigInteger(), nullable=False),
+        sa.Column("effect", sa.String(length=12), nullable=False),
+        sa.Column("applied", sa.BigInteger(), nullable=False),
+        sa.Column("end_to_end", sa.String(length=35), nullable=False),
+        sa.Column("document", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("bank", "account", "reference"),
+    )
+    op.create_table(
+        "clearing_bank_file",
+        sa.Column("fact_id", sa.String(length=64), autoincrement=False, nullable=False),
+        sa.Column("digest", sa.String(length=64), nullable=False),
+        sa.Column("bank", sa.String(length=12), nullable=False),
+        sa.Column("account", sa.String(length=32), nullable=False),
+        sa.Column("number", sa.BigInteger(), nullable=False),
+        sa.Column("opening", sa.BigInteger(), nullable=False),
+        sa.Column("closing", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("fact_id"),
+        sa.UniqueConstraint("digest"),
+    )
+    op.create_table(
+        "clearing_charge",
+        sa.Column("fact_id", sa.String(length=64), autoincrement=False, nullable=False),
+        sa.Column("reading", sa.String(length=64), nullable=False),
+        sa.Column("agreement", sa.String(length=200), nullable=False),
+        sa.Column("period", sa.String(length=40), nullable=False),
+        sa.Column("buyer", sa.String(length=64), nullable=False),
+        sa.Column("invoice_issuer", sa.String(length=64), nullable=False),
+        sa.Column("gross", sa.BigInteger(), nullable=False),
+        sa.Column("net", sa.BigInteger(), nullable=False),
+        sa.Column("tax", sa.BigInteger(), nullable=False),
+        sa.Column("invoice", sa.String(length=64), nullable=True),
+        sa.Column("document", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("fact_id"),
+        sa.UniqueConstraint("reading"),
+    )
+    with op.batch_alter_table("clearing_charge", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_clearing_charge_buyer"), ["buyer"], unique=False)
+        batch_op.create_index(batch_op.f("ix_clearing_charge_period"), ["period"], unique=False)
+
+    op.create_table(
+        "clearing_cycle",
+        sa.Column("cycle", sa.String(length=200), autoincrement=False, nullable=False),
+        sa.Column("operator", sa.String(length=64), nullable=False),
+        sa.Column("period", sa.String(length=40), nullable=False),
+        sa.Column("state", sa.String(length=20), nullable=False),
+        sa.Column("until", sa.BigInteger(), nullable=False),
+        sa.Column("document", sa.Text(), nullable=False),
+        sa.Column("netting", sa.String(length=64), nullable=True),
+        sa.Column("instructions", sa.String(length=64), nullable=True),
+        sa.Column("closed", sa.String(length=64), nullable=True),
+        sa.PrimaryKeyConstraint("cycle"),
+    )
+    op.create_table(
+        "clearing_journal_transaction",
+        sa.Column("no", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("event", sa.String(length=40), nullable=False),
+        sa.Column("event_id", sa.String(length=200), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.Column("value_date", sa.BigInteger(), nullable=False),
+        sa.Column("currency", sa.String(length=3), nullable=False),
+        sa.PrimaryKeyConstraint("no"),
+        sa.UniqueConstraint("event", "event_id", name="uq_journal_event"),
+    )
+    with op.batch_alter_table("clearing_journal_transaction", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_clearing_journal_transaction_at"), ["at"], unique=False)
+
+    op.create_table(
+        "clearing_meter_reading",
+        sa.Column("fact_id", sa.String(length=64), autoincrement=False, nullable=False),
+        sa.Column("agreement", sa.String(length=200), nullable=False),
+        sa.Column("revision", sa.Integer(), nullable=False),
+        sa.Column("period", sa.String(length=40), nullable=False),
+        sa.Column("quantity", sa.BigInteger(), nullable=False),
+        sa.Column("counted", sa.BigInteger(), nullable=False),
+        sa.Column("document", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("fact_id"),
+        sa.UniqueConstraint("agreement", "revision", "period", name="uq_meter_reading"),
+    )
+    with op.batch_alter_table("clearing_meter_reading", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_clearing_meter_reading_period"), ["period"], unique=False)
+
+    op.create_table(
+        "clearing_net_position",
+        sa.Column("netting", sa.String(length=64), autoincrement=False, nullable=False),
+        sa.Column("party", sa.String(length=64), autoincrement=False, nullable=False),
+        sa.Column("incoming", sa.BigInteger(), nullable=False),
+        sa.Column("outgoing", sa.BigInteger(), nullable=False),
+        sa.Column("count", sa.Integer(), nullable=False),
+        sa.Column("net", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("netting", "party"),
+    )
+    op.create_table(
+        "clearing_payment_instruction",
+        sa.Column("end_to_end", sa.String(length=35), autoincrement=False, nullable=False),
+        sa.Column("fact_id", sa.String(length=64), nullable=False),
+        sa.Column("direction", sa.String(length=8), nullable=False),
+        sa.Column("party", sa.String(length=64), nullable=False),
+        sa.Column("period", sa.String(length=40), nullable=False),
+        sa.Column("amount", sa.BigInteger(), nullable=False),
+        sa.Column("booked", sa.BigInteger(), nullable=False),
+        sa.Column("returned", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("end_to_end"),
+    )
+    with op.batch_alter_table("clearing_payment_instruction", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_clearing_payment_instruction_fact_id"), ["fact_id"], unique=False)
+
+    op.create_table(
+        "clearing_posting",
+        sa.Column("no", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("line", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("kind", sa.String(length=8), nullable=False),
+        sa.Column("party", sa.String(length=64), nullable=False),
+        sa.Column("agreement", sa.String(length=200), nullable=False),
+        sa.Column("period", sa.String(length=40), nullable=False),
+        sa.Column("amount", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("no", "line"),
+    )
+    with op.batch_alter_table("clearing_posting", schema=None) as batch_op:
+        batch_op.create_index("ix_clearing_posting_account", ["kind", "party", "agreement", "period"], unique=False)
+        batch_op.create_index(batch_op.f("ix_clearing_posting_party"), ["party"], unique=False)
+
+    op.create_table(
+        "clearing_share",
+        sa.Column("fact_id", sa.String(length=64), autoincrement=False, nullable=False),
+        sa.Column("party", sa.String(length=64), autoincrement=False, nullable=False),
+        sa.Column("role", sa.String(length=64), nullable=False),
+        sa.Column("agreement", sa.String(length=200), nullable=False),
+        sa.Column("period", sa.String(length=40), nullable=False),
+        sa.Column("entitlement", sa.String(length=80), nullable=False),
+        sa.Column("amount", sa.BigInteger(), nullable=False),
+        sa.Column("carry", sa.String(length=80), nullable=False),
+        sa.PrimaryKeyConstraint("fact_id", "party"),
+    )
+    with op.batch_alter_table("clearing_share", schema=None) as batch_op:
+        batch_op.create_index("ix_clearing_share_party", ["party", "period"], unique=False)
+
+    op.create_table(
+        "clearing_shares",
+        sa.Column("fact_id", sa.String(length=64), autoincrement=False, nullable=False),
+        sa.Column("charge", sa.String(length=64), nullable=False),
+        sa.Column("lineage", sa.String(length=200), nullable=False),
+        sa.Column("number", sa.BigInteger(), nullable=False),
+        sa.Column("after", sa.BigInteger(), nullable=False),
+        sa.Column("period", sa.String(length=40), nullable=False),
+        sa.PrimaryKeyConstraint("fact_id"),
+        sa.UniqueConstraint("charge"),
+        sa.UniqueConstraint("lineage", "number", name="uq_shares_lineage"),
+    )
+    with op.batch_alter_table("clearing_shares", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_clearing_shares_period"), ["period"], unique=False)
+
+    op.create_table(
+        "clearing_statement",
+        sa.Column("fact_id", sa.String(length=64), autoincrement=False, nullable=False),
+        sa.Column("cycle", sa.String(length=200), nullable=False),
+        sa.Column("party", sa.String(length=64), nullable=False),
+        sa.Column("period", sa.String(length=40), nullable=False),
+        sa.Column("opening", sa.BigInteger(), nullable=False),
+        sa.Column("closing", sa.BigInteger(), nullable=False),
+        sa.Column("last", sa.BigInteger(), nullable=False),
+        sa.Column("confirmed_at", sa.BigInteger(), nullable=True),
+        sa.Column("document", sa.Text(), nullable=False),
+        sa.Column("notice", sa.String(length=64), nullable=True),
+        sa.PrimaryKeyConstraint("fact_id"),
+        sa.UniqueConstraint("cycle", "party", name="uq_statement_party"),
+    )
+    op.create_table(
+        "code_counter",
+        sa.Column("region", sa.String(length=2), autoincrement=False, nullable=False),
+        sa.Column("agency", sa.String(length=1), autoincrement=False, nullable=False),
+        sa.Column("month", sa.String(length=6), autoincrement=False, nullable=False),
+        sa.Column("last", sa.Integer(), autoincrement=False, nullable=False),
+        sa.PrimaryKeyConstraint("region", "agency", "month"),
+    )
+    op.create_table(
+        "connector",
+        sa.Column("id", sa.String(length=64), autoincrement=False, nullable=False),
+        sa.Column("no", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("owner", sa.String(length=18), autoincrement=False, nullable=False),
+        sa.Column("sm2", sa.String(length=130), autoincrement=False, nullable=False),
+        sa.Column("software", sa.String(length=200), autoincrement=False, nullable=False),
+        sa.Column("from_at", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("fact_id", sa.String(length=64), autoincrement=False, nullable=False),
+        sa.PrimaryKeyConstraint("id", "no"),
+    )
+    with op.batch_alter_table("connector", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_connector_owner"), ["owner"], unique=False)
+
+    op.create_table(
+        "deposit",
+        sa.Column("record", sa.String(length=64), autoincrement=False, nullable=False),
+        sa.Column("application", sa.String(length=32), autoincrement=False, nullable=False),
+        sa.Column("number", sa.String(length=200), autoincrement=False, nullable=False),
+        sa.Column("deposited_at", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("fact_id", sa.String(length=64), autoincrement=False, nullable=False),
+        sa.PrimaryKeyConstraint("record"),
+    )
+    with op.batch_alter_table("deposit", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_deposit_application"), ["application"], unique=False)
+
+    op.create_table(
+        "fact",
+        sa.Column("seq", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
+        sa.Column("id", sa.String(length=64), nullable=False),
+        sa.Column("sm3", sa.String(length=64), nullable=False),
+        sa.Column("kind", sa.String(length=80), nullable=False),
+        sa.Column("subject", sa.String(length=240), nullable=False),
+        sa.Column("no", sa.BigInteger(), nullable=False),
+        sa.Column("statement_sha256", sa.String(length=64), nullable=False),
+        sa.Column("statement_sm3", sa.String(length=64), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.Column("bytes", sa.LargeBinary(), nullable=True),
+        sa.PrimaryKeyConstraint("seq"),
+        sa.UniqueConstraint("id"),
+        sa.UniqueConstraint("subject", "no", name="uq_fact_subject_no"),
+    )
+    with op.batch_alter_table("fact", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_fact_kind"), ["kind"], unique=False)
+
+    op.create_table(
+        "head",
+        sa.Column("size", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("sha256", sa.String(length=64), nullable=False),
+        sa.Column("sm3", sa.String(length=64), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.Column("note", sa.Text(), nullable=False),
+        sa.Column("witnesses", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("size"),
+    )
+    op.create_table(
+        "holding",
+        sa.Column("code", sa.String(length=15), autoincrement=False, nullable=False),
+        sa.Column("version", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("right", sa.String(length=10), autoincrement=False, nullable=False),
+        sa.Column("holder", sa.String(length=64), autoincrement=False, nullable=False),
+        sa.Column("holder_name", sa.String(length=200), autoincrement=False, nullable=False),
+        sa.Column("holder_kind", sa.String(length=20), autoincrement=False, nullable=False),
+        sa.Column("content", sa.String(length=64), autoincrement=False, nullable=False),
+        sa.Column("term_from", sa.String(length=10), autoincrement=False, nullable=True),
+        sa.Column("term_to", sa.String(length=10), autoincrement=False, nullable=True),
+        sa.PrimaryKeyConstraint("code", "version", "right", "holder"),
+    )
+    with op.batch_alter_table("holding", schema=None) as batch_op:
+        batch_op.create_index("ix_holding_triple", ["content", "right", "holder"], unique=False)
+
+    op.create_table(
+        "market_agreement",
+        sa.Column("id", sa.String(length=64), autoincrement=False, nullable=False),
+        sa.Column("state", sa.String(length=16), autoincrement=False, nullable=False),
+        sa.Column("revision", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("since", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("consumer", sa.String(length=18), autoincrement=False, nullable=False),
+        sa.Column("seller", sa.String(length=18), autoincrement=False, nullable=False),
+        sa.Column("listing", sa.String(length=32), autoincrement=False, nullable=False),
+        sa.Column("certificate", sa.String(length=200), autoincrement=False, nullable=False),
+        sa.Column("effective", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("expiry", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("last_act_sha256", sa.String(length=64), autoincrement=False, nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    with op.batch_alter_table("market_agreement", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_market_agreement_consumer"), ["consumer"], unique=False)
+        batch_op.create_index(batch_op.f("ix_market_agreement_listing"), ["listing"], unique=False)
+        batch_op.create_index(batch_op.f("ix_market_agreement_seller"), ["seller"], unique=False)
+        batch_op.create_index(batch_op.f("ix_market_agreement_state"), ["state"], unique=False)
+
+    op.create_table(
+        "market_agreement_act",
+        sa.Column("agreement", sa.String(length=64), autoincrement=False, nullable=False),
+        sa.Column("no", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("fact_id", sa.String(length=64), autoincrement=False, nullable=False),
+        sa.Column("act", sa.String(length=16), autoincrement=False, nullable=False),
+        sa.Column("state", sa.String(length=16), autoincrement=False, nullable=False),
+        sa.Column("revision", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("at", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.PrimaryKeyConstraint("agreement", "no"),
+    )
+    op.create_table(
+        "market_agreement_signer",
+        sa.Column("agreement", sa.String(length=64), autoincrement=False, nullable=False),
+        sa.Column("position", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("role", sa.String(length=16), autoincrement=False, nullable=False),
+        sa.Column("party", sa.String(length=18), autoincrement=False, nullable=False),
+        sa.Column("address", sa.String(length=42), autoincrement=False, nullable=False),
+        sa.Column("chain_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("contract", sa.String(length=42), autoincrement=False, nullable=False),
+        sa.PrimaryKeyConstraint("agreement", "position"),
+    )
+    with op.batch_alter_table("market_agreement_signer", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_market_agreement_signer_party"), ["party"], unique=False)
+
+    op.create_table(
+        "market_agreement_terms",
+        sa.Column("agreement", sa.String(length=64), autoincrement=False, nullable=False),
+        sa.Column("revision", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("fact_id", sa.String(length=64), autoincrement=False, nullable=False),
+        sa.Column("at", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("sha256", sa.String(length=64), autoincrement=False, nullable=False),
+        sa.Column("sm3", sa.String(length=64), autoincrement=False, nullable=False),
+        sa.Column("document", sa.Text(), autoincrement=False, nullable=False),
+        sa.PrimaryKeyConstraint("agreement", "revision"),
+    )
+    op.create_table(
+        "market_listing",
+        sa.Column("id", sa.String(length=32), autoincrement=False, nullable=False),
+        sa.Column("state", sa.String(length=16), autoincrement=False, nullable=False),
+        sa.Column("since", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("product", sa.String(length=32), autoincrement=False, nullable=False),
+        sa.Column("version", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("name", sa.String(length=40), autoincrement=False, nullable=False),
+        sa.Column("type", sa.String(length=8), autoincrement=False, nullable=False),
+        sa.Column("seller", sa.String(length=18), autoincrement=False, nullable=False),
+        sa.Column("certificate", sa.String(length=200), autoincrement=False, nullable=False),
+        sa.Column("sha256", sa.String(length=64), autoincrement=False, nullable=False),
+        sa.Column("sm3", sa.String(length=64), autoincrement=False, nullable=False),
+        sa.Column("document", sa.Text(), autoincrement=False, nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    with op.batch_alter_table("market_listing", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_market_listing_certificate"), ["certificate"], unique=False)
+        batch_op.create_index(batch_op.f("ix_market_listing_seller"), ["seller"], unique=False)
+        batch_op.create_index(batch_op.f("ix_market_listing_state"), ["state"], unique=False)
+
+    op.create_table(
+        "market_nonce",
+        sa.Column("address", sa.String(length=42), autoincrement=False, nullable=False),
+        sa.Column("nonce", sa.String(length=78), autoincrement=False, nullable=False),
+        sa.Column("agreement", sa.String(length=64), autoincrement=False, nullable=False),
+        sa.Column("no", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.PrimaryKeyConstraint("address", "nonce"),
+    )
+    op.create_table(
+        "node",
+        sa.Column("level", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("position", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("sha256", sa.String(length=64), nullable=False),
+        sa.Column("sm3", sa.String(length=64), nullable=False),
+        sa.PrimaryKeyConstraint("level", "position"),
+    )
+    op.create_table(
+        "objection",
+        sa.Column("id", sa.String(length=32), autoincrement=False, nullable=False),
+        sa.Column("application", sa.String(length=32), autoincrement=False, nullable=False),
+        sa.Column("received_at", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    with op.batch_alter_table("objection", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_objection_application"), ["application"], unique=False)
+
+    op.create_table(
+        "party",
+        sa.Column("uscc", sa.String(length=18), autoincrement=False, nullable=False),
+        sa.Column("no", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("name", sa.String(length=200), autoincrement=False, nullable=False),
+        sa.Column("kind", sa.String(length=20), autoincrement=False, nullable=False),
+        sa.Column("sm2", sa.String(length=130), autoincrement=False, nullable=False),
+        sa.Column("evm", sa.String(length=42), autoincrement=False, nullable=False),
+        sa.Column("roles", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("from_at", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("fact_id", sa.String(length=64), autoincrement=False, nullable=False),
+        sa.PrimaryKeyConstraint("uscc", "no"),
+    )
+    with op.batch_alter_table("party", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_party_evm"), ["evm"], unique=False)
+
+    op.create_table(
+        "pricing_quote",
+        sa.Column("id", sa.String(length=32), autoincrement=False, nullable=False),
+        sa.Column("fact_id", sa.String(length=64), autoincrement=False, nullable=False),
+        sa.Column("at", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("issuer", sa.String(length=64), autoincrement=False, nullable=False),
+        sa.Column("element", sa.String(length=200), autoincrement=False, nullable=False),
+        sa.Column("version", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("stage", sa.String(length=16), autoincrement=False, nullable=False),
+        sa.Column("kind", sa.String(length=16), autoincrement=False, nullable=False),
+        sa.Column("scene", sa.String(length=200), autoincrement=False, nullable=False),
+        sa.Column("billing_unit", sa.String(length=200), autoincrement=False, nullable=False),
+        sa.Column("billing_size", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("as_of", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("valid_until", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("policy", sa.String(length=200), autoincrement=False, nullable=False),
+        sa.Column("policy_version", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("report_sha256", sa.String(length=64), autoincrement=False, nullable=False),
+        sa.Column("report_sm3", sa.String(length=64), autoincrement=False, nullable=False),
+        sa.Column("evidence_sha256", sa.String(length=64), autoincrement=False, nullable=False),
+        sa.Column("evidence_sm3", sa.String(length=64), autoincrement=False, nullable=False),
+        sa.Column("guide_fen", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("agreed_guide_fen", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("bidding_guide_fen", sa.BigInteger(), autoincrement=False, nullable=True),
+        sa.Column("capped", sa.Boolean(), autoincrement=False, nullable=False),
+        sa.Column("cold_start", sa.Boolean(), autoincrement=False, nullable=False),
+        sa.Column("supersedes", sa.String(length=64), autoincrement=False, nullable=True),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    with op.batch_alter_table("pricing_quote", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_pricing_quote_element"), ["element"], unique=False)
+        batch_op.create_index(batch_op.f("ix_pricing_quote_issuer"), ["issuer"], unique=False)
+        batch_op.create_index(batch_op.f("ix_pricing_quote_report_sha256"), ["report_sha256"], unique=False)
+        batch_op.create_index(batch_op.f("ix_pricing_quote_supersedes"), ["supersedes"], unique=False)
+
+    op.create_table(
+        "staff",
+        sa.Column("id", sa.String(length=64), autoincrement=False, nullable=False),
+        sa.Column("no", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("organisation", sa.String(length=18), autoincrement=False, nullable=False),
+        sa.Column("sm2", sa.String(length=130), autoincrement=False, nullable=False),
+        sa.Column("roles", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("active", sa.Boolean(), autoincrement=False, nullable=False),
+        sa.Column("from_at", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("fact_id", sa.String(length=64), autoincrement=False, nullable=False),
+        sa.PrimaryKeyConstraint("id", "no"),
+    )
+    with op.batch_alter_table("staff", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_staff_organisation"), ["organisation"], unique=False)
+
+    op.create_table(
+        "subject_secret",
+        sa.Column("subject", sa.String(length=240), nullable=False),
+        sa.Column("secret", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("subject"),
+    )
+    op.create_table(
+        "usage_batch",
+        sa.Column("fact_id", sa.String(length=64), autoincrement=False, nullable=False),
+        sa.Column("connector", sa.String(length=64), autoincrement=False, nullable=False),
+        sa.Column("no", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("first_seq", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("last_seq", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("received_at", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("statement_sha256", sa.String(length=64), autoincrement=False, nullable=False),
+        sa.Column("root_sha256", sa.String(length=64), autoincrement=False, nullable=False),
+        sa.Column("root_sm3", sa.String(length=64), autoincrement=False, nullable=False),
+        sa.Column("first_prev", sa.String(length=64), autoincrement=False, nullable=False),
+        sa.Column("last_hash", sa.String(length=64), autoincrement=False, nullable=False),
+        sa.PrimaryKeyConstraint("fact_id"),
+    )
+    with op.batch_alter_table("usage_batch", schema=None) as batch_op:
+        batch_op.create_index("ix_usage_batch_range", ["connector", "first_seq"], unique=True)
+
+    op.create_table(
+        "usage_finding",
+        sa.Column("connector", sa.String(length=64), autoincrement=False, nullable=False),
+        sa.Column("kind", sa.String(length=8), autoincrement=False, nullable=False),
+        sa.Column("first_seq", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("last_seq", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("since", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("blocks_close", sa.Boolean(), autoincrement=False, nullable=False),
+        sa.PrimaryKeyConstraint("connector", "kind", "first_seq"),
+    )
+    op.create_table(
+        "usage_record",
+        sa.Column("connector", sa.String(length=64), autoincrement=False, nullable=False),
+        sa.Column("seq", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("fact_id", sa.String(length=64), autoincrement=False, nullable=False),
+        sa.Column("position", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("agreement", sa.String(length=64), autoincrement=False, nullable=False),
+        sa.Column("revision", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("agr_seq", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("side", sa.String(length=8), autoincrement=False, nullable=False),
+        sa.Column("direction", sa.String(length=8), autoincrement=False, nullable=False),
+        sa.Column("request_id", sa.String(length=128), autoincrement=False, nullable=False),
+        sa.Column("occurred_at", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("received_at", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("unit", sa.String(length=64), autoincrement=False, nullable=False),
+        sa.Column("quantity", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("decision", sa.String(length=8), autoincrement=False, nullable=False),
+        sa.Column("reasons", sa.String(length=80), autoincrement=False, nullable=False),
+        sa.Column("status", sa.String(length=8), autoincrement=False, nullable=False),
+        sa.Column("use_class", sa.String(length=12), autoincrement=False, nullable=False),
+        sa.Column("counted_key", sa.String(length=220), autoincrement=False, nullable=True),
+        sa.Column("sha256", sa.String(length=64), autoincrement=False, nullable=False),
+        sa.Column("sm3", sa.String(length=64), autoincrement=False, nullable=False),
+        sa.PrimaryKeyConstraint("connector", "seq"),
+        sa.UniqueConstraint("counted_key"),
+    )
+    with op.batch_alter_table("usage_record", schema=None) as batch_op:
+        batch_op.create_index("ix_usage_record_agreement", ["agreement", "occurred_at"], unique=False)
+        batch_op.create_index(batch_op.f("ix_usage_record_fact_id"), ["fact_id"], unique=False)
+
+    op.create_table(
+        "usage_refusal",
+        sa.Column("connector", sa.String(length=64), nullable=False),
+        sa.Column("given_sha256", sa.String(length=64), nullable=False),
+        sa.Column("given_sm3", sa.String(length=64), nullable=False),
+        sa.Column("stored_sha256", sa.String(length=64), nullable=False),
+        sa.Column("first_seq", sa.BigInteger(), nullable=False),
+        sa.Column("last_seq", sa.BigInteger(), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.Column("document", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("connector", "given_sha256"),
+    )
+    op.create_table(
+        "use_authorisation",
+        sa.Column("fact_id", sa.String(length=64), autoincrement=False, nullable=False),
+        sa.Column("code", sa.String(length=15), autoincrement=False, nullable=False),
+        sa.Column("holder", sa.String(length=64), autoincrement=False, nullable=False),
+        sa.Column("grantee", sa.String(length=64), autoincrement=False, nullable=False),
+        sa.Column("from_at", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("to_at", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.PrimaryKeyConstraint("fact_id"),
+    )
+    with op.batch_alter_table("use_authorisation", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_use_authorisation_code"), ["code"], unique=False)
+
+    op.create_table(
+        "entry",
+        sa.Column("log_index", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("fact_id", sa.String(length=64), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["fact_id"],
+            ["fact.id"],
+        ),
+        sa.PrimaryKeyConstraint("log_index"),
+        sa.UniqueConstraint("fact_id"),
+    )
+    op.create_table(
+        "outbox",
+        sa.Column("fact_id", sa.String(length=64), nullable=False),
+        sa.Column("seq", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["fact_id"],
+            ["fact.id"],
+        ),
+        sa.PrimaryKeyConstraint("fact_id"),
+    )
+    with op.batch_alter_table("outbox", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_outbox_seq"), ["seq"], unique=False)
+
+    op.create_table(
+        "part",
+        sa.Column("fact_id", sa.String(length=64), nullable=False),
+        sa.Column("position", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("bytes", sa.LargeBinary(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["fact_id"],
+            ["fact.id"],
+        ),
+        sa.PrimaryKeyConstraint("fact_id", "position"),
+    )
+    for statement in guards(op.get_bind().dialect.name):
+        op.execute(statement)
+
+
+def downgrade() -> None:
+    op.drop_table("part")
+    with op.batch_alter_table("outbox", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_outbox_seq"))
+
+    op.drop_table("outbox")
+    op.drop_table("entry")
+    with op.batch_alter_table("use_authorisation", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_use_authorisation_code"))
+
+    op.drop_table("use_authorisation")
+    op.drop_table("usage_refusal")
+    with op.batch_alter_table("usage_record", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_usage_record_fact_id"))
+        batch_op.drop_index("ix_usage_record_agreement")
+
+    op.drop_table("usage_record")
+    op.drop_table("usage_finding")
+    with op.batch_alter_table("usage_batch", schema=None) as batch_op:
+        batch_op.drop_index("ix_usage_batch_range")
+
+    op.drop_table("usage_batch")
+    op.drop_table("subject_secret")
+    with op.batch_alter_table("staff", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_staff_organisation"))
+
+    op.drop_table("staff")
+    with op.batch_alter_table("pricing_quote", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_pricing_quote_supersedes"))
+        batch_op.drop_index(batch_op.f("ix_pricing_quote_report_sha256"))
+        batch_op.drop_index(batch_op.f("ix_pricing_quote_issuer"))
+        batch_op.drop_index(batch_op.f("ix_pricing_quote_element"))
+
+    op.drop_table("pricing_quote")
+    with op.batch_alter_table("party", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_party_evm"))
+
+    op.drop_table("party")
+    with op.batch_alter_table("objection", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_objection_application"))
+
+    op.drop_table("objection")
+    op.drop_table("node")
+    op.drop_table("market_nonce")
+    with op.batch_alter_table("market_listing", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_market_listing_state"))
+        batch_op.drop_index(batch_op.f("ix_market_listing_seller"))
+        batch_op.drop_index(batch_op.f("ix_market_listing_certificate"))
+
+    op.drop_table("market_listing")
+    op.drop_table("market_agreement_terms")
+    with op.batch_alter_table("market_agreement_signer", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_market_agreement_signer_party"))
+
+    op.drop_table("market_agreement_signer")
+    op.drop_table("market_agreement_act")
+    with op.batch_alter_table("market_agreement", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_market_agreement_state"))
+        batch_op.drop_index(batch_op.f("ix_market_agreement_seller"))
+        batch_op.drop_index(batch_op.f("ix_market_agreement_listing"))
+        batch_op.drop_index(batch_op.f("ix_market_agreement_consumer"))
+
+    op.drop_table("market_agreement")
+    with op.batch_alter_table("holding", schema=None) as batch_op:
+        batch_op.drop_index("ix_holding_triple")
+
+    op.drop_table("holding")
+    op.drop_table("head")
+    with op.batch_alter_table("fact", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_fact_kind"))
+
+    op.drop_table("fact")
+    with op.batch_alter_table("deposit", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_deposit_application"))
+
+    op.drop_table("deposit")
+    with op.batch_alter_table("connector", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_connector_owner"))
+
+    op.drop_table("connector")
+    op.drop_table("code_counter")
+    op.drop_table("clearing_statement")
+    with op.batch_alter_table("clearing_shares", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_clearing_shares_period"))
+
+    op.drop_table("clearing_shares")
+    with op.batch_alter_table("clearing_share", schema=None) as batch_op:
+        batch_op.drop_index("ix_clearing_share_party")
+
+    op.drop_table("clearing_share")
+    with op.batch_alter_table("clearing_posting", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_clearing_posting_party"))
+        batch_op.drop_index("ix_clearing_posting_account")
+
+    op.drop_table("clearing_posting")
+    with op.batch_alter_table("clearing_payment_instruction", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_clearing_payment_instruction_fact_id"))
+
+    op.drop_table("clearing_payment_instruction")
+    op.drop_table("clearing_net_position")
+    with op.batch_alter_table("clearing_meter_reading", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_clearing_meter_reading_period"))
+
+    op.drop_table("clearing_meter_reading")
+    with op.batch_alter_table("clearing_journal_transaction", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_clearing_journal_transaction_at"))
+
+    op.drop_table("clearing_journal_transaction")
+    op.drop_table("clearing_cycle")
+    with op.batch_alter_table("clearing_charge", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_clearing_charge_period"))
+        batch_op.drop_index(batch_op.f("ix_clearing_charge_buyer"))
+
+    op.drop_table("clearing_charge")
+    op.drop_table("clearing_bank_file")
+    op.drop_table("clearing_bank_entry")
+    with op.batch_alter_table("claim", schema=None) as batch_op:
+        batch_op.drop_index("ix_claim_triple")
+
+    op.drop_table("claim")
+    with op.batch_alter_table("chain_receipt", schema=None) as batch_op:
+        batch_op.drop_index("ix_chain_receipt_key")
+
+    op.drop_table("chain_receipt")
+    with op.batch_alter_table("certificate_issue", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_certificate_issue_pdf_sha256"))
+        batch_op.drop_index(batch_op.f("ix_certificate_issue_json_sha256"))
+
+    op.drop_table("certificate_issue")
+    with op.batch_alter_table("certificate", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_certificate_deposited_at"))
+        batch_op.drop_index(batch_op.f("ix_certificate_data_name"))
+        batch_op.drop_index(batch_op.f("ix_certificate_content"))
+        batch_op.drop_index(batch_op.f("ix_certificate_application"))
+
+    op.drop_table("certificate")
+    with op.batch_alter_table("application", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_application_state"))
+
+    op.drop_table("application")
+    with op.batch_alter_table("api_key", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_api_key_holder"))
+
+    op.drop_table("api_key")

@@ -1,0 +1,302 @@
+"""The connector as a real process between a real data API and a platform that runs the real intake.
+
+It is killed with SIGKILL in the middle of calls and of sending; then every answered call must have exactly one record,
+the platform must hold each record once, and nothing may be billed twice.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import secrets
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import httpx
+from sqlmodel import Session
+
+from clearing.market import service as market
+from clearing.market.agreement import Act, State
+from clearing.usage import service, store
+from clearing.usage.service import Refusal
+from ledger import canonical, eip712
+from ledger.facts import Signed
+from tests.clearing.market.house import CONNECTOR, DOMAIN, NOW, House
+
+ROOT = Path(__file__).resolve().parents[2]
+TOKEN, ADMIN = "demo-access-token", "demo-admin-token"
+
+
+class Upstream(BaseHTTPRequestHandler):
+    """A data API: a JSON document per path; /broken fails."""
+
+    protocol_version = "HTTP/1.1"
+    calls = 0
+
+    def do_GET(self) -> None:
+        Upstream.calls += 1
+        status = 500 if self.path.startswith("/broken") else 200
+        data = json.dumps({"path": self.path, "rows": [1, 2, 3]}).encode()
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+    def log_message(self, *_: Any) -> None: ...
+
+
+def platform_handler(house: House, gate: dict[str, Any]) -> type[BaseHTTPRequestHandler]:
+    lock = threading.Lock()
+
+    class Platform(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_POST(self) -> None:
+            data = self.rfile.read(int(self.headers["Content-Length"]))
+            if gate["down"]:
+                self._answer(503, {"message": "down"})
+                return
+            document = canonical.decode(data)
+            parts = [part.encode() for part in document.pop("parts")]
+            gate["seen"].append(hashlib.sha256(data).hexdigest())
+            with lock, Session(house.engine) as session:
+                answer = service.admit(session, Signed.of_document(document), parts, signer=house.operator, at=NOW + 60)
+                session.commit()
+            if isinstance(answer, Refusal):
+                self._answer(409, answer.answer())
+            elif gate["swallow"]:
+                gate["swallow"] -= 1
+                self.close_connection = True  # taken in, but the answer is lost on the way
+            else:
+                self._answer(200, answer.document())
+
+        def _answer(self, status: int, document: dict[str, Any]) -> None:
+            data = canonical.encode(document)
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(data)))
+            self.end_headers()
+            self.wfile.write(data)
+
+        def log_message(self, *_: Any) -> None: ...
+
+    return Platform
+
+
+@contextmanager
+def serving(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    server.daemon_threads = True
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+class Process:
+    """The connector process; `kill` is SIGKILL, `start` begins again on the same state."""
+
+    def __init__(self, config: Path) -> None:
+        self.config, self.process, self.url = config, None, ""
+        self.http = httpx.Client(timeout=30, trust_env=False)
+        self.start()
+
+    def start(self) -> None:
+        command = [sys.executable, "-m", "api.connector", str(self.config)]
+        self.process: Any = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+        self.url = json.loads(self.process.stdout.readline())["listening"]
+
+    def kill(self) -> None:
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+        self.process.stdout.close()
+
+    def admin(self, method: str, path: str, document: Any = None) -> Any:
+        headers = {"Authorization": f"Bearer {ADMIN}"}
+        content = canonical.encode(document) if document is not None else None
+        return self.http.request(method, self.url + path, headers=headers, content=content)
+
+    def call(self, request_id: str, path: str = "/flights?hour=1", purpose: str = "research") -> httpx.Response:
+        headers = {"Authorization": f"Bearer {TOKEN}", "X-Request-Id": request_id, "X-Purpose": purpose}
+        return self.http.get(self.url + path, headers=headers)
+
+
+class Scene:
+    def __init__(self, folder: Path, limit: int) -> None:
+        self.house = House(folder / "platform.db")
+        self.gate: dict[str, Any] = {"down": False, "seen": [], "swallow": 0}
+        self.agreement, self.signed = self.house.conclude(limit=limit)
+        self.house.session.commit()
+        self.clock = folder / "clock"
+        self.clock.write_text(str(NOW + 30))
+        key = folder / "connector.key"
+        private = self.house.connector.private.hex()
+        key.write_text(json.dumps({"by": f"connector:{CONNECTOR}", "sm2": private, "evm": eip712.new_key().hex(),
+                                   "ed25519": secrets.token_hex(32)}))  # fmt: skip
+        key.chmod(0o600)
+        self.config = folder / "connector.json"
+        self.folder = folder
+
+    def write_config(self, upstream: str, platform: str) -> Path:
+        document = {
+            "id": CONNECTOR, "key_file": "connector.key", "state": "state/connector.db", "upstream": upstream,
+            "platform": platform, "admin_token_sha256": hashlib.sha256(ADMIN.encode()).hexdigest(),
+            "clock_file": "clock", "flush_seconds": 0, "batch_size": 50,
+            "log_key": self.house.keys[self.house.operator.by.removeprefix("party:")].sm2.public,
+        }  # fmt: skip
+        self.config.write_text(json.dumps(document))
+        return self.config
+
+    def request(self) -> dict[str, Any]:
+        return {"signed": self.signed.document(), "token_sha256": hashlib.sha256(TOKEN.encode()).hexdigest()}
+
+    def uses(self) -> list[Any]:
+        with Session(self.house.engine) as session:
+            return store.metered_uses(session, self.agreement)
+
+
+@contextmanager
+def running(tmp_path: Path, limit: int) -> Iterator[tuple[Scene, Process]]:
+    scene = Scene(tmp_path, limit)
+    with serving(Upstream) as upstream, serving(platform_handler(scene.house, scene.gate)) as platform:
+        process = Process(scene.write_config(upstream, platform))
+        try:
+            answer = process.admin("PUT", "/connector/agreements", scene.request())
+            assert answer.status_code == 200, answer.text
+            yield scene, process
+        finally:
+            process.kill()
+            process.http.close()
+            scene.house.close()
+
+
+def test_connector__limit_purpose_repeat_and_failure__each_recorded_once_with_its_reason(tmp_path: Path):
+    with running(tmp_path, limit=3) as (scene, process):
+        assert httpx.get(process.url + "/x", timeout=10).status_code == 401
+        assert process.call("short").status_code == 400
+        before = Upstream.calls
+        first = process.call("request-0001")
+        assert (first.status_code, first.json()["rows"]) == (200, [1, 2, 3])
+        assert first.headers["x-usage-record"] == f"{CONNECTOR}/1"
+        again = process.call("request-0001")
+        assert (again.status_code, again.headers["x-usage-digest"]) == (200, first.headers["x-usage-digest"])
+        assert process.call("request-0001", "/other").status_code == 409
+        assert process.call("request-0002", purpose="marketing").json()["code"] == "UC21"
+        assert process.call("request-0003", "/broken").status_code == 500
+        assert process.call("request-0003", "/broken").status_code == 409
+        assert [process.call(f"request-001{i}").status_code for i in range(2)] == [200, 200]
+        refused = process.call("request-0020")
+        assert (refused.status_code, refused.json()["code"]) == (403, "UC25")
+        assert process.call("request-0020").json()["record"] == refused.json()["record"]
+        assert Upstream.calls == before + 5
+        assert process.admin("POST", "/connector/flush").json()["pending"] == 0
+        with Session(scene.house.engine) as session:
+            assert store.classes(session, scene.agreement) == {"FAILED": 1, "OK": 3, "REFUSED": 2}
+            assert store.counter(session, scene.agreement).used == 3
+            assert store.findings(session) == []
+        suspended = scene.house.by_court(scene.agreement, Act.SUSPEND, State.SUSPENDED)
+        market.record_act(scene.house.session, suspended, domain=DOMAIN, at=NOW + 70)
+        assert process.admin("PUT", "/connector/agreements", {"signed": suspended.document()}).status_code == 200
+        assert process.call("request-0030").json()["code"] == "UC12"
+        scene.house.session.rollback()
+
+
+def test_connector__killed_while_calls_and_sending_run__no_record_lost_or_doubled(tmp_path: Path):
+    """Four rounds: calls from eight threads, sending at the same time, SIGKILL at an odd moment, start again."""
+    answered: list[str] = []
+    with running(tmp_path, limit=100_000) as (scene, process):
+        for round_ in range(4):
+            stop = threading.Event()
+
+            def consume(worker: int, round_: int = round_, stop: threading.Event = stop) -> None:
+                number = 0
+                while not stop.is_set():
+                    request_id = f"r{round_}-w{worker}-{number:06d}"
+                    try:
+                        if process.call(request_id, f"/flights?n={number}").status_code == 200:
+                            answered.append(request_id)
+                    except httpx.HTTPError:
+                        return
+                    number += 1
+
+            scene.gate["down"] = round_ == 1
+            scene.gate["swallow"] = 2 if round_ == 2 else 0
+            with ThreadPoolExecutor(8) as pool:
+                workers = [pool.submit(consume, worker) for worker in range(6)]
+                time.sleep(0.35 + 0.13 * round_)
+                sender = pool.submit(lambda: _quietly(process))
+                time.sleep(0.05 + 0.04 * round_)
+                process.kill()
+                stop.set()
+                for worker in workers:
+                    worker.result()
+                sender.result()
+            process.start()
+        scene.gate.update(down=False, swallow=0)
+        status = process.admin("POST", "/connector/flush").json()
+        assert (status["pending"], status["error"]) == (0, "")
+        uses = scene.uses()
+        assert len(answered) > 100
+        assert sorted(use.seq for use in uses) == list(range(1, status["records"] + 1))
+        ids = [use.request_id for use in uses]
+        assert len(ids) == len(set(ids))
+        assert set(answered) <= set(ids)
+        assert all(use.billable for use in uses)
+        with Session(scene.house.engine) as session:
+            assert store.findings(session) == []
+            assert set(store.classes(session, scene.agreement)) == {"OK"}
+        used = process.admin("GET", "/connector/status").json()["agreements"][0]["used"]
+        assert used == len(uses)
+
+
+def test_connector__platform_down__same_bytes_are_sent_later(tmp_path: Path):
+    with running(tmp_path, limit=100) as (scene, process):
+        scene.gate["swallow"] = 1
+        assert process.call("request-0001").status_code == 200
+        assert process.admin("POST", "/connector/flush").json()["pending"] == 1
+        process.kill()
+        process.start()
+        assert process.call("request-0002").status_code == 200
+        assert process.admin("POST", "/connector/flush").json()["pending"] == 0
+        assert scene.gate["seen"][0] == scene.gate["seen"][1]
+        assert [use.request_id for use in scene.uses()] == ["request-0001", "request-0002"]
+
+
+def test_connector__repeat_after_its_time__answered_with_the_record_only(tmp_path: Path):
+    with running(tmp_path, limit=100) as (scene, process):
+        assert process.call("request-0001").status_code == 200
+        scene.clock.write_text(str(NOW + 30 + 601))
+        late = process.call("request-0001")
+        assert (late.status_code, late.json()["record"]["seq"]) == (409, 1)
+
+
+def test_connector__agreement_out_of_order_or_with_another_token_holder__refused(tmp_path: Path):
+    with running(tmp_path, limit=100) as (scene, process):
+        other, signed = scene.house.conclude(at=NOW)
+        token = hashlib.sha256(TOKEN.encode()).hexdigest()
+        clash = process.admin("PUT", "/connector/agreements", {"signed": signed.document(), "token_sha256": token})
+        assert (clash.status_code, "token_sha256" in clash.text) == (422, True)
+        suspend = scene.house.by_court(other, Act.SUSPEND, State.SUSPENDED)
+        assert process.admin("PUT", "/connector/agreements", {"signed": suspend.document()}).status_code == 422
+        assert httpx.put(process.url + "/connector/agreements", json={}, timeout=10).status_code == 401
+        assert process.admin("PUT", "/connector/agreements", {"x": 1}).status_code == 422
+        scene.house.session.rollback()
+
+
+def _quietly(process: Process) -> None:
+    try:
+        process.admin("POST", "/connector/flush")
+    except httpx.HTTPError:
+        return
