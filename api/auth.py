@@ -11,7 +11,8 @@ import secrets
 from dataclasses import dataclass
 from typing import Annotated
 
-from fastapi import Depends, Header
+from fastapi import Depends
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from sqlalchemy import BigInteger, String
 from sqlmodel import Field, Session, SQLModel, select
 
@@ -55,11 +56,17 @@ def issue(session: Session, holder: str, *, at: int) -> str:
     return f"sq_{prefix}_{secret}"
 
 
-def caller(session: ReadDep, now: NowDep, authorization: Annotated[str | None, Header()] = None) -> Caller:
+_bearer = HTTPBearer(
+    scheme_name="api_key", description="接口密钥 sq_… / the API key of a party, person or connector", auto_error=False
+)
+
+
+def caller(
+    session: ReadDep, now: NowDep, given: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
+) -> Caller:
     """The caller of this request. Raises `Unauthorised`."""
-    scheme, _, token = (authorization or "").partition(" ")
-    parts = token.strip().split("_")
-    if scheme.lower() != "bearer" or len(parts) != 3 or parts[0] != "sq":
+    parts = given.credentials.strip().split("_") if given else []
+    if len(parts) != 3 or parts[0] != "sq":
         raise Unauthorised(
             "缺少接口密钥：请求头 Authorization: Bearer sq_…。 / No API key: send Authorization: Bearer sq_…."
         )

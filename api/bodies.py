@@ -7,11 +7,23 @@ from typing import Annotated, Any
 
 from fastapi import Depends, Request
 
+from api.auth import CallerDep
 from ledger import canonical
 from ledger.errors import FieldError, Malformed
 from ledger.facts import Signed, require_fields
 
 MAX_BODY = 16 * 1024 * 1024
+
+
+class TooLarge(Malformed):
+    """The request's body is larger than we take in."""
+
+    def __init__(self) -> None:
+        super().__init__(f"请求超过 {MAX_BODY} 字节。 / The request is larger than {MAX_BODY} bytes.")
+
+
+class WrongType(FieldError):
+    """The body's media type is not the one this route reads."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,21 +34,33 @@ class SignedBody:
     parts: tuple[bytes, ...]
 
 
-async def _raw(request: Request) -> bytes:
+async def read_body(request: Request) -> bytes:
+    """The whole body, never more than `MAX_BODY` bytes of it in memory. Raises `TooLarge`."""
+    announced = request.headers.get("content-length", "")
+    if announced.isdecimal() and int(announced[:20]) > MAX_BODY:
+        raise TooLarge
     size = 0
     chunks = []
     async for chunk in request.stream():
         size += len(chunk)
         if size > MAX_BODY:
-            raise Malformed(f"请求超过 {MAX_BODY} 字节。 / The request is larger than {MAX_BODY} bytes.")
+            raise TooLarge
         chunks.append(chunk)
     return b"".join(chunks)
+
+
+async def _raw(request: Request, _caller: CallerDep) -> bytes:
+    """Depends on the caller, so that nothing is read from whoever has no key."""
+    return await read_body(request)
 
 
 RawDep = Annotated[bytes, Depends(_raw)]
 
 
-def _document(raw: RawDep) -> Any:
+def _document(request: Request, raw: RawDep) -> Any:
+    given = request.headers.get("content-type", "")
+    if given.partition(";")[0].strip().lower() != "application/json":
+        raise WrongType("Content-Type", "application/json", repr(given)[:80])
     return canonical.parse(raw)
 
 

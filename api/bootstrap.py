@@ -16,7 +16,7 @@ from typing import Any
 from alembic import command
 from alembic.config import Config
 from sqlalchemy import Engine, create_engine, event
-from sqlmodel import Session
+from sqlalchemy.orm import Session
 
 import clearing.market.store as market
 import clearing.pricing.store as pricing

@@ -39,6 +39,8 @@ app.add_typer(keys_app, name="keys")
 app.add_typer(trial_app, name="trial")
 app.add_typer(ledger_app, name="ledger")
 
+EXPECTED: tuple[type[Exception], ...] = (*STATUS, settings.SettingsError, OSError, UnicodeDecodeError)
+
 HomeOption = Annotated[
     Path | None, typer.Option("--home", help="安装目录（默认 SHUQING_HOME 或 ~/.shuqing） / folder of the installation")
 ]
@@ -49,7 +51,7 @@ def _said_clearly() -> Iterator[None]:
     """Turns every expected error into one line on stderr and exit code 2."""
     try:
         yield
-    except (*STATUS, settings.SettingsError, OSError, UnicodeDecodeError) as error:
+    except EXPECTED as error:
         typer.echo(str(error) or type(error).__name__, err=True)
         raise typer.Exit(2) from error
 

@@ -6,11 +6,12 @@ done wrong.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
 
 import clearing.errors as c
@@ -21,12 +22,16 @@ import ledger.verify
 import ledger.witness
 import registry.errors as r
 from api.auth import Forbidden, Unauthorised
+from api.bodies import TooLarge, WrongType
+from api.pages.guard import HEADERS, TooMany
+from api.pages.render import error_page
 from ledger.bundle import NotPublished
 
 STATUS: dict[type[Exception], int] = {
     l.LedgerError: 500,
     l.Malformed: 422,
     l.FieldError: 422,
+    l.OneSided: 422,
     l.BadSignature: 403,
     l.Conflict: 409,
     l.Stale: 409,
@@ -66,6 +71,9 @@ STATUS: dict[type[Exception], int] = {
     p.PricingRefused: 422,
     Unauthorised: 401,
     Forbidden: 403,
+    TooLarge: 413,
+    WrongType: 415,
+    TooMany: 429,
 }
 
 
@@ -76,31 +84,56 @@ def status_of(error: Exception) -> int:
 
 def document(error: Exception) -> dict[str, Any]:
     """What is answered: the error's name and message, and its fields where it has them."""
-    result: dict[str, Any] = {"error": type(error).__name__, "message": str(error)}
+    result: dict[str, Any] = {"error": type(error).__name__, "message": _clean(str(error), 2000)}
     for name in ("field", "expected", "given", "code"):
         value = getattr(error, name, None)
         if isinstance(value, str | int):
-            result[name] = value
+            result[name] = _clean(str(value), 400)
     return result
 
 
 def install(app: FastAPI) -> None:
     """Answers every domain error by the table, and the framework's own in the same shape."""
 
-    def domain(_request: Request, error: Exception) -> JSONResponse:
-        return JSONResponse(document(error), status_of(error))
+    def domain(request: Request, error: Exception) -> Response:
+        wait = error.retry_after if isinstance(error, TooMany) else 0
+        return _answer(request, document(error), status_of(error), {"Retry-After": str(wait)} if wait else None)
 
     for kind in STATUS:
         app.add_exception_handler(kind, domain)
 
     @app.exception_handler(RequestValidationError)
-    def _validation(_request: Request, error: RequestValidationError) -> JSONResponse:
+    def _validation(request: Request, error: RequestValidationError) -> Response:
         first = error.errors()[0]
         field = ".".join(str(part) for part in first["loc"])
         wrong = l.FieldError(field, first["msg"], repr(first.get("input"))[:80])
-        return JSONResponse(document(wrong), 422)
+        return _answer(request, document(wrong), 422)
 
     @app.exception_handler(HTTPException)
-    def _http(_request: Request, error: HTTPException) -> JSONResponse:
-        message = "没有此页面或接口。 / No such page or route." if error.status_code == 404 else str(error.detail)
-        return JSONResponse({"error": "HTTP", "message": message}, error.status_code, headers=error.headers)
+    def _http(request: Request, error: HTTPException) -> Response:
+        message = _HTTP.get(error.status_code, f"请求不被接受。 / {error.detail}")
+        return _answer(request, {"error": "HTTP", "message": message}, error.status_code, error.headers)
+
+    @app.exception_handler(Exception)
+    def _fault(request: Request, _error: Exception) -> Response:
+        """Ours alone; the server logs it. This answer leaves outside of the middleware, so it carries its headers."""
+        message = "平台内部错误，未写入任何内容，请稍后重试。 / A fault of ours: nothing was written; try again later."
+        return _answer(request, {"error": "Fault", "message": message}, 500, HEADERS)
+
+
+_HTTP = {
+    404: "没有此页面或接口。 / No such page or route.",
+    405: "此接口不支持该方法。 / This route does not take that method.",
+}
+
+
+def _answer(request: Request, body: dict[str, Any], status: int, headers: Mapping[str, str] | None = None) -> Response:
+    """JSON for programs, a page for people: whatever lies under /api is for programs."""
+    if request.url.path.startswith("/api/"):
+        return JSONResponse(body, status, headers)
+    return error_page(request, body["message"], status, headers)
+
+
+def _clean(text: str, limit: int) -> str:
+    """A text that can be sent: hostile input may put lone surrogates or megabytes into a message."""
+    return text[:limit].encode("utf-8", "replace").decode()

@@ -156,8 +156,14 @@ def anchor(system: System) -> int:
     """Anchors the newest cosigned head unless it stands on the chain; returns its size, or 0."""
     with snapshot(system) as session:
         head = anchoring.due_head(session, system.settings.witness_quorum)
+        published = outbox.published_size(session)
+        known = {item.checkpoint.size for item in log.heads(session)}
     if head is None:
         return 0
+    if int(system.chain().read(outbox.HEADS, "latestSize")) > published:
+        # Somebody died between sending a head and noting it, or another relay sent it.
+        found = anchoring.find_heads(system.chain())
+        note(system, outbox.HEADS, {outbox.head_key(size): place for size, place in found.items() if size in known})
     place = anchoring.anchor_head(system.chain(), head, system.sign_head)
     note(system, outbox.HEADS, {outbox.head_key(head.checkpoint.size): place})
     return head.checkpoint.size

@@ -92,7 +92,7 @@ def load(home: Path) -> Settings:
             raise SettingsError(f"{FILE} 不是有效的 JSON：{error}。 / {FILE} is not valid JSON: {error}.") from error
     try:
         environment = _Environment().model_dump(exclude_unset=True)
-        settings = Settings(**{**stored, **environment, "home": home})  # type: ignore[arg-type]
+        settings = Settings(**{**stored, **environment, "home": home})
     except ValidationError as error:
         first = error.errors()[0]
         field = ".".join(str(part) for part in first["loc"])

@@ -25,6 +25,8 @@ REQUIRED: dict[str, tuple[str, ...]] = {
     "cycle-closed/v1": ("role:operator", "role:auditor"),
 }
 
+VOUCHERS = {"party/v1": "role:agency", "staff/v1": "body:organisation", "connector/v1": "body:owner"}
+
 
 def trust_of(system: System, auditors: Mapping[str, Identity], *, at: int) -> Trust:
     """The trust file of this installation; `auditors` by signer name, as they are registered on the chain."""
@@ -48,4 +50,5 @@ def trust_of(system: System, auditors: Mapping[str, Identity], *, at: int) -> Tr
         chain=ChainTrust(chain.chain_id, contracts),
         identities=identities,
         required=REQUIRED,
+        vouchers=VOUCHERS,
     )

@@ -238,22 +238,35 @@ def check_tariff(tariff: Tariff) -> None:
     _require(bool(tariff.tiers) == tiered, "tariff.tiers", "tiers for every kind but fixed", len(tariff.tiers))
     if tiered:
         _check_tiers(tariff.tiers)
-    _require(tariff.kind is not TariffKind.PER_UNIT or len(tariff.tiers) == 1, "tariff.tiers", "one tier for per_unit",
-             len(tariff.tiers))
+    _require(
+        tariff.kind is not TariffKind.PER_UNIT or len(tariff.tiers) == 1,
+        "tariff.tiers",
+        "one tier for per_unit",
+        len(tariff.tiers),
+    )
     has_fixed = tariff.kind in (TariffKind.FIXED, TariffKind.SUBSCRIPTION)
     _require(has_fixed or tariff.fixed_fen == 0, "tariff.fixed_fen", f"0 for {tariff.kind}", tariff.fixed_fen)
     _require(0 <= tariff.fixed_fen <= MAX_FEN, "tariff.fixed_fen", f"0 to {MAX_FEN}", tariff.fixed_fen)
-    _require(tariff.kind is TariffKind.SUBSCRIPTION or tariff.allowance == 0, "tariff.allowance",
-             f"0 for {tariff.kind}", tariff.allowance)
+    _require(
+        tariff.kind is TariffKind.SUBSCRIPTION or tariff.allowance == 0,
+        "tariff.allowance",
+        f"0 for {tariff.kind}",
+        tariff.allowance,
+    )
     _require(tariff.allowance >= 0, "tariff.allowance", "≥ 0", tariff.allowance)
     _require(tariff.block >= 1, "tariff.block", "≥ 1", tariff.block)
-    _require(tariff.block == 1 or tariff.kind is TariffKind.PER_UNIT, "tariff.block", f"1 for {tariff.kind}",
-             tariff.block)
+    _require(
+        tariff.block == 1 or tariff.kind is TariffKind.PER_UNIT, "tariff.block", f"1 for {tariff.kind}", tariff.block
+    )
     for field, amount in (("minimum_fen", tariff.minimum_fen), ("maximum_fen", tariff.maximum_fen)):
         _require(amount is None or 0 <= amount <= MAX_FEN, f"tariff.{field}", f"0 to {MAX_FEN}", amount)
     if tariff.minimum_fen is not None and tariff.maximum_fen is not None:
-        _require(tariff.minimum_fen <= tariff.maximum_fen, "tariff.minimum_fen", f"≤ maximum {tariff.maximum_fen}",
-                 tariff.minimum_fen)
+        _require(
+            tariff.minimum_fen <= tariff.maximum_fen,
+            "tariff.minimum_fen",
+            f"≤ maximum {tariff.maximum_fen}",
+            tariff.minimum_fen,
+        )
 
 
 def _check_tiers(tiers: tuple[Tier, ...]) -> None:
@@ -293,16 +306,24 @@ def check_plan(plan: SharingPlan) -> None:
     _require(bool(plan.steps), "plan.steps", "at least one step", 0)
     order = [StepKind.COST_RECOVERY, StepKind.RATIO, StepKind.CAP]
     ranks = [order.index(step.kind) for step in plan.steps]
-    _require(ranks == sorted(ranks), "plan.steps", "cost_recovery, then ratio, then cap",
-             [str(step.kind) for step in plan.steps])
+    _require(
+        ranks == sorted(ranks),
+        "plan.steps",
+        "cost_recovery, then ratio, then cap",
+        [str(step.kind) for step in plan.steps],
+    )
     _require(ranks.count(1) <= 1, "plan.steps", "at most one ratio step", ranks.count(1))
     for number, step in enumerate(plan.steps):
         _check_step(f"plan.steps[{number}]", step, known)
     capped = [step.party for step in plan.steps if step.kind is StepKind.CAP]
     _require(len(set(capped)) == len(capped), "plan.steps", "one cap per party", capped)
     for step in plan.steps:
-        _require(step.kind is not StepKind.CAP or step.overflow not in capped, "plan.steps.overflow",
-                 "a party without a cap", step.overflow)
+        _require(
+            step.kind is not StepKind.CAP or step.overflow not in capped,
+            "plan.steps.overflow",
+            "a party without a cap",
+            step.overflow,
+        )
 
 
 def _check_step(field: str, step: Step, known: set[str]) -> None:
@@ -318,12 +339,20 @@ def _check_step(field: str, step: Step, known: set[str]) -> None:
         _require(unused, field, "no party, limit_fen or overflow in a ratio step", step.party)
         return
     _require(step.party in known, f"{field}.party", "a party of plan.holders", step.party)
-    _require(step.limit_fen is not None and 0 <= step.limit_fen <= MAX_FEN, f"{field}.limit_fen", f"0 to {MAX_FEN}",
-             step.limit_fen)
+    _require(
+        step.limit_fen is not None and 0 <= step.limit_fen <= MAX_FEN,
+        f"{field}.limit_fen",
+        f"0 to {MAX_FEN}",
+        step.limit_fen,
+    )
     _require(not step.weights, f"{field}.weights", f"none in a {step.kind} step", len(step.weights))
     if step.kind is StepKind.CAP:
-        _require(step.overflow in known and step.overflow != step.party, f"{field}.overflow",
-                 "another party of plan.holders", step.overflow)
+        _require(
+            step.overflow in known and step.overflow != step.party,
+            f"{field}.overflow",
+            "another party of plan.holders",
+            step.overflow,
+        )
     else:
         _require(step.overflow is None, f"{field}.overflow", f"none in a {step.kind} step", step.overflow)
 

@@ -41,14 +41,21 @@ class Place:
 class Face(Protocol):
     """How one family of facts is written into one contract."""
 
-    contract: str
-    """Name of the contract, as in the deployment."""
-    kinds: frozenset[str]
-    """Kinds of fact it writes."""
-    limit: int
-    """At most this many facts in one call."""
-    event: str
-    """The event by which a written fact is found again."""
+    @property
+    def contract(self) -> str:
+        """Name of the contract, as in the deployment."""
+
+    @property
+    def kinds(self) -> frozenset[str]:
+        """Kinds of fact it writes."""
+
+    @property
+    def limit(self) -> int:
+        """At most this many facts in one call."""
+
+    @property
+    def event(self) -> str:
+        """The event by which a written fact is found again."""
 
     def done(self, chain: Chain, fact: Fact) -> bool:
         """Does the contract hold this fact already? Raises `ChainError` if it holds another one in its place."""

@@ -15,7 +15,8 @@ A bundle is one canonical JSON document (`ledger.canonical`), a trailing line fe
 * The fact's digest is SHA-256 and SM3 of its canonical bytes. Its leaf is "shuqing/leaf/v1" 0x00 ‖ SHA-256 ‖ SM3; the
   tree is RFC 9162's, once with each hash. The parts of a fact form the same tree under `statement.parts.root`.
 * `head.note` is the C2SP checkpoint with the log's and the witnesses' signatures (`ledger.checkpoint`), split at "\\n".
-* `supports` are the identity facts of the signers, proved in the same head.
+* `supports` are the identity facts of the signers, proved in the same head; their keys count if those signed them
+  whom the trust file names as vouchers of their kind.
 * A bundle carries no trust anchors and no whole-file digest: keys, witness policy and contracts come from the trust
   file of whoever checks it. `chain` only says where to look.
 """

@@ -24,6 +24,8 @@ _FORBIDDEN = re.compile(
     "[\u0000-\u001f\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2064\u2066-\u206f\ufeff\ud800-\udfff\ufff9-\uffff]"
 )
 _KEY = re.compile(r"[A-Za-z0-9_.:@$/\-]{1,128}")
+_OUTLINE = re.compile(rb'"(?:[^"\\]|\\.)*+(?:"|\\?\Z)|[\[{]|[\]}]', re.DOTALL)
+_SAFE_NESTING = 500
 _encoder = msgspec.json.Encoder(order="sorted")
 _decoder = msgspec.json.Decoder()
 
@@ -36,8 +38,7 @@ def encode(value: Any) -> bytes:
 
 def decode(data: bytes) -> Any:
     """The value of canonical bytes. Raises `Malformed` unless `encode(decode(data)) == data`."""
-    if len(data) > MAX_BYTES:
-        raise Malformed(f"数据超过 {MAX_BYTES} 字节。 / More than {MAX_BYTES} bytes.")
+    _check_outline(data)
     try:
         value = _decoder.decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -55,8 +56,7 @@ def parse(data: bytes) -> Any:
 
     Duplicate keys, floats, null and everything else outside the profile are refused with `Malformed` or `FieldError`.
     """
-    if len(data) > MAX_BYTES:
-        raise Malformed(f"数据超过 {MAX_BYTES} 字节。 / More than {MAX_BYTES} bytes.")
+    _check_outline(data)
 
     def pairs(items: list[tuple[str, Any]]) -> dict[str, Any]:
         result = dict(items)
@@ -75,6 +75,22 @@ def parse(data: bytes) -> Any:
         raise Malformed(f"不是有效的 JSON：{error}。 / Not valid JSON: {error}.") from error
     _check(value, "$", 0)
     return value
+
+
+def _check_outline(data: bytes) -> None:
+    """Size and nesting before any parser sees the bytes: both JSON parsers recurse in C, and where somebody raised
+    Python's recursion limit a hostile text of brackets ends the process instead of raising an error."""
+    if len(data) > MAX_BYTES:
+        raise Malformed(f"数据超过 {MAX_BYTES} 字节。 / More than {MAX_BYTES} bytes.")
+    if data.count(b"[") + data.count(b"{") <= _SAFE_NESTING:
+        return
+    depth = 0
+    for token in _OUTLINE.finditer(data):
+        mark = data[token.start()]
+        if mark != 0x22:
+            depth += 1 if mark in b"[{" else -1
+        if depth > _SAFE_NESTING:
+            raise FieldError("$", f"嵌套不超过 {MAX_DEPTH} 层 / at most {MAX_DEPTH} levels", "更深 / deeper")
 
 
 def _check(value: Any, path: str, depth: int) -> None:

@@ -98,7 +98,7 @@ def grow(session: Session, first: int, digests: list[TwinDigest]) -> None:
 
 
 def rebuild(session: Session) -> int:
-    """Throws the stored nodes away and computes them again from the facts in log order; returns the number of leaves."""
+    """Throws the stored nodes away and computes them again from the facts in log order; returns how many leaves."""
     rows = session.execute(
         select(tables.entry.c.fact_id, tables.fact.c.sm3)
         .join(tables.fact, tables.fact.c.id == tables.entry.c.fact_id)

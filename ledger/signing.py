@@ -39,7 +39,7 @@ def require_sm2(statement: Statement, signatures: tuple[Signature, ...], *, by: 
     for signature in signatures:
         if signature.alg == SM2 and signature.by == by and (not role or signature.role == role):
             if signature.key != key:
-                raise BadSignature(by, "不是在案的公钥 / not the key on record")
+                raise BadSignature(by, "不是登记在案的公钥 / not the key on record")
             if not verify_sm2(statement, signature):
                 raise BadSignature(by, "与内容不符 / does not match the statement")
             return

@@ -3,15 +3,18 @@
     {"format": "shuqing-trust/v1", "made_at": seconds, "origin": "…",
      "log": {"name", "ed25519", "sm2"}, "witnesses": {"k", "keys": {name: ed25519 hex}},
      "chain": {"chain_id", "contracts": {name: {"address", "code_keccak256"}}},
-     "identities": {"party:…": {"sm2", "evm"?, "roles": […]}}, "required": {kind: [rule, …]}}
+     "identities": {"party:…": {"sm2", "evm"?, "roles": […]}}, "required": {kind: [rule, …]},
+     "vouchers": {"party/v1": "role:…", "staff/v1": "body:organisation", "connector/v1": "body:owner"}}
 
-Rules in `required`: "role:R" (a trusted identity with R signed), "by:connector:{id}" (that signer signed; {id} is
-the subject's part after the colon), "each:signers" (party:… of every entry of body.signers signed with SM2 and EIP-712, nobody else).
+Rules in `required`: "role:R" (a trusted identity with R signed), "by:connector:{id}" (that signer signed; {id} is the
+subject's part after the colon), "each:signers" (party:… of every entry of body.signers signed with SM2 and EIP-712,
+and nobody else did). `vouchers` says who must have signed an identity fact for its keys to count: a trusted identity
+with a role, or the party named in a field of its body.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from ledger import reading
@@ -73,7 +76,8 @@ class Trust:
     witnesses: WitnessTrust
     chain: ChainTrust
     identities: dict[str, Identity]
-    required: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    required: dict[str, tuple[str, ...]]
+    vouchers: dict[str, str]
 
     def document(self) -> dict[str, Any]:
         return reading.body_of(self)  # type: ignore[no-any-return]

@@ -16,7 +16,7 @@ from ledger.bundle import Bundle, Proved
 from ledger.chain import Chain, head_commitment
 from ledger.checkpoint import Checkpoint
 from ledger.digest import TwinDigest, twin
-from ledger.errors import LedgerError, Malformed, OneSided
+from ledger.errors import ChainUnavailable, LedgerError, Malformed, OneSided
 from ledger.facts import EIP712, SM2, Fact, Signature, Statement
 from ledger.outbox import HEADS
 from ledger.signing import verify_sm2
@@ -72,7 +72,9 @@ class Report:
 class KindRules(Protocol):
     """What only the owner of a kind knows."""
 
-    not_proved: tuple[str, ...]
+    @property
+    def not_proved(self) -> tuple[str, ...]:
+        """What a verified bundle of this kind still does not prove."""
 
     def typed_digest(self, statement: Statement, signature: Signature, trust: Trust) -> bytes:
         """The 32-byte EIP-712 digest `signature` must be over. Raises `Malformed` if the kind has none."""
@@ -106,17 +108,22 @@ def verify(
     head: Checkpoint | None = None,
     rules: Mapping[str, KindRules] | None = None,
 ) -> Report:
-    """Runs the list over a bundle's bytes. Ask a `chain` of your own, or give a `head` you obtained independently."""
+    """Runs the list over a bundle's bytes. Ask a `chain` of your own, or give a `head` you obtained independently.
+
+    Raises `ChainUnavailable` when the node does not answer; whatever is wrong with the bundle is in the report.
+    """
     case = _Case(data, trust, chain, head, rules or {})
     done: list[Step] = []
     for number, (code, name, check) in enumerate(_STEPS, 1):
         try:
             check(case)
+        except ChainUnavailable:
+            raise  # no answer is no verdict
         except Refused as refused:
             place = _CODES.index(refused.code) if refused.code in _CODES else number - 1
             done.append(Step(place + 1, refused.code, _STEPS[place][1], False, str(refused)))
             break
-        except (LedgerError, LookupError, ValueError, TypeError, AttributeError, ArithmeticError) as error:
+        except Exception as error:  # the rules of any package may raise theirs: what a bundle breaks is refused
             done.append(Step(number, code, name, False, str(error)))
             break
         done.append(Step(number, code, name, True))
@@ -226,13 +233,16 @@ def _head_agrees(case: _Case) -> None:
 
 
 def _chain(case: _Case) -> None:
-    if case.chain is None:
-        return
-    trusted = case.trust.chain
+    trusted, hint = case.trust.chain, case.bundle.chain
     if HEADS not in trusted.contracts:
         raise Refused(
             "V11", f"{HEADS} 的受信地址 / a trusted address of {HEADS}", "信任文件没有 / not in the trust file"
         )
+    place = (trusted.chain_id, trusted.contracts[HEADS].address.lower())
+    if (hint.chain_id, hint.address.lower()) != place:
+        raise Refused("V11", f"chain {place[0]} {place[1]}", f"chain {hint.chain_id} {hint.address}")
+    if case.chain is None:
+        return
     if case.chain.chain_id != trusted.chain_id:
         raise Refused("V11", f"chain {trusted.chain_id}", f"chain {case.chain.chain_id}")
     for name, contract in trusted.contracts.items():
@@ -311,19 +321,16 @@ def _valid(case: _Case, statement: Statement, signature: Signature) -> bool:
 
 
 def _accepted_keys(case: _Case) -> set[tuple[str, str, str]]:
-    """Keys of trusted identities, and of supports vouched for by an accepted key, until no more are found.
-
-    The keys of a name that the trust file lists are the trust file's alone: no support may add one, or anybody with an
-    accepted key could make a second key for whoever holds a role.
-    """
+    """Keys of trusted identities, and of supports vouched for by an accepted key, until no more are found."""
     accepted: set[tuple[str, str, str]] = set()
     for name, identity in case.trust.identities.items():
         accepted.add((SM2, name, identity.sm2.lower()))
         if identity.evm:
             accepted.add((EIP712, name, identity.evm.lower()))
+    # Nobody but the trust file says which keys its own names have.
     waiting = [item for item in case.bundle.supports if item.fact.subject not in case.trust.identities]
     while True:
-        vouched = [item for item in waiting if _vouched(item, accepted)]
+        vouched = [item for item in waiting if _vouched(item.fact, accepted, case.trust)]
         if not vouched:
             return accepted
         for item in vouched:
@@ -335,15 +342,20 @@ def _accepted_keys(case: _Case) -> set[tuple[str, str, str]]:
                 accepted.add((EIP712, name, body["evm"].lower()))
 
 
-def _vouched(item: Proved, accepted: set[tuple[str, str, str]]) -> bool:
-    """Did somebody other than the subject, whose key is accepted, sign this identity fact validly?"""
-    return any(
-        (signature.alg, signature.by, signature.key.lower()) in accepted
-        and signature.by != item.fact.subject
-        and signature.alg == SM2
-        and verify_sm2(item.fact.statement, signature)
-        for signature in item.fact.signatures
-    )
+def _vouched(fact: Fact, accepted: set[tuple[str, str, str]], trust: Trust) -> bool:
+    """Was this identity fact signed by whom the trust file names: holders of a role, or a party named in its body?"""
+    voucher = trust.vouchers.get(fact.kind)
+    if voucher is None or fact.body.get("active") is False:
+        return False
+    signers = {
+        signature.by
+        for signature in fact.signatures
+        if (signature.alg, signature.by, signature.key.lower()) in accepted and verify_sm2(fact.statement, signature)
+    }
+    form, _, argument = voucher.partition(":")
+    if form == "role":
+        return any(name in trust.identities and argument in trust.identities[name].roles for name in signers)
+    return f"party:{fact.body.get(argument)}" in signers
 
 
 def _require(case: _Case, rule: str) -> None:

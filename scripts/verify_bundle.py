@@ -27,6 +27,7 @@ import urllib.request
 from collections import namedtuple
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import accumulate
 from typing import Any
 
 
@@ -67,19 +68,18 @@ FORBIDDEN = re.compile(
 
 def read_json(data: bytes) -> Any:
     """A value of the profile: no null, no fractions, |integer| ≤ 2^53-1, NFC text, no key twice. Raises ValueError."""
-    try:  # 18 characters of digits are too large already: nobody makes int() chew on a megabyte
-        value = json.loads(data.decode("utf-8"), parse_int=lambda digits: int(digits[:18]), parse_float=refuse,
-                           parse_constant=refuse, object_pairs_hook=members)
-    except RecursionError:
-        refuse("嵌套过深 / nested too deeply")
+    text = data.decode("utf-8")
+    marks = re.sub(r'"[^"\\]*(?:\\.[^"\\]*)*"', "", text)  # without its strings: how deep are the brackets?
+    if max(accumulate((mark in "[{") - (mark in "]}") for mark in marks), default=0) > MAX_DEPTH + 1:
+        refuse("嵌套过深 / nested too deeply")  # before the parser, whose recursion would end in a crash
+    value = json.loads(text, parse_int=lambda digits: int(digits[:18]), parse_float=refuse, parse_constant=refuse,
+                       object_pairs_hook=members)  # 18 digits are too large already; no chewing on a megabyte of them
     check_profile(value, 0)
     return value
-
 def refuse(what: str) -> None:
     raise ValueError(f"不接受 / not accepted: {shown(what)}")
 def members(pairs: list) -> dict:
     return dict(pairs) if len(dict(pairs)) == len(pairs) else refuse("键名重复 / duplicate key")
-
 def check_profile(value: Any, depth: int) -> None:
     """Raises ValueError at the first value outside the profile."""
     inner = list(value.values()) if isinstance(value, dict) else value if isinstance(value, list) else []
@@ -459,7 +459,7 @@ TRUST = {
     "format": text("shuqing-trust/v1"), "made_at": int, "origin": NOTE_NAME,
     "log": {"name": str, "ed25519": HEX64, "sm2": SM2_KEY}, "witnesses": {"k": int, "keys": {"*": HEX64}},
     "chain": {"chain_id": int, "contracts": {"*": CONTRACT}}, "identities": {"*": PERSON},
-    "required": {"*": [text("role:.+|by:.+|each:signers")]}}
+    "required": {"*": [text("role:.+|by:.+|each:signers")]}, "vouchers": {"*": text("role:.+|body:.+")}}
 
 def conform(value: Any, shape: Any, where: str) -> None:
     """Raises ValueError unless the value has the shape ("?" optional, "*" any name); integers are not negative."""
@@ -647,10 +647,12 @@ def owned(signature: dict) -> tuple:
     return signature["by"], signature["alg"], signature["key"].lower()
 
 def accepted_keys(case: Case) -> set[tuple]:
-    """(signer, algorithm, key): those of the trust file, then those of every support that the right one vouches for."""
+    """(signer, algorithm, key): those of the trust file, then those of every support that the right one vouches for.
+    Nobody but the trust file says which keys its own names have."""
     accepted: set[tuple] = set()
-    waiting = [support["fact"] for support in case.items[1:]]
-    found = list(case.trust["identities"].items())
+    known = case.trust["identities"]
+    waiting = [item["fact"] for item in case.items[1:] if item["fact"]["statement"]["subject"] not in known]
+    found = list(known.items())
     while found:
         for name, body in found:
             accepted |= {(name, SM2, str(body.get("sm2"))), (name, EVM, str(body.get("evm")).lower())}
@@ -662,11 +664,10 @@ def accepted_keys(case: Case) -> set[tuple]:
     return accepted
 
 def is_vouched(case: Case, statement: dict, signatures: list, accepted: set[tuple]) -> bool:
-    """Who may say whose key it is: an agency of the trust file for a party, the organisation for its staff, the owner
-    for its connector. Without this rule any accepted signer could invent identities for others."""
-    body = statement["body"]
-    holder = str(body.get("organisation" if statement["kind"] == "staff/v1" else "owner"))
-    may = case.holders("agency") if statement["kind"] == "party/v1" else {holder, f"party:{holder}"}
+    """Who may say whose key it is stands in the trust file: a role for a party, the organisation for its staff, the
+    owner for its connector. Without this rule any accepted signer could invent identities for others."""
+    body, (form, _, argument) = statement["body"], case.trust["vouchers"].get(statement["kind"], "").partition(":")
+    may = case.holders(argument) if form == "role" else {f"party:{body.get(argument)}"}
     return body.get("active") is not False and any(s["by"] in may and owned(s) in accepted for s in signatures)
 
 def v07_required(case: Case) -> str:
@@ -845,7 +846,6 @@ def run(case: Case) -> list[dict]:
                          "expected": failure.expected, "got": failure.got})
             break
     return done
-
 def report(case: Case, steps: list[dict]) -> dict:
     """The four separate answers: integrity, status, the time they hold for, and on what trust they rest."""
     if steps[-1]["ok"] is False:

@@ -1,1 +1,7 @@
-"""Doors over HTTP: translate, authorise, call one service, render. No route computes or commits."""
+"""Doors over HTTP: translate, authorise, call one service, render. No route computes or commits.
+
+- `registry`: parties, the seven steps, certificates and the public check.
+- `market`: listings, agreements, usage batches and price quotes.
+- `settlement`: the cycle, driven by the operator, confirmed by the parties.
+- `log`: the next act of a subject, heads, bundles, and how far an entry has come.
+"""

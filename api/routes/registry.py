@@ -9,9 +9,13 @@ from fastapi import APIRouter, Query, Response
 from api.auth import CallerDep, Forbidden, require_own
 from api.bodies import DocumentDep, SignedDep, describe
 from api.deps import NowDep, ReadDep, SystemDep, WriteDep
+from api.pages.checking import checked
+from api.pages.guard import LimitedDep
 from api.papers import paper
 from api.views import appended, plain
 from ledger import reading
+from ledger.canonical import MAX_INT
+from ledger.digest import TwinDigest
 from registry import service, store
 from registry.certificate import record_digest
 from registry.form import Form
@@ -105,14 +109,24 @@ def certificates(
     session: ReadDep,
     now: NowDep,
     q: Annotated[str, Query(max_length=80)] = "",
-    offset: Annotated[int, Query(ge=0)] = 0,
+    offset: Annotated[int, Query(ge=0, le=MAX_INT)] = 0,
 ) -> dict[str, Any]:
     return {"as_of": now, "certificates": plain(service.catalogue(session, now, text=q, offset=offset))}
 
 
 @router.get("/check/{code}", summary="公开核验 / public check: integrity and status")
-def check(code: str, session: ReadDep, now: NowDep, t: Annotated[str, Query(max_length=64)] = "") -> dict[str, Any]:
-    return plain(service.check(session, code, now, token=t))  # type: ignore[no-any-return]
+def check(
+    code: str,
+    session: ReadDep,
+    now: NowDep,
+    _limited: LimitedDep,
+    t: Annotated[str, Query(max_length=64, description="二维码中的令牌 / token from the QR code")] = "",
+    sha256: Annotated[str, Query(max_length=64, description="文件的 SHA-256 / of the file to compare")] = "",
+    sm3: Annotated[str, Query(max_length=64, description="文件的 SM3 / of the file to compare")] = "",
+) -> dict[str, Any]:
+    given = {name: value for name, value in (("sha256", sha256), ("sm3", sm3)) if value}
+    file = TwinDigest.of_document(given, "file") if given else None
+    return checked(session, code, now, token=t, file=file).document()
 
 
 @router.get("/certificates/{code}/{form}", summary="凭证文件 / the certificate paper (pdf or json)")

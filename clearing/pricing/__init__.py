@@ -5,6 +5,7 @@ A guide price (指导价) is advice: nothing here writes what a party owes.
 
 | file | does |
 |---|---|
+| `errors` | why pricing stopped: a code and a field, never a price |
 | `arithmetic` | 50-digit Decimal context, number forms, recorded values |
 | `quality` | gate, dimension scores, weights, grade |
 | `information` | admission of columns, entropy, mean |

@@ -12,6 +12,7 @@ rating → sharing → journal → invoice → statement → netting → notice 
 - `cycle` is the order of states and their clocks
 - `payment` writes instructions and reads bank files
 - `close` is what operator and auditor sign at the end; `onchain` takes it to SettlementBook (D23)
+- `proof` checks what only settlement knows when its bundles are verified (D40)
 - `report` lists the deals, `workbook` renders a statement as XLSX, `trial` computes a case without a database
 - `audit` recomputes a cycle from agreements and usage records alone
 - `tables`, `store` and `service` hold rows, queries and steps

@@ -53,7 +53,7 @@ class CycleMove:
     """The body of a cycle-state fact: the cycle has entered `state`.
 
     `start`, `end`, `until` are seconds UTC; `until` is when the state's clock runs out. `high_water` is the cut-off as
-    a position in the fact table, absent while open.
+    the number of log entries it covers, absent while open.
     """
 
     cycle: str

@@ -241,9 +241,7 @@ def sum_tree(obligations: Sequence[Obligation], cycle_secret: bytes) -> tuple[Su
         party: Proof(
             party,
             secrets[party].hex(),
-            tuple(
-                LeafProof(*shares[party][number], tuple(paths[where[party, number]])) for number in range(LEAVES)
-            ),
+            tuple(LeafProof(*shares[party][number], tuple(paths[where[party, number]])) for number in range(LEAVES)),
         )
         for party in shares
     }

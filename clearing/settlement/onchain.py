@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from clearing.errors import NotSigned
@@ -91,9 +91,9 @@ class SettlementFace:
         message = close_message(read(CycleClose, fact.body))
         return _key(message["operatorId"], message["cycle"], message["currency"])
 
-    def event_key(self, arguments: dict[str, Any]) -> str:
+    def event_key(self, args: Mapping[str, Any]) -> str:
         """The same name from a CycleClosed event."""
-        return _key(arguments["operatorId"], arguments["cycle"], arguments["currency"])
+        return _key(args["operatorId"], args["cycle"], args["currency"])
 
 
 def _key(operator: bytes, cycle: bytes, currency: bytes) -> str:

@@ -72,7 +72,7 @@ def open_cycle(session: Session, office: Office, *, operator: str, period: Perio
 
 
 def cut_off(session: Session, office: Office, *, cycle: str, high_water: int, at: int) -> CycleMove:
-    """Fix the set of records: positions up to `high_water`. Raises TooEarly before period end + grace."""
+    """Fix the set of records: the first `high_water` log entries. Raises TooEarly before period end + grace."""
     return _advance(session, office, store.cycle(session, cycle), State.CUT_OFF, at, high_water=high_water)
 
 
@@ -366,9 +366,7 @@ def import_bank_file(session: Session, office: Office, data: bytes, *, at: int) 
         store.bank_closing(session, file.bank, file.account),
     )
     subject = f"bank:{file.bank}.{file.account}"
-    parts = [
-        canonical.encode(body_of(StoredEntry(entry, _salt(office, subject, entry.reference)))) for entry in fresh
-    ]
+    parts = [canonical.encode(body_of(StoredEntry(entry, _salt(office, subject, entry.reference)))) for entry in fresh]
     fact = _system(session, office, "bank-file/v1", subject, file, at, parts=parts, no=None)
     mirror = store.balance(session).get(Account(Kind.BNK, file.account), 0)
     if mirror != file.closing:
@@ -530,9 +528,7 @@ def _load(session: Session, cycle: str, torn: Mapping[int, int]) -> Stored:
         confirmed=frozenset(item.body.party for item in issued if item.confirmed_at is not None),
         netting=None if run_id is None else (run_id, read(Run, facts.fact(session, run_id).body)),
         netted=() if run_id is None else tuple(store.part_documents(session, run_id)),
-        notices={
-            item.body.party: read(PartB, facts.fact(session, item.notice).body) for item in issued if item.notice
-        },
+        notices={item.body.party: read(PartB, facts.fact(session, item.notice).body) for item in issued if item.notice},
         batch=None if batch_id is None else (batch_id, read(Batch, facts.fact(session, batch_id).body)),
     )
 

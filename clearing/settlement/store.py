@@ -82,9 +82,7 @@ def _cycle_state(session: Session, fact: Fact) -> None:
     table = tables.cycle
     values = {"state": str(body.state), "until": body.until, "document": _text(body)}
     if fact.statement.no == 0:
-        session.execute(
-            insert(table).values(cycle=body.cycle, operator=body.operator, period=body.period, **values)
-        )
+        session.execute(insert(table).values(cycle=body.cycle, operator=body.operator, period=body.period, **values))
     else:
         session.execute(update(table).where(table.c.cycle == body.cycle).values(**values))
 
@@ -155,9 +153,7 @@ def _shares(session: Session, fact: Fact) -> None:
 def _invoice(session: Session, fact: Fact) -> None:
     body = read(Invoice, fact.body)
     session.execute(update(tables.charge).where(tables.charge.c.fact_id == body.charge).values(invoice=fact.id))
-    _post(
-        session, journal.invoiced(fact.id, body.issuer, body.agreement, body.period, body.tax, CURRENCY, fact.at)
-    )
+    _post(session, journal.invoiced(fact.id, body.issuer, body.agreement, body.period, body.tax, CURRENCY, fact.at))
 
 
 def _statement(session: Session, fact: Fact) -> None:
@@ -272,9 +268,7 @@ def _book(session: Session, end_to_end: str, effect: BankPosting) -> None:
     after = payment.booked_after(expected(session, end_to_end)[end_to_end], effect)
     table = tables.instruction
     session.execute(
-        update(table)
-        .where(table.c.end_to_end == end_to_end)
-        .values(booked=after.booked, returned=int(after.returned))
+        update(table).where(table.c.end_to_end == end_to_end).values(booked=after.booked, returned=int(after.returned))
     )
 
 
@@ -404,9 +398,7 @@ def unbalanced(session: Session) -> dict[int, int]:
     return {row.no: int(row.total) for row in rows}
 
 
-def transactions(
-    session: Session, first: int = 0, *, without: Collection[int] = ()
-) -> list[tuple[int, Transaction]]:
+def transactions(session: Session, first: int = 0, *, without: Collection[int] = ()) -> list[tuple[int, Transaction]]:
     """(number, transaction) from number `first` on, in journal order; `without` leaves some out.
 
     Raises Unbalanced for a stored transaction that does not sum to 0.
@@ -541,9 +533,7 @@ def booked(session: Session, batch: str) -> list[tuple[BankEffect, int, int]]:
 def readings(session: Session, period: str) -> list[tuple[str, MeterReading]]:
     """(fact id, reading) of a period, ordered by agreement and revision."""
     table = tables.reading
-    rows = session.execute(
-        select(table).where(table.c.period == period).order_by(table.c.agreement, table.c.revision)
-    )
+    rows = session.execute(select(table).where(table.c.period == period).order_by(table.c.agreement, table.c.revision))
     return [(row.fact_id, read(MeterReading, canonical.decode(row.document.encode()))) for row in rows]
 
 

@@ -32,8 +32,9 @@ class MeteredUse:
     """What metering needs to know of one admitted usage record; times are seconds UTC.
 
     `batch` is the id of the intake batch fact that carries it, `root_sha256` and `root_sm3` that batch's parts root,
-    `position` the batch's place in the fact table (the high-water mark counts these). `decision` is the gate's word:
-    "allow" or anything else. `outcome_ok` says whether the call succeeded, `billable` whether intake found it in scope.
+    `position` the batch's place in the log, counted from 1 (the high-water mark counts these). `decision` is the gate's
+    word: "allow" or anything else. `outcome_ok` says whether the call succeeded, `billable` whether intake found it in
+    scope.
     """
 
     connector: str
@@ -89,7 +90,7 @@ class MeterReading:
 
     `counted` records were counted with `quantity` units in all. `batches` are the intake batches that hold counted or
     excluded records; `BatchRoot.count` is the number of this agreement's records of the period in it. `high_water` is
-    the cut-off as a position in the fact table.
+    the cut-off as the number of log entries it covers.
     """
 
     agreement: str

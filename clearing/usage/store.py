@@ -67,27 +67,32 @@ def project(session: Session, fact: Fact) -> None:
         projector(session, fact)
 
 
+NOT_IN_LOG = 2**53 - 1
+
+
 def metered_uses(
     session: Session, agreement: str, start: int | None = None, end: int | None = None, upto: int | None = None
 ) -> list[MeteredUse]:
     """Every admitted record of an agreement as metering reads it, in the order of (batch, place).
 
     Without limits this is what `read_meter` wants. `start`, `end` keep records that occurred or were received in
-    [start, end), `upto` those of batches up to this position in the fact table.
+    [start, end), `upto` those of batches up to this place in the log, counted from 1; a batch that is not in the log
+    yet stands after every place.
     """
-    table, batch, fact = tables.record, tables.batch, ledger_tables.fact
+    table, batch, entry = tables.record, tables.batch, ledger_tables.entry
+    place = func.coalesce(entry.c.log_index + 1, NOT_IN_LOG)
     query = (
-        select(table, batch.c.root_sha256, batch.c.root_sm3, fact.c.seq.label("at_position"))
+        select(table, batch.c.root_sha256, batch.c.root_sm3, place.label("at_position"))
         .join(batch, batch.c.fact_id == table.c.fact_id)
-        .join(fact, fact.c.id == table.c.fact_id)
+        .outerjoin(entry, entry.c.fact_id == table.c.fact_id)
         .where(table.c.agreement == agreement)
-        .order_by(fact.c.seq, table.c.position)
+        .order_by(place, table.c.connector, table.c.seq)
     )
     if start is not None and end is not None:
         inside = [and_(column >= start, column < end) for column in (table.c.occurred_at, table.c.received_at)]
         query = query.where(or_(*inside))
     if upto is not None:
-        query = query.where(fact.c.seq <= upto)
+        query = query.where(place <= upto)
     return [
         MeteredUse(
             connector=row.connector,

@@ -43,6 +43,4 @@ def terms(
     buyer: str = "Z", tariff: Tariff | None = None, sharing: SharingPlan | None = None, issuer: str = "A", bp: int = 600
 ) -> Terms:
     """Terms of one agreement, tax included in the price."""
-    return Terms(
-        buyer, issuer, tariff or per_call(), Tax(TaxBasis.INCLUSIVE, bp), sharing or plan(), PeriodRules()
-    )
+    return Terms(buyer, issuer, tariff or per_call(), Tax(TaxBasis.INCLUSIVE, bp), sharing or plan(), PeriodRules())

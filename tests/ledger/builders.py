@@ -230,6 +230,7 @@ class World:
             "witnesses": WitnessTrust(len(self.witness_keys), self.witnesses()),
             "chain": ChainTrust(self.chain.chain_id, contracts),
             "identities": {"party:A": Identity(key("party:A").public, roles=("agency",))},
+            "vouchers": {"party/v1": "role:agency", "connector/v1": "body:owner"},
             "required": {
                 "entry/v1": ("role:agency",),
                 "batch/v1": ("by:connector:{id}",),
@@ -266,8 +267,10 @@ def act_signatures(statement: Statement, names: Sequence[str] = SIGNERS) -> tupl
 
 
 def introduce(session: Session, name: str, *by: str) -> Fact:
-    """The identity fact of a party or connector, signed by itself and by `by`."""
+    """The identity fact of a party or connector, signed by itself and by `by`; the first of `by` owns a connector."""
     body = {"sm2": key(name).public}
+    if name.startswith("connector:") and by:
+        body["owner"] = by[0].removeprefix("party:")
     if name.startswith("party:"):
         body["evm"] = eip712.address_of(evm_key(name))
     kind = name.partition(":")[0]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -247,7 +248,7 @@ def test_append__two_writers_on_one_file__no_act_number_twice(tmp_path: Path) ->
     with Session(engines[0]) as session:
         shared = store.facts_of(session, "entry:1")
         assert [fact.statement.no for fact in shared] == list(range(len(shared)))
-        assert all(b.statement.prev == a.statement.digest() for a, b in zip(shared, shared[1:], strict=False))
+        assert all(b.statement.prev == a.statement.digest() for a, b in pairwise(shared))
         assert len(shared) + len(errors) == 36
         assert all(len(store.facts_of(session, f"entry:w{i}")) == 12 for i in range(3))
         assert rows(session)["outbox"] == store.count(session)

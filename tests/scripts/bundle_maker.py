@@ -232,6 +232,7 @@ class World:
                 f"party:{uscc}": {"sm2": self.sm2(uscc).public, "evm": self.address(uscc), "roles": [role]}
                 for uscc, role in ((AGENCY, "agency"), (OPERATOR, "operator"), (AUDITOR, "auditor"))
             },
+            "vouchers": {"party/v1": "role:agency", "staff/v1": "body:organisation", "connector/v1": "body:owner"},
             "required": {
                 "register-entry/v1": ["role:agency"],
                 "agreement-act/v1": ["each:signers"],
@@ -274,7 +275,7 @@ class World:
 
     def _reseal_part(self, bundle: dict[str, Any]) -> None:
         part, statement = bundle["part"], bundle["fact"]["statement"]
-        data = list(self.parts[next(i for i, f in enumerate(self.facts) if f.subject == statement["subject"])])
+        data = list(self.parts.get(bundle["entry"]["index"], ()))
         if "parts" in statement and 0 <= part["index"] < len(data) and statement["parts"]["count"] == len(data):
             data[part["index"]] = part["data"].encode()
             tree = MemoryTree([twin(item) for item in data])

@@ -24,7 +24,19 @@ from typing import Any
 
 import pytest
 from bundle_maker import (
-    AGENCY, AGREEMENT, CHAIN_ID, CODE, CONNECTOR, CONSUMER, CONTRACTS, OPERATOR, PROVIDER, STAFF, Made, World, build,
+    AGENCY,
+    AGREEMENT,
+    CHAIN_ID,
+    CODE,
+    CONNECTOR,
+    CONSUMER,
+    CONTRACTS,
+    OPERATOR,
+    PROVIDER,
+    STAFF,
+    Made,
+    World,
+    build,
     encode,
 )  # fmt: skip
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -41,7 +53,8 @@ from clearing.market import agreement
 from ledger import canonical, checkpoint, eip712, merkle, sm, verify
 from ledger import trust as library_trust
 from ledger.digest import sm3, twin
-from ledger.facts import Statement
+from ledger.facts import Signature, Statement
+from registry.onchain import certificate_key
 from scripts import verify_bundle as vb
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -53,7 +66,7 @@ FEW = settings(max_examples=25, deadline=None, derandomize=True)
 @pytest.fixture(scope="module", autouse=True)
 def _remember_signatures() -> Iterator[None]:
     """Thousands of runs repeat the same few verifications; they're pure, so we remember their answers."""
-    names = ("sm2_verify", "ed25519_verify", "evm_address_of")
+    names = ("sm3", "sm2_verify", "ed25519_verify", "evm_address_of")
     plain = {name: getattr(vb, name) for name in names}
     for name in names:
         setattr(vb, name, lru_cache(maxsize=None)(plain[name]))
@@ -305,7 +318,7 @@ def test_codes__are_those_of_the_one_table() -> None:
         '{"b":1,"a":2}', '{"a": 1}', '{"a":"\\u0041"}', '{"a":9007199254740992}', '{"a":-9007199254740992}',
         '{"a":' + "9" * 100_000 + "}", '{"a":-0}', '{"键":1}', '{"":1}', '{"a":"\u202e"}', '{"a":"\u200b"}',
         '{"a":"e\u0301"}', '{"a":"\\ud800"}', '{"a":"\\u0000"}', '{"a":"\x7f"}', "[" * 50 + "]" * 50,
-        "[" * 100_000, '\ufeff{"a":1}', '{"a":1}\n', '{"a":01}', '{"a":"\ufffe"}',
+        '\ufeff{"a":1}', '{"a":1}\n', '{"a":01}', '{"a":"\ufffe"}',
     ],
 )  # fmt: skip
 def test_canonical__refuses_every_other_form(text: str) -> None:
@@ -313,6 +326,15 @@ def test_canonical__refuses_every_other_form(text: str) -> None:
         vb.read_canonical(text.encode())
     with pytest.raises(canonical.Malformed):
         canonical.decode(text.encode())
+
+
+def test_canonical__a_deep_nest_is_refused_whatever_the_recursion_limit() -> None:
+    """web3 raises Python's limit to 100,000, where the C parser overflows its stack: so nesting is counted first."""
+    for text in ("[" * 500_000, '{"a":' * 100_000, '["' + "[" * 500_000, "[" * 26 + "]" * 26, '["\\"' + "[" * 99_999):
+        with pytest.raises(ValueError):
+            vb.read_json(text.encode())
+    assert vb.read_json(b'["' + b"[{" * 500 + b'\\"","\\\\"]') == ["[{" * 500 + '"', "\\"]
+    assert vb.read_json(b"[" * 24 + b"1" + b"]" * 24)
 
 
 _values = st.recursive(
@@ -427,7 +449,7 @@ def changed(bundle: dict[str, Any]) -> Iterator[tuple[Path_, dict[str, Any]]]:
 Seen = Counter[str]
 
 
-def refuse_all(mutants: dict[str, bytes | dict[str, Any]], made: Made, seen: Seen, **more: Any) -> None:
+def refuse_all(mutants: dict[str, Any], made: Made, seen: Seen, **more: Any) -> None:
     for name, mutant in mutants.items():
         code = code_of(mutant, made, **more)
         assert code, f"accepted: {name}"
@@ -440,10 +462,14 @@ def one_meaning_changed(made: Made, name: str) -> dict[str, bytes | dict[str, An
     mutants: dict[str, bytes | dict[str, Any]] = {}
     for path, mutant in changed(bundle):
         mutants[f"{name} {path} plain"] = mutant
-        if path[0] in ("fact", "part", "supports") and "path" not in path:
-            mutants[f"{name} {path} re-sealed"] = world.reseal(mutant)
-            mutants[f"{name} {path} by the log"] = world.reseal(mutant, as_log=True)
-            mutants[f"{name} {path} by all"] = world.reseal(mutant, as_log=True, witnesses=(1, 2))
+        if "path" in path or (path[0] not in ("fact", "part") and path[:2] != ("supports", 0)):
+            continue
+        sealed = world.reseal(mutant)
+        if all(sealed.get(piece) == bundle.get(piece) for piece in ("fact", "part", "supports")):
+            continue  # the change was a checksum, and is undone
+        mutants[f"{name} {path} re-sealed"] = sealed
+        mutants[f"{name} {path} by the log"] = world.reseal(mutant, as_log=True)
+        mutants[f"{name} {path} by all"] = world.reseal(mutant, as_log=True, witnesses=(1, 2))
     return mutants
 
 
@@ -475,6 +501,9 @@ def transplants(made: Made, other: Made) -> dict[str, bytes | dict[str, Any]]:
                 if piece not in donor or donor[piece] == made.bundles[name].get(piece):
                     continue
                 mutant = put(made.bundles[name], (piece,), donor[piece])
+                roots = [bundle["fact"]["statement"].get("parts") for bundle in (donor, made.bundles[name])]
+                if piece == "part" and roots[0] == roots[1]:
+                    continue  # it is a part of this very fact
                 extra = piece == "supports" and name in ("agreement", "amendment", "usage", "batch", "note")
                 if piece == "supports" and source.startswith("own") and (not extra or supports_suffice(mutant)):
                     continue  # more or reordered genuine supports change nothing
@@ -568,7 +597,7 @@ def statement_of(bundle: dict[str, Any]) -> Statement:
 
 
 def own_keys(made: Made) -> list[tuple[str, dict[str, Any], Made]]:
-    """Forgers with real keys of their own place: (name, bundle, world to check it in). Each must fail at another step."""
+    """Forgers with real keys of their own place: (name, bundle, world to check it in)."""
     made_up: list[tuple[str, dict[str, Any], Made]] = []
 
     def case(name: str, change: Callable[[World], dict[str, Any]]) -> None:
@@ -624,7 +653,7 @@ def own_keys(made: Made) -> list[tuple[str, dict[str, Any], Made]]:
         statement = Statement("register-entry/v1", "certificate:X", 0, None, {})
         value = eip712.sign(world.evm(AGENCY), statement.digest().sha256).hex()
         typed = {"alg": "eip712-secp256k1", "by": f"party:{AGENCY}", "key": world.address(AGENCY), "value": value}
-        place = world.add(statement, vb_signature({**typed, "nonce": "0"}))
+        place = world.add(statement, Signature.of_document({**typed, "nonce": "0"}))
         return world.bundle(place)
 
     def domain(chain_id: int, contract: str) -> Callable[[World], dict[str, Any]]:
@@ -687,29 +716,23 @@ def own_keys(made: Made) -> list[tuple[str, dict[str, Any], Made]]:
     return made_up
 
 
-def vb_signature(document: dict[str, str]) -> Any:
-    from ledger.facts import Signature
-
-    return Signature.of_document(document)
-
-
 def test_forgeries__all_refused__every_step_fails_first_somewhere(made: Made, other: Made) -> None:
     seen: Seen = Counter()
     resealed: Seen = Counter()
-    for name in ("certificate", "agreement", "usage", "line"):
+    for name in ("certificate", "agreement", "usage", "line", "close", "note"):
         mutants = one_meaning_changed(made, name)
         refuse_all({n: m for n, m in mutants.items() if n.endswith("plain")}, made, seen)
         refuse_all({n: m for n, m in mutants.items() if not n.endswith("plain")}, made, resealed)
     for name in ("certificate", "agreement", "usage"):
         data = encode(made.bundles[name])
-        refuse_all(dict(flipped(data, hints_of(data), 29)), made, seen)
+        refuse_all(dict(flipped(data, hints_of(data), 61)), made, seen)
     refuse_all(transplants(made, other), made, seen)
-    refuse_all(hand_made(made), made, resealed)
+    refuse_all(hand_made(made), made, seen)
     for name, bundle, house in own_keys(made):
         report = verdict(bundle, house.world.trust(), None if name.endswith("one_witness") else house.note)
         assert report["failed"] == name[:3], f"{name}: {report['steps'][-1]}"
         resealed[report["failed"]] += 1
-    refuse_all({name: bundle for name, bundle in other.bundles.items()}, made, seen)
+    refuse_all(dict(other.bundles), made, seen)
     refuse_all(made.bundles, made, seen, head=made.world.note(time=made.world.at + 61))
     with stub_chain(made) as node:
         node.heads = {}
@@ -763,7 +786,7 @@ def plain_head(made: Made) -> tuple[int, str, str, int]:
     return head.size, head.root.sha256.hex(), head.root.sm3.hex(), head.at
 
 
-# nothing a stranger writes ends in a traceback --------------------------------------------------------------------------
+# nothing a stranger writes ends in a traceback ------------------------------------------------------------------------
 
 JUNK: tuple[Any, ...] = (
     True, False, 0, -1, 2**53 - 1, 2**60, "", "x", "é", "é" * 40, "\x00", "0x", [], [[]], {}, {"sha256": 1}, None, 1.5,
@@ -774,7 +797,7 @@ JUNK: tuple[Any, ...] = (
 def test_fuzz__any_value_anywhere_is_refused_or_changes_nothing(made: Made) -> None:
     chance, trust, codes = random.Random(20260302), vb.read_trust(canonical.encode(made.world.trust())), Counter[str]()
     places = {name: [path for path, _ in nodes(made.bundles[name])] for name in NAMES}
-    for _ in range(1500):
+    for _ in range(700):
         name = chance.choice(NAMES)
         mutant = copy.deepcopy(made.bundles[name])
         for _ in range(chance.choice((1, 1, 2))):
@@ -803,7 +826,7 @@ def nodes(value: Any, path: Path_ = ()) -> Iterator[tuple[Path_, Any]]:
 def test_fuzz__signed_junk_bodies_end_in_a_verdict() -> None:
     """Also a forger with trusted keys gets a verdict, never a traceback: bodies of every kind with junk inside."""
     world = World()
-    kinds = list(world.trust()["required"]) + ["party/v1"]
+    kinds = [*world.trust()["required"], "party/v1"]
     bodies: list[Any] = [{}, {"signers": []}, {"signers": [{}]}, {"domain": 1}, {"record": []}, {"terms_digest": "x"}]
     for kind in kinds:
         template = {
@@ -820,7 +843,7 @@ def test_fuzz__signed_junk_bodies_end_in_a_verdict() -> None:
             statement = Statement(kind, "agreement:zz", 0, None, body)
             typed = {"alg": "eip712-secp256k1", "by": f"party:{AGENCY}", "key": world.address(AGENCY)}
             typed |= {"value": "11" * 64 + "1b", "nonce": "9" * 78, "role": "PROVIDER"}
-            world.add(statement, world.sign(statement, AGENCY), vb_signature(typed))
+            world.add(statement, world.sign(statement, AGENCY), Signature.of_document(typed))
             world.add(statement, world.sign(statement, AGENCY), world.sign(statement, OPERATOR))
     trust, note = world.trust(), world.note()
     with stub_chain(Made(world, {}, note)) as node:
@@ -928,7 +951,7 @@ def test_command__unusable_input_of_the_verifier_is_2(
     assert json.loads(capsys.readouterr().out)["integrity"] == "NOT CHECKED"
 
 
-# the chain, played by a small JSON-RPC server --------------------------------------------------------------------------
+# the chain, played by a small JSON-RPC server -------------------------------------------------------------------------
 
 
 class StubChain:
@@ -1046,8 +1069,6 @@ def test_chain__certificate_in_force__has_the_contract_s_own_as_of(made: Made, c
 
 
 def registry_key(made: Made) -> bytes:
-    from registry.onchain import certificate_key
-
     body = made.bundles["certificate"]["fact"]["statement"]["body"]
     return certificate_key(AGENCY, body["paper_type"], body["code"], body["version"])
 

@@ -79,7 +79,7 @@ def test_trial__a_wrong_document__names_the_field(
 
 def test_statement_xlsx__hostile_text__stays_text_and_amounts_read_back() -> None:
     """A formula in an agreement's name, and a code with leading zeros, must come back as the same text."""
-    lines = [Line("line", 0, "A", "charge", "=1+1", "RCV:A:g:p", "=HYPERLINK(\"x\")", "2026-03", -150, 0)]
+    lines = [Line("line", 0, "A", "charge", "=1+1", "RCV:A:g:p", '=HYPERLINK("x")', "2026-03", -150, 0)]
     due = [Obligation("00123", "A", 70, (Item("g", "p", 70),))]
     body, parts = part_a(
         cycle="c", operator="O", period="2026-03", party="A", currency="CNY", opening=100, window=(0, 1), lines=lines,
@@ -89,6 +89,6 @@ def test_statement_xlsx__hostile_text__stays_text_and_amounts_read_back() -> Non
     cells = [cell for sheet in book for row in sheet.iter_rows() for cell in row]
     assert all(cell.data_type in ("s", "n") and (cell.value is None or isinstance(cell.value, str)) for cell in cells)
     row = [cell.value for cell in book["明细"][2]]
-    assert row == ["0", "charge", "=1+1", "=HYPERLINK(\"x\")", "2026-03", "-1.50"]
+    assert row == ["0", "charge", "=1+1", '=HYPERLINK("x")', "2026-03", "-1.50"]
     assert [cell.value for cell in book["应付义务"][2]] == ["1", "00123", "A", "0.70"]
     assert {row[0].value: row[1].value for row in book["清分账单"]}["期末余额(元)"] == "-0.50"

@@ -16,7 +16,7 @@ from clearing.usage.control import Alarm, alarms
 from clearing.usage.metering import Exclusion, read_meter
 from clearing.usage.record import Side, StatusClass
 from clearing.usage.service import Admission, Refusal
-from ledger import canonical, signing, sm
+from ledger import canonical, log, signing, sm
 from ledger import store as ledger
 from ledger.errors import BadSignature, FieldError, Stale
 from ledger.facts import Signed
@@ -166,6 +166,7 @@ def test_classify__each_semantic_fault__stored_and_never_billed(house: House):
     ]
     found = [class_of(house, line, NOW + at, **changes) for _, at, changes in faults]
     assert found == [name for name, _, _ in faults]
+    log.integrate(house.session)
     uses = store.metered_uses(house.session, line.agreement)
     terms = market.agreement_terms(house.session, NOW, NOW + DAY)[0].terms
     reading = read_meter(line.agreement, 1, month("2026-05"), PeriodRules(), terms.tariff, uses, 10**9)
@@ -195,7 +196,8 @@ def test_classify__suspended_ended_and_resumed__judged_by_the_time_of_use(house:
 def test_metered_uses__window_and_high_water__only_what_lies_inside(house: House):
     line = line_of(house)
     admit(house, line.more(2))
-    first = store.metered_uses(house.session, line.agreement)[-1].position
+    log.integrate(house.session)
+    first = log.size(house.session)
     admit(house, line.more(3, occurred_at=NOW + DAY), at=NOW + DAY)
     assert len(store.metered_uses(house.session, line.agreement)) == 5
     assert len(store.metered_uses(house.session, line.agreement, upto=first)) == 2

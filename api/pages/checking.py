@@ -1,0 +1,68 @@
+"""The public check, for page and program alike: the register's answer, how far its proof has come, what may be shown.
+
+Without the token of the paper's QR code nobody gets the register entry itself (its bundle holds identity numbers and
+data digests); where publicity was waived, no more than code, status and agency are shown (registration.md 5.4, 5.6).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from sqlmodel import Session
+
+from api.views import plain
+from ledger import outbox
+from ledger.anchoring import Place, place_of
+from ledger.digest import TwinDigest
+from registry import service, store
+from registry.catalogue import Check
+from registry.onchain import RegisterEntryFace
+from registry.party import PartyKind
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What may be shown of a check; `state` and `place` are None where nothing is to be shown of the proof."""
+
+    check: Check
+    state: outbox.State | None = None
+    place: Place | None = None
+
+    def document(self) -> dict[str, Any]:
+        """The JSON answer; "anchored" is absent where the proof is not shown."""
+        result: dict[str, Any] = plain(self.check)
+        if not self.check.entry_id:
+            del result["entry_id"]
+        if self.state is not None:
+            result |= {"log": self.state.value, "anchored": self.place is not None}
+        if self.place is not None:
+            result["anchor"] = plain(self.place)
+        return result
+
+
+def checked(session: Session, code: str, now: int, *, token: str = "", file: TwinDigest | None = None) -> Checked:
+    """The check of a code at `now`, with a file's digests if one is to be compared. Raises nothing."""
+    found = service.check(session, code, now, file=file, token=token)
+    if not found.entry_id:
+        return Checked(found)
+    if found.view is None and not found.token_matches:
+        return Checked(Check(found.code, found.status, found.integrity, found.as_of, agency=found.agency))
+    state = outbox.state_of(session, found.entry_id)
+    place = place_of(session, RegisterEntryFace.contract, found.entry_id)
+    if not found.token_matches:
+        found = replace(found, entry=None, entry_id="")
+    return Checked(_with_masked_names(session, found), state, place)
+
+
+def _with_masked_names(session: Session, found: Check) -> Check:
+    """Of a natural person only the family name is shown, as in the publicity."""
+    if found.view is None:
+        return found
+    held = store.holdings(session, found.code, found.version)
+    persons = {row.holder_name for row in held if row.holder_kind == PartyKind.NATURAL.value}
+    rights = tuple(
+        replace(row, holder=row.holder[0] + "*" * (len(row.holder) - 1)) if row.holder in persons else row
+        for row in found.view.rights
+    )
+    return replace(found, view=replace(found.view, rights=rights))

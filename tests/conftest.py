@@ -1,0 +1,25 @@
+"""What several test modules share: one run of the whole demonstration a session."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+
+import pytest
+
+from tests.chain_fixture import anvil
+from tests.played import Played, shuqing
+
+CALLS = 60
+
+
+@pytest.fixture(scope="session")
+def played(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Played]:
+    """Plays `shuqing demo` through to its end, then starts the chain again from the state it left behind."""
+    out = tmp_path_factory.mktemp("journey") / "out"
+    done = shuqing("demo", "--out", out, "--calls", str(CALLS), seconds=300)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    state = out.parent / "anvil.json"
+    shutil.copy(out / "world" / "anvil.json", state)
+    with anvil(state=state) as rpc:
+        yield Played(done.returncode, done.stdout, out, rpc)
