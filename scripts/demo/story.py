@@ -171,7 +171,7 @@ class Story:
         witnesses = [
             self._counterparty(name, "witness", "--log", str(self.world / "log-public.json")) for name in WITNESSES
         ]
-        self.authority = self._counterparty("deposit-authority", "deposit_authority")
+        self.authority = self._counterparty("deposit-authority", "deposit_authority", title="数据存证服务机构（演示）")
         self.bank = self._counterparty("bank", "bank", "--code", BANK_CODE)
         authority = public_keys(self.authority)
         self.port = free_port()
@@ -226,12 +226,12 @@ class Story:
         placed = deploy_all(chain, council, parties)
         (self.home / "deployment.json").write_text(placed.to_json(), encoding="utf-8")
 
-    def _counterparty(self, name: str, module: str, *arguments: str) -> str:
+    def _counterparty(self, name: str, module: str, *arguments: str, title: str = "") -> str:
         port = free_port()
         url = f"http://127.0.0.1:{port}"
         self.children.python(
             name, f"scripts.counterparties.{module}", "--home", str(self.world / name), "--port", str(port),
-            "--clock", str(self.clock.file), "--name", name, *arguments, ready=answers(f"{url}/key"),
+            "--clock", str(self.clock.file), "--name", title or name, *arguments, ready=answers(f"{url}/key"),
         )  # fmt: skip
         return url
 

@@ -1,0 +1,285 @@
+"""Whoever edits a stored column, deletes a row or inserts one is named by the audit (decisions D3).
+
+The columns come from the metadata, not from a list here: a column added tomorrow is tampered with tomorrow. Every
+change is made alone, by a hand that has the database file and none of our programs, and undone afterwards.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import Column, Table, UniqueConstraint
+from sqlalchemy.types import Boolean, Integer, LargeBinary
+
+from api import bootstrap, checks, schema, settings
+from api.bootstrap import System
+from ledger import audit as ledger_audit
+from ledger.chain import Chain
+from ledger.rebuild import column_class
+from tests.played import Played, raw
+
+OPERATIONAL_TABLES = {"api_key", "outbox", "subject_secret", "usage_refusal"}
+OPERATIONAL_COLUMNS = {"fact.seq"}
+"""The closed list of decisions D3: what the audit need not recompute. Nothing else may be operational."""
+
+LEDGER = {"fact", "part", "entry", "node", "head", "chain_receipt"}
+
+
+class RememberedChain:
+    """Answers of a chain that stands still, asked once. The node is real; only repeated questions are saved."""
+
+    def __init__(self, chain: Chain) -> None:
+        self._chain, self._known = chain, {}  # type: ignore[var-annotated]
+
+    def __getattr__(self, name: str) -> Any:
+        value = getattr(self._chain, name)
+        if not callable(value):
+            return value
+
+        def remembered(*arguments: Any, **keywords: Any) -> Any:
+            key = (name, repr(arguments), repr(keywords))
+            if key not in self._known:
+                self._known[key] = value(*arguments, **keywords)
+            return self._known[key]
+
+        return remembered
+
+
+class Bench:
+    """A copy of the played database, a connection that changes it behind our back, and an audit over the copy."""
+
+    def __init__(self, played: Played, folder: Path, system: System, hand: sqlite3.Connection) -> None:
+        self.played, self.home, self.system, self.hand = played, folder, system, hand
+
+    def audit(self) -> list[str]:
+        return [finding for _, found in checks.audit(self.system, offline=False) for finding in found]
+
+    @contextmanager
+    def tampered(self, statement: str, *values: Any) -> Iterator[None]:
+        """One statement run directly on the file; the row images are put back afterwards."""
+        table = statement.split('"')[1]
+        before = self.hand.execute(f'SELECT rowid, * FROM "{table}"').fetchall()
+        assert self.hand.execute(statement, values).rowcount == 1, statement
+        try:
+            yield
+        finally:
+            self.hand.execute("BEGIN")
+            self.hand.execute(f'DELETE FROM "{table}"')
+            columns = [row[1] for row in self.hand.execute(f'PRAGMA table_info("{table}")')]
+            alias = "rowid" if "seq" not in columns else None
+            names = ([alias] if alias else []) + [f'"{name}"' for name in columns]
+            marks = ",".join("?" * len(names))
+            self.hand.executemany(
+                f'INSERT INTO "{table}" ({",".join(names)}) VALUES ({marks})',
+                [row if alias else row[1:] for row in before],
+            )
+            self.hand.execute("COMMIT")
+
+
+@pytest.fixture(scope="module")
+def bench(played: Played, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
+    home = played.copy(tmp_path_factory.mktemp("tamper") / "home")
+    chain = bootstrap.connect(settings.load(home).model_copy(update={"rpc_url": played.rpc}), None)
+    patch = pytest.MonkeyPatch()
+    patch.setattr(ledger_audit, "verify_sm2", lru_cache(maxsize=None)(ledger_audit.verify_sm2))
+    with raw(home / "shuqing.db") as hand, played.system(home, RememberedChain(chain)) as system:  # type: ignore[arg-type]
+        yield Bench(played, home, system, hand)
+    patch.undo()
+
+
+def test_operational__tables_and_columns_are_a_closed_list() -> None:
+    found_tables, found_columns = set(), set()
+    for table in schema.TABLES:
+        classes = {column_class(column) for column in table.columns}
+        assert classes <= {"fact", "derived", "operational"}, table.name
+        if classes == {"operational"}:
+            found_tables.add(table.name)
+        else:
+            found_columns |= {str(c) for c in table.columns if column_class(c) == "operational"}
+    assert found_tables == OPERATIONAL_TABLES
+    assert found_columns == OPERATIONAL_COLUMNS
+
+
+@pytest.mark.chain
+def test_audit__untouched_and_with_operational_columns_scrambled__finds_nothing(bench: Bench) -> None:
+    assert bench.audit() == []
+    with bench.tampered('UPDATE "subject_secret" SET secret = zeroblob(32) WHERE rowid = 1'):
+        assert bench.audit() == []
+    with bench.tampered('UPDATE "fact" SET seq = 100000 WHERE seq = 5'):
+        assert bench.audit() == []
+
+
+def _tables() -> list[Table]:
+    return [table for table in schema.TABLES if table.name not in OPERATIONAL_TABLES]
+
+
+@pytest.mark.chain
+def test_tamper__every_column_of_every_table_with_rows__is_named(
+    bench: Bench, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A plausible other value and one of a wrong type, for each fact and derived column of the metadata."""
+    tried, missed = 0, []
+    for table in _tables():
+        for column in table.columns:
+            if column_class(column) == "operational":
+                continue
+            row = _row(bench, table, column)
+            if row is None:
+                continue
+            for other in _others(column, row[column.name]):
+                where, key = _where(table, row)
+                with bench.tampered(f'UPDATE "{table.name}" SET "{column.name}" = ? WHERE {where}', other, *key):
+                    tried += 1
+                    found = _audited(bench)
+                    if not _names(found, table, row, column, other):
+                        missed.append((str(column), row[column.name], other, found[:3]))
+    with capsys.disabled():
+        print(f"\n{tried} single-column changes in {len(_tables())} tables, each found and named")
+    assert missed == []
+    assert tried > 400
+
+
+@pytest.mark.chain
+def test_tamper__a_row_deleted_from_every_table__is_named(bench: Bench) -> None:
+    missed = []
+    for table in _tables():
+        row = _row(bench, table, None)
+        if row is None:
+            continue
+        where, key = _where(table, row)
+        with bench.tampered(f'DELETE FROM "{table.name}" WHERE {where}', *key):
+            found = _audited(bench)
+            if not _names(found, table, row, None, None):
+                missed.append((table.name, found[:3]))
+    assert missed == []
+
+
+@pytest.mark.chain
+def test_tamper__a_row_inserted_into_every_table__is_named(bench: Bench) -> None:
+    missed = []
+    for table in _tables():
+        row = _row(bench, table, None)
+        fresh = _fresh_row(table, row)
+        names, marks = ",".join(f'"{name}"' for name in fresh), ",".join("?" * len(fresh))
+        with bench.tampered(f'INSERT INTO "{table.name}" ({names}) VALUES ({marks})', *fresh.values()):
+            found = _audited(bench)
+            if not _names(found, table, fresh, None, None):
+                missed.append((table.name, fresh, found[:3]))
+    assert missed == []
+
+
+@pytest.mark.chain
+@pytest.mark.parametrize(
+    ("statement", "wanted"),
+    [
+        ('UPDATE "clearing_share" SET amount = amount + 1 WHERE rowid = 1', "clearing_share["),
+        ('UPDATE "fact" SET bytes = replace(bytes, \'"at":\', \'"at":1\') WHERE seq = 9', "fact["),
+        ('DELETE FROM "market_nonce" WHERE rowid = 2', "market_nonce["),
+        ('UPDATE "certificate" SET valid_until = \'forever\' WHERE rowid = 1', "certificate["),
+    ],
+)
+def test_shuqing_audit__a_tampered_database__exit_code_1_and_the_row(
+    played: Played, tmp_path: Path, statement: str, wanted: str
+) -> None:
+    home = played.copy(tmp_path / "home")
+    with raw(home / "shuqing.db") as hand:
+        assert hand.execute(statement).rowcount == 1
+    done = played.shuqing("audit", home=home)
+    assert done.returncode == 1, done.stderr
+    assert wanted in done.stdout
+    assert "Traceback" not in done.stderr
+
+
+def _audited(bench: Bench) -> list[str]:
+    """The whole audit; a crash on somebody's edit would be an audit that names nothing."""
+    try:
+        return bench.audit()
+    except Exception as error:
+        return [f"CRASH {type(error).__name__}: {error}"]
+
+
+def _names(found: list[str], table: Table, row: dict[str, Any], column: Column[Any] | None, other: Any) -> bool:
+    """Does a finding name this table and row (before or after the change), and did the audit come to its end?"""
+    if any(finding.startswith("CRASH") for finding in found):
+        return False
+    keys = {_key(table, row)}
+    if column is not None:
+        keys.add(_key(table, row | {column.name: other}))
+    rows = [finding for finding in found if any(finding.startswith(f"{table.name}[{key}") for key in keys)]
+    return bool(rows)
+
+
+def _key(table: Table, row: dict[str, Any]) -> str:
+    """How findings write a row: its primary key; a fact by its id, a place of the log by its index."""
+    if table.name == "fact":
+        return str(row["id"])
+    return "/".join(str(row[c.name]) for c in table.primary_key.columns)
+
+
+def _row(bench: Bench, table: Table, column: Column[Any] | None) -> dict[str, Any] | None:
+    """A row of the table; for a column that may be empty, one where it is not."""
+    empty = f'WHERE "{column.name}" IS NOT NULL' if column is not None and column.nullable else ""
+    order = ",".join(f'"{c.name}"' for c in table.primary_key.columns)
+    cursor = bench.hand.execute(f'SELECT * FROM "{table.name}" {empty} ORDER BY {order} DESC LIMIT 1')
+    found = cursor.fetchone()
+    return dict(zip([item[0] for item in cursor.description], found, strict=True)) if found else None
+
+
+def _where(table: Table, row: dict[str, Any]) -> tuple[str, list[Any]]:
+    names = [c.name for c in table.primary_key.columns]
+    return " AND ".join(f'"{name}" = ?' for name in names), [row[name] for name in names]
+
+
+def _others(column: Column[Any], value: Any) -> Iterator[Any]:
+    """Another value of the right type, one of a wrong type, and nothing where nothing is allowed."""
+    kind = column.type
+    if isinstance(kind, Boolean):
+        yield 1 - value
+        yield 7
+    elif isinstance(kind, Integer):
+        yield value + 1
+        yield "one"
+    elif isinstance(kind, LargeBinary):
+        yield value[:-1] + bytes([value[-1] ^ 1])
+        yield "text"
+    else:
+        text = str(value)
+        yield (text[:-1] + ("0" if text[-1] != "0" else "1")) if text else "x"
+        yield b"\xff\x00"
+    if column.nullable:
+        yield None
+
+
+def _fresh_row(table: Table, row: dict[str, Any] | None) -> dict[str, Any]:
+    """A copy of a row under another key, with everything unique made different; made up where there is no row."""
+    if row is None:
+        row = {c.name: _plain(c) for c in table.columns}
+    changed = {c.name for c in table.primary_key.columns} | {c.name for c in table.columns if c.unique}
+    for constraint in table.constraints:
+        if isinstance(constraint, UniqueConstraint):
+            changed |= {c.name for c in constraint.columns}
+    for index in table.indexes:
+        if index.unique:
+            changed |= {c.name for c in index.columns}
+    return {
+        name: _moved(table.columns[name], value) if name in changed and value is not None else value
+        for name, value in row.items()
+    }
+
+
+def _plain(column: Column[Any]) -> Any:
+    return 0 if isinstance(column.type, Integer | Boolean) else b"" if isinstance(column.type, LargeBinary) else "x"
+
+
+def _moved(column: Column[Any], value: Any) -> Any:
+    if isinstance(column.type, Integer):
+        return value + 1_000_000
+    return next(iter(_others(column, value)))
+
+
