@@ -46,7 +46,7 @@ contracts: setup  ## recompile the contracts into contracts/artifacts
 	@$(BIN)/python scripts/compile_contracts.py
 
 bench: setup  ## measured numbers, medians, recipe and machine printed
-	@$(BIN)/python scripts/bench_spine.py
+	@$(BIN)/python -m scripts.bench_spine
 
 nightly: setup  ## the full counts of the issues
 	@FOUNDRY_PROFILE=nightly node_modules/.bin/forge test --offline

@@ -56,7 +56,7 @@ ROOT = Path(__file__).resolve().parent.parent
 ARTIFACTS = ROOT / "contracts" / "artifacts"
 MIGRATIONS = ROOT / "scripts" / "migrations"
 
-LOG_KEYS, RELAY_KEYS, OPERATOR_KEYS, AGENCY_KEYS = "log.json", "relay.json", "operator.json", "agency.json"
+KEY_FILES = LOG_KEYS, RELAY_KEYS, OPERATOR_KEYS, AGENCY_KEYS = "log.json", "relay.json", "operator.json", "agency.json"
 
 
 @dataclass

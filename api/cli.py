@@ -77,6 +77,27 @@ def demo(
 
 
 @app.command()
+def init(
+    source: Annotated[
+        Path, typer.Argument(help="设置文件（JSON），字段见 README / settings as JSON, fields in the README")
+    ],
+    home: HomeOption = None,
+) -> None:
+    """建立安装目录：检查设置、生成四把密钥 / makes the home folder: checks the settings, makes the four key files."""
+    with _said_clearly():
+        folder = home or settings.home_from_environment()
+        made = settings.check(canonical.parse(source.read_bytes()), folder)
+        if (folder / settings.FILE).exists():
+            raise settings.SettingsError(f"{folder} 已有安装，未改动。 / {folder} holds an installation already.")
+        holders = dict.fromkeys(bootstrap.KEY_FILES, made.operator) | {bootstrap.AGENCY_KEYS: made.agency}
+        for name, holder in holders.items():
+            keys = keyfiles.create(folder / "keys" / name, f"party:{holder}")
+            typer.echo(json.dumps({"file": name, "by": keys.by, "sm2": keys.sm2.public, "evm": keys.address}))
+        settings.save(made)
+    typer.echo(f"已建立 {folder}；下一步部署合约并放置 deployment.json。 / Made {folder}; next: deploy the contracts.")
+
+
+@app.command()
 def serve(
     home: HomeOption = None,
     port: Annotated[int, typer.Option(help="端口 / port")] = 8000,

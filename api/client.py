@@ -62,6 +62,17 @@ class PlatformClient:
         """The JSON document at `path`. Raises `PlatformError`, `PlatformUnavailable`."""
         return self._answer(lambda: self._http.get(path, params=query))
 
+    def fetch(self, path: str, **query: str | int) -> bytes:
+        """The file at `path`, as it is. Raises as `get`."""
+        try:
+            response = self._http.get(path, params=query)
+        except httpx.HTTPError as error:
+            raise PlatformUnavailable(f"平台无应答：{error} / The platform does not answer: {error}") from error
+        if not response.is_success:
+            document = _document(response)
+            raise PlatformError(response.status_code, document if isinstance(document, dict) else {"message": document})
+        return response.content
+
     def post(self, path: str, document: Any) -> Any:
         """Sends a document in canonical form and returns the answer's. Raises as `get`."""
         return self.post_bytes(path, canonical.encode(document))

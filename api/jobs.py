@@ -28,6 +28,9 @@ from registry.case import State
 
 logger = structlog.get_logger()
 
+BATCH = 5_000
+"""Facts taken into the tree in one transaction."""
+
 
 @contextmanager
 def transaction(system: System) -> Iterator[Session]:
@@ -109,10 +112,10 @@ def publish(system: System) -> Round:
     integrated = 0
     while True:
         with transaction(system) as session:
-            moved = log.integrate(session)
+            moved = log.integrate(session, BATCH)
         integrated += moved
-        if not moved:
-            break
+        if moved < BATCH:
+            break  # what came meanwhile waits for the next round: a steady stream must not keep a head from being made
     with transaction(system) as session:
         head = log.seal(session, system.log_keys, at=system.clock())
     sealed = head.checkpoint.size if head else 0

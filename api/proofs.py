@@ -17,6 +17,21 @@ def bundle_of(session: Session, fact_id: str, part: int | None = None) -> Bundle
     return assemble(session, fact_id, part=part, supports=_identities(session, fact))
 
 
+def may_read(session: Session, fact: Fact, holder: str, overseers: frozenset[str]) -> bool:
+    """May the holder of an API key have the bundle of this fact? Overseers may; else whom the fact concerns.
+
+    A fact concerns who signed it and every party its text names; a usage batch also the parties of its agreements.
+    """
+    if holder in overseers or holder in {signature.by for signature in fact.signatures}:
+        return True
+    kind, _, name = holder.partition(":")
+    if kind != "party":
+        return False
+    linked = [item["agreement"] for item in fact.body.get("agreements", []) if isinstance(item, dict)]
+    facts = [fact, *(act for identity in linked for act in store.facts_of(session, f"agreement:{identity}"))]
+    return any(name.encode() in item.bytes() for item in facts)
+
+
 def _identities(session: Session, fact: Fact) -> list[str]:
     found: dict[str, str] = {}
     waiting = [signature.by for signature in fact.signatures]

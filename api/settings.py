@@ -10,7 +10,7 @@ import json
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDict
 
 FILE = "settings.json"
 
@@ -84,34 +84,32 @@ class Settings(BaseSettings):
 def load(home: Path) -> Settings:
     """Settings of the installation in `home`. Raises `SettingsError` naming what is missing or wrong."""
     file = home / FILE
-    stored: dict[str, object] = {}
-    if file.exists():
-        try:
-            stored = json.loads(file.read_text(encoding="utf-8"))
-        except ValueError as error:
-            raise SettingsError(f"{FILE} 不是有效的 JSON：{error}。 / {FILE} is not valid JSON: {error}.") from error
+    if not file.exists():
+        raise SettingsError(
+            f"{home} 没有安装（缺少 {FILE}），请先 shuqing init。 / No installation in {home}: run shuqing init first."
+        )
     try:
-        environment = _Environment().model_dump(exclude_unset=True)
-        settings = Settings(**{**stored, **environment, "home": home})
+        stored = json.loads(file.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise SettingsError(f"{FILE} 不是有效的 JSON：{error}。 / {FILE} is not valid JSON: {error}.") from error
+    return check(stored, home)
+
+
+def check(stored: object, home: Path) -> Settings:
+    """A settings document with the environment's variables over it. Raises `SettingsError` naming the field."""
+    if not isinstance(stored, dict):
+        raise SettingsError("设置应为 JSON 对象。 / Settings must be a JSON object.")
+    try:
+        settings = Settings(**{**stored, **EnvSettingsSource(Settings)(), "home": home})
     except ValidationError as error:
         first = error.errors()[0]
         field = ".".join(str(part) for part in first["loc"])
-        raise SettingsError(f"设置 {field}：{first['msg']}（{file}）。 / Setting {field}: {first['msg']}.") from error
+        raise SettingsError(f"设置 {field}：{first['msg']}（{home}）。 / Setting {field}: {first['msg']}.") from error
     if settings.clock_file is not None and settings.chain_id != 31337:
         raise SettingsError(
             "clock_file 只能用于开发链 31337。 / clock_file is allowed on the development chain 31337 only."
         )
     return settings
-
-
-class _Environment(BaseSettings):
-    """The variables that may override a stored setting."""
-
-    model_config = SettingsConfigDict(env_prefix="SHUQING_", extra="ignore")
-
-    database_url: str = ""
-    rpc_url: str = ""
-    check_base_url: str = ""
 
 
 def save(settings: Settings) -> None:

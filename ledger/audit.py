@@ -40,6 +40,8 @@ def facts(session: Session) -> Iterator[Finding]:
             yield Finding(
                 "fact", row.id, "bytes", "事实的内容 / the fact's bytes", "已擦除，不可重算 / erased: not recomputable"
             )
+        elif not isinstance(row.bytes, bytes):
+            yield Finding("fact", row.id, "bytes", "字节串 / a byte string", type(row.bytes).__name__)
         else:
             yield from _fact_row(session, row, prev)
     entries = list(session.execute(select(tables.entry).order_by(tables.entry.c.log_index)))
@@ -59,9 +61,11 @@ def facts(session: Session) -> Iterator[Finding]:
         yield Finding("entry", fact_id, "*", "在日志或待入列中 / in the log or waiting", "都不在 / neither")
     for fact_id in placed - known:
         yield Finding("fact", fact_id, "*", "有此行 / the row", "已删除 / deleted")
-    for fact_id in session.execute(select(tables.part.c.fact_id).distinct()).scalars():
-        if fact_id not in known:
-            yield Finding("part", fact_id, "fact_id", "存在的事实 / a stored fact", "没有 / none")
+    orphans = select(tables.part.c.fact_id, tables.part.c.position).where(
+        tables.part.c.fact_id.not_in(select(tables.fact.c.id))
+    )
+    for row in session.execute(orphans):
+        yield Finding("part", f"{row.fact_id}/{row.position}", "fact_id", "存在的事实 / a stored fact", "没有 / none")
 
 
 def log(session: Session, trust: LogTrust, witnesses: Mapping[str, str]) -> Iterator[Finding]:
@@ -117,7 +121,7 @@ def _readable(session: Session, face: Face) -> list[Fact]:
     found = []
     for row in session.execute(select(tables.fact.c.bytes).where(tables.fact.c.kind.in_(face.kinds))):
         try:
-            fact = Fact.of_bytes(row.bytes or b"")
+            fact = Fact.of_bytes(row.bytes if isinstance(row.bytes, bytes) else b"")
             face.fact_key(fact)
         except LedgerError:
             continue

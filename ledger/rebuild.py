@@ -10,8 +10,9 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Table, delete, insert, select
+from sqlalchemy import Table, delete, insert, select, type_coerce
 from sqlalchemy.orm import Session
+from sqlalchemy.types import NullType
 
 from ledger import store, tables
 from ledger.facts import Fact
@@ -99,7 +100,8 @@ def differences(stored: Session, rebuilt: Session) -> Iterator[Finding]:
 
 
 def _rows(session: Session, table: Table, key: list[str], names: list[str]) -> dict[tuple[Any, ...], dict[str, Any]]:
-    columns = [table.c[name] for name in dict.fromkeys(key + names)]
+    # As stored: a column's type would read 7 as true, or stop at a text where a number should be.
+    columns = [type_coerce(table.c[name], NullType()).label(name) for name in dict.fromkeys(key + names)]
     result = session.execute(select(*columns)).mappings()
     return {tuple(row[name] for name in key): {name: row[name] for name in names} for row in result}
 

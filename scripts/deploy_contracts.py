@@ -5,7 +5,8 @@
 
 COUNCIL.json: {"threshold": 2, "members": ["0x…", …], "keys": ["0x <32 bytes>", …]} with the keys of at least
 `threshold` members. PARTIES.json: {"logKey": "0x…", "agencies": {"0x <32 bytes id>": "0x…"}, "operators": {…},
-"auditors": ["0x…"], "authorities": ["0x…"]}. KEYFILE holds the hex key that pays.
+"auditors": ["0x…"], "authorities": ["0x…"]}. KEYFILE is a key file of ours
+(`shuqing init` makes keys/relay.json); its secp256k1 key pays.
 
 Run again with the same --out it deploys nothing: it checks that the contracts are there and registers what is missing.
 """
@@ -21,6 +22,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from api import keyfiles
 from ledger import eip712
 from ledger.chain import Call, Deployment, read_deployment
 from ledger.errors import ChainError, LedgerError
@@ -153,7 +155,7 @@ def main(arguments: list[str] | None = None) -> int:
             deployment = read_deployment(given.out.read_text("utf-8"), ARTIFACTS)
         else:
             deployment = Deployment(given.chain_id, {}, ARTIFACTS, time_unit=given.time_unit)
-        relay = bytes.fromhex(given.relay_key.read_text("utf-8").strip().removeprefix("0x"))
+        relay = keyfiles.load(given.relay_key).evm
         chain = Web3Chain(given.rpc, deployment, relay, gas_price=given.gas_price)
         council = read_council(given.council.read_text("utf-8"))
         deployment = deploy_all(chain, council, read_parties(given.parties.read_text("utf-8")))

@@ -7,20 +7,23 @@ change is made alone, by a hand that has the database file and none of our progr
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import lru_cache
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import Column, Table, UniqueConstraint
 from sqlalchemy.types import Boolean, Integer, LargeBinary
+from sqlmodel import Session
 
-from api import bootstrap, checks, schema, settings
+from api import bootstrap, checks, jobs, schema, settings
 from api.bootstrap import System
 from ledger import audit as ledger_audit
+from ledger import rebuild
 from ledger.chain import Chain
+from ledger.facts import Signature, Statement
 from ledger.rebuild import column_class
 from tests.played import Played, raw
 
@@ -51,14 +54,39 @@ class RememberedChain:
         return remembered
 
 
+def _remembered(verify: Callable[[Statement, Signature], bool]) -> Callable[[Statement, Signature], bool]:
+    """The same answer for the same bytes and signature, computed once: it is asked eighty times in each audit."""
+    known: dict[tuple[bytes, Signature], bool] = {}
+
+    def check(statement: Statement, signature: Signature) -> bool:
+        key = (statement.bytes(), signature)
+        if key not in known:
+            known[key] = verify(statement, signature)
+        return known[key]
+
+    return check
+
+
 class Bench:
     """A copy of the played database, a connection that changes it behind our back, and an audit over the copy."""
 
-    def __init__(self, played: Played, folder: Path, system: System, hand: sqlite3.Connection) -> None:
+    def __init__(
+        self, played: Played, folder: Path, system: System, hand: sqlite3.Connection, rebuilt: Session
+    ) -> None:
         self.played, self.home, self.system, self.hand = played, folder, system, hand
+        self.rebuilt = rebuilt
 
     def audit(self) -> list[str]:
         return [finding for _, found in checks.audit(self.system, offline=False) for finding in found]
+
+    def audited(self, table: Table) -> list[str]:
+        """The audit; for a view, whose edit leaves facts, tree and chain as they were, only what looks at views."""
+        if table.name in LEDGER:
+            return self.audit()
+        with jobs.snapshot(self.system) as session:
+            against = partial(rebuild.differences, rebuilt=self.rebuilt)
+            found = checks.findings(self.system, session, lambda _, stored: against(stored))
+            return found + checks.findings(self.system, session, checks.settled)
 
     @contextmanager
     def tampered(self, statement: str, *values: Any) -> Iterator[None]:
@@ -87,9 +115,11 @@ def bench(played: Played, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     home = played.copy(tmp_path_factory.mktemp("tamper") / "home")
     chain = bootstrap.connect(settings.load(home).model_copy(update={"rpc_url": played.rpc}), None)
     patch = pytest.MonkeyPatch()
-    patch.setattr(ledger_audit, "verify_sm2", lru_cache(maxsize=None)(ledger_audit.verify_sm2))
+    patch.setattr(ledger_audit, "verify_sm2", _remembered(ledger_audit.verify_sm2))
     with raw(home / "shuqing.db") as hand, played.system(home, RememberedChain(chain)) as system:  # type: ignore[arg-type]
-        yield Bench(played, home, system, hand)
+        with jobs.snapshot(system) as session, checks.replayed(system, session) as rebuilt:
+            session.rollback()
+            yield Bench(played, home, system, hand, rebuilt)
     patch.undo()
 
 
@@ -136,12 +166,12 @@ def test_tamper__every_column_of_every_table_with_rows__is_named(
                 where, key = _where(table, row)
                 with bench.tampered(f'UPDATE "{table.name}" SET "{column.name}" = ? WHERE {where}', other, *key):
                     tried += 1
-                    found = _audited(bench)
+                    found = bench.audited(table)
                     if not _names(found, table, row, column, other):
                         missed.append((str(column), row[column.name], other, found[:3]))
     with capsys.disabled():
         print(f"\n{tried} single-column changes in {len(_tables())} tables, each found and named")
-    assert missed == []
+    assert missed == [], "\n".join(map(str, missed))
     assert tried > 400
 
 
@@ -154,7 +184,7 @@ def test_tamper__a_row_deleted_from_every_table__is_named(bench: Bench) -> None:
             continue
         where, key = _where(table, row)
         with bench.tampered(f'DELETE FROM "{table.name}" WHERE {where}', *key):
-            found = _audited(bench)
+            found = bench.audited(table)
             if not _names(found, table, row, None, None):
                 missed.append((table.name, found[:3]))
     assert missed == []
@@ -168,7 +198,7 @@ def test_tamper__a_row_inserted_into_every_table__is_named(bench: Bench) -> None
         fresh = _fresh_row(table, row)
         names, marks = ",".join(f'"{name}"' for name in fresh), ",".join("?" * len(fresh))
         with bench.tampered(f'INSERT INTO "{table.name}" ({names}) VALUES ({marks})', *fresh.values()):
-            found = _audited(bench)
+            found = bench.audited(table)
             if not _names(found, table, fresh, None, None):
                 missed.append((table.name, fresh, found[:3]))
     assert missed == []
@@ -196,19 +226,13 @@ def test_shuqing_audit__a_tampered_database__exit_code_1_and_the_row(
     assert "Traceback" not in done.stderr
 
 
-def _audited(bench: Bench) -> list[str]:
-    """The whole audit; a crash on somebody's edit would be an audit that names nothing."""
-    try:
-        return bench.audit()
-    except Exception as error:
-        return [f"CRASH {type(error).__name__}: {error}"]
-
-
 def _names(found: list[str], table: Table, row: dict[str, Any], column: Column[Any] | None, other: Any) -> bool:
-    """Does a finding name this table and row (before or after the change), and did the audit come to its end?"""
-    if any(finding.startswith("CRASH") for finding in found):
-        return False
+    """Does a finding name this table and row, before or after the change?"""
     keys = {_key(table, row)}
+    if table.name == "entry":  # the last place of the log leaves no gap: what is missing is its fact's place
+        keys.add(str(row["fact_id"]))
+    if table.name == "part":  # the root commits to all parts together, so altered content is named by its fact
+        keys.add(f"{row['fact_id']}/*")
     if column is not None:
         keys.add(_key(table, row | {column.name: other}))
     rows = [finding for finding in found if any(finding.startswith(f"{table.name}[{key}") for key in keys)]
@@ -243,7 +267,7 @@ def _others(column: Column[Any], value: Any) -> Iterator[Any]:
         yield 1 - value
         yield 7
     elif isinstance(kind, Integer):
-        yield value + 1
+        yield value + (1_000_000 if column.primary_key else 1)
         yield "one"
     elif isinstance(kind, LargeBinary):
         yield value[:-1] + bytes([value[-1] ^ 1])

@@ -6,8 +6,9 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Response
 
+from api.auth import CallerDep, Forbidden
 from api.deps import ReadDep, SystemDep
-from api.proofs import bundle_of
+from api.proofs import bundle_of, may_read
 from ledger import log, outbox, store
 
 router = APIRouter(prefix="/api", tags=["log 日志"])
@@ -38,9 +39,18 @@ def entry(fact_id: str, session: ReadDep) -> dict[str, Any]:
     return {"fact": fact_id, "state": state.value if state else ""}
 
 
-@router.get("/bundles/{fact_id}", summary="证据包 / proof bundle of a fact or one of its parts")
+@router.get(
+    "/bundles/{fact_id}", summary="证据包（相关方） / proof bundle of a fact or one of its parts, for whom it concerns"
+)
 def bundle(
-    fact_id: str, session: ReadDep, system: SystemDep, part: Annotated[int | None, Query(ge=0)] = None
+    fact_id: str,
+    caller: CallerDep,
+    session: ReadDep,
+    system: SystemDep,
+    part: Annotated[int | None, Query(ge=0)] = None,
 ) -> Response:
+    overseers = frozenset({f"party:{system.settings.agency}", f"party:{system.settings.operator}"})
+    if not may_read(session, store.fact(session, fact_id), caller.holder, overseers):
+        raise Forbidden("证据包只给相关方。 / A bundle is for those its fact concerns.")
     data = bundle_of(session, fact_id, part).bytes()
     return Response(data, media_type="application/json", headers={"Content-Disposition": "attachment"})

@@ -7,7 +7,7 @@ from typing import Any
 from fastapi import APIRouter, Response
 from fastapi.responses import JSONResponse
 
-from api.auth import CallerDep, require_own
+from api.auth import CallerDep, Forbidden, require_own
 from api.bodies import SignedDep, describe
 from api.deps import NowDep, ReadDep, SystemDep, WriteDep
 from api.views import appended, plain
@@ -99,6 +99,11 @@ def quote(body: SignedDep, caller: CallerDep, session: WriteDep, system: SystemD
 
 
 @router.get("/quotes/{report_id}", summary="定价报告 / the price report of a quote", tags=["pricing 定价"])
-def quote_report(report_id: str, session: ReadDep) -> Response:
+def quote_report(report_id: str, caller: CallerDep, session: ReadDep, system: SystemDep) -> Response:
+    issuer = pricing_store.quote(session, report_id).quote.issuer
+    if caller.holder not in {issuer, f"party:{system.settings.operator}", f"party:{system.settings.agency}"}:
+        raise Forbidden(
+            "定价报告含成本，只给出具方、运营方和登记机构。 / A price report holds costs: not for everybody."
+        )
     report, _ = pricing_store.documents(session, report_id)
     return Response(report, media_type="application/json")

@@ -12,6 +12,7 @@ from api.deps import NowDep, ReadDep, SystemDep, WriteDep
 from api.pages.checking import checked
 from api.pages.guard import LimitedDep
 from api.papers import paper
+from api.proofs import bundle_of
 from api.views import appended, plain
 from ledger import reading
 from ledger.canonical import MAX_INT
@@ -127,6 +128,19 @@ def check(
     given = {name: value for name, value in (("sha256", sha256), ("sm3", sm3)) if value}
     file = TwinDigest.of_document(given, "file") if given else None
     return checked(session, code, now, token=t, file=file).document()
+
+
+@router.get("/certificates/{code}/bundle", summary="凭证证据包 / the certificate's proof bundle, for whoever holds it")
+def certificate_bundle(
+    code: str,
+    session: ReadDep,
+    now: NowDep,
+    t: Annotated[str, Query(max_length=64, description="二维码中的令牌 / token from the QR code")] = "",
+) -> Response:
+    found = service.check(session, code, now, token=t)
+    if not found.token_matches:
+        raise Forbidden("请使用凭证二维码中的令牌。 / Use the token from the certificate's QR code.")
+    return Response(bundle_of(session, found.entry_id).bytes(), media_type="application/json")
 
 
 @router.get("/certificates/{code}/{form}", summary="凭证文件 / the certificate paper (pdf or json)")

@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Response
+from msgspec import Meta
 
 from api.auth import Caller, CallerDep, Forbidden, require_own
 from api.bodies import DocumentDep, RawDep, SignedDep, describe
 from api.deps import NowDep, ReadDep, SystemDep, WriteDep
 from api.views import plain
+from clearing.errors import UnknownFact
 from clearing.market import service as market
 from clearing.settlement import payment, workbook
 from clearing.settlement import service as settlement
@@ -22,6 +24,9 @@ from ledger import log, reading, store
 from ledger.facts import Statement, require_fields
 
 router = APIRouter(prefix="/api", tags=["settlement 清算"])
+
+Month = Annotated[str, Meta(pattern=r"^20[0-9]{2}-(0[1-9]|1[0-2])\Z")]
+Grace = Annotated[int, Meta(ge=0, le=366 * 86_400)]
 
 
 def _operator(caller: CallerDep, system: SystemDep) -> Caller:
@@ -43,8 +48,8 @@ def open_cycle(
         session,
         system.office,
         operator=system.settings.operator,
-        period=month(value["period"]),
-        grace=reading.read(int, value["grace"], "grace"),
+        period=month(reading.read(Month, value["period"], "period")),
+        grace=reading.read(Grace, value["grace"], "grace"),
         at=now,
     )
     return plain(opened)  # type: ignore[no-any-return]
@@ -203,7 +208,10 @@ def _draft(statement: Statement) -> dict[str, Any]:
 
 
 def _statement(session: ReadDep, cycle: str, party: str) -> Any:
-    return store.facts_of(session, settlement.statement_subject(cycle, party))[0]
+    found = store.facts_of(session, settlement.statement_subject(cycle, party))
+    if not found:
+        raise UnknownFact("statement", f"{cycle}.{party}"[:200])
+    return found[0]
 
 
 def _own_or_operator(caller: Caller, party: str, operator: str) -> None:

@@ -115,9 +115,6 @@ def record_act(session: Session, signed: Signed, *, domain: Domain, at: int) -> 
     return _take(session, signed, at)
 
 
-conclude_agreement = record_act
-
-
 def agreement_terms(session: Session, start: int, end: int) -> list[AgreementTerms]:
     """The settlement terms of every agreement revision that was in force at some time in [start, end)."""
     found = []

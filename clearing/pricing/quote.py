@@ -53,6 +53,7 @@ class PriceQuote:
 
 
 def subject_of(report_id: str) -> str:
+    """The subject of the quote that states this report."""
     return f"quote:{report_id}"
 
 

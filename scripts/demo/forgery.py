@@ -12,8 +12,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from api.keyfiles import KeyFile
 from ledger import canonical
 from ledger.digest import twin
+from ledger.facts import Statement
 from ledger.merkle import MemoryTree
 from scripts.demo.world import ROOT
 
@@ -22,12 +24,12 @@ VERIFIER = ROOT / "scripts" / "verify_bundle.py"
 Change = Callable[[dict[str, Any]], str]
 
 
-def show(name: str, bundle: Path, trust: Path, rpc: str) -> bool:
+def show(name: str, bundle: Path, trust: Path, rpc: str, operator: KeyFile) -> bool:
     """Verifies the bundle and its two forgeries, printing each outcome; True if the first passed and both failed."""
     code, verdict = verify(bundle, trust, rpc)
     print(f"     {bundle.name}: {'✓ 通过 / verified' if code == 0 else '✗ ' + verdict}")
     forged = bundle.with_name(f"forged-{name}.json")
-    what = reseal(name, bundle, forged)
+    what = reseal(name, bundle, forged, operator)
     forged_code, forged_verdict = verify(forged, trust, rpc)
     print(f"        伪造（{what}）→ {'未被发现！' if forged_code == 0 else '拒绝 / refused: ' + forged_verdict}")
     flipped = bundle.with_name(f"flipped-{name}.json")
@@ -43,14 +45,25 @@ def verify(bundle: Path, trust: Path, rpc: str) -> tuple[int, str]:
     """Runs the stand-alone verifier as a stranger would; its exit code and the step that failed."""
     command = [sys.executable, "-I", str(VERIFIER), str(bundle), "--trust", str(trust), "--rpc", rpc]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
-    failed = next((line.strip() for line in done.stdout.splitlines() if "✗" in line), "")
-    return done.returncode, failed[:200] or done.stderr.strip()[:200]
+    lines = done.stdout.splitlines()
+    at = next((number for number, line in enumerate(lines) if line.startswith("✗")), None)
+    if at is None:
+        return done.returncode, done.stderr.strip()[:200]
+    step, *reasons = (" ".join(line.split()) for line in lines[at : at + 3])
+    return done.returncode, f"{step.removeprefix('✗ ')} {'；'.join(reason[:90] for reason in reasons)}"
 
 
-def reseal(name: str, bundle: Path, target: Path) -> str:
-    """Writes the forgery of this kind of bundle to `target`; says what was changed."""
+def reseal(name: str, bundle: Path, target: Path, operator: KeyFile) -> str:
+    """Writes the forgery of this kind of bundle to `target`; says what was changed.
+
+    The statement line is forged by the operator itself, who holds the key that signs statements.
+    """
     document = json.loads(bundle.read_text(encoding="utf-8"))
     what = CHANGES[name](document)
+    if name == "statement-line":
+        statement = Statement.of_document(document["fact"]["statement"])
+        document["fact"]["signatures"] = [operator.signer.sign(statement).document()]
+        what += "，运营方以自己的密钥重新签名"
     target.write_bytes(canonical.encode(document) + b"\n")
     return what
 

@@ -1,7 +1,7 @@
 """The main job, told as it happens: two registrations, a product, two agreements, a month of use, a closed period.
 
-Every step goes over HTTP with the actor's own keys; the driver only moves the clock and prints. What is left in the
-output folder is for a stranger to check with `scripts/verify_bundle.py`.
+Every act goes over HTTP with the actor's own keys, the worker is a process of its own; the driver moves the clock,
+waits and prints. What is left in the output folder is for a stranger to check with `scripts/verify_bundle.py`.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import json
 import secrets
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from pathlib import Path
@@ -46,7 +46,7 @@ from clearing.pricing.quote import statement_of
 from clearing.settlement import close as closing
 from clearing.settlement.onchain import sign_close
 from clearing.terms import month
-from ledger import eip712, log, outbox, store
+from ledger import anchoring, eip712, log, outbox, store
 from ledger.anchoring import place_of
 from ledger.chain import Deployment
 from ledger.facts import Signed, Statement
@@ -156,11 +156,9 @@ class Story:
             "启动各方进程：链、存证机构、三个见证方、银行（均为演示）", "starting chain, authority, witnesses, bank"
         )
         self.home.mkdir(parents=True)
-        for name, by in (
-            ("log", f"party:{OPERATOR}"), ("relay", f"party:{OPERATOR}"),
-            ("operator", f"party:{OPERATOR}"), ("agency", f"party:{AGENCY}"),
-        ):  # fmt: skip
-            keyfiles.create(self.home / "keys" / f"{name}.json", by)
+        for name in bootstrap.KEY_FILES:
+            holder = AGENCY if name == bootstrap.AGENCY_KEYS else OPERATOR
+            keyfiles.create(self.home / "keys" / name, f"party:{holder}")
         self.rpc = start_anvil(self.children, self.world / "anvil.json", self.clock.now)
         self.clock.node = self.rpc
         self._deploy()
@@ -206,7 +204,11 @@ class Story:
             "platform", "api.cli", "serve", "--home", str(self.home), "--port", str(self.port),
             ready=answers(f"{self.url}/api/log"),
         )  # fmt: skip
-        self.note(f"链 {CHAIN_ID} 上部署了四个合约；平台在 {self.url}")
+        self.children.python("worker", "api.cli", "worker", "--home", str(self.home), ready=self._worker_ready)
+        self.note(f"链 {CHAIN_ID} 上部署了四个合约；平台在 {self.url}，后台任务独立运行")
+
+    def _worker_ready(self) -> bool:
+        return "worker ready" in (self.world / "logs" / "worker.log").read_text(encoding="utf-8", errors="replace")
 
     def _deploy(self) -> None:
         members = [eip712.new_key() for _ in range(3)]
@@ -310,14 +312,21 @@ class Story:
         also = [self.actors["staff:approver-1"].signer("approver")]
         self._move("staff:reviewer-1", "reviewer", review, also)
         self.clock.move_to(self.clock.now + 9 * 86_400)
-        jobs.timers(self.system)
+        self._await_state(holder, "READY")
         record = self.actors["staff:deposit-1"].client.get(f"/api/applications/{self.application}/record")["record"]
         self._move("staff:deposit-1", "deposit_officer", RegistryAct("I-24", record=Twin(**record)))
-        jobs.deposits(self.system)
-        state = self.actors[f"party:{holder}"].client.get(f"/api/applications/{self.application}")
+        state = self._await_state(holder, "ISSUED")
         self.publish()
         self.note(f"申请→受理→审查→公示→异议处理→信息存证→凭证核发：{state['state']}，凭证编号 {state['code']}")
         return str(state["code"])
+
+    def _await_state(self, holder: str, state: str) -> dict[str, Any]:
+        """Waits until the worker's timers and the deposit have brought the application to `state`."""
+        client = self.actors[f"party:{holder}"].client
+        path = f"/api/applications/{self.application}"
+        self.wait(f"{self.application} {state}", lambda: client.get(path)["state"] == state)
+        found: dict[str, Any] = client.get(path)
+        return found
 
     def _move(self, by: str, role: str, act: RegistryAct, also: Any = ()) -> None:
         subject = f"application:{self.application}"
@@ -420,10 +429,10 @@ class Story:
     # --- use ---------------------------------------------------------------------------------------------------------
 
     def use(self, agreements: dict[str, str]) -> None:
+        self.clock.move_to(month(PERIOD).start + 9 * 3600)
         self.say(
             f"九月里，买方经连接器真实调用数据接口 {self.calls} 次", f"{self.calls} real calls through the connector"
         )
-        self.clock.move_to(month(PERIOD).start + 9 * 3600)
         tokens = self._start_connector(agreements)
         started = time.monotonic()
         done = self._call(tokens[CONSUMER], self.calls, days=20)
@@ -513,14 +522,14 @@ class Story:
     # --- settlement --------------------------------------------------------------------------------------------------
 
     def settle(self) -> None:
-        self.say(
-            "账期结算：计量→计费→清分→账单→轧差→付款", "the period is metered, rated, shared, stated, netted, paid"
-        )
         operator = self.actors[f"party:{OPERATOR}"]
         cycle = f"{OPERATOR}.{PERIOD}.CNY"
         self.cycle = cycle
         operator.client.post("/api/cycles", {"period": PERIOD, "grace": 86_400})
         self.clock.move_to(month(PERIOD).end + 86_400 + 3600)
+        self.say(
+            "账期结算：计量→计费→清分→账单→轧差→付款", "the period is metered, rated, shared, stated, netted, paid"
+        )
         self.publish()
         operator.client.post(f"/api/cycles/{cycle}/cut-off", {})
         charges = operator.client.post(f"/api/cycles/{cycle}/rating", {})["charges"]
@@ -586,12 +595,9 @@ class Story:
 
     def _bank_file(self, operator: Actor, name: str) -> int:
         """Takes a payment file from the platform to the bank; returns how many rows were executed."""
-        token = operator.client._http.headers["Authorization"]
-        file = httpx.get(
-            f"{self.url}/api/cycles/{self.cycle}/{name}", headers={"Authorization": token}, trust_env=False
-        ).raise_for_status()
-        (self.out / f"bank-{name.replace('/', '-').removesuffix('.csv')}.csv").write_bytes(file.content)
-        answer = httpx.post(f"{self.bank}/instructions", content=file.content, timeout=30, trust_env=False).json()
+        file = operator.client.fetch(f"/api/cycles/{self.cycle}/{name}")
+        (self.out / f"bank-{name.replace('/', '-').removesuffix('.csv')}.csv").write_bytes(file)
+        answer = httpx.post(f"{self.bank}/instructions", content=file, timeout=30, trust_env=False).json()
         if answer.get("refused"):
             raise RuntimeError(json.dumps(answer, ensure_ascii=False)[:800])
         return int(answer["executed"])
@@ -618,17 +624,31 @@ class Story:
             actor = self.actors[f"party:{party}"]
             document = actor.client.get(f"/api/cycles/{self.cycle}/statements/{party}")
             write_json(folder / f"{party}.json", document)
-            answer = actor.client._http.get(f"/api/cycles/{self.cycle}/statements/{party}/xlsx").raise_for_status()
-            (folder / f"{party}.xlsx").write_bytes(answer.content)
+            (folder / f"{party}.xlsx").write_bytes(
+                actor.client.fetch(f"/api/cycles/{self.cycle}/statements/{party}/xlsx")
+            )
             body = document["statement"]
             print(f"     {NAMES[party]}：应收 {_yuan(body['owed'])}，应付 {_yuan(body['owes'])}")
 
     # --- proof -------------------------------------------------------------------------------------------------------
 
     def publish(self) -> None:
-        """Runs the publisher until nothing is left to do."""
-        while not jobs.publish(self.system).idle:
-            pass
+        """Waits until the worker has every fact in a published head and every chain-bound fact on the chain."""
+        self.wait("published", self._all_published)
+
+    def _all_published(self) -> bool:
+        with jobs.snapshot(self.system) as session:
+            due = any(anchoring.due_facts(session, face) for face in self.system.faces)
+            return not due and not outbox.backlog(session) and outbox.published_size(session) == log.size(session)
+
+    @staticmethod
+    def wait(what: str, done: Callable[[], bool], seconds: int = 60) -> None:
+        """Waits for `done`. Raises RuntimeError after `seconds`."""
+        deadline = time.monotonic() + seconds
+        while not done():
+            if time.monotonic() > deadline:
+                raise RuntimeError(f"等待超时 / timed out: {what}")
+            time.sleep(0.1)
 
     def collect(self, element: str, agreements: dict[str, str]) -> dict[str, Path]:
         self.say("导出凭证、合约、账单与证据包", "certificates, agreements, statements and proof bundles are written")
@@ -655,10 +675,10 @@ class Story:
         bundles = {}
         for name, (fact_id, part) in wanted.items():
             query = {} if part is None else {"part": part}
-            answer = httpx.get(f"{self.url}/api/bundles/{fact_id}", params=query, trust_env=False).raise_for_status()
+            answer = self.actors[f"party:{OPERATOR}"].client.fetch(f"/api/bundles/{fact_id}", **query)
             bundles[name] = self.out / f"bundle-{name}.json"
-            bundles[name].write_bytes(answer.content)
-            self.note(f"{bundles[name].name}：{len(answer.content)} 字节")
+            bundles[name].write_bytes(answer)
+            self.note(f"{bundles[name].name}：{len(answer)} 字节")
         return bundles
 
     def audit(self) -> None:
@@ -676,7 +696,7 @@ class Story:
     def verify(self, bundles: dict[str, Path]) -> None:
         self.say("以独立核验程序核验每个证据包，并展示伪造被拒", "each bundle is verified; forgeries are refused")
         for name, path in bundles.items():
-            self.kept &= forgery.show(name, path, self.out / "trust.json", self.rpc)
+            self.kept &= forgery.show(name, path, self.out / "trust.json", self.rpc, self.system.operator)
 
     # --- telling -----------------------------------------------------------------------------------------------------
 

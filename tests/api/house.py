@@ -193,7 +193,7 @@ def open_platform(home: Path, empty: Path, *, peopled: bool = True) -> Iterator[
         f"party:{AUTHORITY}": authority,
     }
     app.state.window.limit = 10**9
-    with serving(app) as url, httpx.Client(base_url=url, trust_env=False, timeout=30) as client:
+    with serving(app) as client:
         platform = Platform(system, app, client, clock, keys)
         if peopled:
             for party in NAMES:
@@ -206,8 +206,9 @@ def open_platform(home: Path, empty: Path, *, peopled: bool = True) -> Iterator[
 
 
 @contextmanager
-def serving(app: FastAPI) -> Iterator[str]:
-    """The application behind a real server on a free port, until the block is left."""
+def serving(app: FastAPI) -> Iterator[httpx.Client]:
+    """A client of the application behind a real server on a free port; a new connection for each request, because the
+    server closes one after a fault."""
     server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="critical", ws="none", lifespan="off"))
     thread = threading.Thread(target=server.run)
     thread.start()
@@ -215,7 +216,10 @@ def serving(app: FastAPI) -> Iterator[str]:
         while not server.started:
             assert thread.is_alive(), "the server ended at once"
             time.sleep(0.01)
-        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+        url = f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+        limits = httpx.Limits(max_keepalive_connections=0)
+        with httpx.Client(base_url=url, trust_env=False, timeout=30, limits=limits) as client:
+            yield client
     finally:
         server.should_exit = True
         thread.join()

@@ -16,6 +16,7 @@ from typing import Any
 import httpx
 import pytest
 
+from api import keyfiles
 from ledger import eip712
 from ledger.chain import (
     Call,
@@ -492,12 +493,12 @@ def test_deploy_script__twice__one_deployment(node: str, tmp_path: Path) -> None
         "authorities": list(PARTIES.authorities),
     }
     (tmp_path / "parties.json").write_text(json.dumps(parties), "utf-8")
-    (tmp_path / "relay.key").write_text(hexed(RELAY), "utf-8")
+    keyfiles.create(tmp_path / "relay.json", "party:relay")
     out = tmp_path / "deployments" / "31337.json"
     command = [
         sys.executable, "-m", "scripts.deploy_contracts", "--rpc", node, "--chain-id", "31337",
         "--council", str(tmp_path / "council.json"), "--parties", str(tmp_path / "parties.json"),
-        "--relay-key", str(tmp_path / "relay.key"), "--out", str(out),
+        "--relay-key", str(tmp_path / "relay.json"), "--out", str(out),
     ]  # fmt: skip
     subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
     first = out.read_text("utf-8")
