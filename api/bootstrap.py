@@ -146,7 +146,8 @@ def deployment(file: Path) -> Deployment:
 
 
 def engine(url: str, *, write: bool) -> Engine:
-    """A database engine. SQLite: WAL, full durability, foreign keys; a writer takes its lock when it begins."""
+    """A database engine. SQLite: WAL, full durability, foreign keys; a writer takes its lock when it begins, a reader
+    cannot write."""
     if not url.startswith("sqlite"):
         return create_engine(url)
     made = create_engine(url, connect_args={"timeout": 30, "check_same_thread": False})
@@ -156,6 +157,10 @@ def engine(url: str, *, write: bool) -> Engine:
         connection.isolation_level = None
         for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=30000"):
             connection.execute(f"PRAGMA {pragma}")
+        # REPLACE deletes without the delete trigger unless triggers may call triggers.
+        connection.execute("PRAGMA recursive_triggers=ON")
+        if not write:
+            connection.execute("PRAGMA query_only=ON")
 
     @event.listens_for(made, "begin")
     def _on_begin(connection: Any) -> None:

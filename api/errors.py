@@ -106,7 +106,7 @@ def install(app: FastAPI) -> None:
     def _validation(request: Request, error: RequestValidationError) -> Response:
         first = error.errors()[0]
         field = ".".join(str(part) for part in first["loc"])
-        wrong = l.FieldError(field, first["msg"], repr(first.get("input"))[:80])
+        wrong = l.FieldError(field, first["msg"].removeprefix("Input should be "), repr(first.get("input"))[:80])
         return _answer(request, document(wrong), 422)
 
     @app.exception_handler(HTTPException)

@@ -10,6 +10,12 @@ import xlsxwriter
 from clearing import money
 from clearing.settlement.statement import Line, ObligationPart, PartA
 
+EVENT_NAMES = {
+    "charge": "计费", "share": "应分额", "tax": "税额", "netting": "轧差", "instruction": "付款指令", "receipt": "备付到账",
+    "over": "超付待查", "paid": "付款入账", "returned": "退汇", "unknown": "待查到账", "bank-opening": "银行期初余额",
+}  # fmt: skip
+"""What a clerk calls the events of the journal; a reversal is shown as 冲销 of its event."""
+_WIDTHS = (18, 22, 40, 40, 12, 16)
 _LINE_COLUMNS = ("序号", "事项", "凭据", "合约", "账期", "金额(元)")
 _OBLIGATION_COLUMNS = ("序号", "付款方", "收款方", "金额(元)")
 
@@ -24,7 +30,14 @@ def statement_xlsx(body: PartA, parts: Sequence[Line | ObligationPart]) -> bytes
         [
             _LINE_COLUMNS,
             *(
-                (str(part.no), part.event, part.event_id, part.agreement, part.period, money.yuan(part.amount))
+                (
+                    str(part.no),
+                    event_name(part.event),
+                    part.event_id,
+                    part.agreement,
+                    part.period,
+                    money.yuan(part.amount),
+                )
                 for part in parts
                 if isinstance(part, Line)
             ),
@@ -45,6 +58,13 @@ def statement_xlsx(body: PartA, parts: Sequence[Line | ObligationPart]) -> bytes
     return out.getvalue()
 
 
+def event_name(event: str) -> str:
+    """The Chinese name of a journal event; an unknown one is shown as it is."""
+    plain = event.removeprefix("reversal-")
+    name = EVENT_NAMES.get(plain, plain)
+    return name if plain == event else f"冲销：{name}"
+
+
 def _summary(body: PartA) -> list[tuple[str, ...]]:
     return [
         ("当事方", body.party),
@@ -59,6 +79,9 @@ def _summary(body: PartA) -> list[tuple[str, ...]]:
 
 
 def _write(sheet: xlsxwriter.worksheet.Worksheet, rows: Sequence[tuple[str, ...]]) -> None:
+    for column, width in enumerate(_WIDTHS):
+        sheet.set_column(column, column, width)
+    sheet.freeze_panes(1, 0)
     for number, row in enumerate(rows):
         for column, text in enumerate(row):
             sheet.write_string(number, column, text)

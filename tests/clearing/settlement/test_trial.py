@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import io
 import json
 from fractions import Fraction
@@ -12,9 +13,10 @@ import openpyxl
 import pytest
 
 from clearing.errors import BadTerms
+from clearing.settlement.journal import BankEffect
 from clearing.settlement.statement import Item, Line, Obligation, part_a
 from clearing.settlement.trial import trial_netting, trial_settlement, trial_split
-from clearing.settlement.workbook import statement_xlsx
+from clearing.settlement.workbook import event_name, statement_xlsx
 from ledger.errors import FieldError
 
 EXAMPLES = Path(__file__).parents[3] / "scripts" / "examples"
@@ -89,6 +91,21 @@ def test_statement_xlsx__hostile_text__stays_text_and_amounts_read_back() -> Non
     cells = [cell for sheet in book for row in sheet.iter_rows() for cell in row]
     assert all(cell.data_type in ("s", "n") and (cell.value is None or isinstance(cell.value, str)) for cell in cells)
     row = [cell.value for cell in book["明细"][2]]
-    assert row == ["0", "charge", "=1+1", '=HYPERLINK("x")', "2026-03", "-1.50"]
+    assert row == ["0", "计费", "=1+1", '=HYPERLINK("x")', "2026-03", "-1.50"]
     assert [cell.value for cell in book["应付义务"][2]] == ["1", "00123", "A", "0.70"]
     assert {row[0].value: row[1].value for row in book["清分账单"]}["期末余额(元)"] == "-0.50"
+
+
+def test_event_name__every_event_of_the_journal__has_a_chinese_name() -> None:
+    """Walks the journal's source for event names, so a new event without a clerk's word fails here."""
+    source = (Path(__file__).parents[3] / "clearing" / "settlement" / "journal.py").read_text(encoding="utf-8")
+    events = {call.args[0].value for call in ast.walk(ast.parse(source)) if _is_transaction(call)}
+    events |= {effect.value for effect in BankEffect}
+    assert len(events) > 8
+    assert {event for event in events if event_name(event) == event} == set()
+    assert event_name("reversal-share") == "冲销：应分额"
+
+
+def _is_transaction(node: ast.AST) -> bool:
+    named = isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "_transaction"
+    return named and isinstance(node.args[0], ast.Constant)
