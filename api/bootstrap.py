@@ -86,6 +86,11 @@ class System:
         """Raises unless `by` signed in `role` with the key on record at `at`."""
         registration.require_signature(session, signed, by, role, at=at)
 
+    @property
+    def houses(self) -> frozenset[str]:
+        """Signer names of agency and operator: they stand in every trust file and may see every bundle."""
+        return frozenset({f"party:{self.settings.agency}", f"party:{self.settings.operator}"})
+
     def right_in_force(self, session: Session, certificate: str, right: str, at: int) -> bool:
         """Does anybody hold this right under this certificate, in force at `at`?"""
         return registration.right_in_force(session, certificate, Right(right), at)

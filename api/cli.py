@@ -52,8 +52,18 @@ def _said_clearly() -> Iterator[None]:
     try:
         yield
     except EXPECTED as error:
-        typer.echo(str(error) or type(error).__name__, err=True)
+        typer.echo(_words(error), err=True)
         raise typer.Exit(2) from error
+
+
+def _words(error: Exception) -> str:
+    """One line: the domain's own words, or for a file the system's, with the file named."""
+    if isinstance(error, OSError) and error.strerror:
+        why = f"{error.filename or ''} {error.strerror}".strip()
+        return f"文件不可用：{why}。 / The file cannot be used: {why}."
+    if isinstance(error, UnicodeDecodeError):
+        return f"不是 UTF-8 文本：{error}。 / Not UTF-8 text: {error}."
+    return " ".join(str(error).split()) or type(error).__name__
 
 
 def _system(home: Path | None) -> bootstrap.System:
@@ -100,7 +110,7 @@ def init(
 @app.command()
 def serve(
     home: HomeOption = None,
-    port: Annotated[int, typer.Option(help="端口 / port")] = 8000,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="端口 / port")] = 8000,
     host: Annotated[str, typer.Option(help="地址 / address")] = "127.0.0.1",
 ) -> None:
     """HTTP 服务 / the HTTP application."""
@@ -194,8 +204,10 @@ def bundle(
     part: Annotated[int | None, typer.Option(min=0, help="分项序号 / number of the part")] = None,
 ) -> None:
     """导出一个证据包 / writes the proof bundle of a fact or one of its parts."""
-    with _said_clearly(), jobs.snapshot(_system(home)) as session:
-        out.write_bytes(bundle_of(session, fact, part).bytes())
+    with _said_clearly():
+        system = _system(home)
+        with jobs.snapshot(system) as session:
+            out.write_bytes(bundle_of(session, fact, system.houses, part).bytes())
 
 
 @facts_app.command("export")
@@ -237,7 +249,7 @@ def keys_new(
 ) -> None:
     """生成密钥文件（仅本人可读） / makes a key file readable by its owner only and prints the public keys."""
     with _said_clearly():
-        keys = keyfiles.create(file, by)
+        keys = keyfiles.create(file, keyfiles.holder(by))
     typer.echo(json.dumps({"by": keys.by, "sm2": keys.sm2.public, "evm": keys.address}, ensure_ascii=False))
 
 
@@ -250,7 +262,7 @@ def keys_api(
     with _said_clearly():
         system = _system(home)
         with jobs.transaction(system) as session:
-            key = issue(session, holder, at=system.clock())
+            key = issue(session, keyfiles.holder(holder), at=system.clock())
     typer.echo(key)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import secrets
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,9 @@ from ledger import checkpoint, eip712, sm
 from ledger.errors import FieldError
 from ledger.signing import SystemSigner
 from ledger.sm import Sm2Key
+from registry.party import uscc_is_valid
+
+_IDENTITY = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +37,17 @@ class KeyFile:
 
     def __repr__(self) -> str:
         return f"KeyFile(by={self.by}, sm2={self.sm2.public}, evm={self.address})"
+
+
+def holder(by: str) -> str:
+    """`by` itself, if somebody can sign under this name. Raises `FieldError`."""
+    kind, _, identity = by.partition(":")
+    known = uscc_is_valid(identity) if kind == "party" else _IDENTITY.fullmatch(identity)
+    if kind not in ("party", "staff", "connector") or not known:
+        raise FieldError(
+            "by", "party:统一社会信用代码 | staff:编号 | connector:编号 / party:USCC | staff:id | connector:id", repr(by)[:60]
+        )
+    return by
 
 
 def create(path: Path, by: str) -> KeyFile:

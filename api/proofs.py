@@ -11,10 +11,13 @@ from ledger.facts import Fact
 IDENTITY_KINDS = frozenset({"party/v1", "staff/v1", "connector/v1"})
 
 
-def bundle_of(session: Session, fact_id: str, part: int | None = None) -> Bundle:
-    """The bundle of a fact with the identity facts of its signers, and of those who vouch for them."""
+def bundle_of(session: Session, fact_id: str, known: frozenset[str], part: int | None = None) -> Bundle:
+    """The bundle of a fact with the identity facts of its signers, and of those who vouch for them.
+
+    `known` are names that stand in every trust file of this installation; their keys are never taken from a bundle.
+    """
     fact = store.fact(session, fact_id)
-    return assemble(session, fact_id, part=part, supports=_identities(session, fact))
+    return assemble(session, fact_id, part=part, supports=_identities(session, fact, known))
 
 
 def may_read(session: Session, fact: Fact, holder: str, overseers: frozenset[str]) -> bool:
@@ -32,12 +35,12 @@ def may_read(session: Session, fact: Fact, holder: str, overseers: frozenset[str
     return any(name.encode() in item.bytes() for item in facts)
 
 
-def _identities(session: Session, fact: Fact) -> list[str]:
+def _identities(session: Session, fact: Fact, known: frozenset[str]) -> list[str]:
     found: dict[str, str] = {}
     waiting = [signature.by for signature in fact.signatures]
     while waiting:
         name = waiting.pop(0)
-        if name in found or name == fact.subject:
+        if name in found or name in known or name == fact.subject:
             continue
         for identity in store.facts_of(session, name):
             if identity.kind in IDENTITY_KINDS:

@@ -49,8 +49,7 @@ def bundle(
     system: SystemDep,
     part: Annotated[int | None, Query(ge=0)] = None,
 ) -> Response:
-    overseers = frozenset({f"party:{system.settings.agency}", f"party:{system.settings.operator}"})
-    if not may_read(session, store.fact(session, fact_id), caller.holder, overseers):
+    if not may_read(session, store.fact(session, fact_id), caller.holder, system.houses):
         raise Forbidden("证据包只给相关方。 / A bundle is for those its fact concerns.")
-    data = bundle_of(session, fact_id, part).bytes()
+    data = bundle_of(session, fact_id, system.houses, part).bytes()
     return Response(data, media_type="application/json", headers={"Content-Disposition": "attachment"})

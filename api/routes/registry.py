@@ -134,13 +134,14 @@ def check(
 def certificate_bundle(
     code: str,
     session: ReadDep,
+    system: SystemDep,
     now: NowDep,
     t: Annotated[str, Query(max_length=64, description="二维码中的令牌 / token from the QR code")] = "",
 ) -> Response:
     found = service.check(session, code, now, token=t)
     if not found.token_matches:
         raise Forbidden("请使用凭证二维码中的令牌。 / Use the token from the certificate's QR code.")
-    return Response(bundle_of(session, found.entry_id).bytes(), media_type="application/json")
+    return Response(bundle_of(session, found.entry_id, system.houses).bytes(), media_type="application/json")
 
 
 @router.get("/certificates/{code}/{form}", summary="凭证文件 / the certificate paper (pdf or json)")

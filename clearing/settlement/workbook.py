@@ -11,9 +11,18 @@ from clearing import money
 from clearing.settlement.statement import Line, ObligationPart, PartA
 
 EVENT_NAMES = {
-    "charge": "计费", "share": "应分额", "tax": "税额", "netting": "轧差", "instruction": "付款指令", "receipt": "备付到账",
-    "over": "超付待查", "paid": "付款入账", "returned": "退汇", "unknown": "待查到账", "bank-opening": "银行期初余额",
-}  # fmt: skip
+    "charge": "计费",
+    "share": "应分额",
+    "tax": "税额",
+    "netting": "轧差",
+    "instruction": "付款指令",
+    "receipt": "备付到账",
+    "over": "超付待查",
+    "paid": "付款入账",
+    "returned": "退汇",
+    "unknown": "待查到账",
+    "bank-opening": "银行期初余额",
+}
 """What a clerk calls the events of the journal; a reversal is shown as 冲销 of its event."""
 _WIDTHS = (18, 22, 40, 40, 12, 16)
 _LINE_COLUMNS = ("序号", "事项", "凭据", "合约", "账期", "金额(元)")
@@ -25,24 +34,7 @@ def statement_xlsx(body: PartA, parts: Sequence[Line | ObligationPart]) -> bytes
     out = io.BytesIO()
     book = xlsxwriter.Workbook(out, {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False})
     _write(book.add_worksheet("清分账单"), _summary(body))
-    _write(
-        book.add_worksheet("明细"),
-        [
-            _LINE_COLUMNS,
-            *(
-                (
-                    str(part.no),
-                    event_name(part.event),
-                    part.event_id,
-                    part.agreement,
-                    part.period,
-                    money.yuan(part.amount),
-                )
-                for part in parts
-                if isinstance(part, Line)
-            ),
-        ],
-    )
+    _write(book.add_worksheet("明细"), [_LINE_COLUMNS, *(_line(part) for part in parts if isinstance(part, Line))])
     _write(
         book.add_worksheet("应付义务"),
         [
@@ -63,6 +55,11 @@ def event_name(event: str) -> str:
     plain = event.removeprefix("reversal-")
     name = EVENT_NAMES.get(plain, plain)
     return name if plain == event else f"冲销：{name}"
+
+
+def _line(line: Line) -> tuple[str, ...]:
+    amount = money.yuan(line.amount)
+    return (str(line.no), event_name(line.event), line.event_id, line.agreement, line.period, amount)
 
 
 def _summary(body: PartA) -> list[tuple[str, ...]]:
