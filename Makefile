@@ -6,7 +6,7 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do \
 	if command -v $$p >/dev/null && $$p -c 'import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' 2>/dev/null; \
 	then echo $$p; break; fi; done)
 
-.PHONY: help setup demo test lint unit contracts bench nightly clean lock
+.PHONY: help setup demo test test-services lint unit contracts bench nightly clean lock
 
 help:  ## what can be made
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:[^#]*## /\t/'
@@ -32,6 +32,9 @@ demo: setup  ## the main job: register, list, agree, use, price, settle, verify
 
 test: setup lint unit  ## everything that must pass
 
+test-services: setup  ## the same program on a PostgreSQL server and in a browser (Debian packages)
+	@$(BIN)/pytest -m services tests/services
+
 lint:
 	@echo "[test 1/2] ruff and mypy"
 	@$(BIN)/ruff check .
@@ -49,8 +52,12 @@ bench: setup  ## measured numbers, medians, recipe and machine printed
 	@$(BIN)/python -m scripts.bench_spine
 
 nightly: setup  ## the full counts of the issues
+	@echo "[nightly 1/3] contracts"
 	@FOUNDRY_PROFILE=nightly node_modules/.bin/forge test --offline
+	@echo "[nightly 2/3] every property with twenty times the examples"
 	@SHUQING_NIGHTLY=1 $(BIN)/pytest -o timeout=7200
+	@echo "[nightly 3/3] the main job with 20,000 calls"
+	@$(BIN)/shuqing demo --out demo-out --calls 20000
 
 lock:  ## renew requirements.lock from pyproject.toml (needs uv; no address is recorded)
 	@uv pip compile --universal --generate-hashes --no-emit-index-url --no-annotate --no-header \

@@ -15,7 +15,7 @@ from typing import Any
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import Engine, create_engine, event
+from sqlalchemy import Engine, create_engine, event, inspect
 from sqlalchemy.orm import Session
 
 import clearing.market.store as market
@@ -55,6 +55,11 @@ from registry.service import Agency
 ROOT = Path(__file__).resolve().parent.parent
 ARTIFACTS = ROOT / "contracts" / "artifacts"
 MIGRATIONS = ROOT / "scripts" / "migrations"
+
+PATIENCE = 30
+"""Seconds a writer waits for the one before it."""
+WRITER_LOCK = 0x5351
+"""Number of the PostgreSQL advisory lock that the writer of an installation's database holds ("SQ")."""
 
 KEY_FILES = LOG_KEYS, RELAY_KEYS, OPERATOR_KEYS, AGENCY_KEYS = "log.json", "relay.json", "operator.json", "agency.json"
 
@@ -151,16 +156,16 @@ def deployment(file: Path) -> Deployment:
 
 
 def engine(url: str, *, write: bool) -> Engine:
-    """A database engine. SQLite: WAL, full durability, foreign keys; a writer takes its lock when it begins, a reader
-    cannot write."""
+    """A database engine: one writer at a time, who sees all that was committed before; a reader cannot write and sees
+    one moment. SQLite: WAL, full durability, foreign keys. PostgreSQL: writers queue on an advisory lock."""
     if not url.startswith("sqlite"):
-        return create_engine(url)
-    made = create_engine(url, connect_args={"timeout": 30, "check_same_thread": False})
+        return _postgresql(url, write=write)
+    made = create_engine(url, connect_args={"timeout": PATIENCE, "check_same_thread": False})
 
     @event.listens_for(made, "connect")
     def _on_connect(connection: Any, _record: Any) -> None:
         connection.isolation_level = None
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=30000"):
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", f"busy_timeout={PATIENCE}000"):
             connection.execute(f"PRAGMA {pragma}")
         # REPLACE deletes without the delete trigger unless triggers may call triggers.
         connection.execute("PRAGMA recursive_triggers=ON")
@@ -174,12 +179,44 @@ def engine(url: str, *, write: bool) -> Engine:
     return made
 
 
+def _postgresql(url: str, *, write: bool) -> Engine:
+    # Services look before they write, and facts are replayed in the order they were taken in: both want writers one
+    # by one. READ COMMITTED, because the snapshot must be taken after the lock, not when waiting for it began.
+    limits = {"options": f"-c lock_timeout={PATIENCE}s -c synchronous_commit=on"}
+    if not write:
+        options = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+        return create_engine(url, pool_pre_ping=True, connect_args=limits, execution_options=options)
+    made = create_engine(url, pool_pre_ping=True, connect_args=limits, isolation_level="READ COMMITTED")
+
+    @event.listens_for(made, "begin")
+    def _on_begin(connection: Any) -> None:
+        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({WRITER_LOCK})")
+
+    return made
+
+
 def migrate(url: str) -> None:
     """Brings the database to the current schema (Alembic)."""
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
-    config.attributes["engine"] = engine(url, write=True)
-    command.upgrade(config, "head")
+    made = engine(url, write=True)
+    config.attributes["engine"] = made
+    try:
+        command.upgrade(config, "head")
+    finally:
+        made.dispose()
+
+
+def require_database(system: System) -> None:
+    """Raises `SettingsError` unless the database is there with its tables; looking makes none."""
+    url = system.engine.url
+    file = Path(url.database or "") if url.get_backend_name() == "sqlite" else None
+    if (file is not None and not file.exists()) or not inspect(system.reader).has_table("fact"):
+        where = file or url.render_as_string()
+        raise SettingsError(
+            f"没有数据库 {where}，请先 shuqing serve 或 facts import。"
+            f" / No database {where}: run shuqing serve or facts import first."
+        )
 
 
 def clock(file: Path | None) -> Callable[[], int]:

@@ -13,6 +13,7 @@ from typing import Annotated, Any
 
 import typer
 import uvicorn
+from sqlalchemy.exc import DatabaseError
 
 from api import bootstrap, checks, jobs, keyfiles, settings
 from api.app import create
@@ -39,7 +40,9 @@ app.add_typer(keys_app, name="keys")
 app.add_typer(trial_app, name="trial")
 app.add_typer(ledger_app, name="ledger")
 
-EXPECTED: tuple[type[Exception], ...] = (*STATUS, settings.SettingsError, OSError, UnicodeDecodeError)
+EXPECTED: tuple[type[Exception], ...] = (
+    *STATUS, settings.SettingsError, OSError, UnicodeDecodeError, DatabaseError,
+)  # fmt: skip
 
 HomeOption = Annotated[
     Path | None, typer.Option("--home", help="安装目录（默认 SHUQING_HOME 或 ~/.shuqing） / folder of the installation")
@@ -61,6 +64,8 @@ def _words(error: Exception) -> str:
     if isinstance(error, OSError) and error.strerror:
         why = f"{error.filename or ''} {error.strerror}".strip()
         return f"文件不可用：{why}。 / The file cannot be used: {why}."
+    if isinstance(error, DatabaseError):
+        return f"数据库不可用：{error.orig}。 / The database cannot be used: {error.orig}."
     if isinstance(error, UnicodeDecodeError):
         return f"不是 UTF-8 文本：{error}。 / Not UTF-8 text: {error}."
     return " ".join(str(error).split()) or type(error).__name__
@@ -68,6 +73,13 @@ def _words(error: Exception) -> str:
 
 def _system(home: Path | None) -> bootstrap.System:
     return bootstrap.build(settings.load(home or settings.home_from_environment()))
+
+
+def _stored(home: Path | None) -> bootstrap.System:
+    """An installation whose database is there already: what only reads must not answer from an empty one."""
+    system = _system(home)
+    bootstrap.require_database(system)
+    return system
 
 
 @app.command()
@@ -173,7 +185,7 @@ def audit(
 ) -> None:
     """从证据重算一切 / recomputes everything from the evidence; exit 1 and the row's name on any difference."""
     with _said_clearly():
-        system = _system(home)
+        system = _stored(home)
         findings = 0
         for area, found in checks.audit(system, offline=offline):
             findings += len(found)
@@ -205,7 +217,7 @@ def bundle(
 ) -> None:
     """导出一个证据包 / writes the proof bundle of a fact or one of its parts."""
     with _said_clearly():
-        system = _system(home)
+        system = _stored(home)
         with jobs.snapshot(system) as session:
             out.write_bytes(bundle_of(session, fact, system.houses, part).bytes())
 
@@ -217,7 +229,7 @@ def facts_export(
 ) -> None:
     """导出全部事实 / writes every fact, part and head into one archive file."""
     with _said_clearly():
-        system = _system(home)
+        system = _stored(home)
         part = out.with_suffix(out.suffix + ".part")
         with jobs.snapshot(system) as session, part.open("wb") as file:
             lines = 0
@@ -261,6 +273,7 @@ def keys_api(
     """签发接口密钥（只显示一次） / issues an API key, shown once."""
     with _said_clearly():
         system = _system(home)
+        bootstrap.migrate(system.settings.database)
         with jobs.transaction(system) as session:
             key = issue(session, keyfiles.holder(holder), at=system.clock())
     typer.echo(key)
@@ -269,7 +282,7 @@ def keys_api(
 @ledger_app.command("status")
 def ledger_status(home: HomeOption = None) -> None:
     """日志状态 / how far facts have come: sequenced, integrated, published."""
-    with _said_clearly(), jobs.snapshot(_system(home)) as session:
+    with _said_clearly(), jobs.snapshot(_stored(home)) as session:
         head = log.latest(session)
         typer.echo(f"待入列 / sequenced: {outbox.backlog(session)}")
         typer.echo(f"已入列 / integrated: {log.size(session)}")

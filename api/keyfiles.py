@@ -45,7 +45,9 @@ def holder(by: str) -> str:
     known = uscc_is_valid(identity) if kind == "party" else _IDENTITY.fullmatch(identity)
     if kind not in ("party", "staff", "connector") or not known:
         raise FieldError(
-            "by", "party:统一社会信用代码 | staff:编号 | connector:编号 / party:USCC | staff:id | connector:id", repr(by)[:60]
+            "by",
+            "party:统一社会信用代码 | staff:编号 | connector:编号 / party:USCC | staff:id | connector:id",
+            repr(by)[:60],
         )
     return by
 
@@ -75,7 +77,7 @@ def load(path: Path) -> KeyFile:
             bytes.fromhex(value["evm"]),
             bytes.fromhex(value["ed25519"]),
         )
-    except (ValueError, KeyError, TypeError) as error:
+    except (FieldError, ValueError, KeyError, TypeError) as error:
         raise FieldError(str(path), "密钥文件 / a key file", type(error).__name__) from error
 
 

@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from sqlalchemy import insert, select
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import DataError, IntegrityError
 from sqlalchemy.orm import Session
 
 from ledger import canonical, log, merkle, store, tables
@@ -53,7 +53,7 @@ def restore(session: Session, lines: Iterable[bytes]) -> tuple[int, int]:
     """
     try:
         return _restore(session, iter(lines))
-    except (IntegrityError, LookupError, TypeError, ValueError, AttributeError) as error:
+    except (IntegrityError, DataError, LookupError, TypeError, ValueError, AttributeError) as error:
         raise Malformed(
             f"归档有重复或无法识别的行：{str(error)[:200]}。 / The archive repeats a line or has an unknown one."
         ) from error

@@ -35,10 +35,13 @@ def append(session: Session, signed: Signed, *, at: int, parts: Sequence[bytes] 
     `Stale` if the statement does not continue the subject's last act, `FieldError` if the parts do not match.
     """
     statement = signed.statement
-    first = _existing(session, statement)
-    if first is not None:
-        return Appended(first, replayed=True)
-    _require_next(session, statement)
+    no, prev = next_of(session, statement.subject)
+    if statement.no < no:
+        # One look decides, so that a writer who was faster in between makes this a replay or a conflict, never stale.
+        first = _existing(session, statement)
+        if first is not None:
+            return Appended(first, replayed=True)
+    _require_next(statement, no, prev)
     _require_parts(statement, parts)
     try:
         with session.begin_nested():
@@ -167,8 +170,7 @@ def _existing(session: Session, statement: Statement) -> Fact | None:
     return Fact.of_bytes(row.bytes)
 
 
-def _require_next(session: Session, statement: Statement) -> None:
-    no, prev = next_of(session, statement.subject)
+def _require_next(statement: Statement, no: int, prev: TwinDigest | None) -> None:
     if statement.no != no:
         raise Stale(statement.subject, "no", no, statement.no)
     if statement.prev != prev:

@@ -123,13 +123,15 @@ _SQLITE_GUARDS = (
 _POSTGRESQL_GUARD = (
     """CREATE OR REPLACE FUNCTION {table}_guard() RETURNS trigger AS $$
        BEGIN
-         IF TG_OP = 'DELETE' OR NEW.bytes IS NOT NULL OR NOT ({same}) THEN
+         IF TG_OP IN ('DELETE', 'TRUNCATE') OR NEW.bytes IS NOT NULL OR NOT ({same}) THEN
            RAISE EXCEPTION '{table} is append-only';
          END IF;
          RETURN NEW;
        END $$ LANGUAGE plpgsql""",
     """CREATE TRIGGER {table}_append_only BEFORE UPDATE OR DELETE ON {table}
        FOR EACH ROW EXECUTE FUNCTION {table}_guard()""",
+    """CREATE TRIGGER {table}_no_truncate BEFORE TRUNCATE ON {table}
+       FOR EACH STATEMENT EXECUTE FUNCTION {table}_guard()""",
 )
 
 

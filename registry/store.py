@@ -345,15 +345,16 @@ def certificate_of(session: Session, identity: str) -> CertificateRow | None:
 def certificates(
     session: Session, text: str = "", holder: str = "", limit: int = 50, offset: int = 0
 ) -> list[CertificateRow]:
-    """Certificates whose code, data name or agency contains `text`, and held by `holder`; newest deposit first."""
+    """Certificates whose code, data name or agency contains `text` in letters of either case, and held by `holder`;
+    newest deposit first."""
     query = select(CertificateRow)
     if text:
         pattern = "%" + text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
         query = query.where(
             or_(
-                col(CertificateRow.code).like(pattern, escape="\\"),
-                col(CertificateRow.data_name).like(pattern, escape="\\"),
-                col(CertificateRow.agency_name).like(pattern, escape="\\"),
+                col(CertificateRow.code).ilike(pattern, escape="\\"),
+                col(CertificateRow.data_name).ilike(pattern, escape="\\"),
+                col(CertificateRow.agency_name).ilike(pattern, escape="\\"),
             )
         )
     if holder:

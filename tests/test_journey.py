@@ -246,7 +246,7 @@ def test_verifiers__agree_on_forgeries_flips_and_transplants(
         total += 1
         same += library == alone
         steps[alone or "intact"] += 1
-        if not alone:
+        if not alone and not _means_the_same(data, bundles[what.split()[0]]):
             passed.add(what)
     with capsys.disabled():
         print(f"\n{total} mutants (seed {SEED}): verdicts agree {total}, same first step {same}; first steps", end=" ")
@@ -254,9 +254,7 @@ def test_verifiers__agree_on_forgeries_flips_and_transplants(
     assert total >= 300
     # A bundle whose signers all stand in the trust file needs no supports: they may be others, or missing.
     spare = {kind for kind in KINDS if kind not in ("agreement", "usage-record")}
-    harmless = ("chain.tx", "chain.block", "a witness line less", "same bytes")
-    left = {what for what in passed if not what.endswith(harmless)}
-    assert {what for what in left if not ("supports" in what and what.split()[0] in spare)} == set()
+    assert {what for what in passed if not ("supports" in what and what.split()[0] in spare)} == set()
     assert {"V01", "V03", "V04", "V06", "V08", "V09"} <= set(steps)
 
 
@@ -292,6 +290,19 @@ def _mutants(rng: random.Random, bundles: dict[str, dict[str, Any]]) -> Iterator
                         _reseal(changed)
                     same = "same bytes" if changed == document else "transplant"
                     yield f"{kind} ← {other} {'.'.join(path)} {same}", _written(changed)
+
+
+def _means_the_same(data: bytes, document: dict[str, Any]) -> bool:
+    """Nothing was changed but where on the chain to look, or one line of more witnesses than are needed."""
+    mutant, lines = json.loads(data), Counter(document["head"]["note"])
+    lost = (lines - Counter(mutant["head"]["note"])).total()
+    return lost <= 1 and _core(mutant) == _core(document)
+
+
+def _core(document: dict[str, Any]) -> dict[str, Any]:
+    """A bundle without hints and without the lines of witnesses, which follow the log's own two."""
+    chain = {name: value for name, value in document["chain"].items() if name not in ("tx", "block")}
+    return document | {"chain": chain, "head": {"note": document["head"]["note"][:8]}}
 
 
 _ORGANS = (

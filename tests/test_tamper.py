@@ -116,10 +116,15 @@ def bench(played: Played, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     chain = bootstrap.connect(settings.load(home).model_copy(update={"rpc_url": played.rpc}), None)
     patch = pytest.MonkeyPatch()
     patch.setattr(ledger_audit, "verify_sm2", _remembered(ledger_audit.verify_sm2))
-    with raw(home / "shuqing.db") as hand, played.system(home, RememberedChain(chain)) as system:  # type: ignore[arg-type]
-        with jobs.snapshot(system) as session, checks.replayed(system, session) as rebuilt:
-            session.rollback()
-            yield Bench(played, home, system, hand, rebuilt)
+    still: Any = RememberedChain(chain)
+    with (
+        raw(home / "shuqing.db") as hand,
+        played.system(home, still) as system,
+        jobs.snapshot(system) as session,
+        checks.replayed(system, session) as rebuilt,
+    ):
+        session.rollback()
+        yield Bench(played, home, system, hand, rebuilt)
     patch.undo()
 
 
@@ -211,7 +216,7 @@ def test_tamper__a_row_inserted_into_every_table__is_named(bench: Bench) -> None
         ('UPDATE "clearing_share" SET amount = amount + 1 WHERE rowid = 1', "clearing_share["),
         ('UPDATE "fact" SET bytes = replace(bytes, \'"at":\', \'"at":1\') WHERE seq = 9', "fact["),
         ('DELETE FROM "market_nonce" WHERE rowid = 2', "market_nonce["),
-        ('UPDATE "certificate" SET valid_until = \'forever\' WHERE rowid = 1', "certificate["),
+        ("UPDATE \"certificate\" SET valid_until = 'forever' WHERE rowid = 1", "certificate["),
     ],
 )
 def test_shuqing_audit__a_tampered_database__exit_code_1_and_the_row(
@@ -305,5 +310,3 @@ def _moved(column: Column[Any], value: Any) -> Any:
     if isinstance(column.type, Integer):
         return value + 1_000_000
     return next(iter(_others(column, value)))
-
-

@@ -7,7 +7,7 @@ from clearing.settlement.onchain import CONTRACT, SettlementFace, close_digest
 from clearing.settlement.statement import Line, PartA, read_part
 from ledger.bundle import Bundle
 from ledger.chain import Chain
-from ledger.errors import ChainError, Malformed
+from ledger.errors import ChainError, ChainUnavailable, Malformed
 from ledger.facts import Fact, Signature, Statement
 from ledger.reading import read
 from ledger.trust import Trust
@@ -30,6 +30,8 @@ class CycleRules:
         """CLOSED if the book holds this very close; `Refused` otherwise."""
         try:
             held = SettlementFace().done(chain, fact)
+        except ChainUnavailable:
+            raise
         except ChainError as error:
             raise Refused("V13", "账簿中的关账 / the close in the book", str(error)) from error
         if not held:

@@ -11,6 +11,7 @@ from api.pages.guard import CHECKS, SECONDS, Window
 from api.pages.upload import CheckForm, read_form
 from ledger.errors import FieldError
 from tests.api.house import Platform
+from tests.counts import few
 
 TYPE = "multipart/form-data; boundary=xyz"
 
@@ -42,7 +43,7 @@ def test_window__many_addresses__memory_is_bounded() -> None:
 
 
 @given(st.lists(st.integers(0, 3), max_size=60), st.integers(1, 5), st.integers(1, 8))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=few(60), deadline=None)
 def test_window__never_more_than_the_limit_in_any_window(steps: list[int], limit: int, seconds: int) -> None:
     window, now, let_in = Window(limit, seconds), 0, []
     for step in steps:
@@ -104,7 +105,7 @@ def test_form__other_type__refused(named: str) -> None:
 
 
 @given(st.binary(max_size=200).filter(lambda data: b"\r\n--xyz" not in data))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=few(60), deadline=None)
 def test_form__any_file__comes_back_byte_for_byte(data: bytes) -> None:
     assert (read_form(TYPE, form(field("file", data, '; filename="a"'))).file or b"") == data
 

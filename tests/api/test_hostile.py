@@ -26,6 +26,7 @@ from registry.case import Act
 from registry.party import Staff
 from tests.api.house import NAMES, OPERATOR, Platform, open_platform
 from tests.api.routes import BODILESS_POSTS, CSV_POSTS, GETS, PLACEHOLDERS, POSTS, PUBLIC_POSTS, name_of, path_of
+from tests.counts import few
 from tests.registry.registry_house import AGENCY, PROVIDER, RIVAL, STAFF, a_form
 
 BY, CLERK = f"party:{OPERATOR}", next(iter(STAFF))
@@ -285,7 +286,7 @@ VALUES: Any = (
 
 
 @given(request=st.integers(0, 1), place=st.integers(0, 10_000), value=VALUES)
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=few(150), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_fuzz__one_place_of_a_signed_body_replaced__no_fault_and_nothing_written(
     request: int, place: int, value: Any, shared: Platform
 ) -> None:
@@ -314,7 +315,7 @@ def fuzzed(tmp_path_factory: pytest.TempPathFactory, empty_database: Path) -> It
 
 
 @given(place=st.integers(0, 10_000), value=VALUES, identity=st.integers(0, 2**128 - 1))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=few(150), deadline=None)
 def test_fuzz__form_changed_in_one_place_and_signed_again__taken_in_once_or_refused(
     place: int, value: Any, identity: int, fuzzed: Platform
 ) -> None:

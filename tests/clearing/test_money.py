@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 from clearing import money
 from clearing.errors import BadMoney
 from clearing.terms import MAX_FEN, Tax, TaxBasis
+from tests.counts import few
 
 amounts = st.integers(0, MAX_FEN // 2)
 rates = st.sampled_from([0, 100, 300, 600, 900, 1300, 10_000])
-check = settings(deadline=None, max_examples=100)
+check = settings(deadline=None, max_examples=few(100))
 
 
 def test_split__three_equal_holders__one_gets_the_odd_fen() -> None:

@@ -15,8 +15,9 @@ from clearing.settlement.rating import rate, rate_quantity
 from clearing.terms import DAY, PeriodBasis, PeriodRules, Tariff, TariffKind, Tax, TaxBasis, Tier, month
 from clearing.usage.metering import Exclusion, MeteredUse, gaps, read_meter
 from tests.clearing.builders import per_call, terms
+from tests.counts import few
 
-check = settings(deadline=None, max_examples=60)
+check = settings(deadline=None, max_examples=few(60))
 NO_TAX = Tax(TaxBasis.EXCLUSIVE, 0)
 MARCH = month("2026-03")
 

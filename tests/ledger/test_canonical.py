@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from ledger import canonical
 from ledger.errors import FieldError, Malformed
+from tests.counts import few
 
 ESCAPES = {'"': '\\"', "\\": "\\\\"}
 
@@ -52,7 +53,7 @@ VALUES = st.recursive(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=few(150), deadline=None)
 @given(VALUES)
 def test_encode__any_document_of_the_profile__is_rfc_8785_and_comes_back(value: Any) -> None:
     data = canonical.encode(value)
@@ -61,7 +62,7 @@ def test_encode__any_document_of_the_profile__is_rfc_8785_and_comes_back(value: 
     assert canonical.parse(data) == value
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=few(60), deadline=None)
 @given(st.dictionaries(KEYS, VALUES, max_size=4), st.randoms(use_true_random=False))
 def test_parse__any_order_and_white_space__same_value_but_decode_refuses(value: dict[str, Any], random: Any) -> None:
     names = list(value)
@@ -246,7 +247,7 @@ def test_parse__fraction__says_which() -> None:
         canonical.parse(b'{"share":0.25}')
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=few(150), deadline=None)
 @given(st.binary(max_size=40) | st.text(max_size=30).map(str.encode))
 def test_decode__any_bytes__the_one_form_or_malformed(data: bytes) -> None:
     try:

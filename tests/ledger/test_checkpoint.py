@@ -15,6 +15,7 @@ from ledger.checkpoint import Checkpoint, LogKeys, LogPublic, NoteLine
 from ledger.digest import TwinDigest, sha256, sm3, twin
 from ledger.errors import BadSignature, FieldError, Malformed
 from ledger.witness import Reason, Refused, add_checkpoint, judge
+from tests.counts import few
 
 KEYS = LogKeys("log.demo", b"\x01" * 32, sm.from_private(b"\x02" * 32))
 LOG = KEYS.public()
@@ -81,7 +82,7 @@ def test_worked_example__read_with_nothing_of_ours__every_signature_is_what_the_
     witness.verify(third[12:], b"cosignature/v1\ntime %d\n" % time + body)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=few(40), deadline=None)
 @given(
     st.text("abcdefghijklmnopqrstuvwxyz0123456789./-", min_size=1, max_size=40),
     st.integers(0, 2**53 - 1),
@@ -194,7 +195,7 @@ def test_keys__generated_and_printed__fresh_and_secret() -> None:
 # The witness's rule ---------------------------------------------------------------------------------------------------
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=few(60), deadline=None)
 @given(st.integers(0, 40), st.integers(1, 40))
 def test_judge__every_pair_of_sizes__accepts_growth_only(first: int, second: int) -> None:
     previous = head(first) if first else None

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from ledger import digest
 from ledger.digest import TwinDigest, derive_salt, hex32, leaf, twin
 from ledger.errors import FieldError, OneSided
+from tests.counts import few
 
 
 def test_sha256__fips_180_4_example() -> None:
@@ -32,7 +33,7 @@ def test_sm3__gb_t_32905_annex_a(data: bytes, expected: str) -> None:
     assert digest.sm3(data).hex() == expected
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=few(25), deadline=None)
 @given(st.binary(max_size=200))
 def test_twin__any_bytes__what_two_other_implementations_say(data: bytes) -> None:
     assert twin(data) == TwinDigest(hashlib.new("sha256", data).digest(), bytes.fromhex(oracle.sm3_hash(list(data))))

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from ledger import eip712
 from ledger.errors import BadSignature, FieldError
+from tests.counts import few
 
 PERSON = (("string", "name"), ("address", "wallet"))
 MAIL_TYPES = {"Person": PERSON, "Mail": (("Person", "from"), ("Person", "to"), ("string", "contents"))}
@@ -58,7 +59,7 @@ def values(kind: str) -> st.SearchStrategy[Any]:
 
 @pytest.mark.parametrize("name", sorted(eip712.TYPES))
 def test_typed_digest__random_messages_of_our_types__agree_with_eth_account(name: str) -> None:
-    @settings(max_examples=10, deadline=None)
+    @settings(max_examples=few(10), deadline=None)
     @given(st.fixed_dictionaries({field: values(kind) for kind, field in eip712.TYPES[name]}), st.integers(1, 2**40))
     def check(message: dict[str, Any], chain_id: int) -> None:
         domain = eip712.domain("EvidenceLog", chain_id, "0x" + "ab" * 20)
@@ -99,7 +100,7 @@ def test_typed_digest__arrays_and_nested_types__agree_with_eth_account() -> None
     )
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=few(20), deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 255), values("address")), max_size=5))
 def test_rows_hash__is_keccak_of_abi_encode(rows: list[tuple[int, str]]) -> None:
     assert eip712.rows_hash(eip712.SIGNER_REF_TYPES, rows) == keccak(encode(["(uint8,address)[]"], [rows]))
@@ -151,7 +152,7 @@ def test_typed_digest__field_missing_or_unknown__refused() -> None:
             eip712.digest_of("EvidenceLog", 1, "0x" + "11" * 20, "CouncilAct", wrong)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=few(30), deadline=None)
 @given(st.binary(min_size=20, max_size=20))
 def test_to_checksum__agrees_with_eth_account(data: bytes) -> None:
     from eth_utils.address import to_checksum_address

@@ -13,6 +13,7 @@ from ledger import canonical
 from ledger.digest import twin
 from ledger.errors import FieldError, Malformed, OneSided
 from ledger.facts import EIP712, SM2, Fact, PartsRoot, Signature, Signed, Statement
+from tests.counts import few
 
 HEX = "0123456789abcdef"
 DIGESTS = st.binary(max_size=4).map(twin)
@@ -39,7 +40,7 @@ def statements(draw: st.DrawFn) -> Statement:
     return Statement(draw(st.from_regex(r"\A[a-z][a-z0-9-]{0,9}/v[1-9]\Z")), draw(NAMES), no, prev, draw(BODIES), parts)
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=few(120), deadline=None)
 @given(
     statements(), st.lists(SIGNATURES, max_size=3), st.integers(0, 2**53 - 1), st.text(HEX, min_size=64, max_size=64)
 )

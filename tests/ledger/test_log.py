@@ -13,6 +13,7 @@ from ledger.errors import BrokenLog, UnknownFact
 from ledger.facts import Fact, Statement
 from ledger.merkle import MemoryTree
 from ledger.outbox import State
+from tests.counts import few
 from tests.ledger.builders import NOW, World, sign, state
 
 SIGNED = [sign(Statement("entry/v1", f"entry:{i}", 0, None, {"x": i}), "party:A") for i in range(90)]
@@ -26,7 +27,7 @@ def stored_nodes(session: Session) -> dict[tuple[int, int], tuple[str, str]]:
     return {(row.level, row.position): (row.sha256, row.sm3) for row in session.execute(select(tables.node))}
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=few(8), deadline=None)
 @given(st.lists(st.integers(1, 17), min_size=1, max_size=6), st.integers(1, 9))
 def test_integrate__random_batches__every_node_head_and_proof_as_recomputed(batches: list[int], limit: int) -> None:
     world = World()

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from ledger import sm
 from ledger.digest import sm3
 from ledger.errors import FieldError, WrongChain
+from tests.counts import few
 
 # GB/T 32918.5-2017, annex A.2 (the recommended curve; the standard's example k, e over "message digest").
 D = "3945208f7b2144b13f36e38ac6d39f95889393692860b51a42fb81ef4df7c5b8"
@@ -53,7 +54,7 @@ def test_standard__the_library_verifies_the_example_signature() -> None:
     assert gmssl_pyx.sm2_verify_sm3_digest(bytes.fromhex(PUBLIC)[1:], bytes.fromhex(E), sm._der(r, s))
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=few(12), deadline=None)
 @given(st.integers(1, sm.N - 2), st.binary(min_size=32, max_size=32), st.integers(1, sm.N - 1))
 def test_verify__signed_by_the_oracle_with_a_fixed_k__accepted(d: int, message: bytes, k: int) -> None:
     key = sm.from_private(d.to_bytes(32, "big"))
@@ -64,7 +65,7 @@ def test_verify__signed_by_the_oracle_with_a_fixed_k__accepted(d: int, message: 
     assert sm.verify(key.public, message, bytes.fromhex(value))
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=few(12), deadline=None)
 @given(st.integers(1, sm.N - 2), st.binary(min_size=32, max_size=32))
 def test_sign__verified_by_the_oracle(d: int, message: bytes) -> None:
     key = sm.from_private(d.to_bytes(32, "big"))

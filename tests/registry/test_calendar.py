@@ -26,6 +26,7 @@ from registry.calendar import (
 from registry.certificate import Standing, Status, last_day_of_validity, status_at
 from registry.errors import CalendarPending
 from registry.scheme import NATIONAL_2026
+from tests.counts import few
 
 TABLE = published()
 day = date.fromisoformat
@@ -124,7 +125,7 @@ def test_months__missing_day_becomes_the_last_one() -> None:
     assert add_years(day("2028-02-29"), 5) == day("2033-02-28")
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=few(60), deadline=None)
 @given(st.dates(day("2005-01-01"), day("2026-10-01")), st.integers(1, 30))
 def test_period__counts_exactly_that_many_working_days(start: date, length: int) -> None:
     """The independent count: working days after the trigger up to the last day."""

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from ledger.errors import FieldError
 from registry.party import check_uscc, masked, resident_id_is_valid, uscc_is_valid
+from tests.counts import few
 
 ALPHABET = "0123456789ABCDEFGHJKLMNPQRTUWXY"
 
@@ -37,7 +38,7 @@ def test_uscc__invalid_vectors__are_refused_by_field(code: str) -> None:
         check_uscc(code)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=few(100), deadline=None)
 @given(st.text("0123456789", min_size=6, max_size=6), st.text(ALPHABET, min_size=9, max_size=9))
 def test_uscc__only_the_formula_s_check_character_passes(region: str, body: str) -> None:
     first = "91" + region + body

@@ -25,6 +25,7 @@ from registry.errors import RegistryError
 from registry.form import Form, publicity_text
 from registry.objection import OBJECTION, Decision, Objection, Outcome
 from registry.tables import CertificateRow, HoldingRow
+from tests.counts import few
 
 TABLE = published()
 SIGNERS = st.sampled_from(
@@ -191,5 +192,5 @@ class Histories(RuleBasedStateMachine):
 
 TestHistories = Histories.TestCase
 TestHistories.settings = settings(
-    max_examples=15, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck)
+    max_examples=few(15), stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck)
 )

@@ -56,11 +56,12 @@ from ledger.digest import sm3, twin
 from ledger.facts import Signature, Statement
 from registry.onchain import certificate_key
 from scripts import verify_bundle as vb
+from tests.counts import few
 
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPT = ROOT / "scripts" / "verify_bundle.py"
 SOURCE = SCRIPT.read_text(encoding="utf-8")
-FEW = settings(max_examples=25, deadline=None, derandomize=True)
+FEW = settings(max_examples=few(25), deadline=None, derandomize=True)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -347,7 +348,7 @@ _values = st.recursive(
 )
 
 
-@settings(max_examples=150, deadline=None, derandomize=True)
+@settings(max_examples=few(150), deadline=None, derandomize=True)
 @given(_values)
 def test_canonical__same_bytes_and_same_refusals_as_the_library(value: Any) -> None:
     try:
@@ -854,14 +855,14 @@ def test_fuzz__signed_junk_bodies_end_in_a_verdict() -> None:
                 assert report["integrity"] in ("REFUSED", "INTACT")
 
 
-@settings(max_examples=150, deadline=None, derandomize=True)
+@settings(max_examples=few(150), deadline=None, derandomize=True)
 @given(st.binary(max_size=300) | st.text(max_size=200).map(str.encode) | _values.map(lambda v: json.dumps(v).encode()))
 def test_fuzz__random_input_is_refused_at_step_one(data: bytes) -> None:
     case = vb.Case(data, {}, None, None)
     assert vb.report(case, vb.run(case))["failed"] == "V01"
 
 
-@settings(max_examples=100, deadline=None, derandomize=True)
+@settings(max_examples=few(100), deadline=None, derandomize=True)
 @given(st.binary(max_size=300) | st.text(max_size=200).map(str.encode) | _values.map(lambda v: json.dumps(v).encode()))
 def test_fuzz__random_trust_and_head_files_are_unusable(data: bytes) -> None:
     with pytest.raises(vb.Unusable):

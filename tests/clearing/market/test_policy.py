@@ -28,6 +28,7 @@ from clearing.market.policy import (
     windows_of,
 )
 from ledger.reading import body_of, read
+from tests.counts import few
 
 READ = Rule(
     Action.READ,
@@ -100,7 +101,7 @@ def test_evaluate__two_permissions__the_one_that_passes_speaks():
 
 
 @given(used=st.integers(0, 200), quantity=st.integers(1, 50), limit=st.integers(0, 200))
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=few(200))
 def test_evaluate__any_count__never_passes_the_limit(used: int, quantity: int, limit: int):
     policy = replace(POLICY, permission=(Rule(Action.READ, (Constraint(Left.COUNT, Operator.LTEQ, limit),)),))
     outcome = evaluate(policy, replace(ASK, quantity=quantity), Counters(used, {}), 0)

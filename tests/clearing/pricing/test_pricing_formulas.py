@@ -22,6 +22,7 @@ from clearing.pricing.errors import PricingRefused
 from clearing.pricing.information import ColumnCounts, ColumnInformation, admit, mean, measure, shannon_bits
 from clearing.pricing.quality import DIMENSIONS, Rule, RuleCount, dimension_score, grade_of, normalise
 from ledger import canonical
+from tests.counts import few
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -31,7 +32,7 @@ def _working_precision():
         yield
 
 
-QUICK = settings(max_examples=60, deadline=None)
+QUICK = settings(max_examples=few(60), deadline=None)
 FILE = json.loads((Path(__file__).parent / "vectors" / "strategies.json").read_bytes())
 
 counts = st.integers(0, 10**12)
@@ -127,7 +128,7 @@ def test_entropy__bounds_and_repeating_the_data(profile, times):
     assert n > 0
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=few(15), deadline=None)
 @given(st.lists(st.integers(1, 500), min_size=2, max_size=12))
 def test_entropy__against_the_oracle_and_merging_never_raises_it(groups):
     def profile(sizes):

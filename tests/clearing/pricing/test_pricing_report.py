@@ -22,6 +22,7 @@ from clearing.pricing.request import read_request
 from clearing.pricing.trial import trial_price
 from ledger import canonical
 from ledger.digest import twin
+from tests.counts import few
 
 REPORT = canonical.encode(trial_price(example())["report"])
 EVIDENCE = canonical.encode(trial_price(example())["evidence"])
@@ -389,7 +390,7 @@ def test_quality__percent_scores_all_below_one__are_suspect():
     assert result(changed(document, "/counted/assessed", [given_ | {"value": "97"}]))["guide_fen"] > 0
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=few(12), deadline=None)
 @given(st.integers(0, 10**12), st.integers(0, 10**12))
 def test_sensitivity__signs_agree_and_the_base_is_between(data_cost, value):
     document = changed(example(), "/request/costs/0/amount_fen", data_cost)

@@ -19,11 +19,12 @@ from clearing.settlement.journal import (
     balances,
     trial_balance,
 )
+from tests.counts import few
 
 accounts = st.builds(Account, st.sampled_from(Kind), st.sampled_from("ABC"), st.sampled_from(["g", "h"]))
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=few(60))
 @given(st.lists(st.tuples(accounts, st.integers(-1000, 1000)), min_size=1, max_size=6))
 def test_transaction__postings_that_do_not_sum_to_zero__cannot_be_held(legs: list[tuple[Account, int]]) -> None:
     postings = tuple(Posting(account, amount) for account, amount in legs)

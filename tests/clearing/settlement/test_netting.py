@@ -23,8 +23,9 @@ from clearing.settlement.netting import (
     sum_tree,
 )
 from clearing.settlement.statement import Item, Obligation
+from tests.counts import few
 
-check = settings(deadline=None, max_examples=60)
+check = settings(deadline=None, max_examples=few(60))
 SECRET = b"s" * 32
 
 
@@ -53,7 +54,7 @@ def test_net__any_obligations__certificate_holds_and_order_has_no_effect(
     assert net(shuffled) == found
 
 
-@settings(deadline=None, max_examples=25)
+@settings(deadline=None, max_examples=few(25))
 @given(graphs("ABC", 3))
 def test_net__three_parties__no_plan_of_whole_fen_moves_less(obligations: list[Obligation]) -> None:
     """Brute force over every way to move money along the six edges."""

@@ -12,8 +12,9 @@ from clearing.settlement.rating import Charge
 from clearing.settlement.sharing import entitlements, paid, share
 from clearing.terms import WHOLE, SharingPlan, Step, StepKind, check_plan
 from tests.clearing.builders import plan, ratio
+from tests.counts import few
 
-check = settings(deadline=None, max_examples=60)
+check = settings(deadline=None, max_examples=few(60))
 
 
 def charge(net: int, number: int = 0) -> Charge:
