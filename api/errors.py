@@ -12,6 +12,7 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
+from sqlalchemy.exc import DataError, OperationalError
 from starlette.exceptions import HTTPException
 
 import clearing.errors as c
@@ -108,6 +109,21 @@ def install(app: FastAPI) -> None:
         field = ".".join(str(part) for part in first["loc"])
         wrong = l.FieldError(field, first["msg"].removeprefix("Input should be "), repr(first.get("input"))[:80])
         return _answer(request, document(wrong), 422)
+
+    @app.exception_handler(DataError)
+    def _too_long(request: Request, _error: DataError) -> Response:
+        """PostgreSQL refuses what does not fit its column; SQLite would keep it."""
+        wrong = l.FieldError(
+            "request", "不超过规定长度的内容 / values within their lengths", "过长或超出范围 / too long"
+        )
+        return _answer(request, document(wrong), 422)
+
+    @app.exception_handler(OperationalError)
+    def _busy(request: Request, _error: OperationalError) -> Response:
+        message = (
+            "数据库繁忙或不可用，未写入，请稍后重试。 / The database is busy or away; nothing was written."
+        )
+        return _answer(request, {"error": "Busy", "message": message}, 503)
 
     @app.exception_handler(HTTPException)
     def _http(request: Request, error: HTTPException) -> Response:
