@@ -1,0 +1,149 @@
+"""The period is closed: metered, rated, shared, stated, netted, paid through the bank, signed by two, once."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import httpx
+
+from clearing.settlement.onchain import sign_close
+from clearing.terms import month
+from ledger.facts import Signed, Statement
+from registry.calendar import day_of
+from scripts.demo.cast import (
+    AUDITOR,
+    BROKER,
+    CONSUMER,
+    DEVELOPER,
+    NAMES,
+    OPERATOR,
+    PROVIDER,
+    Actor,
+)
+from scripts.demo.stage import BANK_CODE, PERIOD, Stage
+from scripts.demo.world import (
+    CHAIN_ID,
+    write_json,
+)
+
+
+class ClearingDay(Stage):
+    """The part of the journey in which money is counted and moved."""
+
+    def settle(self) -> None:
+        operator = self.actors[f"party:{OPERATOR}"]
+        cycle = f"{OPERATOR}.{PERIOD}.CNY"
+        self.cycle = cycle
+        operator.client.post("/api/cycles", {"period": PERIOD, "grace": 86_400})
+        self.clock.move_to(month(PERIOD).end + 86_400 + 3600)
+        self.say(
+            "账期结算：计量→计费→清分→账单→轧差→付款", "the period is metered, rated, shared, stated, netted, paid"
+        )
+        self.publish()
+        operator.client.post(f"/api/cycles/{cycle}/cut-off", {})
+        charges = operator.client.post(f"/api/cycles/{cycle}/rating", {})["charges"]
+        seller = self.actors[f"party:{DEVELOPER}"]
+        for number, charge in enumerate(charges, 1):
+            drafted = seller.client.get(
+                f"/api/charges/{charge}/invoice", number=f"YANSHI{number:08d}", issued_at=self.clock.now
+            )
+            self._sign_draft(seller, "/api/invoices", drafted)
+        operator.client.post(f"/api/cycles/{cycle}/statements", {})
+        parties = (PROVIDER, DEVELOPER, OPERATOR, BROKER, CONSUMER)
+        for party in parties:
+            actor = self.actors[f"party:{party}"]
+            drafted = actor.client.get(f"/api/cycles/{cycle}/statements/{party}/confirmation")
+            self._sign_draft(actor, "/api/confirmations", drafted)
+        self.note("五方各自核对并以自己的密钥确认账单")
+        operator.client.post(f"/api/cycles/{cycle}/window", {})
+        operator.client.post(f"/api/cycles/{cycle}/netting", {})
+        self._pay(operator, parties)
+        self._close(operator)
+        self._show_amounts(parties)
+
+    @staticmethod
+    def _sign_draft(actor: Actor, path: str, drafted: dict[str, Any], role: str = "", also: Any = ()) -> Any:
+        statement = Statement.of_document(drafted["statement"])
+        return actor.send(path, Signed(statement, tuple(sign(statement) for sign in (actor.signer(role), *also))))
+
+    def _pay(self, operator: Actor, parties: tuple[str, ...]) -> None:
+        """Funding and pay-outs through the bank process; its statement file is imported back."""
+        accounts = {party: _account(party, number) for number, party in enumerate(parties, 1)}
+        supervised = {
+            "code": BANK_CODE,
+            "bank": "演示银行",
+            "number": "0001000200030000",
+            "name": "数清结算监管户（演示）",
+        }
+        for account, opening in ((supervised, 0), *((accounts[party], 10_000_000) for party in parties)):
+            body = {"name": account["name"], "opening_fen": opening}
+            httpx.put(f"{self.bank}/accounts/{account['number']}", json=body, trust_env=False).raise_for_status()
+        drafted = operator.client.post(
+            f"/api/cycles/{self.cycle}/instructions/draft", {"account": supervised, "accounts": accounts}
+        )
+        maker, checker = self.actors["staff:maker-1"], self.actors["staff:checker-1"]
+        self._sign_draft(maker, "/api/instructions", drafted, "payment_maker", [checker.signer("payment_checker")])
+        payers = [
+            item["party"] for item in drafted["statement"]["body"]["instructions"] if item["direction"] == "funding"
+        ]
+        paid = [self._bank_file(operator, f"funding/{payer}") for payer in payers]
+        paid.append(self._bank_file(operator, "instructions.csv"))
+        day = day_of(self.clock.now).isoformat()
+        statement = httpx.get(
+            f"{self.bank}/statements/{supervised['number']}.csv", params={"from": day, "to": day}, trust_env=False
+        ).raise_for_status()
+        (self.out / "bank-statement.csv").write_bytes(statement.content)
+        operator.client.post_bytes("/api/bank-files", statement.content)
+        moved = operator.client.post(f"/api/cycles/{self.cycle}/payments", {})
+        self.note(f"银行执行 {sum(paid)} 笔，对账文件已导回，账期状态 {moved['state']}")
+        sums = operator.client.get(f"/api/cycles/{self.cycle}/money")
+        verdict = "money in = money out" if sums["agrees"] else "money in ≠ money out"
+        self.kept &= bool(sums["agrees"])
+        print(f"     {verdict}：银行文件 bank file 收 in {_yuan(sums['file_in'])} 付 out {_yuan(sums['file_out'])}；"
+              f"账簿 journal 收 in {_yuan(sums['journal_in'])} 付 out {_yuan(sums['journal_out'])}")  # fmt: skip
+
+    def _bank_file(self, operator: Actor, name: str) -> int:
+        """Takes a payment file from the platform to the bank; returns how many rows were executed."""
+        file = operator.client.fetch(f"/api/cycles/{self.cycle}/{name}")
+        (self.out / f"bank-{name.replace('/', '-').removesuffix('.csv')}.csv").write_bytes(file)
+        answer = httpx.post(f"{self.bank}/instructions", content=file, timeout=30, trust_env=False).json()
+        if answer.get("refused"):
+            raise RuntimeError(json.dumps(answer, ensure_ascii=False)[:800])
+        return int(answer["executed"])
+
+    def _close(self, operator: Actor) -> None:
+        auditor = self.actors[f"party:{AUDITOR}"]
+        drafted = operator.client.get(
+            f"/api/cycles/{self.cycle}/close", auditor=auditor.keys.address, deadline=self.clock.now + 86_400
+        )
+        statement = Statement.of_document(drafted["statement"])
+        address = self.system.chain().address("SettlementBook")
+        signatures = tuple(
+            sign_close(actor.keys.evm, statement, by=actor.by, role=role, chain_id=CHAIN_ID, address=address)
+            for actor, role in ((operator, "operator"), (auditor, "auditor"))
+        )
+        self.close_fact = operator.send("/api/closes", Signed(statement, signatures))["fact"]
+        self.publish()
+        self.note("运营方与审计方双签关账，SettlementBook 只收一次")
+
+    def _show_amounts(self, parties: tuple[str, ...]) -> None:
+        folder = self.out / "statements"
+        folder.mkdir()
+        for party in parties:
+            actor = self.actors[f"party:{party}"]
+            document = actor.client.get(f"/api/cycles/{self.cycle}/statements/{party}")
+            write_json(folder / f"{party}.json", document)
+            (folder / f"{party}.xlsx").write_bytes(
+                actor.client.fetch(f"/api/cycles/{self.cycle}/statements/{party}/xlsx")
+            )
+            body = document["statement"]
+            print(f"     {NAMES[party]}：应收 {_yuan(body['owed'])}，应付 {_yuan(body['owes'])}")
+
+
+def _account(party: str, number: int) -> dict[str, str]:
+    return {"code": BANK_CODE, "bank": "演示银行", "number": f"000100020003{number:04d}", "name": NAMES[party]}
+
+
+def _yuan(fen: int) -> str:
+    return f"{fen // 100}.{fen % 100:02d}"
