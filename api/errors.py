@@ -120,9 +120,7 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(OperationalError)
     def _busy(request: Request, _error: OperationalError) -> Response:
-        message = (
-            "数据库繁忙或不可用，未写入，请稍后重试。 / The database is busy or away; nothing was written."
-        )
+        message = "数据库繁忙或不可用，未写入，请稍后重试。 / The database is busy or away; nothing was written."
         return _answer(request, {"error": "Busy", "message": message}, 503)
 
     @app.exception_handler(HTTPException)
