@@ -69,8 +69,8 @@ def test_write_route__commit_fails__never_2xx(
     assert bare.post(path_of(route), json=body, headers=headers).status_code == 200
     monkeypatch.setattr(Session, "commit", failing_commit)
     answer = bare.post(path_of(route), json=body, headers=headers)
-    assert answer.status_code == 500
-    assert answer.json()["error"] == "Fault"
+    assert answer.status_code == 503
+    assert answer.json()["error"] == "Busy"
     assert "未写入" in answer.json()["message"]
 
 
@@ -83,7 +83,7 @@ def test_real_write__commit_fails__no_2xx_and_nothing_stored(
     platform.token(f"party:{AGENCY}")
     with monkeypatch.context() as patched:
         patched.setattr(Session, "commit", failing_commit)
-        assert platform.post("/api/staff", signed.document(), f"party:{AGENCY}").status_code == 500
+        assert platform.post("/api/staff", signed.document(), f"party:{AGENCY}").status_code == 503
     assert platform.count() == before
     assert platform.post("/api/staff", signed.document(), f"party:{AGENCY}").json()["replayed"] is False
     assert platform.count() == before + 1
