@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Response
+from sqlmodel import Session
 
-from api.auth import CallerDep, Forbidden, require_own
+from api.auth import Caller, CallerDep, Forbidden, require_own
 from api.bodies import DocumentDep, SignedDep, describe
 from api.deps import NowDep, ReadDep, SystemDep, WriteDep
 from api.pages.checking import checked
@@ -18,6 +19,7 @@ from ledger import reading
 from ledger.canonical import MAX_INT
 from ledger.digest import TwinDigest
 from registry import service, store
+from registry.case import Case
 from registry.certificate import record_digest
 from registry.form import Form
 
@@ -92,16 +94,15 @@ def authorisation(body: SignedDep, caller: CallerDep, session: WriteDep, now: No
 
 
 @router.get("/applications/{application}", summary="办理状态 / state of an application")
-def application_state(application: str, caller: CallerDep, session: ReadDep) -> dict[str, Any]:
+def application_state(application: str, caller: CallerDep, session: ReadDep, now: NowDep) -> dict[str, Any]:
     case = store.case(session, application)
-    concerned = {f"party:{item.id_no}" for item in case.form.applicants} | {f"party:{case.form.agency}"}
-    if caller.holder not in concerned and not caller.holder.startswith("staff:"):
-        raise Forbidden("只有申请人和登记机构可以查看。 / Only the applicants and the agency may look.")
+    _require_concerned(session, case, caller, now)
     return {"application": application, "state": case.state.value, "code": case.code}
 
 
 @router.get("/applications/{application}/record", summary="待存证内容摘要 / digest of the record to be deposited")
-def deposit_record(application: str, caller: CallerDep, session: ReadDep) -> dict[str, Any]:
+def deposit_record(application: str, caller: CallerDep, session: ReadDep, now: NowDep) -> dict[str, Any]:
+    _require_concerned(session, store.case(session, application), caller, now)
     return {"record": plain(record_digest(service.deposit_record(session, application)))}
 
 
@@ -155,3 +156,11 @@ def certificate_paper(
 ) -> Response:
     data, media_type = paper(system, session, code, form, t, now)
     return Response(data, media_type=media_type)
+
+
+def _require_concerned(session: Session, case: Case, caller: Caller, now: int) -> None:
+    """Raises `Forbidden` unless the caller is an applicant, the agency, or staff of one of them."""
+    kind, _, name = caller.holder.partition(":")
+    organisation = store.staff_at(session, name, now).organisation if kind == "staff" else name
+    if organisation not in {item.id_no for item in case.form.applicants} | {case.form.agency}:
+        raise Forbidden("只有申请人和登记机构可以查看。 / Only the applicants and the agency may look.")

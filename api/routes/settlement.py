@@ -77,8 +77,12 @@ def rate(cycle: str, caller: OperatorDep, session: WriteDep, system: SystemDep, 
 
 
 @router.get("/charges/{charge}/invoice", summary="待签发票 / the invoice to sign")
-def draft_invoice(charge: str, number: str, issued_at: int, caller: CallerDep, session: ReadDep) -> dict[str, Any]:
-    return _draft(settlement.draft_invoice(session, charge=charge, number=number, issued_at=issued_at))
+def draft_invoice(
+    charge: str, number: str, issued_at: int, caller: CallerDep, session: ReadDep, system: SystemDep
+) -> dict[str, Any]:
+    drafted = settlement.draft_invoice(session, charge=charge, number=number, issued_at=issued_at)
+    _own_or_operator(caller, drafted.body["issuer"], system.settings.operator)
+    return _draft(drafted)
 
 
 @router.post("/invoices", openapi_extra=describe("invoice/v1", "clearing.settlement.invoice"), summary="发票 / invoice")
@@ -112,7 +116,10 @@ def statement_workbook(cycle: str, party: str, caller: CallerDep, session: ReadD
 
 
 @router.get("/cycles/{cycle}/statements/{party}/confirmation", summary="待签确认 / the confirmation to sign")
-def draft_confirmation(cycle: str, party: str, caller: CallerDep, session: ReadDep) -> dict[str, Any]:
+def draft_confirmation(
+    cycle: str, party: str, caller: CallerDep, session: ReadDep, system: SystemDep
+) -> dict[str, Any]:
+    _own_or_operator(caller, party, system.settings.operator)
     return _draft(settlement.draft_confirmation(session, cycle=cycle, party=party))
 
 

@@ -8,7 +8,9 @@ from fastapi.routing import APIRoute
 
 from api.auth import ApiKey
 from api.client import PlatformClient
+from clearing.settlement import service as settlement
 from ledger import store
+from ledger.facts import Statement
 from tests.api.house import OPERATOR, Platform
 from tests.api.routes import GETS, POSTS, PUBLIC_GETS, PUBLIC_POSTS, name_of, path_of
 from tests.registry.registry_house import AGENCY, PROVIDER, RIVAL, a_form
@@ -134,3 +136,27 @@ def test_unknown_route__says_so_in_the_form_of_its_kind(shared: Platform) -> Non
     assert "text/html" in page.headers["content-type"]
     assert "没有此页面或接口" in page.text
     assert shared.client.delete("/api/log").json()["message"].startswith("此接口不支持该方法")
+
+
+def test_application__seen_by_those_it_concerns_and_their_staff_only(platform: Platform) -> None:
+    """A staff key of another organisation opened every case before; it is the organisation that counts."""
+    with platform.books() as house:
+        application = house.file(a_form())
+        house.hire("outsider", "reviewer", organisation=RIVAL)
+    for path in (f"/api/applications/{application}", f"/api/applications/{application}/record"):
+        for holder in (f"party:{RIVAL}", "staff:outsider"):
+            assert platform.client.get(path, headers=platform.headers(holder)).status_code == 403, (path, holder)
+        for holder in (f"party:{PROVIDER}", f"party:{AGENCY}", "staff:clerk"):
+            assert platform.client.get(path, headers=platform.headers(holder)).status_code == 200, (path, holder)
+
+
+def test_drafts__of_another_partys_money__403(shared: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A draft shows amounts: an invoice to its issuer, a confirmation to its party, both to the operator."""
+    draft = Statement("invoice/v1", "invoice:1", 0, None, {"issuer": PROVIDER, "gross": 100, "tax": 6})
+    monkeypatch.setattr(settlement, "draft_invoice", lambda *_, **__: draft)
+    monkeypatch.setattr(settlement, "draft_confirmation", lambda *_, **__: draft)
+    confirmation = f"/api/cycles/cycle:2026-08/statements/{PROVIDER}/confirmation"
+    for path in ("/api/charges/1/invoice?number=1&issued_at=1", confirmation):
+        assert shared.client.get(path, headers=shared.headers(f"party:{RIVAL}")).status_code == 403
+        for holder in (PROVIDER, OPERATOR):
+            assert shared.client.get(path, headers=shared.headers(f"party:{holder}")).status_code == 200
