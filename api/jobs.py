@@ -212,7 +212,7 @@ def run(system: System, stop: threading.Event, *, interval: int = 1, tick: Calla
 
 
 def reindex(system: System) -> dict[str, int]:
-    """Throws away views, log nodes and chain receipts and makes them again from facts and chain."""
+    """Throws away views, tiles and chain receipts and makes them again from facts and chain."""
     with transaction(system) as session:
         rebuild.clear_views(session)
         facts = rebuild.fold(session, session, system.projectors)

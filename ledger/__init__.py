@@ -3,7 +3,8 @@
 fact → canonical bytes → twin digest → entry → log → head → anchor → chain receipt → bundle → verify
 
 * `errors` one family; `canonical` one byte form; `digest` SHA-256 and SM3; `reading` a body into its dataclass.
-* `merkle` RFC 9162 trees, both hashes; `sm` the SM2/SM3 door; `eip712` the secp256k1 side; `signing` who stated.
+* `merkle` RFC 9162 trees, both hashes; `tiles` how they are cut for storage and for readers.
+* `sm` the SM2/SM3 door; `eip712` the secp256k1 side; `signing` who stated.
 * `facts` statement, signature, fact, parts; `tables` and `store` the append-only fact table.
 * `outbox` the three states of an entry; `log` integrates, seals; `checkpoint` the signed head; `witness` checks it.
 * `chain` the gateway and `web3_chain` its only driver; `anchoring` writes heads and facts to the chain once.
@@ -11,6 +12,6 @@ fact → canonical bytes → twin digest → entry → log → head → anchor �
 * `archive` facts out and in; `rebuild` views as folds; `audit` everything recomputed from the evidence.
 
 Decisions taken here: the salt of a fact stands inside its canonical bytes, so erasing the bytes erases it (D2, D4);
-a subject's facts form a numbered chain linked by statement digests (D5, D22); the database rows of `entry`, `node` and
+a subject's facts form a numbered chain linked by statement digests (D5, D22); the database rows of `entry`, `tile` and
 `head` hold nothing that cannot be recomputed from facts and checked against the chain (D3).
 """

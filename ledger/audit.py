@@ -8,20 +8,22 @@ have its type.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from ledger import anchoring, checkpoint, merkle, outbox, tables
+from ledger import anchoring, checkpoint, outbox, tables, tiles
 from ledger.anchoring import Face, Place
 from ledger.chain import Chain, head_commitment
 from ledger.digest import TwinDigest, hex32, twin
 from ledger.errors import ChainError, ChainUnavailable, FieldError, LedgerError
 from ledger.facts import SM2, Fact, PartsRoot
-from ledger.merkle import MemoryTree
+from ledger.log import CHUNK
 from ledger.rebuild import Finding
 from ledger.signing import verify_sm2
+from ledger.tiles import Edge, Tile
 from ledger.trust import LogTrust
 
 
@@ -69,17 +71,26 @@ def facts(session: Session) -> Iterator[Finding]:
 
 
 def log(session: Session, trust: LogTrust, witnesses: Mapping[str, str]) -> Iterator[Finding]:
-    """Rebuilds both trees from the facts in log order and compares every node, every head and every signature."""
-    rows = session.execute(
-        select(tables.entry.c.fact_id, tables.fact.c.sm3)
-        .join(tables.fact, tables.fact.c.id == tables.entry.c.fact_id)
-        .order_by(tables.entry.c.log_index)
-    ).all()
-    unreadable = TwinDigest(bytes(32), bytes(32))
-    tree = MemoryTree([_twin(row.fact_id, row.sm3) or unreadable for row in rows])
-    yield from _nodes(session, tree)
-    for row in session.execute(select(tables.head).order_by(tables.head.c.size)):
-        yield from _head_row(row, tree, trust, witnesses)
+    """Rebuilds both trees from the facts in log order and compares every tile, every head and every signature.
+
+    The tree is never whole in memory: tiles are compared as they fill, roots taken where a head says there is one.
+    """
+    heads = session.execute(select(tables.head).order_by(tables.head.c.size)).all()
+    sizes = {row.size for row in heads if isinstance(row.size, int) and row.size > 0}
+    edge, roots, leaves = Edge(), dict[int, TwinDigest](), _leaves(session)
+    for size in sorted(sizes):
+        yield from _tiles(session, edge.extend(islice(leaves, size - edge.size)))
+        if edge.size < size:
+            break
+        roots[size] = edge.root()
+    yield from _tiles(session, edge.extend(leaves))
+    yield from _tiles(session, edge.partial())
+    for row in session.execute(select(tables.tile.c.level, tables.tile.c.position)):
+        counted = isinstance(row.level, int) and isinstance(row.position, int)
+        if not counted or not 0 <= row.position < tiles.count(row.level, edge.size):
+            yield Finding("tile", f"{row.level}/{row.position}", "*", "无此行 / no such row", "被插入 / inserted")
+    for row in heads:
+        yield from _head_row(row, edge.size, roots.get(row.size), trust, witnesses)
 
 
 def chain(session: Session, gateway: Chain, faces: Sequence[Face]) -> Iterator[Finding]:
@@ -202,29 +213,50 @@ def _parts(session: Session, fact_id: str, wanted: PartsRoot | None) -> Iterator
         yield Finding("part", f"{fact_id}/*", "bytes", wanted.root.sha256.hex(), "不符 / differs")
 
 
-def _nodes(session: Session, tree: MemoryTree) -> Iterator[Finding]:
-    missing = set(tree.places())
-    for row in session.execute(select(tables.node)):
-        name = f"{row.level}/{row.position}"
-        if (row.level, row.position) not in missing:
-            yield Finding("node", name, "*", "无此行 / no such row", "被插入 / inserted")
+def _leaves(session: Session) -> Iterator[bytes]:
+    """SHA-256 ‖ SM3 of every fact in log order; one whose columns cannot be read takes its place as zeros."""
+    rows = session.execute(
+        select(tables.entry.c.fact_id, tables.fact.c.sm3)
+        .join(tables.fact, tables.fact.c.id == tables.entry.c.fact_id)
+        .order_by(tables.entry.c.log_index)
+        .execution_options(yield_per=CHUNK)
+    )
+    for row in rows:
+        digest = _twin(row.fact_id, row.sm3)
+        yield digest.sha256 + digest.sm3 if digest else bytes(64)
+
+
+def _tiles(session: Session, wanted: Iterable[Tile]) -> Iterator[Finding]:
+    """Compares recomputed tiles with the stored ones; a difference is named by its first hash."""
+    table = tables.tile
+    for tile in wanted:
+        name = f"{tile.level}/{tile.position}"
+        row = session.execute(
+            select(table.c.sha256, table.c.sm3).where(table.c.level == tile.level, table.c.position == tile.position)
+        ).first()
+        if row is None:
+            yield Finding("tile", name, "*", "有此行 / the row", "已删除 / deleted")
             continue
-        missing.remove((row.level, row.position))
-        want = tree.read(row.level, row.position)
-        for column in ("sha256", "sm3"):
-            if getattr(row, column) != getattr(want, column).hex():
-                yield Finding("node", name, column, getattr(want, column).hex(), str(getattr(row, column)))
-    for level, position in sorted(missing):
-        yield Finding("node", f"{level}/{position}", "*", "有此行 / the row", "已删除 / deleted")
+        for column, want in zip(("sha256", "sm3"), tile.hashes, strict=True):
+            have = getattr(row, column)
+            if have == want:
+                continue
+            if not isinstance(have, bytes) or len(have) != len(want):
+                length = f"{len(have)}" if isinstance(have, bytes) else type(have).__name__
+                yield Finding("tile", name, column, f"{len(want)} 字节 / bytes", length)
+            else:
+                place = next(i for i in range(0, len(want), 32) if have[i : i + 32] != want[i : i + 32])
+                values = [f"[{place // 32}] {side[place : place + 32].hex()}" for side in (want, have)]
+                yield Finding("tile", name, column, *values)
 
 
-def _head_row(row: object, tree: MemoryTree, trust: LogTrust, witnesses: Mapping[str, str]) -> Iterator[Finding]:
-    size = row.size  # type: ignore[attr-defined]
-    name = str(size)
-    if not isinstance(size, int) or not 0 < size <= tree.size:
-        yield Finding("head", name, "size", f"1…{tree.size}", f"{size}：与日志长度不符 / the log is not that long")
+def _head_row(
+    row: object, length: int, root: TwinDigest | None, trust: LogTrust, witnesses: Mapping[str, str]
+) -> Iterator[Finding]:
+    name = str(row.size)  # type: ignore[attr-defined]
+    if root is None:
+        yield Finding("head", name, "size", f"1…{length}", f"{name}：与日志长度不符 / the log is not that long")
         return
-    root = merkle.root(tree.read, size)
     try:
         said = checkpoint.verify_log(row.note, trust.name, trust.ed25519, trust.sm2)  # type: ignore[attr-defined]
         cosigned = checkpoint.verify_witnesses(row.note, witnesses)  # type: ignore[attr-defined]

@@ -1,20 +1,29 @@
 """The log: facts become leaves of the twin tree, the tree gets signed heads, and any leaf can be proved.
 
-Only hashes of complete subtrees are stored (`node`), each written once; a leaf, a head or a proof costs O(log n) reads
-whatever the size. `integrate` and `seal` are each one transaction of their caller.
+The tree is stored as tiles (`ledger.tiles`), one row each: the pages of the database are the tiles on disk, so a batch
+of leaves and its places in the log stand or fall in one transaction. A batch rewrites the right edge and adds full
+tiles; a head or proof reads one tile of each level and the edge, whatever the size. `integrate` and `seal` are each one
+transaction of their caller.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
-from sqlalchemy import func, insert, select
+from sqlalchemy import delete, func, insert, select
 from sqlalchemy.orm import Session
 
-from ledger import merkle, outbox, tables
+from ledger import merkle, outbox, tables, tiles
 from ledger.checkpoint import Checkpoint, LogKeys, parse, sign_note
 from ledger.digest import TwinDigest
-from ledger.errors import BrokenLog, UnknownFact
+from ledger.errors import UnknownFact
+from ledger.merkle import Flat
+from ledger.tiles import Address, Edge, Tile
+
+CHUNK = 10_000
+"""Leaves read at once where all of them are read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,81 +50,107 @@ def size(session: Session) -> int:
 
 
 def reader(session: Session) -> merkle.Read:
-    """Reads stored nodes, remembering what it has read."""
-    seen: dict[tuple[int, int], TwinDigest] = {}
+    """Reads hashes of complete subtrees from the stored tiles, remembering what it has read."""
+    return tiles.reader(partial(load, session))
 
-    def read(level: int, position: int) -> TwinDigest:
-        key = (level, position)
-        if key not in seen:
-            row = session.execute(
-                select(tables.node.c.sha256, tables.node.c.sm3).where(
-                    tables.node.c.level == level, tables.node.c.position == position
-                )
-            ).first()
-            if row is None:
-                raise BrokenLog(f"缺少节点 {level}/{position}。 / Node {level}/{position} is missing.")
-            seen[key] = TwinDigest(bytes.fromhex(row.sha256), bytes.fromhex(row.sm3))
-        return seen[key]
 
-    return read
+def load(session: Session, level: int, position: int) -> Flat:
+    """The hashes of a stored tile. Raises `BrokenLog` if it is not there or is no tile."""
+    table = tables.tile
+    row = session.execute(
+        select(table.c.sha256, table.c.sm3).where(table.c.level == level, table.c.position == position)
+    ).first()
+    if row is None:
+        raise tiles.missing(level, position, f"1…{tiles.WIDTH}", 0)
+    if not all(isinstance(side, bytes) for side in row) or len(row.sha256) != len(row.sm3) or len(row.sm3) % 32:
+        raise tiles.missing(level, position, f"1…{tiles.WIDTH}", "无法读取的内容 / content that cannot be read")
+    return row.sha256, row.sm3
 
 
 def integrate(session: Session, limit: int = 5_000) -> int:
     """Moves waiting facts into the tree, oldest first; returns how many. One writer at a time."""
-    ids = outbox.waiting(session, limit)
-    if not ids:
-        return 0
-    first = size(session)
-    rows = session.execute(select(tables.fact.c.id, tables.fact.c.sm3).where(tables.fact.c.id.in_(ids))).all()
-    sm3_of = {row.id: row.sm3 for row in rows}
-    outbox.take(session, ids, first)
-    grow(session, first, [TwinDigest(bytes.fromhex(id_), bytes.fromhex(sm3_of[id_])) for id_ in ids])
-    return len(ids)
+    waiting = outbox.waiting(session, limit)
+    if waiting:
+        first = size(session)
+        outbox.take(session, [fact_id for fact_id, _ in waiting], first)
+        grow(session, first, (bytes.fromhex(fact_id + sm3) for fact_id, sm3 in waiting))
+    return len(waiting)
 
 
-def grow(session: Session, first: int, digests: list[TwinDigest]) -> None:
-    """Stores the leaf hashes of `digests` from index `first` on, and every subtree they complete."""
-    read = reader(session)
-    fresh: dict[tuple[int, int], TwinDigest] = {}
+def grow(session: Session, first: int, leaves: Iterable[bytes]) -> int:
+    """Stores tiles for `leaves` (each SHA-256 ‖ SM3) from index `first` on; returns the size of the tree.
 
-    def node(level: int, position: int) -> TwinDigest:
-        return fresh[level, position] if (level, position) in fresh else read(level, position)
-
-    for offset, digest in enumerate(digests):
-        level, position = 0, first + offset
-        fresh[level, position] = merkle.leaf_hash(digest)
-        while position & 1:
-            parent = merkle.node_hash(node(level, position - 1), node(level, position))
-            level, position = level + 1, position >> 1
-            fresh[level, position] = parent
-    session.execute(
-        insert(tables.node),
-        [
-            {"level": level, "position": position, "sha256": value.sha256.hex(), "sm3": value.sm3.hex()}
-            for (level, position), value in fresh.items()
-        ],
-    )
+    Memory does not grow with the number of leaves. Raises `BrokenLog` if the edge of the tree of `first` is damaged.
+    """
+    edge = Edge(first, partial(load, session))
+    table = tables.tile
+    for tile in list(edge.partial()):
+        session.execute(delete(table).where(table.c.level == tile.level, table.c.position == tile.position))
+    written = []
+    for tile in edge.extend(leaves):
+        written.append(_row(tile))
+        if len(written) == tiles.WIDTH:
+            session.execute(insert(table), written)
+            written = []
+    written += [_row(tile) for tile in edge.partial()]
+    if written:
+        session.execute(insert(table), written)
+    return edge.size
 
 
 def rebuild(session: Session) -> int:
-    """Throws the stored nodes away and computes them again from the facts in log order; returns how many leaves."""
-    rows = session.execute(
-        select(tables.entry.c.fact_id, tables.fact.c.sm3)
-        .join(tables.fact, tables.fact.c.id == tables.entry.c.fact_id)
-        .order_by(tables.entry.c.log_index)
-    ).all()
-    session.execute(tables.node.delete())
-    if rows:
-        grow(session, 0, [TwinDigest(bytes.fromhex(row.fact_id), bytes.fromhex(row.sm3)) for row in rows])
-    return len(rows)
+    """Throws the tiles away and makes them again from the facts in log order; returns how many leaves."""
+    session.execute(delete(tables.tile))
+    return grow(session, 0, leaves(session))
+
+
+def leaves(session: Session, first: int = 0, end: int | None = None) -> Iterator[bytes]:
+    """SHA-256 ‖ SM3 of the facts at the places first..end-1 of the log, read in slices."""
+    entry, fact = tables.entry, tables.fact
+    while end is None or first < end:
+        until = first + CHUNK if end is None else min(end, first + CHUNK)
+        rows = session.execute(
+            select(entry.c.fact_id, fact.c.sm3)
+            .join(fact, fact.c.id == entry.c.fact_id)
+            .where(entry.c.log_index >= first, entry.c.log_index < until)
+            .order_by(entry.c.log_index)
+        ).all()
+        if not rows:
+            return
+        yield from (bytes.fromhex(row.fact_id + row.sm3) for row in rows)
+        first = until
+
+
+def published(session: Session, address: Address) -> Flat | None:
+    """The tile a reader asks for, cut to the width asked for; None unless the newest signed head covers it."""
+    head = latest(session)
+    if head is None or not address.within(head.checkpoint.size):
+        return None
+    left, right = load(session, address.level, address.position)
+    return left[: 32 * address.width], right[: 32 * address.width]
+
+
+def published_entries(session: Session, address: Address) -> bytes | None:
+    """The entry bundle a reader asks for; None unless the newest signed head covers it."""
+    head = latest(session)
+    if head is None or not address.within(head.checkpoint.size):
+        return None
+    first = tiles.WIDTH * address.position
+    return tiles.bundle(leaves(session, first, first + address.width))
 
 
 def seal(session: Session, keys: LogKeys, *, at: int) -> Head | None:
-    """Signs a head over the whole tree if it has grown since the last one; returns it, or None."""
+    """Signs a head over the whole tree if it has grown since the last one; returns it, or None.
+
+    A head says: all of this existed by then. When the clock runs backwards the last head's time is kept, because a
+    later time is still true and heads must not stop; time never decreases from head to head.
+    """
     current = size(session)
     last = latest(session)
     if current == (last.checkpoint.size if last else 0):
         return None
+    if last:
+        at = max(at, last.checkpoint.at)
     checkpoint = Checkpoint(keys.origin, current, merkle.root(reader(session), current), at)
     note = sign_note(checkpoint, keys)
     store_head(session, Head(checkpoint, note, 0))
@@ -144,6 +179,12 @@ def cosigned(session: Session, size_: int, note: str, witnesses: int) -> None:
 def latest(session: Session) -> Head | None:
     """The newest head."""
     return _head(session, select(tables.head).order_by(tables.head.c.size.desc()).limit(1))
+
+
+def latest_cosigned(session: Session, quorum: int) -> Head | None:
+    """The newest head that at least `quorum` witnesses cosigned."""
+    query = select(tables.head).where(tables.head.c.witnesses >= quorum)
+    return _head(session, query.order_by(tables.head.c.size.desc()).limit(1))
 
 
 def head_at(session: Session, size_: int) -> Head | None:
@@ -179,3 +220,7 @@ def consistency(session: Session, first: int, second: int) -> list[TwinDigest]:
 def _head(session: Session, query: object) -> Head | None:
     row = session.execute(query).first()  # type: ignore[call-overload]
     return Head(parse(row.note)[0], row.note, row.witnesses) if row else None
+
+
+def _row(tile: Tile) -> dict[str, object]:
+    return {"level": tile.level, "position": tile.position, "sha256": tile.hashes[0], "sm3": tile.hashes[1]}

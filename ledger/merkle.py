@@ -2,18 +2,30 @@
 
 A leaf is hashed with prefix 0x00, an interior node with 0x01, so an interior node can never pass for a leaf. A proof
 carries index and size. The functions take a `read(level, index)` that answers the hash of a *complete* subtree of
-2^level leaves: a list in memory, a table or a tile file serve alike, and no proof reads more than O(log n) of them.
+2^level leaves: a list in memory or the tiles of `ledger.tiles` serve alike, and no proof asks for more than O(log n).
+
+Many hashes at once are kept flat: 32 bytes each, one after the other, one byte string for each algorithm (`Flat`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
 
-from ledger.digest import TwinDigest, leaf, sha256, sm3, twin
+from ledger.digest import LEAF_TAG, TwinDigest, leaf, sha256, sm3, twin
 
 Read = Callable[[int, int], TwinDigest]
+Flat = tuple[bytes, bytes]
+"""Hashes of neighbouring places: SHA-256 side and SM3 side, 32 bytes a place."""
 
 EMPTY = twin(b"")
+
+_LEAF = b"\x00" + LEAF_TAG
+_NODE = b"\x01"
+# A copied state costs less than a new one, and SM3's costs far less.
+_SHA256_LEAF, _SM3_LEAF = hashlib.sha256(_LEAF), hashlib.new("sm3", _LEAF)
+_SHA256_NODE, _SM3_NODE = hashlib.sha256(_NODE), hashlib.new("sm3", _NODE)
 
 
 def leaf_hash(digest: TwinDigest) -> TwinDigest:
@@ -24,7 +36,39 @@ def leaf_hash(digest: TwinDigest) -> TwinDigest:
 
 def node_hash(left: TwinDigest, right: TwinDigest) -> TwinDigest:
     """Hash of an interior node."""
-    return TwinDigest(sha256(b"\x01" + left.sha256 + right.sha256), sm3(b"\x01" + left.sm3 + right.sm3))
+    return TwinDigest(sha256(_NODE + left.sha256 + right.sha256), sm3(_NODE + left.sm3 + right.sm3))
+
+
+def leaf_hashes(digests: Sequence[bytes]) -> Flat:
+    """Leaf hashes of many facts or parts, each given as SHA-256 ‖ SM3 (64 bytes)."""
+    return _hashes(_SHA256_LEAF, digests), _hashes(_SM3_LEAF, digests)
+
+
+def parents(hashes: Flat) -> Flat:
+    """The level above: a node for each two neighbours; a last one without neighbour has none yet."""
+    left, right = hashes
+    return _hashes(_SHA256_NODE, _pairs(left)), _hashes(_SM3_NODE, _pairs(right))
+
+
+def hash_at(hashes: Flat, index: int) -> TwinDigest:
+    """The hash at one place. Raises `IndexError` if there is none."""
+    start = 32 * index
+    if not 0 <= start < len(hashes[0]):
+        raise IndexError(index)
+    return TwinDigest(hashes[0][start : start + 32], hashes[1][start : start + 32])
+
+
+def _pairs(hashes: bytes) -> Iterator[bytes]:
+    return (hashes[start : start + 64] for start in range(0, len(hashes) - 63, 64))
+
+
+def _hashes(prefixed: Any, items: Iterable[bytes]) -> bytes:
+    found = []
+    for item in items:
+        state = prefixed.copy()
+        state.update(item)
+        found.append(state.digest())
+    return b"".join(found)
 
 
 def _split(size: int) -> int:
@@ -149,26 +193,16 @@ def verify_consistency(first: int, second: int, old: TwinDigest, new: TwinDigest
 class MemoryTree:
     """A small tree held whole in memory: the parts of one fact, or a test."""
 
-    __slots__ = ("_levels",)
+    __slots__ = ("_levels", "size")
 
     def __init__(self, digests: Sequence[TwinDigest]) -> None:
-        level = [leaf_hash(digest) for digest in digests]
-        self._levels = [level]
-        while len(level) > 1:
-            level = [node_hash(level[i], level[i + 1]) for i in range(0, len(level) - 1, 2)]
-            self._levels.append(level)
-
-    @property
-    def size(self) -> int:
-        return len(self._levels[0])
-
-    def places(self) -> Iterator[tuple[int, int]]:
-        """(level, index) of every complete subtree, leaves first."""
-        for height, level in enumerate(self._levels):
-            yield from ((height, index) for index in range(len(level)))
+        self.size = len(digests)
+        self._levels = [leaf_hashes([digest.sha256 + digest.sm3 for digest in digests])]
+        for _ in range(1, self.size.bit_length()):
+            self._levels.append(parents(self._levels[-1]))
 
     def read(self, level: int, index: int) -> TwinDigest:
-        return self._levels[level][index]
+        return hash_at(self._levels[level], index)
 
     def root(self) -> TwinDigest:
         return root(self.read, self.size)

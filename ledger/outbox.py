@@ -48,10 +48,16 @@ def published_size(session: Session) -> int:
     return int(key.removeprefix("head:")) if key else 0
 
 
-def waiting(session: Session, limit: int) -> list[str]:
-    """Ids of facts not yet in the tree, oldest first."""
-    rows = session.execute(select(tables.outbox.c.fact_id).order_by(tables.outbox.c.seq).limit(limit))
-    return [row.fact_id for row in rows]
+def waiting(session: Session, limit: int) -> list[tuple[str, str]]:
+    """Both digests (hex; SHA-256 is the id) of facts not yet in the tree, oldest first."""
+    table, fact = tables.outbox, tables.fact
+    rows = session.execute(
+        select(fact.c.id, fact.c.sm3)
+        .join(table, table.c.fact_id == fact.c.id)
+        .order_by(table.c.seq)
+        .limit(limit)
+    )  # fmt: skip
+    return [(row.id, row.sm3) for row in rows]
 
 
 def backlog(session: Session) -> int:
@@ -65,4 +71,5 @@ def take(session: Session, fact_ids: list[str], first_index: int) -> None:
         session.execute(
             insert(tables.entry), [{"log_index": first_index + i, "fact_id": id_} for i, id_ in enumerate(fact_ids)]
         )
-        session.execute(delete(tables.outbox).where(tables.outbox.c.fact_id.in_(fact_ids)))
+        taken = select(tables.entry.c.fact_id).where(tables.entry.c.log_index >= first_index)
+        session.execute(delete(tables.outbox).where(tables.outbox.c.fact_id.in_(taken)))

@@ -20,7 +20,7 @@ from ledger.facts import Fact
 Projector = Callable[[Session, Fact], None]
 
 LEDGER_TABLES = frozenset(
-    {"fact", "part", "subject_secret", "outbox", "entry", "node", "head", "chain_receipt", "alembic_version"}
+    {"fact", "part", "subject_secret", "outbox", "entry", "tile", "head", "chain_receipt", "alembic_version"}
 )
 
 

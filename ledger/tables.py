@@ -81,13 +81,13 @@ entry = Table(
     _column("fact_id", String(64), DERIVED, ForeignKey("fact.id"), unique=True),
 )
 
-node = Table(
-    "node",
+tile = Table(
+    "tile",
     metadata,
     _column("level", Integer, DERIVED, primary_key=True, autoincrement=False),
     _column("position", BigInteger, DERIVED, primary_key=True, autoincrement=False),
-    _column("sha256", String(64), DERIVED),
-    _column("sm3", String(64), DERIVED),
+    _column("sha256", LargeBinary, DERIVED),
+    _column("sm3", LargeBinary, DERIVED),
 )
 
 head = Table(

@@ -213,7 +213,7 @@ def test_facts__exported_deleted_imported_reindexed__are_the_same_rows(played: P
     database = home / "shuqing.db"
     before = _content(database)
     assert all(before[name] for name in ("certificate", "market_agreement", "head", "clearing_statement"))
-    assert all(before[name] for name in ("clearing_cycle", "pricing_quote", "chain_receipt", "entry", "node"))
+    assert all(before[name] for name in ("clearing_cycle", "pricing_quote", "chain_receipt", "entry", "tile"))
     _ok(played, home, "facts", "export", archive)
     for file in home.glob("shuqing.db*"):
         file.unlink()
@@ -267,7 +267,7 @@ def _content(database: Path) -> dict[str, list[tuple[Any, ...]]]:
     """Every row of every table that the audit answers for; a fact's running number is not part of it."""
     content = {}
     for table in metadata.sorted_tables:
-        if table in view_tables() or table.name in ("entry", "node", "head", "chain_receipt", "part", "fact"):
+        if table in view_tables() or table.name in ("entry", "tile", "head", "chain_receipt", "part", "fact"):
             skip = 1 if table.name == "fact" else 0
             key = "id" if table.name == "fact" else ",".join(f'"{c.name}"' for c in table.primary_key.columns)
             content[table.name] = [row[skip:] for row in rows(database, table.name, key)]

@@ -31,7 +31,7 @@ OPERATIONAL_TABLES = {"api_key", "outbox", "subject_secret", "usage_refusal"}
 OPERATIONAL_COLUMNS = {"fact.seq"}
 """The closed list of decisions D3: what the audit need not recompute. Nothing else may be operational."""
 
-LEDGER = {"fact", "part", "entry", "node", "head", "chain_receipt"}
+LEDGER = {"fact", "part", "entry", "tile", "head", "chain_receipt"}
 
 
 class RememberedChain:

@@ -29,7 +29,7 @@ from ledger.verify import Status
 
 NOW = 1_772_413_200
 ORIGIN = "shuqing/test"
-LEDGER = [tables.fact, tables.part, tables.subject_secret, tables.outbox, tables.entry, tables.node, tables.head,
+LEDGER = [tables.fact, tables.part, tables.subject_secret, tables.outbox, tables.entry, tables.tile, tables.head,
           tables.chain_receipt]  # fmt: skip
 
 

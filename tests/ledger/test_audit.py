@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import BigInteger, Column, MetaData, String, Table, delete, insert, select, text, update
 from sqlalchemy.orm import Session
 
-from ledger import anchoring, audit, rebuild, store, tables
+from ledger import anchoring, audit, log, rebuild, store, tables
 from ledger.facts import Fact, Signed, Statement
 from ledger.rebuild import Finding, column_class
 from tests.ledger.builders import LEDGER, NOW, World, act_signatures, act_statement, introduce, key, sign, state
@@ -91,7 +91,7 @@ def test_columns__each_has_one_of_three_classes() -> None:
     for table in LEDGER:
         for column in table.columns:
             assert column.info["class"] in ("fact", "derived", "operational"), f"{table.name}.{column.name}"
-    assert {table.name for table in AUDITED} == {"fact", "part", "entry", "node", "head", "chain_receipt"}
+    assert {table.name for table in AUDITED} == {"fact", "part", "entry", "tile", "head", "chain_receipt"}
 
 
 @pytest.mark.parametrize(("table", "column"), COLUMNS, ids=[f"{t.name}.{c.name}" for t, c in COLUMNS])
@@ -136,10 +136,11 @@ INSERTED: list[tuple[Table, dict[str, Any]]] = [
     (tables.part, {"fact_id": "0" * 64}),
     (tables.entry, {"log_index": 900, "fact_id": "0" * 64}),
     (tables.entry, {"log_index": -1, "fact_id": "0" * 64}),
-    (tables.node, {"level": 0, "position": 900}),
-    (tables.node, {"level": 0, "position": -1}),
-    (tables.node, {"level": -1, "position": 0}),
-    (tables.node, {"level": 90, "position": 0}),
+    (tables.tile, {"level": 0, "position": 1}),
+    (tables.tile, {"level": 0, "position": -1}),
+    (tables.tile, {"level": -1, "position": 0}),
+    (tables.tile, {"level": 1, "position": 0}),
+    (tables.tile, {"level": 2**62, "position": 2**62}),
     (tables.head, {"size": 3}),
     (tables.head, {"size": 900}),
     (tables.head, {"size": 0}),
@@ -179,7 +180,8 @@ def test_waiting_fact__honest__no_finding(filled: World, open_db: Session) -> No
 def test_swap__two_places_in_the_log__found(filled: World, open_db: Session) -> None:
     for old, new in ((0, 99), (1, 0), (99, 1)):
         open_db.execute(update(tables.entry).where(tables.entry.c.log_index == old).values(log_index=new))
-    assert {"0/0", "0/1"} <= {finding.row for finding in findings(filled, open_db)}
+    found = [f for f in findings(filled, open_db) if f.table == "tile"]
+    assert {(f.row, f.column, f.expected[:4]) for f in found} == {("0/0", "sha256", "[0] "), ("0/0", "sm3", "[0] ")}
 
 
 def test_swap__two_parts__found(filled: World, open_db: Session) -> None:
@@ -207,7 +209,7 @@ def test_cut__the_last_facts_and_everything_of_them__head_and_chain_still_say_so
     assert last is not None
     open_db.execute(delete(tables.entry).where(tables.entry.c.log_index == last["log_index"]))
     open_db.execute(delete(tables.fact).where(tables.fact.c.id == last["fact_id"]))
-    open_db.execute(delete(tables.node).where(tables.node.c.position == last["log_index"], tables.node.c.level == 0))
+    log.rebuild(open_db)
     found = findings(filled, open_db)
     assert ("head", str(last["log_index"] + 1)) in {(finding.table, finding.row) for finding in found}
     open_db.execute(delete(tables.head).where(tables.head.c.size == last["log_index"] + 1))

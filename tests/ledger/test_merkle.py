@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from itertools import pairwise
 
 import pytest
@@ -11,66 +10,16 @@ from pymerkle import InmemoryTree
 from ledger import merkle
 from ledger.digest import LEAF_TAG, TwinDigest, leaf, twin
 from ledger.merkle import MemoryTree, leaf_hash, node_hash, root_of_path, verify_consistency, verify_inclusion
+from tests.ledger.rfc9162 import Twin, h
 
 LIMIT = 65
 DIGESTS = [twin(b"leaf %d" % i) for i in range(LIMIT)]
 TREE = MemoryTree(DIGESTS)
 
 
-def h(name: str, data: bytes) -> bytes:
-    return hashlib.new(name, data).digest()
-
-
 DATA = [LEAF_TAG + digest.sha256 + digest.sm3 for digest in DIGESTS]
-MEMO: dict[tuple[str, int, int], bytes] = {}
-
-
-def naive(name: str, start: int, end: int) -> bytes:
-    """MTH of RFC 9162 section 2.1.1, with one hash, over DATA[start:end]."""
-    if (name, start, end) not in MEMO:
-        if start == end:
-            found = h(name, b"")
-        elif end - start == 1:
-            found = h(name, b"\x00" + DATA[start])
-        else:
-            k = 1
-            while k * 2 < end - start:
-                k *= 2
-            found = h(name, b"\x01" + naive(name, start, start + k) + naive(name, start + k, end))
-        MEMO[name, start, end] = found
-    return MEMO[name, start, end]
-
-
-def naive_path(name: str, m: int, start: int, end: int) -> list[bytes]:
-    """PATH(m, D[n]) of section 2.1.3.1."""
-    if end - start == 1:
-        return []
-    k = 1
-    while k * 2 < end - start:
-        k *= 2
-    if m < k:
-        return [*naive_path(name, m, start, start + k), naive(name, start + k, end)]
-    return [*naive_path(name, m - k, start + k, end), naive(name, start, start + k)]
-
-
-def naive_consistency(name: str, m: int, start: int, end: int, whole: bool) -> list[bytes]:
-    """SUBPROOF(m, D_n, b) of section 2.1.4.1."""
-    n = end - start
-    if m == n:
-        return [] if whole else [naive(name, start, end)]
-    k = 1
-    while k * 2 < n:
-        k *= 2
-    if m <= k:
-        return [*naive_consistency(name, m, start, start + k, whole), naive(name, start + k, end)]
-    return [*naive_consistency(name, m - k, start + k, end, False), naive(name, start, start + k)]
-
-
-def both(a: list[bytes], b: list[bytes]) -> list[TwinDigest]:
-    return [TwinDigest(x, y) for x, y in zip(a, b, strict=True)]
-
-
-ROOTS = [TwinDigest(naive("sha256", 0, n), naive("sm3", 0, n)) for n in range(LIMIT + 1)]
+ORACLE = Twin.over(DATA.__getitem__)
+ROOTS = [ORACLE.root(n) for n in range(LIMIT + 1)]
 
 
 def test_root__every_size__is_the_naive_root() -> None:
@@ -82,7 +31,7 @@ def test_inclusion__every_index_of_every_size__the_naive_path_and_no_other() -> 
     for size in range(1, LIMIT + 1):
         for index in range(size):
             path = merkle.inclusion_path(TREE.read, index, size)
-            assert path == both(naive_path("sha256", index, 0, size), naive_path("sm3", index, 0, size))
+            assert path == ORACLE.path(index, size)
             hash_ = leaf_hash(DIGESTS[index])
             assert verify_inclusion(hash_, index, size, path, ROOTS[size])
             assert not verify_inclusion(hash_, index, size, path, ROOTS[size - 1])
@@ -107,11 +56,7 @@ def test_consistency__every_pair_of_sizes__the_naive_proof_and_no_other() -> Non
     for second in range(LIMIT + 1):
         for first in range(second + 1):
             path = merkle.consistency_path(TREE.read, first, second)
-            if first:
-                sides = [naive_consistency(name, first, 0, second, True) for name in ("sha256", "sm3")]
-                assert path == both(*sides)
-            else:
-                assert path == []
+            assert path == (ORACLE.proof(first, second) if first else [])
             assert verify_consistency(first, second, ROOTS[first], ROOTS[second], path)
             wrong = twin(b"wrong")
             assert not verify_consistency(first, second, wrong, ROOTS[second], path)
@@ -189,12 +134,14 @@ def test_pymerkle__same_roots_and_same_paths_for_sha_256() -> None:
         assert ours <= set(oracle.prove_consistency(first, second).path)
 
 
-def test_memory_tree__places_are_all_complete_subtrees() -> None:
+def test_memory_tree__every_complete_subtree_and_no_other() -> None:
     for size in (0, 1, 2, 5, 64, 65):
         tree = MemoryTree(DIGESTS[:size])
-        places = list(tree.places())
-        assert len(places) == sum(size >> level for level in range(8))
-        assert all(tree.read(*place) == TREE.read(*place) for place in places)
+        for level in range(size.bit_length()):
+            for index in range(size >> level):
+                assert tree.read(level, index) == TREE.read(level, index)
+            with pytest.raises(IndexError):
+                tree.read(level, size >> level)
 
 
 def test_path__reads_only_logarithmically_many_nodes() -> None:

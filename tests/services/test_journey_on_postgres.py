@@ -125,7 +125,7 @@ def _ok(played: Played, home: Path, *arguments: str | Path) -> str:
 def _content(url: str) -> dict[str, list[tuple[Any, ...]]]:
     """Every row of every table the audit answers for, sorted here; a fact's running number is not part of it."""
     assert schema.TABLES
-    wanted = {*(table.name for table in view_tables()), "entry", "node", "head", "chain_receipt", "part", "fact"}
+    wanted = {*(table.name for table in view_tables()), "entry", "tile", "head", "chain_receipt", "part", "fact"}
     content = {}
     engine = create_engine(url)
     with engine.connect() as connection:

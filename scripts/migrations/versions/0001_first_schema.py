@@ -450,14 +450,6 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("address", "nonce"),
     )
     op.create_table(
-        "node",
-        sa.Column("level", sa.Integer(), autoincrement=False, nullable=False),
-        sa.Column("position", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.Column("sha256", sa.String(length=64), nullable=False),
-        sa.Column("sm3", sa.String(length=64), nullable=False),
-        sa.PrimaryKeyConstraint("level", "position"),
-    )
-    op.create_table(
         "objection",
         sa.Column("id", sa.String(length=32), autoincrement=False, nullable=False),
         sa.Column("application", sa.String(length=32), autoincrement=False, nullable=False),
@@ -538,6 +530,14 @@ def upgrade() -> None:
         sa.Column("subject", sa.String(length=240), nullable=False),
         sa.Column("secret", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("subject"),
+    )
+    op.create_table(
+        "tile",
+        sa.Column("level", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("position", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("sha256", sa.LargeBinary(), nullable=False),
+        sa.Column("sm3", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("level", "position"),
     )
     op.create_table(
         "usage_batch",
@@ -683,6 +683,7 @@ def downgrade() -> None:
         batch_op.drop_index("ix_usage_batch_range")
 
     op.drop_table("usage_batch")
+    op.drop_table("tile")
     op.drop_table("subject_secret")
     with op.batch_alter_table("staff", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_staff_organisation"))
@@ -703,7 +704,6 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_objection_application"))
 
     op.drop_table("objection")
-    op.drop_table("node")
     op.drop_table("market_nonce")
     with op.batch_alter_table("market_listing", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_market_listing_state"))
