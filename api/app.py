@@ -11,9 +11,9 @@ from api import errors
 from api.bootstrap import System
 from api.pages import public
 from api.pages.guard import AnswerHeaders, Window
-from api.routes import log, market, registry, settlement
+from api.routes import log, market, registry, settlement, tiles
 
-MODULES = (log, registry, market, settlement, public)
+MODULES = (log, tiles, registry, market, settlement, public)
 _TEXT = {"type": "string"}
 REFUSED: dict[str, Any] = {
     "description": "拒绝，未写入任何内容 / refused, nothing was written",

@@ -265,6 +265,20 @@ def sm2_key_id(name: str, public: str) -> bytes:
     return sha256(name.encode() + b"\n" + _OTHER + b"sm2" + bytes.fromhex(sm.check_public(public)))[:4]
 
 
+def log_vkey(name: str, public: str) -> str:
+    """The verifier key by which stock clients know a log: name+key id+base64(01 ‖ Ed25519 key), C2SP signed-note."""
+    return _vkey(name, ed25519_key_id(name, public), _ED25519, public)
+
+
+def witness_vkey(name: str, public: str) -> str:
+    """The verifier key of a witness: name+key id+base64(04 ‖ Ed25519 key), C2SP tlog-cosignature."""
+    return _vkey(name, cosignature_key_id(name, public), _COSIGNATURE, public)
+
+
+def _vkey(name: str, key_id: bytes, kind: bytes, public: str) -> str:
+    return f"{name}+{key_id.hex()}+{base64.b64encode(kind + hex32(public, 'ed25519')).decode()}"
+
+
 def sm2_message(body: str) -> bytes:
     """The 32 bytes that the log's SM2 key signs for a checkpoint text."""
     return sm3(_SM2_TAG + body.encode())

@@ -4,4 +4,5 @@
 - `market`: listings, agreements, usage batches and price quotes.
 - `settlement`: the cycle, driven by the operator, confirmed by the parties.
 - `log`: the next act of a subject, heads, bundles, and how far an entry has come.
+- `tiles`: checkpoint, tiles and entries of the log as stock transparency clients read them (C2SP).
 """

@@ -23,6 +23,10 @@ PUBLIC_GETS = {
     "/api/check/{code}",
     "/api/certificates/{code}/{form}",
     "/api/listings",
+    "/log/checkpoint",
+    "/log/vkey",
+    "/log/tile/{place:path}",
+    "/log/sm3/tile/{place:path}",
 }
 """What needs no API key. A paper and its bundle additionally want the token of the QR code."""
 
@@ -47,6 +51,7 @@ PLACEHOLDERS = {
     "cycle": "cycle:2026-09",
     "party": "91330100MA0000001X",
     "charge": "0" * 64,
+    "place": "0/000",
 }
 
 
@@ -65,7 +70,7 @@ def name_of(route: APIRoute) -> str:
 
 
 def path_of(route: APIRoute, **values: str) -> str:
-    return route.path.format(**{**PLACEHOLDERS, **values})
+    return route.path.replace(":path}", "}").format(**{**PLACEHOLDERS, **values})
 
 
 def dependants(dependant: Dependant) -> Iterator[Dependant]:

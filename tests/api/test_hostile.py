@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import re
 import secrets
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -189,7 +190,7 @@ HOSTILE_NUMBERS = ("-1", "9" * 400, str(2**63), str(2**64), "1.5", "NaN", "", "0
 @pytest.mark.usefixtures("unchanged")
 @pytest.mark.parametrize("route", GETS + POSTS, ids=name_of)
 def test_path__hostile_names__no_fault(route: APIRoute, shared: Platform) -> None:
-    names = [part[1:-1] for part in route.path.split("/") if part.startswith("{")]
+    names = re.findall(r"{(\w+)", route.path)
     for name in names:
         for text in HOSTILE_TEXTS:
             path = path_of(route, **{name: text})
@@ -368,6 +369,6 @@ def _places(value: Any, path: tuple[Any, ...]) -> Iterator[tuple[Any, ...]]:
 
 
 def test_placeholders__cover_every_path() -> None:
-    used = {part[1:-1] for route in GETS + POSTS for part in route.path.split("/") if part.startswith("{")}
+    used = {name for route in GETS + POSTS for name in re.findall(r"{(\w+)", route.path)}
     assert used == set(PLACEHOLDERS)
     assert set(NAMES) >= {AGENCY, OPERATOR}
