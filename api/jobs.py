@@ -109,6 +109,15 @@ def publish(system: System) -> Round:
 
     Raises `WitnessRefused` (fail closed) or `ChainError`; what was done before stays done.
     """
+    integrated, sealed = seal(system)
+    witnesses = cosign(system)
+    anchored = anchor(system)
+    written = write_facts(system)
+    return Round(integrated, sealed, witnesses, anchored, written)
+
+
+def seal(system: System) -> tuple[int, int]:
+    """Takes what waits into the tree and signs a head over it; returns how many entries, and the head's size or 0."""
     integrated = 0
     while True:
         with transaction(system) as session:
@@ -118,11 +127,7 @@ def publish(system: System) -> Round:
             break  # what came meanwhile waits for the next round: a steady stream must not keep a head from being made
     with transaction(system) as session:
         head = log.seal(session, system.log_keys, at=system.clock())
-    sealed = head.checkpoint.size if head else 0
-    witnesses = cosign(system)
-    anchored = anchor(system)
-    written = write_facts(system)
-    return Round(integrated, sealed, witnesses, anchored, written)
+    return integrated, head.checkpoint.size if head else 0
 
 
 def cosign(system: System) -> int:
