@@ -33,7 +33,7 @@ demo: setup  ## the main job: register, list, agree, use, price, settle, verify
 test: setup lint unit  ## everything that must pass
 
 test-services: setup  ## the same program on a PostgreSQL server and in a browser (Debian packages)
-	@$(BIN)/pytest -m services tests/services
+	@$(BIN)/pytest -m services -rs tests/services tests/interop
 
 lint:
 	@echo "[test 1/2] ruff and mypy"

@@ -43,7 +43,7 @@ from ledger.log import Head
 from ledger.rebuild import Projector
 from ledger.verify import KindRules
 from ledger.web3_chain import Web3Chain
-from ledger.witness import HttpWitness
+from ledger.witness import HttpWitness, TlogWitness
 from registry import service as registration
 from registry.calendar import Calendar, day_of, due, published
 from registry.errors import CalendarPending
@@ -58,6 +58,8 @@ MIGRATIONS = ROOT / "scripts" / "migrations"
 
 PATIENCE = 30
 """Seconds a writer waits for the one before it."""
+WITNESSES = {"twin": HttpWitness, "c2sp": TlogWitness}
+
 WRITER_LOCK = 0x5351
 """Number of the PostgreSQL advisory lock that the writer of an installation's database holds ("SQ")."""
 
@@ -129,7 +131,7 @@ def build(settings: Settings) -> System:
         relay=keys[RELAY_KEYS].evm,
         operator=keys[OPERATOR_KEYS],
         agency=keys[AGENCY_KEYS],
-        witnesses=tuple(HttpWitness(w.name, w.public, w.url) for w in settings.witnesses),
+        witnesses=tuple(WITNESSES[w.speaks](w.name, w.public, w.url) for w in settings.witnesses),
         faces=faces(settings, keys[AGENCY_KEYS]),
         projectors=projectors(),
         rules=rules(),

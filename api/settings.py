@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDict
@@ -20,13 +21,17 @@ class SettingsError(Exception):
 
 
 class WitnessSettings(BaseModel):
-    """An independent witness of the log: its name, address and Ed25519 public key (64 hex)."""
+    """An independent witness of the log: its name, address, Ed25519 public key (64 hex), and what it speaks.
+
+    "twin" follows both trees; "c2sp" is a stock witness, which follows the SHA-256 tree (`ledger/witness.py`).
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: str
     url: str
     public: str
+    speaks: Literal["twin", "c2sp"] = "twin"
 
 
 class AuthoritySettings(BaseModel):

@@ -9,10 +9,17 @@ publisher's side of the wire:
     4xx {"error": one of `Reason`, "message": …, …}
 
 "note" lists the lines of the signed note without their line feeds; "path" is the consistency proof from old_size.
+
+`TlogWitness` speaks to stock witnesses, which follow the SHA-256 tree only, in the words of C2SP tlog-witness itself:
+
+    POST ⟨url⟩/add-checkpoint "old ⟨n⟩" LF, each hash of the path in base64 LF, LF, the note
+    200 signature lines        409 with type text/x.tlog.size "⟨n⟩" LF: prove from n and ask again
 """
 
 from __future__ import annotations
 
+import base64
+import re
 from collections.abc import Callable, Sequence
 from enum import Enum
 from typing import Protocol
@@ -195,3 +202,30 @@ class HttpWitness:
 
     def _strange(self, status: int, message: str = "") -> Refused:
         return Refused(Reason.UNAVAILABLE, f"{self.name}: HTTP {status} {message[:300]}".rstrip())
+
+
+class TlogWitness(HttpWitness):
+    """A stock witness (C2SP tlog-witness). It signs a text with both roots, having followed the SHA-256 tree alone."""
+
+    __slots__ = ()
+
+    def _ask(self, note: str, old_size: int, size: int, prove: Prove) -> str:
+        hashes = "".join(base64.b64encode(step.sha256).decode() + "\n" for step in prove(old_size, size))
+        body = f"old {old_size}\n{hashes}\n{note}".encode()
+        try:
+            answer = httpx.post(self._url, content=body, timeout=self._timeout, trust_env=False)
+            content = answer.content.decode() if len(answer.content) <= MAX_ANSWER else ""
+        except (httpx.HTTPError, ValueError) as error:
+            raise Refused(Reason.UNAVAILABLE, f"{self.name}: {type(error).__name__}: {error}") from error
+        status = answer.status_code
+        if status == 200:
+            mine = [line for line in content.split("\n") if line.startswith(f"— {self.name} ")]
+            return self._checked(note, mine[0] if mine else None)
+        cosigned = re.fullmatch("(0|[1-9][0-9]{0,15})\n", content)
+        if status == 409 and cosigned and answer.headers.get("content-type") == "text/x.tlog.size":
+            raise Refused(Reason.STALE_SIZE, f"{self.name}: {cosigned[1]}", int(cosigned[1]))
+        reasons = {403: Reason.BAD_SIGNATURE, 404: Reason.UNKNOWN_LOG, 409: Reason.EQUIVOCATION}
+        reasons[422] = Reason.EQUIVOCATION if old_size == size else Reason.INCONSISTENT
+        if status not in reasons:
+            raise self._strange(status, content)
+        raise Refused(reasons[status], f"{self.name}: {content[:300]}")
