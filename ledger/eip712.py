@@ -15,7 +15,7 @@ from typing import Any, Final
 from coincurve import PrivateKey, PublicKey
 from eth_hash.auto import keccak
 
-from ledger.errors import BadSignature, FieldError
+from ledger.errors import BadSignature, FieldError, WrongChain
 
 Field = tuple[str, str]
 """(type, name), in the order in which EIP-712 hashes them."""
@@ -24,6 +24,9 @@ Types = Mapping[str, Sequence[Field]]
 ORDER: Final = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
 """Number of points of secp256k1; a signature's s is at most half of it."""
 
+EMPTY_KECCAK: Final = bytes.fromhex("c5d2460186f7233c927e7db2dcc703c0e500b653ca82273b7bfad8045d85a470")
+"""keccak256 of nothing: what a chain of the national suite, or a library set up for one, does not answer."""
+
 _DOMAIN_FIELDS: Final[tuple[Field, ...]] = (
     ("string", "name"),
     ("string", "version"),
@@ -31,6 +34,12 @@ _DOMAIN_FIELDS: Final[tuple[Field, ...]] = (
     ("address", "verifyingContract"),
     ("bytes32", "salt"),
 )
+
+
+def self_check() -> None:
+    """Raises `WrongChain` unless keccak256 is itself: neither SM3 (the national suite puts it there) nor SHA3-256."""
+    if keccak(b"") != EMPTY_KECCAK:
+        raise WrongChain("本机 keccak256 自检失败。 / This machine's keccak256 fails its self-test.")
 
 
 def _fields(text: str) -> tuple[Field, ...]:
@@ -43,7 +52,11 @@ TYPES: Final[dict[str, tuple[Field, ...]]] = {
     "CancelNonce": _fields("address signer,uint256 nonce,uint64 deadline"),
     # RightsRegistry
     "DepositBatch": _fields("bytes32 agencyId,bytes32 entriesHash,uint256 nonce,uint64 deadline"),
-    "StatusBatch": _fields("bytes32 agencyId,bytes32 changesHash,uint64 effectiveAt,uint256 nonce,uint64 deadline"),
+    "StatusBatch": _fields("bytes32 agencyId,bytes32 changesHash,uint256 nonce,uint64 deadline"),
+    "BulkStatus": _fields(
+        "bytes32 agencyId,bytes indexes,uint8 status,bool encumbered,bool objection,uint64 effectiveAt,uint256 nonce,"
+        "uint64 deadline"
+    ),
     "RotateAgencyKey": _fields("bytes32 agencyId,address newKey,uint256 nonce,uint64 deadline"),
     # AgreementRegistry
     "AgreementAct": _fields(
@@ -104,14 +117,21 @@ def deposit_batch(agency_id: bytes, entries: Sequence[tuple[Any, ...]], nonce: i
     }
 
 
-def status_batch(
-    agency_id: bytes, changes: Sequence[tuple[Any, ...]], effective_at: int, nonce: int, deadline: int
-) -> dict[str, Any]:
+def status_batch(agency_id: bytes, changes: Sequence[tuple[Any, ...]], nonce: int, deadline: int) -> dict[str, Any]:
     """Fields of a StatusBatch over `changes`, tuples in the order of RightsRegistry's struct StatusChange."""
     return {
         "agencyId": agency_id,
         "changesHash": rows_hash(STATUS_CHANGE_TYPES, changes),
-        "effectiveAt": effective_at,
+        "nonce": nonce,
+        "deadline": deadline,
+    }
+
+
+def bulk_status(agency_id: bytes, change: tuple[Any, ...], nonce: int, deadline: int) -> dict[str, Any]:
+    """Fields of a BulkStatus; `change` in the order of RightsRegistry's struct BulkChange (BULK_CHANGE_FIELDS)."""
+    return {
+        "agencyId": agency_id,
+        **dict(zip(BULK_CHANGE_FIELDS, change, strict=True)),
         "nonce": nonce,
         "deadline": deadline,
     }
@@ -122,8 +142,9 @@ ENTRY_TYPES: Final = (
 )  # fmt: skip
 """code, paperType, version, factSha256, factSm3, validFrom, validUntil, predecessorCode, predecessorPaperType,
 predecessorVersion, predecessorStatus"""
-STATUS_CHANGE_TYPES: Final = ("bytes32", "uint8", "uint32", "uint8", "bool", "bool")
-"""code, paperType, version, status, encumbered, objection"""
+STATUS_CHANGE_TYPES: Final = ("bytes32", "uint8", "bool", "bool", "uint64")
+"""key, status, encumbered, objection, effectiveAt"""
+BULK_CHANGE_FIELDS: Final = ("indexes", "status", "encumbered", "objection", "effectiveAt")
 SIGNER_REF_TYPES: Final = ("uint8", "address")
 """role, signer"""
 

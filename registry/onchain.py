@@ -83,7 +83,7 @@ class RegisterEntryFace:
     def fact_key(self, fact: Fact) -> str:
         """The certificate key, hex: what the event names."""
         entry = read(RegisterEntry, fact.body)
-        return certificate_key(entry.record.agency, entry.paper_type, entry.code, entry.version).hex()
+        return certificate_key(entry.agency, entry.paper_type, entry.code, entry.version).hex()
 
     def event_key(self, args: Mapping[str, Any]) -> str:
         """The certificate key of a Deposited event, hex."""
@@ -93,7 +93,7 @@ class RegisterEntryFace:
 def commitment_of(fact: Fact) -> bytes:
     """The commitment the contract keeps: keccak256(abi.encode(sha256, sm3, key, validFrom, validUntil))."""
     entry = read(RegisterEntry, fact.body)
-    key = certificate_key(entry.record.agency, entry.paper_type, entry.code, entry.version)
+    key = certificate_key(entry.agency, entry.paper_type, entry.code, entry.version)
     digest = fact.digest()
     types = ("bytes32", "bytes32", "bytes32", "uint32", "uint32")
     return eip712.commitment(types, (digest.sha256, digest.sm3, key, entry.valid_from, entry.valid_until))

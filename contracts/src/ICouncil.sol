@@ -33,7 +33,8 @@ interface ICouncil {
     error NonceUsed(address signer, uint256 nonce);
     /// @notice Thrown when the call arrives after its deadline (both in seconds UTC)
     error DeadlinePassed(uint64 deadline, uint64 nowSeconds);
-    /// @notice Thrown when a signed instant lies further ahead of the chain's clock than `INSTANT_TOLERANCE`
+    /// @notice Thrown when a signed instant lies further ahead of the chain's clock than the function allows
+    ///         (`INSTANT_TOLERANCE`, or not at all)
     error InstantInFuture(uint64 instant, uint64 nowSeconds);
     /// @notice Thrown when fewer than k members signed
     error TooFewMembers(uint256 given, uint256 needed);

@@ -34,21 +34,32 @@ interface IRightsRegistry {
     }
 
     /// @notice One certificate's new status and flags (both flags are always stated)
+    /// @param effectiveAt From when: not ahead of the chain's clock; for the rest see `setStatus`
     struct StatusChange {
-        bytes32 code;
-        uint8 paperType;
-        uint32 version;
+        bytes32 key;
         uint8 status;
         bool encumbered;
         bool objection;
+        uint64 effectiveAt;
+    }
+
+    /// @notice One status, with both flags, for many certificates of one agency
+    /// @param indexes `Certificate.index` of each, strictly ascending, four bytes each, big-endian
+    /// @param effectiveAt From when: not ahead of the chain's clock; for the rest see `setStatus`
+    struct BulkChange {
+        bytes indexes;
+        uint8 status;
+        bool encumbered;
+        bool objection;
+        uint64 effectiveAt;
     }
 
     /// @notice What storage holds of a certificate. `status` 0: no such certificate.
     /// @param commitment First 20 bytes of the commitment; the event carries all 32
-    /// @param index Serial number of the deposit on this contract, from 0
-    /// @param changedAt Instant of the last change, 0 when none
-    /// @param previousStatus Status before `changedAt` (with its two flags)
-    /// @param olderHistory True when more than one change has happened: the rest is in the events
+    /// @param index Names it in `setStatusByIndex`: 34 following ones share a status word, which is one agency's
+    /// @param changedAt Instant of the last change, 0 when none; only a bound ("not after") when previousStatus is 0
+    /// @param previousStatus Status (with its two flags) before an end made one by one, otherwise 0
+    /// @param olderHistory True when there are changes that only the events tell in full
     /// @param predecessor Key of the certificate this one continues, or 0
     /// @param asOf The chain's clock when this was read
     struct Certificate {
@@ -90,7 +101,8 @@ interface IRightsRegistry {
     error SameKey(address key);
     /// @notice Thrown when a batch has no entries
     error EmptyBatch();
-    /// @notice Thrown when the entry at `position` lacks code, version, digest or start, or names a predecessor by half
+    /// @notice Thrown when the entry at `position` lacks code, version, digest or start, names a predecessor by half, or
+    ///         has a number too long for its type
     error EntryIncomplete(uint256 position);
     /// @notice Thrown when validity does not end after it starts
     error ValidityInverted(uint256 position, uint32 validFrom, uint32 validUntil);
@@ -104,18 +116,26 @@ interface IRightsRegistry {
     error StartsTooEarly(bytes32 key, uint32 validFrom, uint32 earliest);
     /// @notice Thrown when a successor gives its predecessor another status than SUPERSEDED or TRANSFERRED
     error InvalidPredecessorStatus(bytes32 key, uint8 status);
-    /// @notice Thrown when a status code does not exist
-    error InvalidStatus(bytes32 key, uint8 status);
+    /// @notice Thrown when a status code does not exist, or is one that cannot be given in bulk
+    error InvalidStatus(uint8 status);
     /// @notice Thrown when a final status (SUPERSEDED, TRANSFERRED, LAPSED, CANCELLED) would change
-    error StatusIsFinal(bytes32 key, uint8 status);
+    error StatusIsFinal(uint32 index, uint8 status);
     /// @notice Thrown when neither status nor flags would change
-    error NoChange(bytes32 key);
-    /// @notice Thrown when a change would take effect before the last one
-    error ChangeOutOfOrder(bytes32 key, uint64 effectiveAt, uint32 changedAt);
+    error NoChange(uint32 index);
+    /// @notice Thrown when a change would take effect before what may have been said of this certificate since
+    error ChangeOutOfOrder(uint32 index, uint64 effectiveAt, uint32 earliest);
+    /// @notice Thrown when a change does not say from when
+    error InstantMissing();
+    /// @notice Thrown when the index is not one of a certificate of this agency
+    error IndexNotOfAgency(uint32 index);
+    /// @notice Thrown when indexes do not ascend strictly
+    error IndexesNotAscending(uint32 index);
+    /// @notice Thrown when the length is not a multiple of four bytes
+    error IndexesNotWhole(uint256 length);
     /// @notice Thrown when the renewal mark comes at or after expiry, or LAPSED before it
-    error NotAtThisTime(bytes32 key, uint8 status, uint64 effectiveAt, uint32 validUntil);
+    error NotAtThisTime(uint32 index, uint8 status, uint64 effectiveAt, uint32 validUntil);
 
-    /// @notice A certificate has been deposited. `commitment` is the full 32 bytes
+    /// @notice A certificate has been deposited. Its commitment is
     ///         keccak256(abi.encode(factSha256, factSm3, key, validFrom, validUntil))
     event Deposited(
         bytes32 indexed key,
@@ -123,15 +143,20 @@ interface IRightsRegistry {
         bytes32 code,
         uint8 paperType,
         uint32 version,
-        bytes32 commitment,
+        uint32 index,
         bytes32 factSha256,
         bytes32 factSm3,
         uint32 validFrom,
         uint32 validUntil
     );
-    /// @notice Status or flags changed at `effectiveAt`
+    /// @notice Status or flags of one certificate changed at `effectiveAt`. A successor that takes flags over tells it
+    ///         with its own `validFrom`
     event StatusChanged(
         bytes32 indexed key, uint8 status, bool encumbered, bool objection, uint8 previousStatus, uint64 effectiveAt
+    );
+    /// @notice Status and flags of all certificates in `indexes` (ascending, four bytes each, big-endian) became these
+    event StatusChangedInBulk(
+        bytes32 indexed agencyId, uint8 status, bool encumbered, bool objection, uint64 effectiveAt, bytes indexes
     );
     /// @notice `successorKey` continues `predecessorKey`
     event Succeeded(bytes32 indexed predecessorKey, bytes32 indexed successorKey, uint8 predecessorStatus);
@@ -155,16 +180,31 @@ interface IRightsRegistry {
         bytes calldata signature
     ) external;
 
-    /// @notice Changes status and flags under the agency's signature. EIP-712 type
-    ///         `StatusBatch(bytes32 agencyId,bytes32 changesHash,uint64 effectiveAt,uint256 nonce,uint64 deadline)`
+    /// @notice Changes status and flags, certificate by certificate, under the agency's signature. EIP-712 type
+    ///         `StatusBatch(bytes32 agencyId,bytes32 changesHash,uint256 nonce,uint64 deadline)`
     ///         with changesHash = keccak256(abi.encode(changes)). All or nothing.
     ///         Moves: VALID <-> RENEWAL_PENDING (the mark only before expiry); both to SUPERSEDED, TRANSFERRED,
     ///         CANCELLED at any time and to LAPSED from expiry on. The last four are final.
-    /// @param effectiveAt Not before the certificate's last change, not ahead of the chain's clock
+    ///         A first change may be dated back. Later ones start at `changedAt` or after it, so that what has been
+    ///         answered about the time before stays true.
     function setStatus(
         bytes32 agencyId,
         StatusChange[] calldata changes,
-        uint64 effectiveAt,
+        uint256 nonce,
+        uint64 deadline,
+        bytes calldata signature
+    ) external;
+
+    /// @notice Gives many certificates of one agency the same status and flags under its signature. EIP-712 type
+    ///         `BulkStatus(bytes32 agencyId,bytes indexes,uint8 status,bool encumbered,bool objection,
+    ///         uint64 effectiveAt,uint256 nonce,uint64 deadline)` (without the line break). All or nothing.
+    ///         Moves and dates as in `setStatus`, but for RENEWAL_PENDING and LAPSED, which depend on each certificate's
+    ///         expiry. (No one need write LAPSED: a VALID certificate past `validUntil` answers so.) A certificate whose
+    ///         code will get a next version is better ended one by one: storage does not keep the instant of an end in
+    ///         bulk, so the next version can only start after the latest change among its neighbours.
+    function setStatusByIndex(
+        bytes32 agencyId,
+        BulkChange calldata change,
         uint256 nonce,
         uint64 deadline,
         bytes calldata signature
@@ -189,8 +229,9 @@ interface IRightsRegistry {
     function certificate(bytes32 key) external view returns (Certificate memory);
     /// @notice Is it in force now?
     function inForce(bytes32 key) external view returns (Answer memory);
-    /// @notice Was it, or will it be unless something changes, in force at `instant`?
-    ///         Storage remembers one change: earlier instants answer UNKNOWN / HISTORY, and the events tell.
+    /// @notice Was it, or will it be unless something changes, in force at `instant`? Exact for a certificate that never
+    ///         changed, from its last change on, and across an end made one by one. Any other instant answers
+    ///         UNKNOWN / HISTORY: the events tell.
     function inForceAt(bytes32 key, uint64 instant) external view returns (Answer memory);
     /// @notice True when these are the digests the certificate was deposited with
     function matches(bytes32 key, bytes32 factSha256, bytes32 factSm3) external view returns (bool);

@@ -17,20 +17,23 @@ abstract contract AgreementBase is Base {
     uint256 internal constant CONSUMER = 0x1002;
     uint256 internal constant COURT = 0x1003;
     AgreementRegistry internal registry;
+    address private provider;
+    address private consumer;
 
     // What the last act of each agreement was, for the next one to follow.
     mapping(bytes32 => IAgreementRegistry.Act) internal last;
 
     function setUp() public virtual override {
         super.setUp();
+        (provider, consumer) = (vm.addr(PROVIDER), vm.addr(CONSUMER));
         registry = new AgreementRegistry(councilMembers(), 2, 1);
         decide(address(registry), NAME, Codes.ADD_AUTHORITY, word(vm.addr(COURT)), 0);
     }
 
-    function refs() internal pure returns (IAgreementRegistry.SignerRef[] memory pairs) {
+    function refs() internal view returns (IAgreementRegistry.SignerRef[] memory pairs) {
         pairs = new IAgreementRegistry.SignerRef[](2);
-        pairs[0] = IAgreementRegistry.SignerRef(Codes.ROLE_PROVIDER, vm.addr(PROVIDER));
-        pairs[1] = IAgreementRegistry.SignerRef(Codes.ROLE_CONSUMER, vm.addr(CONSUMER));
+        pairs[0] = IAgreementRegistry.SignerRef(Codes.ROLE_PROVIDER, provider);
+        pairs[1] = IAgreementRegistry.SignerRef(Codes.ROLE_CONSUMER, consumer);
     }
 
     /// @dev The next act of an agreement, right in everything.
@@ -78,8 +81,8 @@ abstract contract AgreementBase is Base {
 
     function both(IAgreementRegistry.Act memory act) internal returns (IAgreementRegistry.Signer[] memory list) {
         list = new IAgreementRegistry.Signer[](2);
-        list[0] = signed(act, Codes.ROLE_PROVIDER, vm.addr(PROVIDER), PROVIDER, ++nextNonce);
-        list[1] = signed(act, Codes.ROLE_CONSUMER, vm.addr(CONSUMER), CONSUMER, ++nextNonce);
+        list[0] = signed(act, Codes.ROLE_PROVIDER, provider, PROVIDER, ++nextNonce);
+        list[1] = signed(act, Codes.ROLE_CONSUMER, consumer, CONSUMER, ++nextNonce);
     }
 
     function onlyOne(IAgreementRegistry.Act memory act, uint256 who)
@@ -432,95 +435,5 @@ contract AgreementRegistryTest is AgreementBase {
         refused(
             nextAct("1", Codes.ACT_CONCLUDE, Codes.EFFECTIVE), abi.encodeWithSelector(Pausable.EnforcedPause.selector)
         );
-    }
-}
-
-/// @dev Acts in any order on a few agreements, signed by all, by some and by strangers.
-contract AgreementHandler is AgreementBase {
-    bool public broken;
-    mapping(uint256 => uint8) public finalState;
-
-    constructor() {
-        setUp();
-    }
-
-    /// @dev The fuzzer may call it; a second time it does nothing.
-    function setUp() public override {
-        if (address(registry) == address(0)) super.setUp();
-    }
-
-    function theRegistry() external view returns (AgreementRegistry) {
-        return registry;
-    }
-
-    function attempt(uint8 which, uint8 code, uint8 to, uint8 tamper) external {
-        bytes32 id = bytes32(uint256(which % 4) + 1);
-        code = code % 11;
-        IAgreementRegistry.Act memory act = nextAct(id, code, natural(code, last[id].toState, to));
-        IAgreementRegistry.Signer[] memory list = signersFor(act);
-        bool bad = tamper % 8 == 1 || tamper % 8 == 2;
-        if (tamper % 8 == 1) {
-            uint256 place = list[0].signature.length == 0 ? 1 : 0;
-            list[place] = signed(act, list[place].role, list[place].signer, 0xBAD, ++nextNonce);
-        }
-        if (tamper % 8 == 2) list = authority(act, PROVIDER);
-        uint8 before = registry.agreement(id).state;
-        try registry.submit(act, list) {
-            last[id] = act;
-            if (bad || (before >= Codes.EXPIRED && act.act != Codes.ACT_VOID)) broken = true;
-            if (act.toState >= Codes.EXPIRED) finalState[uint256(id)] = act.toState;
-        } catch {}
-    }
-
-    function council(uint8 code, bytes32 subject, bytes32 value) external {
-        ICouncil.CouncilAct memory act = councilAct(code % 40, subject, value);
-        if (act.act == Codes.PAUSE && uint256(value) % 8 != 0) act.act = Codes.UNPAUSE;
-        IAgreementRegistry.Agreement[4] memory before;
-        for (uint256 i = 0; i < 4; ++i) {
-            before[i] = registry.agreement(bytes32(i + 1));
-        }
-        try registry.decide(act, councilSignatures(address(registry), NAME, act, 2)) {} catch {}
-        for (uint256 i = 0; i < 4; ++i) {
-            bytes32 now_ = keccak256(abi.encode(registry.agreement(bytes32(i + 1))));
-            if (now_ != keccak256(abi.encode(before[i]))) broken = true;
-        }
-    }
-
-    /// @dev Mostly the state the act leads to, so that lives get long; sometimes any.
-    function natural(uint8 code, uint8 from, uint8 any) private pure returns (uint8) {
-        if (any > 200) return any % 9;
-        if (code == Codes.ACT_CONCLUDE) return any % 2 == 0 ? Codes.PENDING : Codes.EFFECTIVE;
-        if (code == Codes.ACT_AMEND) return from;
-        if (code == Codes.ACT_SUSPEND) return Codes.SUSPENDED;
-        if (code == Codes.ACT_TERMINATE) return Codes.TERMINATED;
-        if (code == Codes.ACT_RESCIND) return Codes.RESCINDED;
-        if (code == Codes.ACT_VOID) return Codes.VOID;
-        if (code == Codes.ACT_COMPLETE) return Codes.COMPLETED;
-        if (code == Codes.ACT_EXPIRE) return Codes.EXPIRED;
-        return Codes.EFFECTIVE;
-    }
-}
-
-contract AgreementRegistryInvariants is AgreementBase {
-    AgreementHandler private handler;
-
-    function setUp() public override {
-        vm.warp(START);
-        handler = new AgreementHandler();
-    }
-
-    function targetContracts() public view returns (address[] memory targets) {
-        targets = new address[](1);
-        targets[0] = address(handler);
-    }
-
-    /// @dev Ended agreements stay ended (an authority may still void them), nothing passes without its signatures,
-    ///      and the council moves no agreement.
-    function invariant_final_states_are_final() public view {
-        assertTrue(!handler.broken(), "an act that must not pass has passed");
-        for (uint256 i = 1; i <= 4; ++i) {
-            uint8 ended = handler.finalState(i);
-            if (ended != 0) assertEq(handler.theRegistry().agreement(bytes32(i)).state, ended);
-        }
     }
 }

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.30;
 
+import {Codes} from "../src/Codes.sol";
 import {ICouncil} from "../src/ICouncil.sol";
-import {MiniTest} from "./MiniTest.sol";
+import {FuzzSelector, MiniTest} from "./MiniTest.sol";
 
 /// @dev An ERC-1271 account that says yes to what its owner signed, until it is told to refuse.
 contract Wallet {
@@ -24,6 +25,27 @@ contract Wallet {
     }
 }
 
+/// @dev What became of a handler's calls: lawful acts that passed, unlawful ones that were refused, and nothing (time
+///      passing, or nothing there to act on).
+abstract contract Tally is MiniTest {
+    uint256 public lawful;
+    uint256 public unlawful;
+    uint256 public nothing;
+    /// @dev An unlawful act passed.
+    bool public broken;
+
+    function idle() internal {
+        ++nothing;
+    }
+
+    function sayShares() external view {
+        uint256 all = lawful + unlawful + nothing;
+        if (all == 0) return;
+        say("shares: percent of acts that were lawful and passed", lawful * 100 / all);
+        say("shares: percent of acts that were unlawful and refused", unlawful * 100 / all);
+    }
+}
+
 /// @dev A council of three, signatures, and digests built here by hand so that they check those of the sources.
 abstract contract Base is MiniTest {
     uint64 internal constant START = 1_780_000_000;
@@ -33,25 +55,59 @@ abstract contract Base is MiniTest {
         keccak256("EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)");
 
     uint256[3] internal councilKeys;
+    // vm.addr costs as much as a signature; the invariant runs ask for these all the time.
+    address[3] private councilAddresses;
     uint256 internal nextNonce;
 
     function setUp() public virtual {
         vm.warp(START);
         councilKeys = [uint256(0xC1), 0xC2, 0xC3];
-        // Ascending by address, as `decide` wants them.
+        for (uint256 i = 0; i < 3; ++i) {
+            councilAddresses[i] = vm.addr(councilKeys[i]);
+        }
+        sortCouncil();
+    }
+
+    /// @dev Ascending by address, as `decide` wants them.
+    function sortCouncil() private {
         for (uint256 i = 0; i < 2; ++i) {
             for (uint256 j = 0; j < 2 - i; ++j) {
-                if (vm.addr(councilKeys[j]) > vm.addr(councilKeys[j + 1])) {
+                if (councilAddresses[j] > councilAddresses[j + 1]) {
                     (councilKeys[j], councilKeys[j + 1]) = (councilKeys[j + 1], councilKeys[j]);
+                    (councilAddresses[j], councilAddresses[j + 1]) = (councilAddresses[j + 1], councilAddresses[j]);
                 }
             }
         }
     }
 
+    /// @dev The council replaces one of its members; false when the new key is one of them already.
+    function replaceMember(address target, string memory name, uint256 which, uint256 newKey) internal returns (bool) {
+        for (uint256 i = 0; i < 3; ++i) {
+            if (councilKeys[i] == newKey) return false;
+        }
+        address joining = vm.addr(newKey);
+        decide(target, name, Codes.REPLACE_MEMBER, word(councilAddresses[which]), word(joining));
+        (councilKeys[which], councilAddresses[which]) = (newKey, joining);
+        sortCouncil();
+        return true;
+    }
+
+    /// @dev For invariant tests: only this handler is called, and its setUp is not.
+    function one(address handler) internal pure returns (address[] memory targets) {
+        targets = new address[](1);
+        targets[0] = handler;
+    }
+
+    function setUpOf(address handler) internal pure returns (FuzzSelector[] memory selectors) {
+        selectors = new FuzzSelector[](1);
+        (selectors[0].addr, selectors[0].selectors) = (handler, new bytes4[](1));
+        selectors[0].selectors[0] = this.setUp.selector;
+    }
+
     function councilMembers() internal view returns (address[] memory list) {
         list = new address[](3);
         for (uint256 i = 0; i < 3; ++i) {
-            list[i] = vm.addr(councilKeys[i]);
+            list[i] = councilAddresses[i];
         }
     }
 
@@ -102,7 +158,7 @@ abstract contract Base is MiniTest {
         bytes32 digest = digestOn(target, name, councilHash(act));
         list = new ICouncil.MemberSignature[](howMany);
         for (uint256 i = 0; i < howMany; ++i) {
-            list[i] = ICouncil.MemberSignature(vm.addr(councilKeys[i]), sign(councilKeys[i], digest));
+            list[i] = ICouncil.MemberSignature(councilAddresses[i], sign(councilKeys[i], digest));
         }
     }
 

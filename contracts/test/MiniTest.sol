@@ -34,6 +34,12 @@ interface Vm {
     function lastCallGas() external view returns (Gas memory);
 }
 
+/// @dev Functions that forge's invariant runs leave out (or keep to), by contract.
+struct FuzzSelector {
+    address addr;
+    bytes4[] selectors;
+}
+
 /// @dev Assertions over the cheat codes; a failed one reverts with both sides.
 abstract contract MiniTest {
     Vm internal constant vm = Vm(address(uint160(uint256(keccak256("hevm cheat code")))));

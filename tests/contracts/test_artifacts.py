@@ -23,7 +23,9 @@ COMMON_TYPES = {
 TYPES = {
     "RightsRegistry": {
         "DepositBatch(bytes32 agencyId,bytes32 entriesHash,uint256 nonce,uint64 deadline)",
-        "StatusBatch(bytes32 agencyId,bytes32 changesHash,uint64 effectiveAt,uint256 nonce,uint64 deadline)",
+        "StatusBatch(bytes32 agencyId,bytes32 changesHash,uint256 nonce,uint64 deadline)",
+        "BulkStatus(bytes32 agencyId,bytes indexes,uint8 status,bool encumbered,bool objection,uint64 effectiveAt,"
+        "uint256 nonce,uint64 deadline)",
         "RotateAgencyKey(bytes32 agencyId,address newKey,uint256 nonce,uint64 deadline)",
     },
     "AgreementRegistry": {
@@ -55,8 +57,9 @@ ERRORS = {
         "SameKey(address)", "EmptyBatch()", "EntryIncomplete(uint256)", "ValidityInverted(uint256,uint32,uint32)",
         "AlreadyDeposited(bytes32)", "UnknownCertificate(bytes32)", "PreviousVersionInForce(bytes32,bytes32)",
         "StartsTooEarly(bytes32,uint32,uint32)", "InvalidPredecessorStatus(bytes32,uint8)",
-        "InvalidStatus(bytes32,uint8)", "StatusIsFinal(bytes32,uint8)", "NoChange(bytes32)",
-        "ChangeOutOfOrder(bytes32,uint64,uint32)", "NotAtThisTime(bytes32,uint8,uint64,uint32)",
+        "InvalidStatus(uint8)", "StatusIsFinal(uint32,uint8)", "NoChange(uint32)",
+        "ChangeOutOfOrder(uint32,uint64,uint32)", "NotAtThisTime(uint32,uint8,uint64,uint32)", "InstantMissing()",
+        "IndexNotOfAgency(uint32)", "IndexesNotAscending(uint32)", "IndexesNotWhole(uint256)",
     },
     "AgreementRegistry": {
         "UnknownAct(uint8)", "MoveNotAllowed(uint8,uint8,uint8)", "StateMismatch(bytes32,uint8,uint8)",
@@ -74,6 +77,14 @@ ERRORS = {
         "NotAuditor(address)", "AlreadyAuditor(address)", "KeyHasOtherRole(address)", "CloseIncomplete()",
     },
 }  # fmt: skip
+
+WRITES = {
+    "RightsRegistry": {"deposit", "setStatus", "setStatusByIndex", "rotateAgencyKey"},
+    "AgreementRegistry": {"submit"},
+    "EvidenceLog": {"anchor", "rotateLogKey"},
+    "SettlementBook": {"close"},
+}
+"""Every function that can change anything, beside the council's `decide` and a signer's own `cancelNonce`."""
 
 CODES = {
     "councilActs": "PAUSE 1 UNPAUSE 2 NAME_SUCCESSOR 3 REPLACE_MEMBER 4 ADD_AGENCY 10 SUSPEND_AGENCY 11 "
@@ -148,6 +159,14 @@ def test_errors__exactly_these__by_selector(name: str) -> None:
         if item["type"] == "error"
     }
     assert declared == {keccak(text.encode())[:4] for text in ERRORS[name] | COMMON_ERRORS}
+
+
+@pytest.mark.parametrize("name", sorted(WRITES))
+def test_writes__no_other_way_in(name: str) -> None:
+    """What an act of the council can do is tested in Solidity; here: there is no further door (decisions D17)."""
+    functions = [item for item in artifact(name)["abi"] if item["type"] in ("function", "receive", "fallback")]
+    writing = {item.get("name", item["type"]) for item in functions if item["stateMutability"] not in ("view", "pure")}
+    assert writing == WRITES[name] | {"decide", "cancelNonce"}
 
 
 def test_codes__every_table__has_these_names_and_numbers() -> None:

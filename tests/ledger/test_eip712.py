@@ -51,6 +51,10 @@ def test_typed_digest__mail_example_of_the_eip() -> None:
 def values(kind: str) -> st.SearchStrategy[Any]:
     if kind == "address":
         return st.binary(min_size=20, max_size=20).map(lambda data: eip712.to_checksum("0x" + data.hex()))
+    if kind == "bool":
+        return st.booleans()
+    if kind == "bytes":
+        return st.binary(max_size=100)
     if kind.startswith("bytes"):
         size = int(kind[5:])
         return st.binary(min_size=size, max_size=size)
