@@ -8,16 +8,24 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
+import time
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Generic, TypeVar
 
-from fastapi import Depends
+from fastapi import Depends, Request
+from fastapi.concurrency import run_in_threadpool
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
-from sqlalchemy import BigInteger, String
+from sqlalchemy import BigInteger, Engine, String
 from sqlmodel import Field, Session, SQLModel, select
 
 from api.deps import NowDep, ReadDep
 from ledger.facts import Signed
+from registry import store as registry
+from registry.party import connector_subject, party_subject
+
+Question = TypeVar("Question")
+Answer = TypeVar("Answer")
 
 
 class Unauthorised(Exception):
@@ -65,7 +73,12 @@ def caller(
     session: ReadDep, now: NowDep, given: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
 ) -> Caller:
     """The caller of this request. Raises `Unauthorised`."""
-    parts = given.credentials.strip().split("_") if given else []
+    return caller_of(session, given.credentials if given else "", now)
+
+
+def caller_of(session: Session, key: str, now: int) -> Caller:
+    """The holder of this API key. Raises `Unauthorised`."""
+    parts = key.strip().split("_")
     if len(parts) != 3 or parts[0] != "sq":
         raise Unauthorised(
             "缺少接口密钥：请求头 Authorization: Bearer sq_…。 / No API key: send Authorization: Bearer sq_…."
@@ -77,6 +90,64 @@ def caller(
 
 
 CallerDep = Annotated[Caller, Depends(caller)]
+
+
+def key_of(request: Request) -> str:
+    """The API key a request came with, as `caller` would read it, or ""."""
+    scheme, _, key = request.headers.get("Authorization", "").partition(" ")
+    return key if scheme.lower() == "bearer" else ""
+
+
+def require_reporter(session: Session, caller: Caller, connector: str, *, at: int) -> None:
+    """Raises `Unknown`, or `Forbidden` unless the caller is the connector or its owner at `at`."""
+    owner = registry.connector_at(session, connector, at).owner
+    if caller.holder not in (connector_subject(connector), party_subject(owner)):
+        raise Forbidden(f"{caller.holder} 不能代连接器 {connector} 报送。 / It may not report for this connector.")
+
+
+class Known(Generic[Question, Answer]):
+    """What the database answered less than a second ago, so that a stream of requests does not ask for each of them.
+
+    An ended key is therefore refused within a second. Refusals are not kept: whatever makes them good counts at once.
+    `name` is what a question is kept under.
+    """
+
+    SECONDS, MOST = 1, 10_000
+
+    def __init__(
+        self,
+        engine: Engine,
+        look: Callable[[Session, Question], Answer],
+        name: Callable[[Question], Hashable] = lambda question: question,
+    ) -> None:
+        self._engine, self._look, self._name = engine, look, name
+        self._kept: dict[Hashable, tuple[float, Answer]] = {}
+
+    async def get(self, question: Question) -> Answer:
+        """The answer of `look`, which is run in a thread when it must be. Raises what it raises."""
+        name, asked = self._name(question), time.monotonic()
+        kept = self._kept.get(name)
+        if kept is not None and asked - kept[0] < self.SECONDS:
+            return kept[1]
+        answer = await run_in_threadpool(self._ask, question)
+        if len(self._kept) >= self.MOST:
+            self._kept.clear()
+        self._kept[name] = (asked, answer)
+        return answer
+
+    def _ask(self, question: Question) -> Answer:
+        with Session(self._engine) as session:
+            return self._look(session, question)
+
+
+def callers(engine: Engine, clock: Callable[[], int]) -> Known[str, Caller]:
+    """Callers by API key; kept under its digest, never the key itself."""
+    return Known(engine, lambda session, key: caller_of(session, key, clock()), _digest)
+
+
+def reporters(engine: Engine, clock: Callable[[], int]) -> Known[tuple[Caller, str], None]:
+    """Who may report for which connector: asked with (caller, connector). Raises as `require_reporter`."""
+    return Known(engine, lambda session, pair: require_reporter(session, *pair, at=clock()))
 
 
 def require_own(caller: Caller, signed: Signed) -> None:

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from fastapi import Depends, Request
 
 from api.auth import CallerDep
+from clearing.usage.batch import BATCH_TYPE, MAX_RECORDS, Received, read_batch
 from ledger import canonical
 from ledger.errors import FieldError, Malformed
 from ledger.facts import Signed, require_fields
@@ -18,8 +19,8 @@ MAX_BODY = 16 * 1024 * 1024
 class TooLarge(Malformed):
     """The request's body is larger than we take in."""
 
-    def __init__(self) -> None:
-        super().__init__(f"请求超过 {MAX_BODY} 字节。 / The request is larger than {MAX_BODY} bytes.")
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"请求超过 {limit} 字节。 / The request is larger than {limit} bytes.")
 
 
 class WrongType(FieldError):
@@ -34,17 +35,17 @@ class SignedBody:
     parts: tuple[bytes, ...]
 
 
-async def read_body(request: Request) -> bytes:
-    """The whole body, never more than `MAX_BODY` bytes of it in memory. Raises `TooLarge`."""
+async def read_body(request: Request, limit: int = MAX_BODY) -> bytes:
+    """The whole body, never more than `limit` bytes of it in memory. Raises `TooLarge`."""
     announced = request.headers.get("content-length", "")
-    if announced.isdecimal() and int(announced[:20]) > MAX_BODY:
-        raise TooLarge
+    if announced.isdecimal() and int(announced[:20]) > limit:
+        raise TooLarge(limit)
     size = 0
     chunks = []
     async for chunk in request.stream():
         size += len(chunk)
-        if size > MAX_BODY:
-            raise TooLarge
+        if size > limit:
+            raise TooLarge(limit)
         chunks.append(chunk)
     return b"".join(chunks)
 
@@ -57,10 +58,15 @@ async def _raw(request: Request, _caller: CallerDep) -> bytes:
 RawDep = Annotated[bytes, Depends(_raw)]
 
 
-def _document(request: Request, raw: RawDep) -> Any:
+def require_type(request: Request, expected: str) -> None:
+    """Raises `WrongType` unless the body is announced as this media type."""
     given = request.headers.get("content-type", "")
-    if given.partition(";")[0].strip().lower() != "application/json":
-        raise WrongType("Content-Type", "application/json", repr(given)[:80])
+    if given.partition(";")[0].strip().lower() != expected:
+        raise WrongType("Content-Type", expected, repr(given)[:80])
+
+
+def _document(request: Request, raw: RawDep) -> Any:
+    require_type(request, "application/json")
     return canonical.parse(raw)
 
 
@@ -77,6 +83,15 @@ def _signed(value: DocumentDep) -> SignedBody:
 
 
 SignedDep = Annotated[SignedBody, Depends(_signed)]
+
+
+def _batch(request: Request, raw: RawDep) -> Received:
+    """Read, hashed and its signature checked before the route asks for the writer's turn."""
+    require_type(request, BATCH_TYPE)
+    return read_batch(raw)
+
+
+BatchDep = Annotated[Received, Depends(_batch)]
 
 _SIGNATURE = {
     "type": "object",
@@ -96,6 +111,26 @@ _SIGNATURE = {
 
 def describe(kind: str, about: str) -> dict[str, Any]:
     """The OpenAPI description of a signed write of this kind."""
+    schema = _signed_schema(kind, about)
+    schema["properties"]["parts"] = {"type": "array", "items": {"type": "string"}}
+    return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
+
+
+def describe_batch(kind: str, about: str) -> dict[str, Any]:
+    """The OpenAPI description of a signed write whose parts follow it as lines."""
+    schema = {
+        "type": "string",
+        "description": (
+            "每行以换行符结束：首行为签署的陈述，其后每行一条规范形式的记录，"
+            f"至多 {MAX_RECORDS} 条、{MAX_BODY} 字节。 / Lines ended by a line feed: the signed statement, then one"
+            f" record in canonical form a line; at most {MAX_RECORDS} records and {MAX_BODY} bytes."
+        ),
+        "x-first-line": _signed_schema(kind, about),
+    }
+    return {"requestBody": {"required": True, "content": {BATCH_TYPE: {"schema": schema}}}}
+
+
+def _signed_schema(kind: str, about: str) -> dict[str, Any]:
     statement = {
         "type": "object",
         "required": ["body", "kind", "no", "subject"],
@@ -109,14 +144,9 @@ def describe(kind: str, about: str) -> dict[str, Any]:
         },
         "additionalProperties": False,
     }
-    schema = {
+    return {
         "type": "object",
         "required": ["statement", "signatures"],
-        "properties": {
-            "statement": statement,
-            "signatures": {"type": "array", "items": _SIGNATURE},
-            "parts": {"type": "array", "items": {"type": "string"}},
-        },
+        "properties": {"statement": statement, "signatures": {"type": "array", "items": _SIGNATURE}},
         "additionalProperties": False,
     }
-    return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}

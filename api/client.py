@@ -11,6 +11,8 @@ from typing import Any
 
 import httpx
 
+from clearing.usage.batch import BATCH_TYPE, batch_bytes
+from clearing.usage.held import HeldAnswer
 from ledger import canonical
 from ledger.digest import TwinDigest
 from ledger.errors import Malformed
@@ -18,6 +20,7 @@ from ledger.facts import Signature, Signed, Statement
 
 SUBJECT_PATH = "/api/subjects/"
 BATCH_PATH = "/api/usage/batches"
+RECORD_PATH = "/api/usage/records"
 
 
 class PlatformError(Exception):
@@ -77,10 +80,18 @@ class PlatformClient:
         """Sends a document in canonical form and returns the answer's. Raises as `get`."""
         return self.post_bytes(path, canonical.encode(document))
 
-    def post_bytes(self, path: str, data: bytes) -> Any:
-        """Sends these very bytes: a batch that was frozen is sent byte for byte the same every time."""
-        headers = {"Content-Type": "application/json"}
+    def post_bytes(self, path: str, data: bytes, media_type: str = "application/json") -> Any:
+        """Sends these very bytes."""
+        headers = {"Content-Type": media_type}
         return self._answer(lambda: self._http.post(path, content=data, headers=headers))
+
+    def send_batch(self, signed: Signed, parts: Sequence[bytes]) -> Any:
+        """Sends a frozen batch, byte for byte the same every time; the answer holds the log promise."""
+        return self.post_bytes(BATCH_PATH, batch_bytes(signed, parts), BATCH_TYPE)
+
+    def hold(self, record: bytes) -> HeldAnswer:
+        """Sends one usage record (its canonical bytes); `verify` of the answer needs no platform. Raises as `get`."""
+        return HeldAnswer.of_document(self.post_bytes(RECORD_PATH, record))
 
     def next_of(self, subject: str) -> Next:
         """What the next statement about `subject` must carry."""
@@ -113,11 +124,6 @@ class PlatformClient:
                 f"平台故障（{response.status_code}） / The platform failed: {response.status_code}"
             )
         raise PlatformError(response.status_code, document if isinstance(document, dict) else {"message": document})
-
-
-def batch_bytes(signed: Signed, parts: Sequence[bytes]) -> bytes:
-    """The request that carries a batch: statement, signatures, and each record as its canonical text."""
-    return canonical.encode({**signed.document(), "parts": [part.decode() for part in parts]})
 
 
 def _document(response: httpx.Response) -> Any:

@@ -10,7 +10,8 @@ far as the disk keeps its word on fsync. Its settings are one JSON file named on
 
     GET|POST … /<path>         Authorization: Bearer <access token>, X-Request-Id, X-Purpose, X-User (optional);
                                text other than ASCII percent-encoded
-    PUT  /connector/agreements {"signed": {statement, signatures}, "token_sha256": hex}   administrator's token
+    PUT  /connector/agreements {"signed": {statement, signatures}, "parts": [terms fields], "token_sha256": hex}
+                                                                                           administrator's token
     POST /connector/flush      send what is waiting                                        administrator's token
     GET  /connector/status     counts, agreements, last error                              administrator's token
 """
@@ -44,14 +45,14 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from api import keyfiles
-from api.client import BATCH_PATH, PlatformClient, PlatformError, PlatformUnavailable, batch_bytes
+from api.client import PlatformClient, PlatformError, PlatformUnavailable
 from clearing.errors import ClearingError
 from clearing.market import policy as policies
-from clearing.market.agreement import CARRIES_TERMS, State, Terms, act_of, id_of, standing
+from clearing.market.agreement import CARRIES_TERMS, State, Terms, act_of, id_of, read_terms, standing
 from clearing.market.policy import Action, Decision, Outcome
 from clearing.usage.batch import LOG_PROMISE, Promise, freeze
 from clearing.usage.control import Meter
-from clearing.usage.record import Direction, Side, StatusClass, UsageRecord, decode, encode
+from clearing.usage.record import Direction, Link, Side, StatusClass, UsageRecord, decode, encode
 from ledger import canonical, signing, sm
 from ledger.digest import TwinDigest, twin
 from ledger.errors import BadSignature, FieldError, LedgerError
@@ -284,7 +285,7 @@ class Book:
         )
         data = encode(record)
         digest = twin(data)
-        self._seq, self._prev = record.seq, Twin.of(digest)
+        self._seq, self._prev = record.seq, Link.to(digest)
         return Kept(record, digest.sha256.hex()), data
 
     def _insert(self, rows: Sequence[tuple[int, str, str, bytes]]) -> None:
@@ -296,9 +297,9 @@ class Book:
             self._db.rollback()
             raise
 
-    def _last(self) -> tuple[int, Twin | None]:
+    def _last(self) -> tuple[int, Link | None]:
         row = self._db.execute("SELECT seq, data FROM record ORDER BY seq DESC LIMIT 1").fetchone()
-        return (row[0], Twin.of(twin(bytes(row[1])))) if row else (0, None)
+        return (row[0], Link.to(twin(bytes(row[1])))) if row else (0, None)
 
     # batches -----------------------------------------------------------------------------------------------------
 
@@ -516,9 +517,8 @@ class Connector:
             await self.flush()
 
     async def _send(self, no: int, signed: Signed, parts: list[bytes]) -> bool:
-        data = batch_bytes(signed, parts)
         try:
-            answer = await asyncio.to_thread(self._platform.post_bytes, BATCH_PATH, data)
+            answer = await asyncio.to_thread(self._platform.send_batch, signed, parts)
             promise = _check_promise(answer, signed, self.settings.log_key)
         except (PlatformError, PlatformUnavailable, LedgerError) as error:
             self.last_error = str(error)[:1000]
@@ -531,9 +531,11 @@ class Connector:
 
     async def put_agreement(self, document: Any) -> dict[str, Any]:
         """Takes an agreement act as concluded; acts of one agreement must come in order. Raises `LedgerError`."""
-        if not isinstance(document, dict) or not {"signed"} <= set(document) <= {"signed", "token_sha256"}:
-            raise FieldError("request", "signed, token_sha256", "其他字段 / other fields")
-        signed = Signed.of_document(document["signed"])
+        if not isinstance(document, dict) or not {"signed"} <= set(document) <= {"signed", "parts", "token_sha256"}:
+            raise FieldError("request", "signed, parts, token_sha256", "其他字段 / other fields")
+        signed, parts = Signed.of_document(document["signed"]), document.get("parts", [])
+        if not isinstance(parts, list) or not all(isinstance(text, str) for text in parts):
+            raise FieldError("parts", "文本的列表 / a list of texts", repr(parts)[:80])
         statement, act = signed.statement, act_of(signed.statement)
         for signature in signed.signatures:
             if signature.alg == SM2 and not signing.verify_sm2(statement, signature):
@@ -547,9 +549,10 @@ class Connector:
             raise FieldError(
                 "signed.statement.no", f"{expected[0]}，承接上一事项 / after the act before", str(statement.no)
             )
-        if (act.terms is not None) != (act.act in CARRIES_TERMS):
-            raise FieldError("signed.statement.body.terms", f"{act.act}", "terms" if act.terms else "—")
-        terms = act.terms or (held.terms if held else None)
+        brought = read_terms(statement, act, [text.encode() for text in parts])
+        if (brought is not None) != (act.act in CARRIES_TERMS):
+            raise FieldError("signed.statement.body.fields", f"{act.act}", "terms" if brought else "—")
+        terms = brought or (held.terms if held else None)
         if terms is None:
             raise FieldError("signed.statement.body.act", "CONCLUDE", act.act)
         self._check_terms(terms)

@@ -1,7 +1,8 @@
 """A value has exactly one byte form, or none.
 
 The form is RFC 8785 (JSON Canonicalization Scheme) over a narrow profile (decisions D7): ASCII keys, no floats,
-no null, integers up to 2^53-1, strings in Unicode NFC without control, bidirectional or zero-width marks.
+no null, integers up to 2^53-1, strings in Unicode NFC without controls or anything invisible (bidirectional and
+zero-width marks, soft hyphens, variation selectors, tags).
 Inside the profile "sorted keys, no white space, raw UTF-8" *is* RFC 8785, so a fast encoder can be used.
 """
 
@@ -20,9 +21,15 @@ MAX_INT = 2**53 - 1
 MAX_DEPTH = 24
 MAX_BYTES = 16 * 1024 * 1024
 
+# Controls, line separators, surrogates, U+FFF9…FFFF, and every Default_Ignorable_Code_Point of Unicode: bidirectional
+# and zero-width marks, soft hyphen, fillers, variation selectors, tags. Texts that look the same must be the same.
 _FORBIDDEN = re.compile(
-    "[\u0000-\u001f\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2064\u2066-\u206f\ufeff\ud800-\udfff\ufff9-\uffff]"
+    "[\u0000-\u001f\u007f-\u009f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e"
+    "\u2060-\u206f\u3164\ud800-\udfff\ufe00-\ufe0f\ufeff\uffa0\ufff0-\uffff"
+    "\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
 )
+_PRINTABLE = b"\n" + bytes(range(0x20, 0x7F))
+_COMMON = re.compile("[\u3001-\u3011\u4e00-\u9fff\uff01-\uff5e]*")
 _KEY = re.compile(r"[A-Za-z0-9_.:@$/\-]{1,128}")
 _OUTLINE = re.compile(rb'"(?:[^"\\]|\\.)*+(?:"|\\?\Z)|[\[{]|[\]}]', re.DOTALL)
 _SAFE_NESTING = 500
@@ -51,8 +58,20 @@ def decode(data: bytes) -> Any:
     return value
 
 
+def is_plain(data: bytes) -> bool:
+    """Do these JSON lines hold only text that needs no look at each string: no escapes, printable ASCII and the common
+    Chinese characters, none of which a mark can combine with? False says nothing: `decode` decides then."""
+    if b"\\" in data:
+        return False
+    foreign = data.translate(None, _PRINTABLE)
+    try:
+        return not foreign or _COMMON.fullmatch(foreign.decode()) is not None
+    except UnicodeDecodeError:
+        return False
+
+
 def parse(data: bytes) -> Any:
-    """Reads ordinary JSON typed by people or programs: any key order and white space, but the same profile.
+    """Reads ordinary JSON typed by people or programs: any key order and white space, but the same profile and UTF-8.
 
     Duplicate keys, floats, null and everything else outside the profile are refused with `Malformed` or `FieldError`.
     """
@@ -70,7 +89,8 @@ def parse(data: bytes) -> Any:
         raise Malformed(f"不接受小数 {text}，请用整数或文本。 / No fraction {text}: use an integer or text.")
 
     try:
-        value = json.loads(data, object_pairs_hook=pairs, parse_float=no_float, parse_constant=no_float)
+        # Decoded here: the parser itself would also take UTF-16, UTF-32 and a byte order mark.
+        value = json.loads(data.decode("utf-8"), object_pairs_hook=pairs, parse_float=no_float, parse_constant=no_float)
     except (ValueError, RecursionError) as error:
         raise Malformed(f"不是有效的 JSON：{error}。 / Not valid JSON: {error}.") from error
     _check(value, "$", 0)
@@ -120,9 +140,7 @@ def _check_text(text: str, path: str) -> None:
     found = _FORBIDDEN.search(text)
     if found:
         mark = f"U+{ord(found.group()):04X}"
-        raise FieldError(
-            path, "不含控制符、双向符和零宽符的文本 / text without control, bidi or zero-width marks", mark
-        )
+        raise FieldError(path, "不含控制符和不可见字符的文本 / text without controls or invisible characters", mark)
     if not unicodedata.is_normalized("NFC", text):
         raise FieldError(path, "Unicode NFC 文本 / text in Unicode NFC", "未规范化 / not normalised")
 

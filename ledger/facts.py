@@ -16,9 +16,9 @@ from functools import cached_property
 from typing import Any
 
 from ledger import canonical
-from ledger.digest import TwinDigest, hex32, twin
+from ledger.digest import LEAF_TAG, TwinDigest, hex32, sha256, sm3, twin
 from ledger.errors import FieldError
-from ledger.merkle import MemoryTree
+from ledger.merkle import root_over
 
 DEFAULT_SIGNER_ID = "1234567812345678"
 SM2 = "sm2-sm3"
@@ -43,7 +43,28 @@ class PartsRoot:
     @classmethod
     def over(cls, parts: Sequence[bytes]) -> PartsRoot:
         """The commitment to these parts (each a canonical document)."""
-        return cls(len(parts), MemoryTree([twin(part) for part in parts]).root())
+        return Parts.of(parts).commitment
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """The parts of a fact as they came, each hashed once: their bytes, their digests and the commitment to them."""
+
+    data: tuple[builtins.bytes, ...]
+    sha256: tuple[builtins.bytes, ...]
+    sm3: tuple[builtins.bytes, ...]
+    commitment: PartsRoot
+
+    @classmethod
+    def of(cls, data: Sequence[builtins.bytes]) -> Parts:
+        """Raises `FieldError` if there is no part, or if one holds a line feed (canonical JSON has none)."""
+        for place, part in enumerate(data):
+            if b"\n" in part:
+                raise FieldError(f"parts[{place}]", "规范文本 / a canonical text", "含换行 / holds a line feed")
+        first, second = tuple(map(sha256, data)), tuple(map(sm3, data))
+        leaves = [LEAF_TAG + one + other for one, other in zip(first, second, strict=True)]
+        root = TwinDigest(root_over(leaves, sha256), root_over(leaves, sm3))
+        return cls(tuple(data), first, second, PartsRoot(len(data), root))
 
 
 @dataclass(frozen=True)
@@ -143,6 +164,8 @@ class Signature:
         if alg == SM2:
             require_fields(value, where, {"alg", "by", "key", "value", "signer_id"}, {"role"})
             _hex(value["key"], 130, f"{where}.key")
+            if not value["key"].startswith("04"):
+                raise FieldError(f"{where}.key", "04‖x‖y", value["key"][:8])
             _hex(value["value"], 128, f"{where}.value")
             if not isinstance(value["signer_id"], str) or not 1 <= len(value["signer_id"]) <= 64:
                 raise FieldError(

@@ -190,8 +190,17 @@ def verify_consistency(first: int, second: int, old: TwinDigest, new: TwinDigest
     return last == 0 and left == old and right == new
 
 
+def root_over(leaves: Sequence[bytes], digest: Callable[[bytes], bytes]) -> bytes:
+    """Root over these leaf bytes under one hash, nothing kept on the way: what a fact with many parts commits to."""
+    level = [digest(b"\x00" + data) for data in leaves]
+    while len(level) > 1:
+        odd = level[-1:] if len(level) & 1 else []
+        level = [digest(b"\x01" + left + right) for left, right in zip(level[::2], level[1::2], strict=False)] + odd
+    return level[0] if level else digest(b"")
+
+
 class MemoryTree:
-    """A small tree held whole in memory: the parts of one fact, or a test."""
+    """A small tree held whole in memory, for proofs: the parts of one fact, or a test."""
 
     __slots__ = ("_levels", "size")
 

@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from ledger import tables
 from ledger.digest import TwinDigest, derive_salt
 from ledger.errors import Conflict, Erased, FieldError, Stale, UnknownFact
-from ledger.facts import Fact, PartsRoot, Signed, Statement
+from ledger.facts import Fact, Parts, Signed, Statement
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class Appended:
     replayed: bool
 
 
-def append(session: Session, signed: Signed, *, at: int, parts: Sequence[bytes] = ()) -> Appended:
+def append(session: Session, signed: Signed, *, at: int, parts: Parts | Sequence[bytes] = ()) -> Appended:
     """Stores a signed statement as a fact, once. Signatures are the caller's to check before.
 
     The same act again returns the first fact. Raises `Conflict` if the act number says something else already,
@@ -42,7 +42,7 @@ def append(session: Session, signed: Signed, *, at: int, parts: Sequence[bytes] 
         if first is not None:
             return Appended(first, replayed=True)
     _require_next(statement, no, prev)
-    _require_parts(statement, parts)
+    checked = _require_parts(statement, parts)
     try:
         with session.begin_nested():
             salt = derive_salt(_secret(session, statement.subject), f"{statement.subject}#{statement.no}")
@@ -55,19 +55,15 @@ def append(session: Session, signed: Signed, *, at: int, parts: Sequence[bytes] 
         if first is None:
             raise
         return Appended(first, replayed=True)
-    if parts:
-        rows = [{"fact_id": fact.id, "position": i, "bytes": data} for i, data in enumerate(parts)]
-        session.execute(insert(tables.part), rows)
+    _insert_parts(session, fact, checked)
     return Appended(fact, replayed=False)
 
 
 def restore(session: Session, fact: Fact, parts: Sequence[bytes] = ()) -> None:
     """Puts an exported fact back as it was (import, decisions D2). Raises `FieldError` if its parts do not match."""
-    _require_parts(fact.statement, parts)
+    checked = _require_parts(fact.statement, parts)
     _insert(session, fact)
-    if parts:
-        rows = [{"fact_id": fact.id, "position": i, "bytes": data} for i, data in enumerate(parts)]
-        session.execute(insert(tables.part), rows)
+    _insert_parts(session, fact, checked)
 
 
 def next_of(session: Session, subject: str) -> tuple[int, TwinDigest | None]:
@@ -94,11 +90,11 @@ def fact(session: Session, fact_id: str) -> Fact:
     return Fact.of_bytes(row.bytes)
 
 
-def facts_of(session: Session, subject: str) -> list[Fact]:
-    """Every fact about `subject`, in act order; erased ones are left out."""
+def facts_of(session: Session, subject: str, first: int = 0) -> list[Fact]:
+    """Every fact about `subject` from act `first` on, in act order; erased ones are left out."""
     rows = session.execute(
         select(tables.fact.c.bytes)
-        .where(tables.fact.c.subject == subject, tables.fact.c.bytes.is_not(None))
+        .where(tables.fact.c.subject == subject, tables.fact.c.no >= first, tables.fact.c.bytes.is_not(None))
         .order_by(tables.fact.c.no)
     )
     return [Fact.of_bytes(row.bytes) for row in rows]
@@ -115,12 +111,18 @@ def facts_of_kind(session: Session, *kinds: str) -> list[Fact]:
 
 
 def parts_of(session: Session, fact_id: str) -> list[bytes]:
-    """The parts of a fact in order. Raises `Erased` if one of them was erased."""
-    table = tables.part
-    rows = session.execute(select(table.c.bytes).where(table.c.fact_id == fact_id).order_by(table.c.position)).all()
-    if any(row.bytes is None for row in rows):
+    """The parts of a fact in order. Raises `Erased` if they were erased."""
+    row = session.execute(select(tables.part.c.bytes).where(tables.part.c.fact_id == fact_id)).first()
+    if row is None:
+        return []
+    if row.bytes is None:
         raise Erased(fact_id)
-    return [row.bytes for row in rows]
+    return split_parts(row.bytes)
+
+
+def split_parts(data: bytes) -> list[bytes]:
+    """The parts in the bytes of a `part` row."""
+    return data.split(b"\n")
 
 
 def all_facts(session: Session, batch: int = 500) -> Iterator[Fact]:
@@ -178,15 +180,23 @@ def _require_next(statement: Statement, no: int, prev: TwinDigest | None) -> Non
         raise Stale(statement.subject, "prev", expected, statement.prev.sha256.hex() if statement.prev else "—")
 
 
-def _require_parts(statement: Statement, parts: Sequence[bytes]) -> None:
+def _require_parts(statement: Statement, parts: Parts | Sequence[bytes]) -> Parts | None:
+    number = len(parts.data if isinstance(parts, Parts) else parts)
     if statement.parts is None:
-        if parts:
+        if number:
             raise FieldError("statement.parts", "与所附分项一致 / the commitment to the parts sent", "缺失 / missing")
-        return
-    if len(parts) != statement.parts.count:
-        raise FieldError("statement.parts.count", str(len(parts)), str(statement.parts.count))
-    if PartsRoot.over(parts) != statement.parts:
+        return None
+    if number != statement.parts.count:
+        raise FieldError("statement.parts.count", str(number), str(statement.parts.count))
+    checked = parts if isinstance(parts, Parts) else Parts.of(parts)
+    if checked.commitment != statement.parts:
         raise FieldError("statement.parts.root", "与所附分项一致 / the root over the parts sent", "不一致 / differs")
+    return checked
+
+
+def _insert_parts(session: Session, fact: Fact, parts: Parts | None) -> None:
+    if parts is not None:
+        session.execute(insert(tables.part).values(fact_id=fact.id, bytes=b"\n".join(parts.data)))
 
 
 def _secret(session: Session, subject: str) -> bytes:

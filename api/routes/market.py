@@ -8,7 +8,7 @@ from fastapi import APIRouter, Response
 from fastapi.responses import JSONResponse
 
 from api.auth import CallerDep, Forbidden, require_own
-from api.bodies import SignedDep, describe
+from api.bodies import BatchDep, SignedDep, describe, describe_batch
 from api.deps import NowDep, ReadDep, SystemDep, WriteDep
 from api.views import appended, plain
 from clearing.market import service as market
@@ -50,7 +50,7 @@ def listings(session: ReadDep, now: NowDep) -> dict[str, Any]:
 
 @router.post(
     "/agreements/acts",
-    openapi_extra=describe("agreement-act/v1", "clearing.market.agreement.AgreementAct"),
+    openapi_extra=describe("agreement-act/v1", "clearing.market.agreement.AgreementAct; parts: fields of new terms"),
     summary="数字合约：签署、变更、中止、解除 / an act of an agreement, signed by all it concerns",
     tags=["market 交易"],
 )
@@ -58,25 +58,25 @@ def agreement_act(
     body: SignedDep, caller: CallerDep, session: WriteDep, system: SystemDep, now: NowDep
 ) -> dict[str, Any]:
     require_own(caller, body.signed)
-    return appended(market.record_act(session, body.signed, domain=system.agreement_domain, at=now))
+    return appended(market.record_act(session, body.signed, body.parts, domain=system.agreement_domain, at=now))
 
 
 @router.post(
     "/usage/batches",
-    openapi_extra=describe("usage-batch/v1", "clearing.usage.batch.BatchHeader; parts: clearing.usage.record"),
+    openapi_extra=describe_batch("usage-batch/v1", "clearing.usage.batch.BatchHeader; records: clearing.usage.record"),
     summary="使用存证批次 / a batch of usage records under the connector's signature",
     tags=["usage 使用"],
 )
-def usage_batch(body: SignedDep, caller: CallerDep, session: WriteDep, system: SystemDep, now: NowDep) -> Response:
-    require_own(caller, body.signed)
-    result = usage.admit(session, body.signed, body.parts, signer=system.operator.signer, at=now)
+def usage_batch(batch: BatchDep, caller: CallerDep, session: WriteDep, system: SystemDep, now: NowDep) -> Response:
+    require_own(caller, batch.signed)
+    result = usage.admit(session, batch, signer=system.operator.signer, at=now)
     if isinstance(result, Refusal):
         usage.record_refusal(session, result)
         message = (
             "同一序号区间已有不同内容，未计入，已存拒收记录。 / Another batch holds these numbers; kept as refused."
         )
         return JSONResponse({"error": "Conflict", "message": message, **result.answer()}, 409)
-    return JSONResponse(result.document())
+    return Response(result.answer, media_type="application/json")
 
 
 @router.post(

@@ -2,7 +2,10 @@
 
 The header is the body of the fact "usage-batch/v1" about "connector-log:<id>"; the records are its parts, committed to
 by the twin parts root in the statement. Batches of a connector form a chain of their own (`no`, `prev`).
-Source: exchange.md §5.3, §5.5; decisions D5, D9, D10.
+
+On the wire a batch is lines, each ended by a line feed: first {"signatures", "statement"} in canonical form, then each
+record in canonical form. Everything here needs no database, so it is done before a writer's turn comes.
+Source: exchange.md §5.3, §5.5; decisions D5, D9, D10, D13.
 """
 
 from __future__ import annotations
@@ -13,11 +16,20 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from clearing.usage.record import Admitted, ConnectorId, Count, Hex64, Ordinal, Side, check_chain, decode
-from ledger import signing
+from clearing.usage.record import (
+    Admitted,
+    ConnectorId,
+    Count,
+    Hex64,
+    Ordinal,
+    Side,
+    UsageRecord,
+    read_records,
+)
+from ledger import canonical, signing
 from ledger.digest import TwinDigest
 from ledger.errors import FieldError
-from ledger.facts import PartsRoot, Signed, Statement
+from ledger.facts import Parts, Signed, Statement
 from ledger.reading import body_of, read
 from ledger.sm import Sm2Key
 from registry.asset import Twin
@@ -25,6 +37,7 @@ from registry.party import connector_subject
 
 USAGE_BATCH = "usage-batch/v1"
 LOG_PROMISE = "log-promise/v1"
+BATCH_TYPE = "application/x-ndjson"
 MAX_RECORDS = 5_000
 
 
@@ -66,35 +79,62 @@ class Promise:
     integrate_by: Count
 
 
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """A batch that agrees with itself: header, records and the bytes they came as."""
+
+    header: BatchHeader
+    records: tuple[UsageRecord, ...]
+    parts: Parts
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """A batch as a connector sent it; `key` is the SM2 key its signature holds under, not yet compared with any."""
+
+    signed: Signed
+    batch: Batch
+    key: str
+
+
 def subject_of(connector: str) -> str:
     """The subject of a connector's batches."""
     return f"connector-log:{connector}"
 
 
-def header_of(records: Sequence[Admitted]) -> BatchHeader:
-    """The header over records that follow each other."""
-    first, last = records[0], records[-1]
-    return BatchHeader(
-        connector=first.record.connector,
-        first_seq=first.record.seq,
-        last_seq=last.record.seq,
-        count=len(records),
-        first_prev=first.record.prev,
-        last_hash=Twin.of(last.digest),
-        agreements=_ranges(records),
-    )
-
-
 def freeze(records: Sequence[Admitted], no: int, prev: TwinDigest | None, key: Sm2Key) -> Signed:
     """The signed batch over these records, as number `no` of the log; it is sent as these bytes ever after."""
-    header = header_of(records)
-    parts = PartsRoot.over([item.data for item in records])
-    statement = Statement(USAGE_BATCH, subject_of(header.connector), no, prev, body_of(header), parts)
+    parts = Parts.of([item.data for item in records])
+    header = _header_of([item.record for item in records], parts)
+    statement = Statement(USAGE_BATCH, subject_of(header.connector), no, prev, body_of(header), parts.commitment)
     by = connector_subject(header.connector)
     return Signed(statement, (signing.sign_sm2(key, statement, by=by),))
 
 
-def check_batch(statement: Statement, parts: Sequence[bytes]) -> tuple[BatchHeader, list[Admitted]]:
+def batch_bytes(signed: Signed, parts: Sequence[bytes]) -> bytes:
+    """The lines that carry a batch."""
+    return b"\n".join((canonical.encode(signed.document()), *parts, b""))
+
+
+def read_batch(data: bytes) -> Received:
+    """The batch in these lines, found whole. Raises `Malformed`, `FieldError`, `BadSignature`; the last line feed may
+    be missing."""
+    data = data.removesuffix(b"\n")
+    lines = data.count(b"\n")
+    if not 1 <= lines <= MAX_RECORDS:
+        raise FieldError("parts", f"1…{MAX_RECORDS}", str(lines))
+    first, *parts = data.split(b"\n")
+    return receive(Signed.of_document(canonical.decode(first)), parts)
+
+
+def receive(signed: Signed, parts: Sequence[bytes]) -> Received:
+    """A batch that agrees with itself and whose connector's signature holds. Raises as `read_batch`."""
+    batch = check_batch(signed.statement, parts)
+    by = connector_subject(batch.header.connector)
+    return Received(signed, batch, signing.key_of(signed.statement, signed.signatures, by=by))
+
+
+def check_batch(statement: Statement, parts: Sequence[bytes]) -> Batch:
     """The header and records of a batch, or a refusal of the whole: `Malformed`, `FieldError` (decisions D9).
 
     Header, parts root, record chain and per-agreement ranges must all say the same.
@@ -106,31 +146,60 @@ def check_batch(statement: Statement, parts: Sequence[bytes]) -> tuple[BatchHead
         raise FieldError("statement.subject", subject_of(header.connector), statement.subject)
     if not 1 <= len(parts) <= MAX_RECORDS:
         raise FieldError("parts", f"1…{MAX_RECORDS}", str(len(parts)))
-    if statement.parts is None or statement.parts != PartsRoot.over(parts):
+    hashed = Parts.of(parts)
+    if statement.parts != hashed.commitment:
         raise FieldError("statement.parts", "所附记录的根 / the root over the records sent", "不一致 / differs")
-    records = [decode(data, f"parts[{position}]") for position, data in enumerate(parts)]
-    if records[0].record.seq != header.first_seq:
-        raise FieldError("parts[0].seq", str(header.first_seq), str(records[0].record.seq))
-    check_chain(records, header.connector, header.first_prev)
-    found = header_of(records)
+    records = tuple(read_records(parts))
+    if records[0].seq != header.first_seq:
+        raise FieldError("parts[0].seq", str(header.first_seq), str(records[0].seq))
+    _check_chain(records, hashed, header)
+    found = _header_of(records, hashed)
     for name in BatchHeader.__slots__:
         if getattr(found, name) != getattr(header, name):
             raise FieldError(f"body.{name}", str(getattr(found, name))[:120], str(getattr(header, name))[:120])
-    return header, records
+    return Batch(header, records, hashed)
 
 
-def _ranges(records: Sequence[Admitted]) -> tuple[AgreementRange, ...]:
-    groups: dict[tuple[str, Side], list[Admitted]] = {}
-    for item in records:
-        groups.setdefault((item.record.agreement, item.record.side), []).append(item)
+def _check_chain(records: Sequence[UsageRecord], parts: Parts, header: BatchHeader) -> None:
+    """The records are of one connector, without a gap, each naming the one before. Raises `FieldError` by position."""
+    sha256, sm3 = (header.first_prev.sha256, header.first_prev.sm3) if header.first_prev else ("", "")
+    for position, record in enumerate(records):
+        if record.connector != header.connector:
+            raise FieldError(f"parts[{position}].connector", header.connector, record.connector)
+        if record.seq != header.first_seq + position:
+            raise FieldError(f"parts[{position}].seq", str(header.first_seq + position), str(record.seq))
+        given = (record.prev.sha256, record.prev.sm3) if record.prev else ("", "")
+        if given != (sha256, sm3):
+            raise FieldError(f"parts[{position}].prev", sha256 or "—", given[0] or "—")
+        sha256, sm3 = parts.sha256[position].hex(), parts.sm3[position].hex()
+
+
+def _header_of(records: Sequence[UsageRecord], parts: Parts) -> BatchHeader:
+    """The header over records that follow each other."""
+    first, last = records[0], records[-1]
+    return BatchHeader(
+        connector=first.connector,
+        first_seq=first.seq,
+        last_seq=last.seq,
+        count=len(records),
+        first_prev=Twin(first.prev.sha256, first.prev.sm3) if first.prev else None,
+        last_hash=Twin(parts.sha256[-1].hex(), parts.sm3[-1].hex()),
+        agreements=_ranges(records),
+    )
+
+
+def _ranges(records: Sequence[UsageRecord]) -> tuple[AgreementRange, ...]:
+    groups: dict[tuple[str, Side], list[UsageRecord]] = {}
+    for record in records:
+        groups.setdefault((record.agreement, record.side), []).append(record)
     return tuple(
         AgreementRange(
             agreement=agreement,
             side=side,
-            first=min(item.record.agr_seq for item in group),
-            last=max(item.record.agr_seq for item in group),
+            first=min([record.agr_seq for record in group]),
+            last=max([record.agr_seq for record in group]),
             count=len(group),
-            quantity=sum(item.record.quantity for item in group if item.record.billable),
+            quantity=sum([record.quantity for record in group if record.billable]),
         )
         for (agreement, side), group in sorted(groups.items())
     )

@@ -1,5 +1,8 @@
 """What intake makes of an admitted record: its class. Only class OK is billed; every other one is kept as evidence.
 
+A request id that comes twice is found at metering, over all records of an agreement (decisions D10): the class of a
+record does not depend on what came before it.
+
 Pure: the agreement as it stood when the use occurred is passed in. Source: clearing.md §2.2, §2.4; exchange.md §5.3;
 decisions D9, D24.
 """
@@ -29,18 +32,16 @@ class UseClass(StrEnum):
     QUANTITY = "QUANTITY"  # nothing was used
     LATE = "LATE"  # received later than the signed limit
     FAILED = "FAILED"  # the call failed and the tariff does not bill failures
-    DUP = "DUP"  # the request id was counted before on this side of the agreement
     OK = "OK"
 
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """The agreement as it stood at `occurred_at`, and whether the request id was counted before."""
+    """The agreement as it stood at `occurred_at`."""
 
     revision: int
     terms: Terms
     standing: Standing
-    counted_before: bool
 
 
 def classify(record: UsageRecord, context: Context | None, received_at: int) -> UseClass:
@@ -52,31 +53,41 @@ def classify(record: UsageRecord, context: Context | None, received_at: int) -> 
         return UseClass.REPORTER
     if record.decision is Decision.DENY:
         return UseClass.REFUSED
-    late_limit = terms.settlement.period.late_limit
-    checks = (
-        (UseClass.FUTURE, record.occurred_at > received_at + FUTURE_LIMIT),
-        (UseClass.STANDING, context.standing is not Standing.EFFECTIVE),
-        (UseClass.VERSION, not _same_version(record, context)),
-        (UseClass.SCOPE, record.purpose not in terms.purposes),
-        (UseClass.TRIAL, not record.billable),
-        (UseClass.UNIT, record.unit != terms.settlement.tariff.unit),
-        (UseClass.QUANTITY, record.quantity == 0),
-        (UseClass.LATE, received_at - record.occurred_at > late_limit),
-        (UseClass.FAILED, record.status is not StatusClass.OK and not terms.settlement.tariff.bill_failures),
-        (UseClass.DUP, context.counted_before),
-    )
-    return next((name for name, applies in checks if applies), UseClass.OK)
+    if record.occurred_at > received_at + FUTURE_LIMIT:
+        return UseClass.FUTURE
+    if context.standing is not Standing.EFFECTIVE:
+        return UseClass.STANDING
+    if not _same_version(record, context):
+        return UseClass.VERSION
+    if record.purpose not in terms.purposes:
+        return UseClass.SCOPE
+    if not record.billable:
+        return UseClass.TRIAL
+    tariff = terms.settlement.tariff
+    if record.unit != tariff.unit:
+        return UseClass.UNIT
+    if record.quantity == 0:
+        return UseClass.QUANTITY
+    if received_at - record.occurred_at > terms.settlement.period.late_limit:
+        return UseClass.LATE
+    if record.status is not StatusClass.OK and not tariff.bill_failures:
+        return UseClass.FAILED
+    return UseClass.OK
 
 
 def _may_report(record: UsageRecord, terms: Terms) -> bool:
     consuming = record.side is Side.CONSUME
-    return any(
-        record.connector in party.connectors for party in terms.parties if (party.role is Role.CONSUMER) == consuming
-    )
+    for party in terms.parties:
+        if record.connector in party.connectors and (party.role is Role.CONSUMER) == consuming:
+            return True
+    return False
 
 
 def _same_version(record: UsageRecord, context: Context) -> bool:
     product = context.terms.product
-    return (record.revision, record.listing, record.version, record.certificate) == (
-        context.revision, product.listing, product.version, product.certificate
-    )  # fmt: skip
+    return (
+        record.revision == context.revision
+        and record.listing == product.listing
+        and record.version == product.version
+        and record.certificate == product.certificate
+    )

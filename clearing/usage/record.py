@@ -12,18 +12,21 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated, Literal
 
+import msgspec
 from msgspec import Meta
 
 from clearing.market.policy import Decision, Reason
 from ledger import canonical
 from ledger.digest import TwinDigest, twin
-from ledger.errors import FieldError
+from ledger.errors import FieldError, Malformed
 from ledger.reading import body_of, read
-from registry.asset import Twin
 
 FUTURE_LIMIT = 300
 
 Hex64 = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
+Digits64 = Annotated[str, Meta(min_length=64, max_length=64)]
+"""Like `Hex64`; that they are lower-case hex is checked for all of a record's digits in one step (`_check`)."""
+Digits32 = Annotated[str, Meta(min_length=32, max_length=32)]
 Count = Annotated[int, Meta(ge=0, le=2**53 - 1)]
 Ordinal = Annotated[int, Meta(ge=1, le=2**53 - 1)]
 ConnectorId = Annotated[str, Meta(pattern="^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
@@ -55,46 +58,57 @@ class StatusClass(StrEnum):
     NONE = "none"
 
 
-@dataclass(frozen=True, slots=True)
-class UsageRecord:
+class Link(msgspec.Struct, frozen=True, gc=False):
+    """The twin digest of the connector's record before, 64 lower-case hex characters each."""
+
+    sha256: Digits64
+    sm3: Digits64
+
+    @classmethod
+    def to(cls, digest: TwinDigest) -> Link:
+        """The link to the record with this digest."""
+        return cls(digest.sha256.hex(), digest.sm3.hex())
+
+
+class UsageRecord(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A use of mode M1 as one side saw it. `occurred_at` is seconds UTC by the connector's clock.
 
     `prev` is the twin digest of the connector's record before (absent in its first). `counted` is the number of units
     used before this one under the agreement: with it the decision can be replayed. `policy` names the use policy by
     SHA-256, `user_ref` and `request` are salted references (user; method, path and body), `salt` keeps the digest of
     the record silent. `billable` is false for what was refused and for trials; whether a failed call costs anything is
-    for the tariff.
+    for the tariff. The fields stand in the order of the canonical bytes, so that none is searched for or sorted.
     """
 
-    connector: ConnectorId
-    seq: Ordinal
-    agreement: Hex64
-    revision: Ordinal
     agr_seq: Ordinal
-    side: Side
-    direction: Direction
-    request_id: RequestId
-    occurred_at: Count
-    listing: Annotated[str, Meta(pattern="^[0-9a-f]{32}$")]
-    version: Ordinal
-    certificate: Annotated[str, Meta(min_length=1, max_length=200)]
-    policy: Hex64
-    purpose: Annotated[str, Meta(max_length=200)]
-    user_ref: Hex64
-    request: Hex64
-    counted: Count
-    decision: Decision
-    reasons: tuple[Reason, ...]
-    unit: Annotated[str, Meta(min_length=1, max_length=64)]
-    quantity: Count
+    agreement: Digits64
     billable: bool
     bytes: Count
+    certificate: Annotated[str, Meta(min_length=1, max_length=200)]
+    connector: ConnectorId
+    counted: Count
+    decision: Decision
+    direction: Direction
     latency_ms: Count
-    status: StatusClass
-    salt: Hex64
-    prev: Twin | None = None
+    listing: Digits32
     mode: Literal["M1"] = "M1"
+    occurred_at: Count
+    policy: Digits64
+    prev: Link | None = None
+    purpose: Annotated[str, Meta(max_length=200)]
+    quantity: Count
+    reasons: tuple[Reason, ...]
+    request: Digits64
+    request_id: RequestId
+    revision: Ordinal
+    salt: Digits64
     schema: Literal["usage-record/v1"] = "usage-record/v1"
+    seq: Ordinal
+    side: Side
+    status: StatusClass
+    unit: Annotated[str, Meta(min_length=1, max_length=64)]
+    user_ref: Digits64
+    version: Ordinal
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,30 +127,82 @@ def encode(record: UsageRecord) -> bytes:
 
 def decode(data: bytes, where: str = "record") -> Admitted:
     """Reads canonical record bytes. Raises `Malformed` or `FieldError`."""
-    record = read(UsageRecord, canonical.decode(data), where)
+    return Admitted(read_record(data, where), data, twin(data))
+
+
+def read_record(data: bytes, where: str = "record") -> UsageRecord:
+    """The record these canonical bytes are. Raises `Malformed` or `FieldError`."""
+    found = _quick(data + b"\n")
+    record = found[0] if found is not None and len(found) == 1 else _strict(data, where)
     _check(record, where)
-    return Admitted(record, data, twin(data))
+    return record
 
 
-def check_chain(records: Sequence[Admitted], connector: str, first_prev: Twin | None) -> None:
-    """The records are of one connector, without a gap, each naming the one before. Raises `FieldError` by position.
+def read_records(parts: Sequence[bytes]) -> list[UsageRecord]:
+    """The records these canonical texts are; none holds a line feed. Raises `Malformed` or `FieldError` by position."""
+    found = _quick(b"\n".join((*parts, b"")))
+    if found is None or len(found) != len(parts):
+        return [read_record(data, f"parts[{position}]") for position, data in enumerate(parts)]
+    for position, record in enumerate(found):
+        _check(record, f"parts[{position}]")
+    return found
 
-    `first_prev` is what the batch header says comes before the first record.
+
+def _strict(data: bytes, where: str) -> UsageRecord:
+    try:
+        value = canonical.decode(data)
+    except FieldError as error:
+        raise FieldError(where + error.field.removeprefix("$"), error.expected, error.given) from error
+    except Malformed as error:
+        raise Malformed(f"{where}：{error}") from error
+    record = read(UsageRecord, value, where)
+    # Two fields have but one value; left out, they would make a second byte form of the same record.
+    for name in sorted(body_of(record).keys() - value.keys()):
+        raise FieldError(f"{where}.{name}", "必填 / required", "缺失 / missing")
+    return record
+
+
+_decoder = msgspec.json.Decoder(UsageRecord)
+_encoder = msgspec.json.Encoder()
+
+
+def _quick(lines: bytes) -> list[UsageRecord] | None:
+    """The records if their lines are canonical beyond doubt, else None: the strict reader then decides, record by
+    record, and names the fault.
+
+    Every integer of a record is bounded by its type and every text holds plain characters, so what is left of the
+    profile is that the typed values encode to these very bytes; that refuses unknown fields too.
     """
-    expected_prev = first_prev
-    seq = records[0].record.seq if records else 1
-    for position, item in enumerate(records):
-        record, where = item.record, f"parts[{position}]"
-        if record.connector != connector:
-            raise FieldError(f"{where}.connector", connector, record.connector)
-        if record.seq != seq + position:
-            raise FieldError(f"{where}.seq", str(seq + position), str(record.seq))
-        if record.prev != expected_prev:
-            raise FieldError(f"{where}.prev", _sha(expected_prev), _sha(record.prev))
-        expected_prev = Twin.of(item.digest)
+    if not canonical.is_plain(lines):
+        return None
+    try:
+        records = _decoder.decode_lines(lines)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+    # A record without `prev` is a connector's first, or says null: the encoder writes null for both.
+    if any(record.prev is None for record in records) or _encoder.encode_lines(records) != lines:
+        return None
+    return records
+
+
+_DIGITS = ("agreement", "listing", "policy", "request", "salt", "user_ref")
+_NO_LINK = Link("", "")
+
+
+def _is_hex(text: str) -> bool:
+    try:
+        return bytes.fromhex(text).hex() == text
+    except ValueError:
+        return False
 
 
 def _check(record: UsageRecord, where: str) -> None:
+    r, link = record, record.prev or _NO_LINK
+    if not _is_hex(f"{r.agreement}{r.listing}{r.policy}{r.request}{r.salt}{r.user_ref}{link.sha256}{link.sm3}"):
+        digits = {name: getattr(record, name) for name in _DIGITS}
+        digits |= {"prev.sha256": link.sha256, "prev.sm3": link.sm3}
+        name = next(name for name, text in digits.items() if not _is_hex(text))
+        raise FieldError(f"{where}.{name}", "小写十六进制 / lower-case hex", repr(digits[name])[:80])
     if (record.seq == 1) != (record.prev is None):
         raise FieldError(f"{where}.prev", "首条记录没有 prev，其余必有 / absent in record 1 only", f"seq={record.seq}")
     refused = record.decision is Decision.DENY
@@ -148,7 +214,3 @@ def _check(record: UsageRecord, where: str) -> None:
         raise FieldError(
             f"{where}.reasons", "拒绝或标记的理由 / reasons of a refusal or mark", str(list(record.reasons))
         )
-
-
-def _sha(digest: Twin | None) -> str:
-    return digest.sha256 if digest else "—"

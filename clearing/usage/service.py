@@ -1,11 +1,10 @@
-"""Intake of usage batches: all or nothing, once, with a signed promise as the answer.
+"""Intake of usage batches and of single records: all or nothing, once, with a signed promise as the answer.
 
 Source: exchange.md §5.3, §5.5; decisions D6, D9, D10. Nothing here commits.
 """
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,11 +13,16 @@ from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
 from clearing.usage import store, tables
-from clearing.usage.batch import LOG_PROMISE, BatchHeader, Promise, check_batch
+from clearing.usage.batch import LOG_PROMISE, USAGE_BATCH, Promise, Received
+from clearing.usage.held import Group, freeze
+from clearing.usage.held import subject_of as held_subject
+from clearing.usage.record import Admitted
 from ledger import canonical
 from ledger import store as ledger
-from ledger.errors import Conflict
-from ledger.facts import Fact, Signed, Statement
+from ledger.digest import twin
+from ledger.errors import BadSignature, Conflict, Erased
+from ledger.facts import Fact, Parts, PartsRoot, Signed, Statement
+from ledger.merkle import MemoryTree
 from ledger.reading import body_of
 from ledger.signing import SystemSigner
 from registry import service as registration
@@ -30,26 +34,24 @@ INTEGRATE_WITHIN = 3_600
 
 @dataclass(frozen=True, slots=True)
 class Admission:
-    """The stored batch, the operator's promise, how many records fell in each class, and whether it came before."""
+    """The stored batch and the answer to it, the same bytes each time: canonical {classes, fact, promise}.
+
+    `classes` says how many records fell in each class, `promise` is the operator's signed promise.
+    """
 
     fact: Fact
-    promise: Signed
-    classes: dict[str, int]
+    answer: str
     replayed: bool
 
     def document(self) -> dict[str, Any]:
-        """The answer of the route: {classes, fact, promise, replayed}."""
-        return {
-            "classes": self.classes,
-            "fact": self.fact.id,
-            "promise": self.promise.document(),
-            "replayed": self.replayed,
-        }
+        """The answer as a document."""
+        return dict(canonical.decode(self.answer.encode()))
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """A validly signed batch that contradicts one taken in before: answered 409 and kept by `record_refusal`."""
+    """A validly signed batch, or a single record, that contradicts what was taken in before: answered 409 and kept by
+    `record_refusal`."""
 
     connector: str
     first_seq: int
@@ -65,27 +67,82 @@ class Refusal:
                 "last_seq": self.last_seq, "stored": self.stored_sha256}  # fmt: skip
 
 
-def admit(
-    session: Session, signed: Signed, parts: Sequence[bytes], *, signer: SystemSigner, at: int
-) -> Admission | Refusal:
+def admit(session: Session, received: Received, *, signer: SystemSigner, at: int) -> Admission | Refusal:
     """Takes in a batch. The same batch again gets the first answer; another one over its numbers is a `Refusal`.
 
-    Raises `Malformed`, `FieldError`, `BadSignature`, `Unknown` (connector) and `Stale` with nothing written. Gaps and
-    disorder are admitted as findings; records with semantic faults are stored with their class.
+    Raises `BadSignature`, `Unknown` (connector) and `Stale` with nothing written. Gaps and disorder are admitted as
+    findings; records with semantic faults are stored with their class.
     """
-    header, _ = check_batch(signed.statement, parts)
-    registration.require_signature(session, signed, connector_subject(header.connector), at=at)
+    signed, header = received.signed, received.batch.header
+    statement = signed.statement
     try:
-        if (signed.statement.no, signed.statement.prev) == ledger.next_of(session, signed.statement.subject):
+        if (statement.no, statement.prev) == ledger.next_of(session, statement.subject):
+            _require_key(session, received, at)
             overlapping = store.overlapping(session, header.connector, header.first_seq, header.last_seq)
+            overlapping = overlapping or store.held_otherwise(session, received.batch)
             if overlapping is not None:
-                return _refusal(signed, header, overlapping, at)
-        taken = ledger.append(session, signed, at=at, parts=parts)
+                return _refusal(received, overlapping, at)
+        taken = ledger.append(session, signed, at=at, parts=received.batch.parts)
     except Conflict as conflict:
-        return _refusal(signed, header, conflict.existing, at)
-    if not taken.replayed:
-        store.project(session, taken.fact)
-    return Admission(taken.fact, _promise(taken.fact, signer), _classes(session, taken.fact), taken.replayed)
+        _require_key(session, received, at)
+        return _refusal(received, conflict.existing, at)
+    if taken.replayed:
+        return Admission(taken.fact, _answer_again(session, taken.fact, signer), True)
+    classes = store.take(session, taken.fact, received.batch)
+    return Admission(taken.fact, _answer(session, taken.fact, signer, classes=classes), False)
+
+
+def _require_key(session: Session, received: Received, at: int) -> None:
+    by = connector_subject(received.batch.header.connector)
+    if registration.keys_of(session, by, at).sm2 != received.key:
+        raise BadSignature(by, "不是登记在案的公钥 / not the key on record")
+
+
+def hold(
+    session: Session, records: Sequence[Admitted], *, signer: SystemSigner, at: int
+) -> list[bytes | Refusal | Erased]:
+    """Takes in records that came alone, of any connectors and in any order, as one fact; the answers in their order.
+
+    An answer is the bytes of a `HeldAnswer`: a record taken in before, alone or in a batch, gets its first one; other
+    content under its (connector, seq) is a `Refusal`; `Erased` says that the first answer cannot be given any more.
+    Whether the sender may report for the connector is the caller's to check before.
+    """
+    fresh: dict[tuple[str, int], Admitted] = {}
+    for item in records:
+        fresh.setdefault(_key(item), item)
+    known = store.places_of(session, fresh)
+    fresh = {key: item for key, item in fresh.items() if key not in known}
+    groups: dict[str, Group] = {}
+    if fresh:
+        items = list(fresh.values())
+        tree = MemoryTree([item.digest for item in items])
+        parts = Parts(
+            tuple([item.data for item in items]),
+            tuple([item.digest.sha256 for item in items]),
+            tuple([item.digest.sm3 for item in items]),
+            PartsRoot(tree.size, tree.root()),
+        )
+        signed = freeze(parts.commitment, *ledger.next_of(session, held_subject(signer.by)), signer)
+        fact = ledger.append(session, signed, at=at, parts=parts).fact
+        store.put_held(session, fact, items)
+        groups[fact.id] = _group(fact, _answer(session, fact, signer), tree)
+        digests = enumerate(parts.sha256)
+        known |= {key: store.Place(digest.hex(), fact.id, i) for key, (i, digest) in zip(fresh, digests, strict=True)}
+    answers: list[bytes | Refusal | Erased] = []
+    for item in records:
+        place, seq = known[_key(item)], item.record.seq
+        if place.sha256 != item.digest.sha256.hex():
+            given = Twin.of(item.digest)
+            answers.append(Refusal(item.record.connector, seq, seq, given, place.sha256, item.data.decode(), at))
+            continue
+        try:
+            if place.fact_id not in groups:
+                groups[place.fact_id] = _group_again(session, place.fact_id, signer)
+        except Erased as erased:
+            answers.append(erased)
+            continue
+        answers.append(groups[place.fact_id].answer(place.position))
+    return answers
 
 
 def record_refusal(session: Session, refusal: Refusal) -> None:
@@ -107,19 +164,43 @@ def record_refusal(session: Session, refusal: Refusal) -> None:
         )
 
 
-def _refusal(signed: Signed, header: BatchHeader, stored: str, at: int) -> Refusal:
+def _refusal(received: Received, stored: str, at: int) -> Refusal:
+    header, signed = received.batch.header, received.signed
     document = canonical.encode(signed.document()).decode()
     given = Twin.of(signed.statement.digest())
     return Refusal(header.connector, header.first_seq, header.last_seq, given, stored, document, at)
 
 
-def _promise(fact: Fact, signer: SystemSigner) -> Signed:
+def _key(item: Admitted) -> tuple[str, int]:
+    return item.record.connector, item.record.seq
+
+
+def _answer(session: Session, fact: Fact, signer: SystemSigner, **more: Any) -> str:
     promise = Promise(Twin.of(fact.digest()), Twin.of(fact.statement.digest()), fact.at, fact.at + INTEGRATE_WITHIN)
     statement = Statement(LOG_PROMISE, f"log-promise:{fact.id}", 0, None, body_of(promise))
-    return Signed(statement, (signer.sign(statement),))
+    signed = Signed(statement, (signer.sign(statement),))
+    document = canonical.encode({"fact": fact.id, "promise": signed.document(), **more}).decode()
+    session.execute(insert(tables.answer).values(fact_id=fact.id, document=document))
+    return document
 
 
-def _classes(session: Session, fact: Fact) -> dict[str, int]:
-    table = tables.record
-    rows = session.execute(select(table.c.use_class).where(table.c.fact_id == fact.id)).scalars()
-    return dict(sorted(Counter(rows).items()))
+def _answer_again(session: Session, fact: Fact, signer: SystemSigner) -> str:
+    """The first answer; an archive carries none, so after an import it is made once more."""
+    table = tables.answer
+    found = session.execute(select(table.c.document).where(table.c.fact_id == fact.id)).scalar()
+    if found is not None:
+        return str(found)
+    if fact.kind != USAGE_BATCH:
+        return _answer(session, fact, signer)
+    classes = store.classes_of(session, fact.body["connector"], fact.statement.no)
+    return _answer(session, fact, signer, classes=classes)
+
+
+def _group(fact: Fact, answer: str, tree: MemoryTree) -> Group:
+    return Group(fact, canonical.decode(answer.encode())["promise"], tree)
+
+
+def _group_again(session: Session, fact_id: str, signer: SystemSigner) -> Group:
+    fact = ledger.fact(session, fact_id)
+    tree = MemoryTree([twin(part) for part in ledger.parts_of(session, fact_id)])
+    return _group(fact, _answer_again(session, fact, signer), tree)

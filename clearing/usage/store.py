@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from itertools import pairwise
+from typing import Any
 
-from sqlalchemy import Table, and_, delete, func, insert, or_, select
+from sqlalchemy import Select, Table, TextClause, and_, delete, func, insert, or_, select, text, update
 from sqlalchemy.orm import Session
 
 from clearing.errors import UnknownFact
@@ -14,17 +17,22 @@ from clearing.market import store as market
 from clearing.market.agreement import State, Terms
 from clearing.market.agreement import standing as agreement_standing
 from clearing.usage import tables
-from clearing.usage.batch import USAGE_BATCH, BatchHeader, check_batch
+from clearing.usage.batch import USAGE_BATCH, Batch, BatchHeader, check_batch
 from clearing.usage.control import LiveCounter, live_counter
+from clearing.usage.held import USAGE_HELD, records_of
 from clearing.usage.intake import Context, UseClass, classify
 from clearing.usage.metering import MeteredUse
-from clearing.usage.record import StatusClass, UsageRecord
+from clearing.usage.record import Admitted, StatusClass, UsageRecord
+from ledger import bulk
 from ledger import store as ledger
 from ledger import tables as ledger_tables
 from ledger.facts import Fact
 
-VIEWS: tuple[Table, ...] = (tables.batch, tables.record, tables.finding)
-GAP, FORK = "GAP", "FORK"
+VIEWS: tuple[Table, ...] = (tables.batch, tables.record, tables.held, tables.finding)
+GAP, FORK, UNSIGNED = "GAP", "FORK", "UNSIGNED"
+
+_AT_ONCE = 256
+"""Most records in one statement; sizes are powers of two, so that few statements are ever made."""
 
 # Metering decides these itself and then names them precisely; every other class but OK is never billed.
 _METERED = frozenset({UseClass.OK, UseClass.LATE, UseClass.UNIT, UseClass.FAILED})
@@ -32,7 +40,8 @@ _METERED = frozenset({UseClass.OK, UseClass.LATE, UseClass.UNIT, UseClass.FAILED
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """GAP: numbers that never came. FORK: a record that does not continue the one before. Both block the close."""
+    """GAP: numbers that never came. FORK: a record that does not continue the one before, or stands in two versions.
+    UNSIGNED: records that came alone and that no batch of their connector covers. All block the close."""
 
     connector: str
     kind: str
@@ -55,7 +64,6 @@ class RecordRow:
     quantity: int
     unit: str
     decision: str
-    reasons: str
     status: str
     use_class: str
 
@@ -82,14 +90,21 @@ def metered_uses(
     table, batch, entry = tables.record, tables.batch, ledger_tables.entry
     place = func.coalesce(entry.c.log_index + 1, NOT_IN_LOG)
     query = (
-        select(table, batch.c.root_sha256, batch.c.root_sm3, place.label("at_position"))
-        .join(batch, batch.c.fact_id == table.c.fact_id)
-        .outerjoin(entry, entry.c.fact_id == table.c.fact_id)
+        select(
+            table,
+            batch.c.fact_id,
+            batch.c.received_at,
+            batch.c.root_sha256,
+            batch.c.root_sm3,
+            place.label("at_position"),
+        )
+        .join(batch, and_(batch.c.connector == table.c.connector, batch.c.no == table.c.no))
+        .outerjoin(entry, entry.c.fact_id == batch.c.fact_id)
         .where(table.c.agreement == agreement)
         .order_by(place, table.c.connector, table.c.seq)
     )
     if start is not None and end is not None:
-        inside = [and_(column >= start, column < end) for column in (table.c.occurred_at, table.c.received_at)]
+        inside = [and_(column >= start, column < end) for column in (table.c.occurred_at, batch.c.received_at)]
         query = query.where(or_(*inside))
     if upto is not None:
         query = query.where(place <= upto)
@@ -128,19 +143,129 @@ def overlapping(session: Session, connector: str, first: int, last: int) -> str 
 
 
 def findings(session: Session, connector: str = "") -> list[Finding]:
-    """Open findings, of one connector or of all."""
+    """Open findings, of one connector or of all; those of held records are computed now, after the stored ones."""
     table = tables.finding
     query = select(table).order_by(table.c.connector, table.c.first_seq)
     if connector:
         query = query.where(table.c.connector == connector)
-    return [Finding(r.connector, r.kind, r.first_seq, r.last_seq, r.since) for r in session.execute(query)]
+    stored = [Finding(r.connector, r.kind, r.first_seq, r.last_seq, r.since) for r in session.execute(query)]
+    return stored + held_findings(session, connector)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a record stands: its digest (SHA-256, hex), and its position among the parts of a fact."""
+
+    sha256: str
+    fact_id: str
+    position: int
+
+
+def places_of(session: Session, keys: Iterable[tuple[str, int]]) -> dict[tuple[str, int], Place]:
+    """Which of these records (connector, seq) were taken in before; what came alone and in a batch, by the first."""
+    wanted, found = list(keys), {}
+    for start in range(0, len(wanted), _AT_ONCE):
+        chunk = wanted[start : start + _AT_ONCE]
+        size = 1 << (len(chunk) - 1).bit_length()
+        values: dict[str, str | int] = {}
+        for place in range(size):
+            values[f"c{place}"], values[f"s{place}"] = chunk[min(place, len(chunk) - 1)]
+        for row in session.execute(_find(size), values):
+            if row.alone or (row.connector, row.seq) not in found:
+                found[row.connector, row.seq] = Place(row.sha256, row.fact_id, row.position)
+    return found
+
+
+@lru_cache
+def _find(size: int) -> TextClause:
+    """Records by `size` keys at once. In SQL text, made once for each size: SQLite reads the whole table for a list
+    of pairs after IN, and SQLAlchemy compiles a list of VALUES anew every time."""
+    keys = ", ".join(f"(:c{place}, CAST(:s{place} AS BIGINT))" for place in range(size))
+    this = "t.connector = w.connector AND t.seq = w.seq"
+    batched = (
+        "SELECT t.connector, t.seq, t.sha256, b.fact_id, t.seq - b.first_seq AS position, 0 AS alone FROM wanted w"
+        f" JOIN {tables.record.name} t ON {this}"
+        f" JOIN {tables.batch.name} b ON b.connector = t.connector AND b.no = t.no"
+    )
+    alone = (
+        "SELECT t.connector, t.seq, t.sha256, t.fact_id, t.position, 1 AS alone FROM wanted w"
+        f" JOIN {tables.held.name} t ON {this}"
+    )
+    return text(f"WITH wanted(connector, seq) AS (VALUES {keys}) {batched} UNION ALL {alone}")
+
+
+def put_held(session: Session, fact: Fact, records: Sequence[Admitted]) -> None:
+    """The rows of a usage-held/v1 and its records."""
+    start = 0
+    while start < len(records):
+        size = min(1 << (len(records) - start).bit_length() - 1, _AT_ONCE)
+        values: dict[str, str | int] = {"fact": fact.id, "at": fact.at, "start": start}
+        for place, item in enumerate(records[start : start + size]):
+            record = item.record
+            values[f"c{place}"], values[f"s{place}"] = record.connector, record.seq
+            values[f"d{place}"] = item.digest.sha256.hex()
+            values[f"p{place}"] = record.prev.sha256 if record.prev else ""
+        session.execute(_insert(size), values)
+        start += size
+
+
+@lru_cache
+def _insert(size: int) -> TextClause:
+    """Rows of `size` held records in one step: SQLite lets the interpreter go at each step, and a busy event loop takes
+    its time to give it back."""
+    rows = ", ".join(f"(:c{i}, :s{i}, :d{i}, :p{i}, :fact, :start + {i}, :at)" for i in range(size))
+    columns = "connector, seq, sha256, prev_sha256, fact_id, position, received_at"
+    return text(f"INSERT INTO {tables.held.name} ({columns}) VALUES {rows}")
+
+
+def held_otherwise(session: Session, batch: Batch) -> str | None:
+    """Digest (SHA-256) of the first held record that the batch does not repeat."""
+    table, header = tables.held, batch.header
+    numbers = table.c.seq.between(header.first_seq, header.last_seq)
+    query = select(table.c.seq, table.c.sha256).where(table.c.connector == header.connector, numbers)
+    for row in session.execute(query.order_by(table.c.seq)):
+        if row.sha256 != batch.parts.sha256[row.seq - header.first_seq].hex():
+            return str(row.sha256)
+    return None
+
+
+def held_findings(session: Session, connector: str = "") -> list[Finding]:
+    """UNSIGNED runs of held records, and FORK where one does not fit its neighbours or a batch."""
+    held, before, following = tables.held, tables.held.alias(), tables.batch
+    batched, previous = tables.record, tables.record.alias()
+    query = (
+        select(
+            held.c.connector, held.c.seq, held.c.sha256, held.c.prev_sha256, held.c.received_at,
+            func.coalesce(before.c.sha256, previous.c.sha256).label("before"),
+            batched.c.sha256.label("batched"), following.c.first_prev,
+        )
+        .outerjoin(before, and_(before.c.connector == held.c.connector, before.c.seq == held.c.seq - 1))
+        .outerjoin(previous, and_(previous.c.connector == held.c.connector, previous.c.seq == held.c.seq - 1))
+        .outerjoin(batched, and_(batched.c.connector == held.c.connector, batched.c.seq == held.c.seq))
+        .outerjoin(following, and_(following.c.connector == held.c.connector, following.c.first_seq == held.c.seq + 1))
+        .where(held.c.batch.is_(None))
+        .order_by(held.c.connector, held.c.seq)
+    )  # fmt: skip
+    if connector:
+        query = query.where(held.c.connector == connector)
+    forks: list[Finding] = []
+    runs: list[Finding] = []
+    for row in session.execute(query):
+        if row.before not in (None, row.prev_sha256) or row.batched not in (None, row.sha256):
+            forks.append(Finding(row.connector, FORK, row.seq, row.seq, row.received_at))
+        if row.first_prev not in (None, row.sha256):
+            forks.append(Finding(row.connector, FORK, row.seq + 1, row.seq + 1, row.received_at))
+        if runs and (runs[-1].connector, runs[-1].last_seq + 1) == (row.connector, row.seq):
+            runs[-1] = replace(runs[-1], last_seq=row.seq, since=min(runs[-1].since, row.received_at))
+        else:
+            runs.append(Finding(row.connector, UNSIGNED, row.seq, row.seq, row.received_at))
+    return forks + runs
 
 
 def records(session: Session, agreement: str, limit: int = 1000) -> list[RecordRow]:
     """The newest records of an agreement, newest first."""
     table = tables.record
-    columns = [table.c[name] for name in RecordRow.__slots__]
-    query = select(*columns).where(table.c.agreement == agreement)
+    query = _rows().where(table.c.agreement == agreement)
     rows = session.execute(
         query.order_by(table.c.occurred_at.desc(), table.c.connector, table.c.seq.desc()).limit(limit)
     )
@@ -150,11 +275,21 @@ def records(session: Session, agreement: str, limit: int = 1000) -> list[RecordR
 def record_at(session: Session, connector: str, seq: int) -> RecordRow:
     """The record with this identity. Raises `UnknownFact`."""
     table = tables.record
-    columns = [table.c[name] for name in RecordRow.__slots__]
-    row = session.execute(select(*columns).where(table.c.connector == connector, table.c.seq == seq)).first()
+    row = session.execute(_rows().where(table.c.connector == connector, table.c.seq == seq)).first()
     if row is None:
         raise UnknownFact("usage record", f"{connector}/{seq}")
     return RecordRow(*row)
+
+
+def _rows() -> Select[Any]:
+    table, batch = tables.record, tables.batch
+    columns = [
+        batch.c.fact_id if name == "fact_id"
+        else (table.c.seq - batch.c.first_seq).label(name) if name == "position"
+        else table.c[name]
+        for name in RecordRow.__slots__
+    ]  # fmt: skip
+    return select(*columns).join(batch, and_(batch.c.connector == table.c.connector, batch.c.no == table.c.no))
 
 
 def classes(session: Session, agreement: str) -> dict[str, int]:
@@ -165,26 +300,33 @@ def classes(session: Session, agreement: str) -> dict[str, int]:
 
 
 def counter(session: Session, agreement: str) -> LiveCounter:
-    """The live counter of an agreement under the revision in force now: counted units and refused uses."""
+    """The live counter of an agreement under the revision in force now: used units, each request id once, and
+    refused uses."""
     row = market.agreement(session, agreement)
     terms = market.terms_of(session, agreement, row.revision)
     table = tables.record
-    used = session.execute(
-        select(func.coalesce(func.sum(table.c.quantity), 0)).where(
+    once = (
+        select(func.max(table.c.quantity).label("quantity"))
+        .where(
             table.c.agreement == agreement,
             table.c.use_class == UseClass.OK.value,
             table.c.status == StatusClass.OK.value,
         )
-    ).scalar_one()
+        .group_by(table.c.request_id)
+        .subquery()
+    )
+    used = session.execute(select(func.coalesce(func.sum(once.c.quantity), 0))).scalar_one()
     refused = classes(session, agreement).get(UseClass.REFUSED.value, 0)
     return live_counter(agreement, terms.settlement.tariff.unit, terms.policy, int(used), refused)
 
 
 def _project_batch(session: Session, fact: Fact) -> None:
-    parts = ledger.parts_of(session, fact.id)
-    header, admitted = check_batch(fact.statement, parts)
-    assert fact.statement.parts is not None
-    root = fact.statement.parts.root
+    take(session, fact, check_batch(fact.statement, ledger.parts_of(session, fact.id)))
+
+
+def take(session: Session, fact: Fact, batch: Batch) -> dict[str, int]:
+    """Writes the rows of a batch and the findings at its seams; returns how many records fell in each class."""
+    header, root = batch.header, batch.parts.commitment.root
     _note_seams(session, header, fact.at)
     session.execute(
         insert(tables.batch).values(
@@ -201,43 +343,57 @@ def _project_batch(session: Session, fact: Fact) -> None:
             last_hash=header.last_hash.sha256,
         )
     )
-    seen = _counted_before(session, [item.record for item in admitted])
     agreement_at = _Agreements(session)
+    # `_value_` is what `value` answers, without the cost of a property on each of many records.
+    no, at = fact.statement.no, fact.at
     rows = []
-    for position, item in enumerate(admitted):
-        record = item.record
-        key = _counted_key(record)
-        context = agreement_at.context(record, counted_before=key in seen)
-        use_class = classify(record, context, fact.at)
-        counted = use_class is UseClass.OK
-        if counted:
-            seen.add(key)
+    for record, digest in zip(batch.records, batch.parts.sha256, strict=True):
+        use_class = classify(record, agreement_at.context(record), at)
         rows.append(
-            {
-                "connector": record.connector,
-                "seq": record.seq,
-                "fact_id": fact.id,
-                "position": position,
-                "agreement": record.agreement,
-                "revision": record.revision,
-                "agr_seq": record.agr_seq,
-                "side": record.side.value,
-                "direction": record.direction.value,
-                "request_id": record.request_id,
-                "occurred_at": record.occurred_at,
-                "received_at": fact.at,
-                "unit": record.unit,
-                "quantity": record.quantity,
-                "decision": record.decision.value,
-                "reasons": ",".join(record.reasons),
-                "status": record.status.value,
-                "use_class": use_class.value,
-                "counted_key": key if counted else None,
-                "sha256": item.digest.sha256.hex(),
-                "sm3": item.digest.sm3.hex(),
-            }
+            (
+                record.connector,
+                record.seq,
+                no,
+                record.agreement,
+                record.revision,
+                record.side._value_,
+                record.request_id,
+                record.occurred_at,
+                record.unit,
+                record.quantity,
+                record.decision._value_,
+                record.status._value_,
+                use_class._value_,
+                digest.hex(),
+            )
         )
-    session.execute(insert(tables.record), rows)
+    bulk.insert_rows(session, tables.record, rows)
+    _sign_held(session, header, fact.id)
+    return dict(sorted(Counter([row[12] for row in rows]).items()))
+
+
+def classes_of(session: Session, connector: str, no: int) -> dict[str, int]:
+    """How many records of one batch fell in each class."""
+    table = tables.record
+    query = select(table.c.use_class).where(table.c.connector == connector, table.c.no == no)
+    return dict(sorted(Counter(session.execute(query).scalars()).items()))
+
+
+def _project_held(session: Session, fact: Fact) -> None:
+    put_held(session, fact, records_of(fact.statement, ledger.parts_of(session, fact.id)))
+
+
+def _sign_held(session: Session, header: BatchHeader, batch: str) -> None:
+    """Marks the held records that the batch repeats; one it contradicts stays unsigned and is a finding."""
+    held, record = tables.held, tables.record
+    repeated = (
+        select(record.c.seq)
+        .where(record.c.connector == held.c.connector, record.c.seq == held.c.seq)
+        .where(record.c.sha256 == held.c.sha256)
+        .exists()
+    )
+    numbers = held.c.seq.between(header.first_seq, header.last_seq)
+    session.execute(update(held).where(held.c.connector == header.connector, numbers, repeated).values(batch=batch))
 
 
 class _Agreements:
@@ -247,19 +403,25 @@ class _Agreements:
         self._session = session
         self._history: dict[str, list[tuple[int, int, State]]] = {}
         self._terms: dict[tuple[str, int], Terms] = {}
+        self._contexts: dict[tuple[str, int], Context | None] = {}
 
-    def context(self, record: UsageRecord, *, counted_before: bool) -> Context | None:
-        if record.agreement not in self._history:
-            self._history[record.agreement] = market.history(self._session, record.agreement)
-        revision, state = market.revision_at(self._history[record.agreement], record.occurred_at)
+    def context(self, record: UsageRecord) -> Context | None:
+        """What held when the record's use occurred; None before the agreement was concluded."""
+        key = (record.agreement, record.occurred_at)
+        if key not in self._contexts:
+            self._contexts[key] = self._look(*key)
+        return self._contexts[key]
+
+    def _look(self, agreement: str, at: int) -> Context | None:
+        if agreement not in self._history:
+            self._history[agreement] = market.history(self._session, agreement)
+        revision, state = market.revision_at(self._history[agreement], at)
         if revision == 0:
             return None
-        key = (record.agreement, revision)
-        if key not in self._terms:
-            self._terms[key] = market.terms_of(self._session, *key)
-        terms = self._terms[key]
-        standing = agreement_standing(state, terms.effective, terms.expiry, record.occurred_at)
-        return Context(revision, terms, standing, counted_before)
+        if (agreement, revision) not in self._terms:
+            self._terms[agreement, revision] = market.terms_of(self._session, agreement, revision)
+        terms = self._terms[agreement, revision]
+        return Context(revision, terms, agreement_standing(state, terms.effective, terms.expiry, at))
 
 
 def _note_seams(session: Session, header: BatchHeader, at: int) -> None:
@@ -310,17 +472,4 @@ def _put(session: Session, connector: str, kind: str, first: int, last: int, at:
     session.execute(insert(tables.finding).values(**values, blocks_close=True))
 
 
-def _counted_key(record: UsageRecord) -> str:
-    return f"{record.agreement}/{record.side}/{record.request_id}"
-
-
-def _counted_before(session: Session, wanted: Iterable[UsageRecord]) -> set[str]:
-    keys = sorted({_counted_key(record) for record in wanted})
-    found: set[str] = set()
-    for start in range(0, len(keys), 500):
-        column = tables.record.c.counted_key
-        found.update(session.execute(select(column).where(column.in_(keys[start : start + 500]))).scalars())
-    return found
-
-
-PROJECTORS: dict[str, Callable[[Session, Fact], None]] = {USAGE_BATCH: _project_batch}
+PROJECTORS: dict[str, Callable[[Session, Fact], None]] = {USAGE_BATCH: _project_batch, USAGE_HELD: _project_held}

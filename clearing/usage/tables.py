@@ -1,4 +1,4 @@
-"""Views of usage evidence, derived from batch facts, and the operational log of refused batches."""
+"""Views of usage evidence, derived from facts; operational: first answers, and the log of what was refused."""
 
 from __future__ import annotations
 
@@ -30,6 +30,7 @@ batch = Table(
     _column("first_prev", String(64)),
     _column("last_hash", String(64)),
     Index("ix_usage_batch_range", "connector", "first_seq", unique=True),
+    Index("ix_usage_batch_no", "connector", "no", unique=True),
 )
 """`first_prev` and `last_hash` are SHA-256 of the records around the seams ("" before record 1)."""
 
@@ -38,28 +39,44 @@ record = Table(
     metadata,
     _column("connector", String(64), key=True),
     _column("seq", BigInteger(), key=True),
-    _column("fact_id", String(64), index=True),
-    _column("position", Integer()),
+    _column("no", BigInteger()),
     _column("agreement", String(64)),
     _column("revision", BigInteger()),
-    _column("agr_seq", BigInteger()),
     _column("side", String(8)),
-    _column("direction", String(8)),
     _column("request_id", String(128)),
     _column("occurred_at", BigInteger()),
-    _column("received_at", BigInteger()),
     _column("unit", String(64)),
     _column("quantity", BigInteger()),
     _column("decision", String(8)),
-    _column("reasons", String(80)),
     _column("status", String(8)),
     _column("use_class", String(12)),
-    _column("counted_key", String(220), nullable=True, unique=True),
     _column("sha256", String(64)),
-    _column("sm3", String(64)),
     Index("ix_usage_record_agreement", "agreement", "occurred_at"),
 )
-"""`counted_key` is agreement/side/request id of a counted record and null for all others: a request counts once."""
+"""What metering reads, and the way to the evidence: `no` is the number of the connector's batch, `sha256` that of the
+record's bytes. (connector, seq) is the identity: unique, inside the transaction (decisions D10)."""
+
+held = Table(
+    "usage_held",
+    metadata,
+    _column("connector", String(64), key=True),
+    _column("seq", BigInteger(), key=True),
+    _column("sha256", String(64)),
+    _column("prev_sha256", String(64)),
+    _column("fact_id", String(64)),
+    _column("position", Integer()),
+    _column("received_at", BigInteger()),
+    _column("batch", String(64), nullable=True),
+)
+"""Records that came alone. `prev_sha256` is "" in record 1; `batch` is the fact of the batch that repeats the record,
+null as long as its connector has not signed for it."""
+Index(
+    "ix_usage_held_unsigned",
+    held.c.connector,
+    held.c.seq,
+    sqlite_where=held.c.batch.is_(None),
+    postgresql_where=held.c.batch.is_(None),
+)
 
 finding = Table(
     "usage_finding",
@@ -71,6 +88,15 @@ finding = Table(
     _column("since", BigInteger()),
     _column("blocks_close", Boolean()),
 )
+
+answer = Table(
+    "usage_answer",
+    metadata,
+    Column("fact_id", String(64), primary_key=True, info=OPERATIONAL),
+    Column("document", Text, nullable=False, info=OPERATIONAL),
+)
+"""The first answer to a batch or to a group of single records, kept because a signature is not made twice alike: a
+replay gets these bytes (D9)."""
 
 refusal = Table(
     "usage_refusal",
@@ -84,4 +110,5 @@ refusal = Table(
     Column("at", BigInteger, nullable=False, info=OPERATIONAL),
     Column("document", Text, nullable=False, info=OPERATIONAL),
 )
-"""Validly signed batches that say something else about numbers already taken in: evidence of two histories (D9)."""
+"""Validly signed batches, and single records, that say something else about numbers already taken in: evidence of two
+histories (D9)."""

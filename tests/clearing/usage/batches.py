@@ -5,14 +5,14 @@ from __future__ import annotations
 import secrets
 from collections.abc import Sequence
 
+from clearing.market import store as market
 from clearing.market.policy import Decision
 from clearing.usage import service
-from clearing.usage.batch import freeze
-from clearing.usage.record import Admitted, Direction, Side, StatusClass, UsageRecord, decode, encode
+from clearing.usage.batch import freeze, receive
+from clearing.usage.record import Admitted, Direction, Link, Side, StatusClass, UsageRecord, decode, encode
 from clearing.usage.service import Admission, Refusal
 from ledger import store as ledger
 from ledger.facts import Signed
-from registry.asset import Twin
 from tests.clearing.market.house import CODE, CONNECTOR, NOW, House
 
 
@@ -36,7 +36,7 @@ class Line:
                 "status": StatusClass.OK, "salt": secrets.token_hex(32), "prev": self.prev,
             }  # fmt: skip
             item = decode(encode(UsageRecord(**fields | changes)))  # type: ignore[arg-type]
-            self.seq, self.prev = item.record.seq, Twin.of(item.digest)
+            self.seq, self.prev = item.record.seq, Link.to(item.digest)
             made.append(item)
         return made
 
@@ -44,8 +44,8 @@ class Line:
 def line_of(house: House, **changes: object) -> Line:
     """A line over a fresh agreement that is in force from NOW."""
     listing = house.listed()
-    identity, signed = house.conclude(listing=listing, **changes)
-    return Line(identity, listing, signed.statement.body["terms"]["policy_digest"]["sha256"])
+    identity, _ = house.conclude(listing=listing, **changes)
+    return Line(identity, listing, market.terms_of(house.session, identity, 1).policy_digest.sha256)
 
 
 def batch(house: House, records: Sequence[Admitted]) -> tuple[Signed, list[bytes]]:
@@ -56,4 +56,4 @@ def batch(house: House, records: Sequence[Admitted]) -> tuple[Signed, list[bytes
 
 def admit(house: House, records: Sequence[Admitted], at: int = NOW + 60) -> Admission | Refusal:
     signed, parts = batch(house, records)
-    return service.admit(house.session, signed, parts, signer=house.operator, at=at)
+    return service.admit(house.session, receive(signed, parts), signer=house.operator, at=at)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from msgspec import structs
 
 from clearing.market.policy import Decision, Reason
 from clearing.usage.batch import check_batch, freeze
-from clearing.usage.record import StatusClass, decode, encode
+from clearing.usage.record import Link, StatusClass, decode, encode
 from ledger import canonical, sm
 from ledger.errors import FieldError, Malformed
 from ledger.facts import PartsRoot, Statement
@@ -26,8 +27,9 @@ def line() -> Line:
 def test_freeze_and_check__ten_records__same_header_and_records(line: Line):
     records = line.more(10)
     signed = freeze(records, 0, None, KEY)
-    header, found = check_batch(signed.statement, [item.data for item in records])
-    assert found == records
+    batch = check_batch(signed.statement, [item.data for item in records])
+    header = batch.header
+    assert batch.records == tuple(item.record for item in records)
     assert (header.first_seq, header.last_seq, header.count, header.first_prev) == (1, 10, 10, None)
     assert (header.agreements[0].first, header.agreements[0].last, header.agreements[0].quantity) == (1, 10, 10)
 
@@ -62,7 +64,7 @@ def test_check__two_records_exchanged_and_resealed__refused_by_seq(line: Line):
 
 def test_check__a_record_changed_and_resealed__refused_by_prev_of_the_next(line: Line):
     records = line.more(4)
-    records[1] = decode(encode(replace(records[1].record, quantity=9)))
+    records[1] = decode(encode(structs.replace(records[1].record, quantity=9)))
     with pytest.raises(FieldError, match=r"parts\[2\]\.prev"):
         check_batch(freeze(records, 0, None, KEY).statement, [item.data for item in records])
 
@@ -80,7 +82,7 @@ def test_check__header_says_something_else__refused(line: Line, name: str, value
 
 
 def test_check__records_of_another_connector__refused(line: Line):
-    records = [*line.more(2), decode(encode(replace(line.more(1)[0].record, connector="conn-other")))]
+    records = [*line.more(2), decode(encode(structs.replace(line.more(1)[0].record, connector="conn-other")))]
     with pytest.raises(FieldError, match=r"parts\[2\]\.connector"):
         check_batch(freeze(records, 0, None, KEY).statement, [item.data for item in records])
 
@@ -92,7 +94,7 @@ def test_check__records_of_another_connector__refused(line: Line):
         ({"decision": Decision.DENY, "reasons": (Reason.COUNT,), "billable": False}, "status"),
         ({"reasons": (Reason.COUNT,)}, "reasons"),
         ({"decision": Decision.FLAG}, "reasons"),
-        ({"prev": Twin("0" * 64, "0" * 64)}, "prev"),
+        ({"prev": Link("0" * 64, "0" * 64)}, "prev"),
         ({"request_id": "short"}, "request_id"),
         ({"quantity": -1}, "quantity"),
         ({"agreement": "A" * 64}, "agreement"),

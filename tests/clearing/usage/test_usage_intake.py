@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
+from sqlalchemy.exc import IntegrityError
 
 from clearing.market import service as market
 from clearing.market.agreement import Act, State
 from clearing.market.policy import Decision, Reason
 from clearing.terms import PeriodRules, month
 from clearing.usage import service, store, tables
-from clearing.usage.batch import freeze
+from clearing.usage.batch import freeze, receive
 from clearing.usage.control import Alarm, alarms
 from clearing.usage.metering import Exclusion, read_meter
 from clearing.usage.record import Side, StatusClass
 from clearing.usage.service import Admission, Refusal
-from ledger import canonical, log, signing, sm
+from ledger import bulk, canonical, log, signing, sm
 from ledger import store as ledger
 from ledger.errors import BadSignature, FieldError, Stale
 from ledger.facts import Signed
@@ -37,24 +39,29 @@ def test_admit__good_batch__promise_signed_by_the_operator_names_the_fact(house:
     line = line_of(house)
     answer = admit(house, line.more(5))
     assert isinstance(answer, Admission)
-    assert (answer.classes, answer.replayed) == ({"OK": 5}, False)
-    body = answer.promise.statement.body
+    document = answer.document()
+    promise = Signed.of_document(document["promise"])
+    assert (document["classes"], document["fact"], answer.replayed) == ({"OK": 5}, answer.fact.id, False)
+    body = promise.statement.body
     digest = answer.fact.digest().document()
     assert (body["digest"], body["received_at"], body["integrate_by"]) == (digest, NOW + 60, NOW + 60 + 3600)
     key = house.keys[house.operator.by.removeprefix("party:")].sm2.public
-    signing.require_sm2(answer.promise.statement, answer.promise.signatures, by=house.operator.by, key=key)
+    signing.require_sm2(promise.statement, promise.signatures, by=house.operator.by, key=key)
     assert len(ledger.parts_of(house.session, answer.fact.id)) == 5
 
 
 def test_admit__same_batch_again__first_answer_and_nothing_counted(house: House):
     line = line_of(house)
     signed, parts = batch(house, line.more(5))
-    first = service.admit(house.session, signed, parts, signer=house.operator, at=NOW + 60)
-    again = service.admit(house.session, signed, parts, signer=house.operator, at=NOW + 99)
+    first = service.admit(house.session, receive(signed, parts), signer=house.operator, at=NOW + 60)
+    again = service.admit(house.session, receive(signed, parts), signer=house.operator, at=NOW + 99)
     assert isinstance(first, Admission)
     assert isinstance(again, Admission)
-    assert again.replayed
-    assert again.promise.statement == first.promise.statement
+    assert (again.replayed, again.answer) == (True, first.answer)
+    house.session.execute(tables.answer.delete())  # as after an import: the same words, signed once more
+    anew = service.admit(house.session, receive(signed, parts), signer=house.operator, at=NOW + 120)
+    assert isinstance(anew, Admission)
+    assert _unsigned(anew.document()) == _unsigned(first.document())
     assert len(store.metered_uses(house.session, line.agreement)) == 5
 
 
@@ -62,10 +69,10 @@ def test_admit__other_content_under_the_same_number__refusal_that_is_kept(house:
     line = line_of(house)
     records = line.more(3)
     signed, parts = batch(house, records)
-    service.admit(house.session, signed, parts, signer=house.operator, at=NOW + 60)
+    service.admit(house.session, receive(signed, parts), signer=house.operator, at=NOW + 60)
     other = Line(line.agreement, line.listing, line.policy)
     false, false_parts = batch_at_zero(house, other)
-    answer = service.admit(house.session, false, false_parts, signer=house.operator, at=NOW + 61)
+    answer = service.admit(house.session, receive(false, false_parts), signer=house.operator, at=NOW + 61)
     assert isinstance(answer, Refusal)
     assert answer.stored_sha256 == signed.statement.digest().sha256.hex()
     for _ in range(2):
@@ -130,7 +137,7 @@ def test_admit__malformed_or_wrongly_signed__refused_whole(house: House, attack:
         signed = Signed(statement, (signing.sign_sm2(house.connector, statement, by=by),))
         errors = (Stale,)
     with pytest.raises(errors):
-        service.admit(house.session, signed, parts, signer=house.operator, at=NOW + 60)
+        service.admit(house.session, receive(signed, parts), signer=house.operator, at=NOW + 60)
     for table in (*store.VIEWS, tables.refusal):
         assert house.session.execute(table.select()).first() is None
 
@@ -140,6 +147,16 @@ def test_admit__unknown_connector__refused(house: House):
     line.connector = "conn-unknown"
     with pytest.raises(Unknown):
         admit(house, line.more(1))
+
+
+def test_admit__key_of_another_than_the_connector__refused(house: House):
+    """The signature holds under the key it names, and that key is not the one on record."""
+    line = line_of(house)
+    signed, parts = batch(house, line.more(2))
+    other = signing.sign_sm2(sm.generate(), signed.statement, by=signed.signatures[0].by)
+    received = receive(replace(signed, signatures=(other,)), parts)
+    with pytest.raises(BadSignature, match="登记在案"):
+        service.admit(house.session, received, signer=house.operator, at=NOW + 60)
 
 
 def test_classify__each_semantic_fault__stored_and_never_billed(house: House):
@@ -162,7 +179,7 @@ def test_classify__each_semantic_fault__stored_and_never_billed(house: House):
         ("LATE", 10 + 30 * DAY + 1, {}),
         ("OK", 10 + 30 * DAY, {}),
         ("FAILED", 60, {"status": StatusClass.SERVER}),
-        ("DUP", 60, {"request_id": "request-000001"}),
+        ("OK", 60, {"request_id": "request-000001"}),  # metering finds the second use of a request id
     ]
     found = [class_of(house, line, NOW + at, **changes) for _, at, changes in faults]
     assert found == [name for name, _, _ in faults]
@@ -172,14 +189,32 @@ def test_classify__each_semantic_fault__stored_and_never_billed(house: House):
     reading = read_meter(line.agreement, 1, month("2026-05"), PeriodRules(), terms.tariff, uses, 10**9)
     assert (reading.quantity, reading.counted) == (3, 3)
     reasons = [item.reason for item in reading.excluded]
-    assert {Exclusion.LATE, Exclusion.UNIT, Exclusion.FAILED, Exclusion.REFUSED, Exclusion.SCOPE} == set(reasons)
+    assert set(reasons) == set(Exclusion)
+    assert reasons.count(Exclusion.DUP) == 1
 
 
-def test_classify__same_request_in_one_batch__counted_once(house: House):
+@pytest.mark.parametrize("apart", [False, True])
+def test_metering__same_request_twice__counted_once(house: House, apart: bool):
     line = line_of(house)
-    answer = admit(house, line.more(2, request_id="request-same"))
+    records = line.more(2, request_id="request-same")
+    for group in [records[:1], records[1:]] if apart else [records]:
+        assert isinstance(admit(house, group), Admission)
+    log.integrate(house.session)
+    terms = market.agreement_terms(house.session, NOW, NOW + DAY)[0].terms
+    uses = store.metered_uses(house.session, line.agreement)
+    reading = read_meter(line.agreement, 1, month("2026-05"), PeriodRules(), terms.tariff, uses, 10**9)
+    assert (reading.quantity, [(item.seq, item.reason) for item in reading.excluded]) == (1, [(2, Exclusion.DUP)])
+    assert store.counter(house.session, line.agreement).used == 1
+
+
+def test_admit__two_records_under_one_identity__refused_by_the_table_itself(house: House):
+    """The last word on (connector, seq) is a constraint inside the transaction, whoever looked before (D10)."""
+    line = line_of(house)
+    answer = admit(house, line.more(1))
     assert isinstance(answer, Admission)
-    assert answer.classes == {"DUP": 1, "OK": 1}
+    row = tuple(house.session.execute(tables.record.select()).one())
+    with pytest.raises(IntegrityError), house.session.begin_nested():
+        bulk.insert_rows(house.session, tables.record, [row])
 
 
 def test_classify__suspended_ended_and_resumed__judged_by_the_time_of_use(house: House):
@@ -226,6 +261,10 @@ def test_counter__near_and_over_the_limit__alarms(house: House):
     assert alarms(counter) == (Alarm.NEAR_LIMIT, Alarm.REFUSED_USE)
     admit(house, line.more(2))
     assert alarms(store.counter(house.session, line.agreement))[0] is Alarm.OVER_LIMIT
+
+
+def _unsigned(document: dict[str, Any]) -> dict[str, Any]:
+    return document | {"promise": document["promise"]["statement"]}
 
 
 def batch_at_zero(house: House, line: Line) -> tuple[Signed, list[bytes]]:

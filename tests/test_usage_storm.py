@@ -1,0 +1,25 @@
+"""kill -9 of the server while 32 connectors send, three in ten submissions repeated: 0 lost, 0 double (issue 3)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.counts import few
+from tests.usage_storm import WRITERS, storm
+
+BATCHES, KILLS = few(5), few(2)
+
+
+def test_storm__server_killed_while_32_connectors_send__nothing_lost_nothing_double(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tally = storm(tmp_path / "home", BATCHES, KILLS)
+    with capsys.disabled():
+        print(
+            f"\n{KILLS} kills, {WRITERS} writers, {len(tally.answers)} batches answered, {tally.repeated} repeated with"
+            f" the first answer, {tally.lost_connections} connections lost: 0 lost, 0 double"
+        )
+    assert tally.repeated > WRITERS * BATCHES // 5
+    assert tally.lost_connections
