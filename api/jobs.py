@@ -1,16 +1,17 @@
 """What runs beside the requests: timers, integration, sealing, cosigning, anchoring. Each step is its own commit.
 
-The publisher may be killed at any line. Every step first looks at what is stored (and, for the chain, at what the
+The worker may be killed at any line. Every step first looks at what is stored (and, for the chain, at what the
 chain holds), so running it again finishes what was begun and does nothing twice. No database transaction is open
-while a witness or a node is asked.
+while a witness or a node is asked. `sequence` needs the database only; `relay` does what waits for others. Who calls
+them when, and why no second worker does so at the same time, stands in `api.worker`.
 """
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Iterator, Mapping, Set
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import structlog
 from sqlmodel import Session
@@ -18,10 +19,10 @@ from sqlmodel import Session
 from api import authority
 from api.bootstrap import System
 from api.papers import keep
-from ledger import anchoring, archive, checkpoint, log, outbox, rebuild, store
-from ledger.anchoring import Place
+from ledger import anchoring, archive, checkpoint, incidents, log, outbox, rebuild, store, subject_map
+from ledger.anchoring import Face, Found, Place
 from ledger.digest import TwinDigest
-from ledger.errors import ChainError, LedgerError, WitnessRefused
+from ledger.errors import ChainUnavailable, ForkedLog, NotLeader, TransactionReverted, WitnessRefused, WrongChain
 from registry import service as registration
 from registry import store as store_
 from registry.case import State
@@ -32,10 +33,26 @@ BATCH = 5_000
 """Facts taken into the tree in one transaction."""
 
 
+RETRY = 60_000
+"""Milliseconds after which a refused head or fact is tried again."""
+REFUSALS = 8
+"""After so many refused facts in one round a contract is left alone until the next."""
+
+
+def wall() -> int:
+    """Milliseconds of the machine's clock: for leases and incidents, never for facts."""
+    return time.time_ns() // 1_000_000
+
+
 @contextmanager
-def transaction(system: System) -> Iterator[Session]:
-    """One write transaction, committed at its end; the only commit outside a request."""
+def transaction(system: System, *, fenced: bool = True) -> Iterator[Session]:
+    """One write transaction, committed at its end; the only commit outside a request.
+
+    In a worker it raises `NotLeader` at once if another worker has taken over, unless `fenced` is False.
+    """
     with Session(system.engine) as session:
+        if fenced and system.duty is not None:
+            system.duty.require(session)
         yield session
         session.commit()
 
@@ -98,36 +115,72 @@ class Round:
     witnesses: int = 0
     anchored: int = 0
     written: int = 0
+    refused: tuple[Exception, ...] = ()
 
     @property
     def idle(self) -> bool:
-        return self == Round(witnesses=self.witnesses)
+        return self == Round(witnesses=self.witnesses, refused=self.refused)
 
 
 def publish(system: System) -> Round:
-    """One round: integrate what waits, seal a head, have it cosigned, anchor it, write facts to their contracts.
+    """One round: integrate what waits, state the map of subjects, seal a head, have it cosigned, anchor it, write facts
+    to their contracts.
 
-    Raises `WitnessRefused` (fail closed) or `ChainError`; what was done before stays done.
+    Raises `WitnessRefused` (fail closed), `ChainError`, or what a contract refused; the rest was done before.
     """
-    integrated, sealed = seal(system)
-    witnesses = cosign(system)
-    anchored = anchor(system)
-    written = write_facts(system)
-    return Round(integrated, sealed, witnesses, anchored, written)
+    integrated, sealed = sequence(system)
+    done = relay(system)
+    if done.refused:
+        raise done.refused[0]
+    return replace(done, integrated=integrated, sealed=sealed)
 
 
-def seal(system: System) -> tuple[int, int]:
-    """Takes what waits into the tree and signs a head over it; returns how many entries, and the head's size or 0."""
+def unsealed(system: System, limit: int) -> int:
+    """How many entries no head covers yet; those not yet in the tree are counted up to `limit`."""
+    with snapshot(system) as session:
+        head = log.latest(session)
+        covered = head.checkpoint.size if head else 0
+        return len(outbox.waiting(session, limit)) + log.size(session) - covered
+
+
+def sequence(system: System) -> tuple[int, int]:
+    """Takes what waits into the tree, states the map of subjects and signs a head; answers how many moved and its size
+    (0: the tree has not grown). Asks nobody outside the database.
+
+    The last batch and the head are one transaction: waiting for the writer's lock twice would double the time until an
+    entry can be proved.
+    """
     integrated = 0
     while True:
         with transaction(system) as session:
             moved = log.integrate(session, BATCH)
-        integrated += moved
-        if moved < BATCH:
-            break  # what came meanwhile waits for the next round: a steady stream must not keep a head from being made
-    with transaction(system) as session:
-        head = log.seal(session, system.log_keys, at=system.clock())
-    return integrated, head.checkpoint.size if head else 0
+            integrated += moved
+            if moved < BATCH:  # what comes meanwhile waits for the next round: a steady stream must not keep heads back
+                subject_map.cover(session, system.settings.origin, system.operator.signer, at=system.clock())
+                head = log.seal(session, system.log_keys, at=system.clock())
+                return integrated, head.checkpoint.size if head else 0
+
+
+def relay(system: System) -> Round:
+    """Carries what is sealed to those outside: witnesses, then the chain. What a contract refuses is answered in
+    `refused`, reported, and keeps nothing else waiting. Raises `WitnessRefused`, `ChainError`."""
+    try:
+        shortage = None
+        try:
+            witnesses = cosign(system)
+        except WitnessRefused as error:
+            shortage = error
+        examine(system)
+        if shortage is not None:
+            raise shortage
+        anchored, refused = anchor(system)
+        written, also = write_facts(system)
+    except Exception as error:
+        report(system, "relay", error)
+        raise
+    over = {(incidents.CONTRACTS, ""), (incidents.FORK, ""), (incidents.FAILED, "relay")}
+    put_right(system, over if refused or also else over | {(incidents.ROLLBACK, "")})
+    return Round(0, 0, witnesses, anchored, written, (*refused, *also))
 
 
 def cosign(system: System) -> int:
@@ -160,84 +213,161 @@ def cosign(system: System) -> int:
     return len(signed)
 
 
-def anchor(system: System) -> int:
-    """Anchors the newest cosigned head unless it stands on the chain; returns its size, or 0."""
+def examine(system: System) -> None:
+    """Does the chain still hold what was noted from it? If not, its events are read back and the receipts made to
+    agree; what is missing is due again. Raises `WrongChain`, `ForkedLog`, `ChainUnavailable`."""
+    chain = system.chain()
     with snapshot(system) as session:
-        head = anchoring.due_head(session, system.settings.witness_quorum)
-        published = outbox.published_size(session)
-        known = {item.checkpoint.size for item in log.heads(session)}
-    if head is None:
-        return 0
-    if int(system.chain().read(outbox.HEADS, "latestSize")) > published:
+        newest = anchoring.newest_place(session, chain.chain_id)
+    if newest is None:
+        chain.check()
+        return
+    if anchoring.holds(chain, newest):
+        return
+    chain.check()
+    detail = (
+        f"区块 {newest.block} 应为 {newest.block_hash}，链上为 {chain.block_hash(newest.block) or '无'}"
+        f" / block {newest.block} is not the one receipts were noted from"
+    )
+    trouble(system, incidents.ROLLBACK, "", detail)
+    found = _read_back(system)
+    with transaction(system) as session:
+        wrong = anchoring.restore(session, chain, found)
+    logger.warning("the chain forgot blocks; receipts were read back", block=newest.block, wrong=wrong)
+
+
+def anchor(system: System) -> tuple[int, list[Exception]]:
+    """Anchors heads the chain forgot and the newest cosigned one; the size of the last one (or 0), and refusals."""
+    chain = system.chain()
+    with snapshot(system) as session:
+        due = anchoring.due_heads(session, system.settings.witness_quorum)
+        published, heads = outbox.published_size(session), log.heads(session) if due else []
+        lately = _lately(session, outbox.HEADS)
+    if not due:
+        return 0, []
+    if int(chain.read(outbox.HEADS, "latestSize")) > published:
         # Somebody died between sending a head and noting it, or another relay sent it.
-        found = anchoring.find_heads(system.chain())
-        note(system, outbox.HEADS, {outbox.head_key(size): place for size, place in found.items() if size in known})
-    place = anchoring.anchor_head(system.chain(), head, system.sign_head)
-    note(system, outbox.HEADS, {outbox.head_key(head.checkpoint.size): place})
-    return head.checkpoint.size
+        anchoring.require_ours(chain, heads)
+        found = anchoring.find_heads(chain)
+        note(system, outbox.HEADS, {outbox.head_key(size): place for size, place in found.items()})
+        due = [head for head in due if head.checkpoint.size > max(found, default=0)]
+    last, refused = 0, list[Exception]()
+    for head in due:
+        key = outbox.head_key(head.checkpoint.size)
+        if key in lately:
+            continue
+        try:
+            place = anchoring.anchor_head(chain, head, system.sign_head)
+        except TransactionReverted as error:
+            trouble(system, incidents.REFUSED, f"{outbox.HEADS}/{key}", str(error))
+            refused.append(error)
+            continue
+        note(system, outbox.HEADS, {key: place})
+        last = head.checkpoint.size
+    return last, refused
 
 
-def write_facts(system: System) -> int:
-    """Writes facts that belong into a contract of their own and are not there yet; returns how many."""
-    written = 0
+def write_facts(system: System) -> tuple[int, list[Exception]]:
+    """Writes facts that belong into a contract of their own and are not there yet; how many, and refusals."""
+    written, refused = 0, list[Exception]()
     for face in system.faces:
-        while True:
-            with snapshot(system) as session:
-                facts = anchoring.due_facts(session, face)
-            if not facts:
-                break
-            places = anchoring.write_facts(system.chain(), face, facts)
-            note(system, face.contract, places)
-            written += len(places)
-            if len(places) < len(facts):
-                raise ChainError(f"{face.contract}：有事实未写入。 / {face.contract}: some facts were not written.")
-    return written
+        done, also = _write_face(system, face)
+        written += done
+        refused += also
+    return written, refused
 
 
-def note(system: System, contract: str, places: dict[str, Place]) -> None:
-    """Stores where something now stands on the chain."""
+def _write_face(system: System, face: Face) -> tuple[int, list[Exception]]:
+    written, failures = 0, list[Exception]()
+    while len(failures) < REFUSALS:
+        with snapshot(system) as session:
+            facts = anchoring.due_facts(session, face, _lately(session, face.contract))
+        if not facts:
+            break
+        places, refused = anchoring.write_each(system.chain(), face, facts)
+        note(system, face.contract, places)
+        for fact_id, error in refused.items():
+            trouble(system, incidents.REFUSED, f"{face.contract}/{fact_id}", str(error))
+        written += len(places)
+        failures += refused.values()
+    return written, failures
+
+
+def note(system: System, contract: str, places: Mapping[str, Place]) -> None:
+    """Stores where something now stands on the chain, after looking that what stood there before still does: so each
+    receipt's block lies on top of those noted earlier, and the newest one speaks for all."""
+    examine(system)
     with transaction(system) as session:
         anchoring.note_places(session, contract, places)
+        keys = {f"{contract}/{key}" for key in places}
+        for incident in incidents.open_ones(session):
+            if incident.kind == incidents.REFUSED and incident.key in keys:
+                incidents.repair(session, incident.kind, incident.key, now=wall())
 
 
-def run(system: System, stop: threading.Event, *, interval: int = 1, tick: Callable[[], None] | None = None) -> None:
-    """The worker: a round and the due timers every `interval` seconds until `stop` is set."""
-    while not stop.is_set():
-        try:
-            timers(system)
-            deposits(system)
-            done = publish(system)
-            if not done.idle:
-                logger.info("published", **{name: getattr(done, name) for name in Round.__slots__})
-        except LedgerError as error:
-            logger.warning("publish failed, will try again", error=str(error))
-        if tick is not None:
-            tick()
-        stop.wait(interval)
+def trouble(system: System, kind: str, key: str, detail: str) -> None:
+    """Reports an incident, in the database and once in the program's log."""
+    with transaction(system) as session:
+        new = incidents.report(session, kind, key, detail, now=wall())
+    if new:
+        logger.error("incident", kind=kind, key=key, detail=detail)
+
+
+def put_right(system: System, over: Set[tuple[str, str]]) -> None:
+    """Closes those of these incidents (kind, key) that are open."""
+    with snapshot(system) as session:
+        known = over & {(found.kind, found.key) for found in incidents.open_ones(session)}
+    if known:
+        with transaction(system) as session:
+            for kind, key in known:
+                incidents.repair(session, kind, key, now=wall())
+        logger.info("incidents put right", kinds=sorted(kind for kind, _ in known))
+
+
+def report(system: System, step: str, error: Exception) -> None:
+    """What goes away by waiting (no answer, too few witnesses, another worker's turn) is no incident."""
+    match error:
+        case ChainUnavailable() | WitnessRefused() | NotLeader():
+            return
+        case WrongChain():
+            trouble(system, incidents.CONTRACTS, "", str(error))
+        case ForkedLog():
+            trouble(system, incidents.FORK, "", str(error))
+        case _:
+            trouble(system, incidents.FAILED, step, f"{type(error).__name__}: {error}")
+
+
+def _lately(session: Session, contract: str) -> list[str]:
+    """Keys of this contract's refusals that are too fresh to be tried again."""
+    return [
+        found.key.removeprefix(f"{contract}/")
+        for found in incidents.open_ones(session)
+        if found.kind == incidents.REFUSED and found.key.startswith(f"{contract}/") and found.seen_at > wall() - RETRY
+    ]
+
+
+def _read_back(system: System) -> Found:
+    with snapshot(system) as session:
+        heads = log.heads(session)
+        facts = {face.contract: store.facts_of_kind(session, *face.kinds) for face in system.faces}
+    return anchoring.read_back(system.chain(), system.faces, heads, facts)
 
 
 def reindex(system: System) -> dict[str, int]:
     """Throws away views, tiles and chain receipts and makes them again from facts and chain."""
+    found = _read_back(system)
     with transaction(system) as session:
         rebuild.clear_views(session)
         facts = rebuild.fold(session, session, system.projectors)
         leaves = log.rebuild(session)
-    with snapshot(system) as session:
-        heads = log.heads(session)
-        everything = {face.contract: store.facts_of_kind(session, *face.kinds) for face in system.faces}
-    chain = system.chain()
-    places = {outbox.head_key(size): place for size, place in anchoring.find_heads(chain).items()}
-    known = {outbox.head_key(head.checkpoint.size) for head in heads}
-    found = {outbox.HEADS: {key: place for key, place in places.items() if key in known}}
-    for face in system.faces:
-        found[face.contract] = anchoring.find_facts(chain, face, everything[face.contract])
-    with transaction(system) as session:
         anchoring.forget_places(session)
         for contract, stored in found.items():
             anchoring.note_places(session, contract, stored)
+        subjects = subject_map.rebuild(session, system.settings.origin)
     return {
         "facts": facts,
         "leaves": leaves,
+        "subjects": subjects,
         "heads": len(found[outbox.HEADS]),
         "on_chain": sum(len(stored) for stored in found.values()),
     }

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping
+from copy import deepcopy
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Protocol
@@ -15,7 +16,7 @@ from typing import Any, Final, Protocol
 from eth_hash.auto import keccak
 
 from ledger import eip712
-from ledger.errors import BadSignature, ChainError, FieldError, TransactionReverted
+from ledger.errors import BadSignature, ChainError, FieldError, TransactionReverted, WrongChain
 
 MEMORY_CHAIN_ID: Final = 0
 """No real chain has id 0, so a receipt of the chain in memory says by itself that nothing was published."""
@@ -41,7 +42,7 @@ class Head:
 
 @dataclass(frozen=True, slots=True)
 class ChainEvent:
-    """One event a contract emitted. `args` by name; place = (block, tx, log_index)."""
+    """One event a contract emitted. `args` by name; place = (block, tx, log_index); `block_hash` 0x hex."""
 
     contract: str
     name: str
@@ -49,6 +50,7 @@ class ChainEvent:
     block: int
     tx: str
     log_index: int
+    block_hash: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +134,40 @@ def read_deployment(text: str, artifacts: Path) -> Deployment:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """A transaction that is sent and not mined yet: the newest one under its nonce, how often it took the place of
+    an earlier one, and for how many seconds its caller has waited."""
+
+    sender: str
+    contract: str
+    function: str
+    nonce: int
+    tx: str
+    replacements: int
+    seconds: int
+
+
+class Desk(Protocol):
+    """Who stands behind a sender: asked before anything leaves, told while something waits."""
+
+    def may_send(self) -> None:
+        """Raises if this process must not send any more (`NotLeader`)."""
+
+    def waits(self, pending: Pending | None) -> None:
+        """This transaction waits for its block; None: it waits no longer. Raises to have the waiting given up."""
+
+
+class OpenDesk:
+    """Anybody may send, and nobody looks: for a process that is alone."""
+
+    def may_send(self) -> None:
+        """Always."""
+
+    def waits(self, pending: Pending | None) -> None:
+        """Nobody wants to know."""
+
+
 class Chain(Protocol):
     """What the ledger needs of a chain. All errors are ChainError's."""
 
@@ -147,6 +183,15 @@ class Chain(Protocol):
 
     def code_hash(self, contract: str) -> str:
         """keccak256 of the contract's code on the chain, 0x hex."""
+
+    def check(self) -> None:
+        """Raises WrongChain unless the chain and every contract of the deployment are those expected."""
+
+    def block_hash(self, number: int) -> str | None:
+        """Hash of the block with this number, or None if the chain is not that high. It covers all blocks below."""
+
+    def confirmed(self) -> int:
+        """Number of the newest block that is as deep as a receipt must be; below 0 on a chain too young."""
 
     def read(self, contract: str, function: str, *args: Any) -> Any:
         """The answer of a view function, at the newest block. Raises TransactionReverted, ChainUnavailable."""
@@ -199,24 +244,64 @@ class Model(Protocol):
         """View functions by name."""
 
 
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A moment of the chain in memory."""
+
+    blocks: tuple[str, ...]
+    events: tuple[ChainEvent, ...]
+    states: Mapping[str, Mapping[str, Any]]
+
+
 class MemoryChain:
     """A chain in memory for unit tests (decisions D45). Its id is 0 and stands in every receipt.
 
-    Each call is one block; the clock stands where the test puts it.
+    Each call is one block; the clock stands where the test puts it. `snapshot` and `revert` play a node that comes
+    back with an older state: blocks made afterwards have other hashes. `lost` plays a chain without our contracts.
     """
 
-    def __init__(self, models: Mapping[str, Model], *, now: int) -> None:
+    def __init__(self, models: Mapping[str, Model], *, now: int, desk: Desk | None = None) -> None:
         self._models = dict(models)
         self._events: list[ChainEvent] = []
-        self._block = 0
+        self._blocks = [_block_hash("", 0)]
+        self._branch = 0
+        self._desk = desk or OpenDesk()
         self.now = now
+        self.lost = False
+
+    def snapshot(self) -> Snapshot:
+        """The state of chain and models, to `revert` to."""
+        states = {name: deepcopy(vars(model)) for name, model in self._models.items()}
+        return Snapshot(tuple(self._blocks), tuple(self._events), states)
+
+    def revert(self, to: Snapshot) -> None:
+        """Forgets everything since the snapshot."""
+        self._blocks, self._events = list(to.blocks), list(to.events)
+        self._branch += 1
+        for name, model in self._models.items():
+            vars(model).clear()
+            vars(model).update(deepcopy(to.states[name]))
 
     @property
     def chain_id(self) -> int:
         return MEMORY_CHAIN_ID
 
     def head(self) -> Head:
-        return Head(self._block, _block_hash(self._block), self.now)
+        return Head(self._height, self._blocks[-1], self.now)
+
+    def check(self) -> None:
+        if self.lost:
+            raise WrongChain("链上没有合约。 / The contracts are not on the chain.")
+
+    def block_hash(self, number: int) -> str | None:
+        return self._blocks[number] if 0 <= number <= self._height else None
+
+    def confirmed(self) -> int:
+        return self._height
+
+    @property
+    def _height(self) -> int:
+        return len(self._blocks) - 1
 
     def address(self, contract: str) -> str:
         self._model(contract)
@@ -243,10 +328,11 @@ class MemoryChain:
             emitted = list(writes[call.function](domain, self.now, *call.args))
         except Refused as refused:
             raise TransactionReverted(call.contract, call.function, refused.error, refused.arguments) from None
-        self._block += 1
-        tx = "0x" + keccak(b"memory-tx:%d" % self._block).hex()
+        self._desk.may_send()
+        self._blocks.append(_block_hash(self._blocks[-1], self._branch))
+        tx = "0x" + keccak(b"memory-tx:" + self._blocks[-1].encode()).hex()
         events = tuple(
-            ChainEvent(call.contract, name, dict(args), self._block, tx, position)
+            ChainEvent(call.contract, name, dict(args), self._height, tx, position, self._blocks[-1])
             for position, (name, args) in enumerate(emitted)
         )
         self._events.extend(events)
@@ -256,8 +342,8 @@ class MemoryChain:
             function=call.function,
             address=self.address(call.contract),
             tx=tx,
-            block=self._block,
-            block_hash=_block_hash(self._block),
+            block=self._height,
+            block_hash=self._blocks[-1],
             time=self.now,
             gas_used=0,
             status=1,
@@ -278,18 +364,19 @@ class MemoryChain:
             found
             for found in self._events
             if (found.contract, found.name) == (contract, event)
-            and (first or 0) <= found.block <= (self._block if last is None else last)
+            and (first or 0) <= found.block <= (self._height if last is None else last)
             and all(found.args[name] == value for name, value in (where or {}).items())
         )
 
     def _model(self, contract: str) -> Model:
+        self.check()
         if contract not in self._models:
             raise ChainError(f"链上没有合约 {contract}。 / There is no contract {contract} on this chain.")
         return self._models[contract]
 
 
-def _block_hash(number: int) -> str:
-    return "0x" + keccak(b"memory-block:%d" % number).hex()
+def _block_hash(parent: str, branch: int) -> str:
+    return "0x" + keccak(f"memory-block:{parent}:{branch}".encode()).hex()
 
 
 class EvidenceLogModel:

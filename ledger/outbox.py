@@ -41,11 +41,16 @@ def head_key(size: int) -> str:
     return f"head:{size:020d}"
 
 
+def size_of(key: str) -> int:
+    """The size in a head's key."""
+    return int(key.removeprefix("head:"))
+
+
 def published_size(session: Session) -> int:
     """Size of the largest head that stands on the chain; 0 before the first."""
     table = tables.chain_receipt
     key = session.execute(select(func.max(table.c.key)).where(table.c.contract == HEADS)).scalar()
-    return int(key.removeprefix("head:")) if key else 0
+    return size_of(key) if key else 0
 
 
 def waiting(session: Session, limit: int) -> list[tuple[str, str]]:
@@ -63,6 +68,13 @@ def waiting(session: Session, limit: int) -> list[tuple[str, str]]:
 def backlog(session: Session) -> int:
     """How many facts wait for integration."""
     return session.execute(select(func.count()).select_from(tables.outbox)).scalar_one()
+
+
+def oldest(session: Session) -> int | None:
+    """When the fact that waits longest for integration was taken in (seconds UTC), or None."""
+    first = select(func.min(tables.outbox.c.seq)).scalar_subquery()
+    query = select(tables.fact.c.at).join(tables.outbox, tables.outbox.c.fact_id == tables.fact.c.id)
+    return session.execute(query.where(tables.outbox.c.seq == first)).scalar()
 
 
 def take(session: Session, fact_ids: list[str], first_index: int) -> None:

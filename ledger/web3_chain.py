@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import threading
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
@@ -26,11 +25,11 @@ from web3.middleware import ExtraDataToPOAMiddleware
 from web3.types import RPCEndpoint
 
 from ledger import eip712
-from ledger.chain import Call, ChainEvent, ChainReceipt, Deployment, Head
-from ledger.errors import ChainError, ChainUnavailable, TransactionReverted, WrongChain
+from ledger.chain import Call, ChainEvent, ChainReceipt, Deployment, Desk, Head, OpenDesk
+from ledger.errors import ChainError, ChainUnavailable, NodeRefused, TransactionReverted, WrongChain
+from ledger.sending import Order, Policy, Sender, mentions
 
 DEVELOPMENT_CHAIN: Final = 31337
-EMPTY_KECCAK: Final = bytes.fromhex("c5d2460186f7233c927e7db2dcc703c0e500b653ca82273b7bfad8045d85a470")
 LOG_RANGE: Final = 2000
 """Blocks asked for in one eth_getLogs."""
 GAS_MARGIN: Final = (5, 4)
@@ -53,24 +52,14 @@ _KNOWN_TO_ALL: Final = frozenset(
 )
 # Code that returns keccak256 of nothing, run by eth_call before any contract of ours stands on the chain.
 _KECCAK_PROBE: Final = "0x600060002060005260206000f3"
-_ALREADY_THERE: Final = ("already known", "already imported", "known transaction", "alreadyknown", "already in")
-_NONCE_TROUBLE: Final = ("nonce too low", "nonce is too low", "nonce too small", "replacement transaction underpriced")
-
-
-class _RpcError(ChainError):
-    """The node answered with a JSON-RPC error."""
-
-    def __init__(self, message: str, data: Any) -> None:
-        self.message, self.data = message, data
-        super().__init__(f"节点报错：{message}。 / The node answered with an error: {message}.")
 
 
 class Web3Chain:
     """A chain behind a JSON-RPC address.
 
-    `relay_private_key` (32 bytes) only pays and orders; None makes a reader that cannot send. `gas_price` in wei,
-    `confirmations` >= 1 counts the block itself, `timeout` seconds for one RPC answer, `receipt_timeout` for a
-    transaction, `gas_cap` the most gas one transaction may ask for.
+    `relay_private_key` (32 bytes) only pays and orders; None makes a reader that cannot send. `policy` says what a
+    transaction may cost and when it is replaced or confirmed (`ledger.sending`), `desk` who must agree before anything
+    is sent; `timeout` seconds for one RPC answer, `gas_cap` the most gas one transaction may ask for.
     Raises WrongChain at once when the node is another chain, computes another keccak256, lacks one of the contracts or
     counts time differently, and when a key that everybody knows would be used outside a development chain.
     """
@@ -81,14 +70,11 @@ class Web3Chain:
         deployment: Deployment,
         relay_private_key: bytes | None,
         *,
-        gas_price: int = 0,
-        confirmations: int = 1,
+        policy: Policy | None = None,
+        desk: Desk | None = None,
         timeout: int = 10,
-        receipt_timeout: int = 60,
         gas_cap: int = 30_000_000,
     ) -> None:
-        if confirmations < 1:
-            raise ChainError(f"confirmations 应不小于 1，实为 {confirmations}。 / confirmations must be at least 1.")
         self._provider = HTTPProvider(rpc_url, {"timeout": timeout}, exception_retry_configuration=None)
         self._web3 = Web3(self._provider)
         self._web3.middleware_onion.inject(ExtraDataToPOAMiddleware, layer=0)
@@ -96,16 +82,16 @@ class Web3Chain:
         self._deployment = deployment
         self._key = relay_private_key
         self._sender = eip712.address_of(relay_private_key) if relay_private_key is not None else ""
-        self._gas_price, self._confirmations = gas_price, confirmations
-        self._receipt_timeout, self._gas_cap = receipt_timeout, gas_cap
-        self._nonce: int | None = None
+        self._policy, self._gas_cap = policy or Policy(), gas_cap
+        self._outgoing = Sender(
+            self._rpc, self._sign, self._sender, deployment.chain_id, self._policy, desk or OpenDesk()
+        )
         self._sending = threading.Lock()
         self._abis: dict[str, list[dict[str, Any]]] = {}
         self._contracts: dict[str, Contract] = {}
-        self._check_chain()
         for name, address in deployment.addresses.items():
             self._attach(name, address)
-        self._check_contracts()
+        self.check()
 
     # --- what the node is ---
 
@@ -129,6 +115,24 @@ class Web3Chain:
     def address(self, contract: str) -> str:
         return str(self._contract(contract).address)
 
+    def check(self) -> None:
+        self._check_chain()
+        self._check_contracts()
+
+    def block_hash(self, number: int) -> str | None:
+        block: dict[str, Any] | None = self._rpc("eth_getBlockByNumber", [hex(number), False])
+        return block["hash"] if block is not None else None
+
+    def confirmed(self) -> int:
+        return self.head().number - self._policy.confirmations + 1
+
+    def counts(self) -> tuple[int, int]:
+        """How many transactions of the relay are mined, and how many with those that wait at the node."""
+        mined, all_ = (
+            int(self._rpc("eth_getTransactionCount", [self._sender, at]), 16) for at in ("latest", "pending")
+        )
+        return mined, all_
+
     def code_hash(self, contract: str) -> str:
         code = self._rpc("eth_getCode", [self.address(contract), "latest"])
         return "0x" + keccak(bytes.fromhex(code[2:])).hex()
@@ -140,8 +144,10 @@ class Web3Chain:
         data = self._encode(contract, function, args)
         try:
             answer = self._rpc("eth_call", [{"to": target.address, "data": data}, "latest"])
-        except _RpcError as error:
+        except NodeRefused as error:
             raise self._reverted(contract, function, error) from error
+        if answer in ("0x", ""):
+            self._check_code()  # nothing answers at an address without code
         outputs = self._function_abi(contract, function)["outputs"]
         try:
             values = decode([_type(output) for output in outputs], bytes.fromhex(answer[2:]))
@@ -189,6 +195,8 @@ class Web3Chain:
         data = self._encode(call.contract, call.function, call.args)
         receipt = self._transact(call.contract, call.function, self.address(call.contract), data)
         logs = [log for log in receipt["logs"] if eip712.to_checksum(log["address"]) == self.address(call.contract)]
+        if not logs:
+            self._check_code()  # a call to an address without code succeeds, and does nothing
         return ChainReceipt(
             chain_id=self.chain_id,
             contract=call.contract,
@@ -229,20 +237,37 @@ class Web3Chain:
         bare: dict[str, Any] = {"from": self._sender, "data": data}
         if to is not None:
             bare["to"] = to
+        order = Order(
+            contract,
+            function,
+            bare,
+            gas=lambda: self._gas(contract, function, bare),
+            refused=lambda error: self._reverted(contract, function, error),
+        )
         with self._sending:
-            gas = self._gas(contract, function, bare)
-            tx = self._send_raw(contract, function, bare, gas)
-            receipt = self._wait(tx)
+            receipt = self._outgoing.send(order)
         if int(receipt["status"], 16) != 1:
-            raise self._why(contract, function, bare, tx)
+            raise self._why(contract, function, bare, receipt["transactionHash"])
         return receipt
+
+    def _sign(self, transaction: Mapping[str, Any]) -> tuple[str, str]:
+        signed = Account.sign_transaction(dict(transaction), self._key)
+        return "0x" + bytes(signed.hash).hex(), "0x" + bytes(signed.raw_transaction).hex()
 
     def _gas(self, contract: str, function: str, bare: dict[str, Any]) -> int:
         # No block id: old nodes refuse one here.
+        call = [{**bare, "gasPrice": hex(self._policy.price)}]
         try:
-            estimate = int(self._rpc("eth_estimateGas", [{**bare, "gasPrice": hex(self._gas_price)}]), 16)
-        except _RpcError as error:
-            raise self._reverted(contract, function, error) from error
+            estimate = int(self._rpc("eth_estimateGas", call), 16)
+        except NodeRefused as error:
+            mined, all_ = self.counts()
+            if all_ == mined:
+                raise self._reverted(contract, function, error) from error
+            # The node estimated on top of a transaction of ours that may be stuck and may be this very call.
+            try:
+                estimate = int(self._rpc("eth_estimateGas", [*call, "latest"]), 16)
+            except NodeRefused:
+                raise self._reverted(contract, function, error) from error
         gas = estimate * GAS_MARGIN[0] // GAS_MARGIN[1]
         if gas > self._gas_cap:
             raise ChainError(
@@ -251,83 +276,19 @@ class Web3Chain:
             )
         return gas
 
-    def _send_raw(self, contract: str, function: str, bare: dict[str, Any], gas: int) -> str:
-        """Signs and sends, and settles every doubt by the transaction's own hash. Returns that hash."""
-        last: Exception | None = None
-        for _ in range(3):
-            if self._nonce is None:
-                self._nonce = int(self._rpc("eth_getTransactionCount", [self._sender, "pending"]), 16)
-            signed = Account.sign_transaction(
-                {
-                    "nonce": self._nonce,
-                    "gasPrice": self._gas_price,
-                    "gas": gas,
-                    "to": bare.get("to", b""),
-                    "value": 0,
-                    "data": bare["data"],
-                    "chainId": self.chain_id,
-                },
-                self._key,
-            )
-            tx = "0x" + bytes(signed.hash).hex()
-            try:
-                self._rpc("eth_sendRawTransaction", ["0x" + bytes(signed.raw_transaction).hex()], again=False)
-            except (_RpcError, ChainUnavailable) as error:
-                last = error
-                if not self._knows(tx):
-                    self._nonce = None
-                    if isinstance(error, _RpcError) and not _mentions(error, (*_ALREADY_THERE, *_NONCE_TROUBLE)):
-                        raise self._reverted(contract, function, error) from error
-                    continue
-            self._nonce += 1
-            return tx
-        raise ChainUnavailable(
-            f"{contract}.{function} 未能送达节点：{last}。"
-            f" / {contract}.{function} could not be handed to the node: {last}."
-        )
-
-    def _knows(self, tx: str) -> bool:
-        for method in ("eth_getTransactionReceipt", "eth_getTransactionByHash"):
-            try:
-                if self._rpc(method, [tx]) is not None:
-                    return True
-            except (_RpcError, ChainUnavailable):
-                continue
-        return False
-
-    def _wait(self, tx: str) -> dict[str, Any]:
-        """The receipt, once it is as deep as asked for."""
-        end = time.monotonic() + self._receipt_timeout
-        pause = 0.01
-        while time.monotonic() < end:
-            receipt: dict[str, Any] | None = self._rpc("eth_getTransactionReceipt", [tx])
-            if receipt is not None and receipt.get("blockNumber") is not None:
-                depth = 1
-                if self._confirmations > 1:
-                    depth += self.head().number - int(receipt["blockNumber"], 16)
-                if depth >= self._confirmations:
-                    return receipt
-            time.sleep(pause)
-            pause = min(pause * 2, 0.5)
-        self._nonce = None
-        raise ChainUnavailable(
-            f"交易 {tx} 在 {self._receipt_timeout} 秒内未入块，可能稍后入块，重发前请先读取合约。"
-            f" / Transaction {tx} was not mined within {self._receipt_timeout} s; it may be later, so read first."
-        )
-
     def _why(self, contract: str, function: str, bare: dict[str, Any], tx: str) -> ChainError:
         """Name of the custom error of a mined but failed transaction, found by running it again."""
         try:
             self._rpc("eth_call", [bare, "latest"])
-        except _RpcError as error:
+        except NodeRefused as error:
             return self._reverted(contract, function, error)
         return TransactionReverted(contract, function, "", (tx,))
 
     # --- errors ---
 
-    def _reverted(self, contract: str, function: str, error: _RpcError) -> ChainError:
+    def _reverted(self, contract: str, function: str, error: NodeRefused) -> ChainError:
         data = _revert_data(error.data)
-        if data is None and not _mentions(error, ("revert", "execution", "vm exception", "out of gas")):
+        if data is None and not mentions(error, ("revert", "execution", "vm exception", "out of gas")):
             return ChainError(f"节点拒绝 {contract}.{function}：{error.message}。 / The node refused: {error.message}.")
         name, arguments = self._decode_error(contract, data or b"")
         return TransactionReverted(contract, function, name, arguments or ((error.message,) if not name else ()))
@@ -348,8 +309,7 @@ class Web3Chain:
     # --- start-up checks ---
 
     def _check_chain(self) -> None:
-        if keccak(b"") != EMPTY_KECCAK:
-            raise WrongChain("本机 keccak256 自检失败。 / This machine's keccak256 fails its self-test.")
+        eip712.self_check()
         actual = int(self._rpc("eth_chainId", []), 16)
         if actual != self.chain_id:
             raise WrongChain(
@@ -363,15 +323,24 @@ class Web3Chain:
         if not self._deployment.addresses:
             self._check_keccak(bytes.fromhex(self._rpc("eth_call", [{"data": _KECCAK_PROBE}, "latest"])[2:]))
 
-    def _check_contracts(self) -> None:
+    def _check_code(self) -> None:
         for name, address in self._deployment.addresses.items():
             if self._rpc("eth_getCode", [address, "latest"]) in ("0x", "0x0", ""):
-                raise WrongChain(f"地址 {address} 上没有合约 {name}。 / There is no code of {name} at {address}.")
+                raise WrongChain(
+                    f"链上地址 {address} 没有合约 {name}：链可能从部署之前的状态重启。请恢复链的状态，或重新部署并更换"
+                    f"部署文件后重启后台任务。 / There is no code of {name} at {address}: the chain may have restarted"
+                    " from a state before the deployment. Restore its state, or deploy again, replace the deployment"
+                    " file and restart the worker."
+                )
             expected = self._deployment.code_hashes.get(name)
             if expected is not None and expected != self.code_hash(name):
                 raise WrongChain(
                     f"合约 {name} 的代码与登记不符。 / The code of {name} at {address} is not the one expected."
                 )
+
+    def _check_contracts(self) -> None:
+        self._check_code()
+        for name in self._deployment.addresses:
             self._check_keccak(self.read(name, "keccakOf", b""))
             unit = self.read(name, "timeUnit")
             if unit != self._deployment.time_unit:
@@ -381,7 +350,7 @@ class Web3Chain:
                 )
 
     def _check_keccak(self, answer: bytes) -> None:
-        if answer != EMPTY_KECCAK:
+        if answer != eip712.EMPTY_KECCAK:
             raise WrongChain(
                 f"链上 keccak256 自检失败，得 {answer.hex()}（国密链不适用本接口）。"
                 f" / The chain's keccak256 is another function: {answer.hex()}."
@@ -403,8 +372,8 @@ class Web3Chain:
         if refusal is None:
             return response.get("result")
         if isinstance(refusal, str):
-            raise _RpcError(refusal, None)
-        raise _RpcError(str(refusal.get("message", "")), refusal.get("data"))
+            raise NodeRefused(refusal, None)
+        raise NodeRefused(str(refusal.get("message", "")), refusal.get("data"))
 
     def _unavailable(self, method: str, error: Exception) -> ChainUnavailable:
         return ChainUnavailable(
@@ -498,6 +467,7 @@ class Web3Chain:
             block=int(log["blockNumber"], 16),
             tx=log["transactionHash"],
             log_index=int(log["logIndex"], 16),
+            block_hash=log["blockHash"],
         )
 
 
@@ -524,10 +494,6 @@ def _shape(item: Mapping[str, Any], value: Any) -> Any:
     if kind == "address":
         return eip712.to_checksum(value)
     return value
-
-
-def _mentions(error: _RpcError, words: Sequence[str]) -> bool:
-    return any(word in error.message.lower() for word in words)
 
 
 def _revert_data(data: Any) -> bytes | None:

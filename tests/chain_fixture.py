@@ -23,6 +23,45 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+class Node:
+    """An anvil with the rules of paris, free gas and big blocks, that can be stopped and started on the same port."""
+
+    def __init__(self, *more: str, chain_id: int = 31337) -> None:
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self._command = [
+            str(ANVIL), "--host", "127.0.0.1", "--port", str(self.port), "--prune-history", "--hardfork", "paris",
+            "--base-fee", "0", "--gas-price", "0", "--gas-limit", "300000000", "--chain-id", str(chain_id), "--silent",
+            *more,
+        ]  # fmt: skip
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self, state: Path | None = None) -> None:
+        """Starts with the state in this file, which is written again at a stop (not at a kill)."""
+        command = self._command + (["--state", str(state)] if state is not None else [])
+        self._process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        _wait(self.url, self._process)
+
+    def stop(self) -> None:
+        """Ends with TERM; a second stop does nothing."""
+        if self._process is None:
+            return
+        self._process.send_signal(signal.SIGTERM)
+        try:
+            self._process.wait(20)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._process = None
+
+    def kill(self) -> None:
+        """Ends without warning."""
+        assert self._process is not None
+        self._process.kill()
+        self._process.wait()
+        self._process = None
+
+
 @contextmanager
 def anvil(
     *,
@@ -32,35 +71,22 @@ def anvil(
     state: Path | None = None,
     more: Sequence[str] = (),
 ) -> Iterator[str]:
-    """Runs anvil with the rules of paris, free gas and big blocks; yields its RPC address.
+    """Runs anvil for the length of a block; yields its RPC address.
 
     `timestamp` sets the genesis time in seconds, `block_time` the interval (default: a block per transaction), `state`
     a file it loads at start and writes at the end.
     """
-    port = free_port()
-    command = [
-        str(ANVIL), "--host", "127.0.0.1", "--port", str(port), "--prune-history", "--hardfork", "paris",
-        "--base-fee", "0", "--gas-price", "0", "--gas-limit", "300000000", "--chain-id", str(chain_id), "--silent",
-        *more,
-    ]  # fmt: skip
+    more = list(more)
     if timestamp is not None:
-        command += ["--timestamp", str(timestamp)]
+        more += ["--timestamp", str(timestamp)]
     if block_time is not None:
-        command += ["--block-time", str(block_time)]
-    if state is not None:
-        command += ["--state", str(state)]
-    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    url = f"http://127.0.0.1:{port}"
+        more += ["--block-time", str(block_time)]
+    node = Node(*more, chain_id=chain_id)
     try:
-        _wait(url, process)
-        yield url
+        node.start(state)
+        yield node.url
     finally:
-        process.send_signal(signal.SIGTERM)
-        try:
-            process.wait(20)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        node.stop()
 
 
 def rpc(url: str, method: str, *params: object) -> object:
