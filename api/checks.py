@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 from sqlmodel import Session, SQLModel, create_engine
@@ -14,7 +14,7 @@ from clearing.settlement import service as settlement
 from clearing.settlement import store as settlement_store
 from clearing.usage import store as usage_store
 from ledger import audit as ledger_audit
-from ledger import rebuild
+from ledger import erasure, rebuild
 from ledger.errors import ChainUnavailable
 from ledger.rebuild import Finding
 from ledger.trust import LogTrust
@@ -28,9 +28,19 @@ def audit(system: System, *, offline: bool) -> Iterator[tuple[str, list[str]]]:
                 yield name, findings(system, session, area)
 
 
+def erased(system: System) -> list[str]:
+    """What is lawfully not there any more: one line for each fact, no finding."""
+    with jobs.snapshot(system) as session:
+        return [f"fact[{fact_id}]：{why}" for fact_id, why in sorted(_erasures(system, session).items())]
+
+
+def _erasures(system: System, session: Session) -> Mapping[str, erasure.Erasure]:
+    return erasure.stated(session, frozenset({system.operator.sm2.public}))
+
+
 def facts(system: System, session: Session) -> Iterator[Finding]:
     """Facts, parts and log places against the bytes that were signed."""
-    return ledger_audit.facts(session)
+    return ledger_audit.facts(session, _erasures(system, session))
 
 
 def tree(system: System, session: Session) -> Iterator[Finding]:
@@ -40,9 +50,14 @@ def tree(system: System, session: Session) -> Iterator[Finding]:
     return ledger_audit.log(session, LogTrust(public.origin, public.ed25519, public.sm2), witnesses)
 
 
+def maps(system: System, session: Session) -> Iterator[Finding]:
+    """The map of all subjects and every fact that states it, replayed from the log."""
+    return ledger_audit.maps(session, system.settings.origin)
+
+
 def on_chain(system: System, session: Session) -> Iterator[Finding]:
     """Chain receipts, heads and deposited facts against the contracts."""
-    return ledger_audit.chain(session, system.chain(), system.faces)
+    return ledger_audit.chain(session, system.chain(), system.faces, _erasures(system, session))
 
 
 def views(system: System, session: Session) -> Iterator[Finding]:
@@ -80,6 +95,7 @@ def settled(system: System, session: Session) -> Iterator[str]:
 AREAS: dict[str, Callable[[System, Session], Iterator[Finding] | Iterator[str]]] = {
     "事实与其列 / facts and their columns": facts,
     "日志树、树头与签名 / tree, heads and signatures": tree,
+    "事项总目 / map of all subjects": maps,
     "链上记录 / what the chain holds": on_chain,
     "视图由事实重放 / views replayed from facts": views,
     "计量、计费、清分、轧差重算 / metering, rating, sharing, netting again": settled,

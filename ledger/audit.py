@@ -1,23 +1,26 @@
 """Recomputes what is stored from the evidence, and from nothing the writer computed (decisions D3).
 
-Four questions, each answered with findings that name the row: do the facts say what their columns say, under signatures
-that fit; do they make up the tree and its signed heads; does the chain hold those heads and facts; do the views follow
-from the facts? Whatever somebody wrote into a column must come out as a finding, so no value read here is trusted to
-have its type.
+Five questions, each answered with findings that name the row: do the facts say what their columns say, under signatures
+that fit; do they make up the tree and its signed heads; does the map of subjects follow from the log; does the chain
+hold those heads and facts; do the views follow from the facts? Whatever somebody wrote into a column must come out as a
+finding, so no value read here is trusted to have its type.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
+from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Table, select
 from sqlalchemy.orm import Session
 
-from ledger import anchoring, checkpoint, outbox, tables, tiles
+from ledger import anchoring, checkpoint, completeness, outbox, store, subject_map, tables, tiles
 from ledger.anchoring import Face, Place
 from ledger.chain import Chain, head_commitment
+from ledger.completeness import Leaf, MemoryMap
 from ledger.digest import TwinDigest, hex32, twin
+from ledger.erasure import Erasure
 from ledger.errors import ChainError, ChainUnavailable, FieldError, LedgerError
 from ledger.facts import SM2, Fact, PartsRoot
 from ledger.log import CHUNK
@@ -27,8 +30,11 @@ from ledger.tiles import Edge, Tile
 from ledger.trust import LogTrust
 
 
-def facts(session: Session) -> Iterator[Finding]:
-    """Columns against bytes, parts against their root, act chains against gaps, log places against both."""
+def facts(session: Session, erased: Mapping[str, Erasure] | None = None) -> Iterator[Finding]:
+    """Columns against bytes, parts against their root, act chains against gaps, log places against both.
+
+    A fact without its text is a finding unless `erased` (`erasure.stated`) names it as its row does.
+    """
     expected_next: dict[str, tuple[int, TwinDigest | None]] = {}
     known: set[str] = set()
     for row in session.execute(select(tables.fact).order_by(tables.fact.c.subject, tables.fact.c.no)):
@@ -38,6 +44,9 @@ def facts(session: Session) -> Iterator[Finding]:
             yield Finding("fact", row.id, "no", f"{row.subject} #{no}", f"#{row.no}")
         following = (row.no if isinstance(row.no, int) else no) + 1
         expected_next[row.subject] = (following, _twin(row.statement_sha256, row.statement_sm3))
+        lawful = (erased or {}).get(row.id) if row.bytes is None else None
+        if lawful is not None and lawful.of_row(row, prev):
+            continue
         if row.bytes is None:
             yield Finding(
                 "fact", row.id, "bytes", "事实的内容 / the fact's bytes", "已擦除，不可重算 / erased: not recomputable"
@@ -61,13 +70,11 @@ def facts(session: Session) -> Iterator[Finding]:
         yield Finding("outbox", fact_id, "*", "已在日志中 / in the log", "又在待入列中 / waiting too")
     for fact_id in known - placed - waiting:
         yield Finding("entry", fact_id, "*", "在日志或待入列中 / in the log or waiting", "都不在 / neither")
-    for fact_id in placed - known:
+    for fact_id in (placed | waiting) - known:
         yield Finding("fact", fact_id, "*", "有此行 / the row", "已删除 / deleted")
-    orphans = select(tables.part.c.fact_id, tables.part.c.position).where(
-        tables.part.c.fact_id.not_in(select(tables.fact.c.id))
-    )
-    for row in session.execute(orphans):
-        yield Finding("part", f"{row.fact_id}/{row.position}", "fact_id", "存在的事实 / a stored fact", "没有 / none")
+    orphans = select(tables.part.c.fact_id).where(tables.part.c.fact_id.not_in(select(tables.fact.c.id)))
+    for fact_id in session.execute(orphans).scalars():
+        yield Finding("part", str(fact_id), "fact_id", "存在的事实 / a stored fact", "没有 / none")
 
 
 def log(session: Session, trust: LogTrust, witnesses: Mapping[str, str]) -> Iterator[Finding]:
@@ -93,8 +100,119 @@ def log(session: Session, trust: LogTrust, witnesses: Mapping[str, str]) -> Iter
         yield from _head_row(row, edge.size, roots.get(row.size), trust, witnesses)
 
 
-def chain(session: Session, gateway: Chain, faces: Sequence[Face]) -> Iterator[Finding]:
-    """Every chain receipt against the contract's events, in both directions, and every head against its commitment."""
+def maps(session: Session, origin: str) -> Iterator[Finding]:
+    """Replays the map of all subjects from the log: every map fact must state it, every stored row belong to it."""
+    try:
+        published = subject_map.published_size(session, origin)
+    except (LedgerError, ValueError, TypeError):
+        published = 0  # the row that cannot be read is named elsewhere
+    leaves, nodes = (_MapRows(session, table, published) for table in (tables.map_leaf, tables.map_node))
+    replayed, first, subjects = MemoryMap(), 0, 0
+    waiting: list[tuple[int, Leaf, bool]] = []
+    for index, fact_id, subject, no, sha256, sm3, kind, data in session.execute(_LOGGED):
+        if not isinstance(index, int):
+            continue
+        if kind == subject_map.KIND:
+            try:
+                size, stated, count = subject_map.read(Fact.of_bytes(data if isinstance(data, bytes) else b""))
+            except LedgerError as error:
+                yield Finding("fact", fact_id, "body", "一份总目 / a map", str(error))
+                size, stated, count = index, None, 0
+            if not first < size <= index:
+                yield Finding("fact", fact_id, "body.size", f"{first + 1}…{index}", str(size))
+            ready = [item for item in waiting if item[0] < size]
+            waiting = [item for item in waiting if item[0] >= size]
+            subjects += sum(fresh for _, _, fresh in ready)
+            changed = {leaf.key: leaf for _, leaf, _ in ready}
+            root, kept = replayed.update(list(changed.values()))
+            first = size
+            if stated is not None and completeness.joined(stated) != root:
+                yield Finding("fact", fact_id, "body.root", root[:32].hex(), stated.sha256.hex())
+            if stated is not None and count != subjects:
+                yield Finding("fact", fact_id, "body.subjects", str(subjects), str(count))
+            leaves.change(size, {key: (leaf.acts, leaf.last) for key, leaf in changed.items()})
+            nodes.change(size, {position: (value,) for position, value in kept.items()})
+        digest = _twin(sha256, sm3)
+        if isinstance(subject, str) and isinstance(no, int) and digest is not None:
+            leaf = Leaf(completeness.key_of(subject), no + 1, completeness.joined(digest))
+            waiting.append((index, leaf, no == 0))
+    for rows in (leaves, nodes):
+        yield from rows.findings()
+
+
+_LOGGED = (
+    select(
+        tables.entry.c.log_index, tables.fact.c.id, tables.fact.c.subject, tables.fact.c.no,
+        tables.fact.c.statement_sha256, tables.fact.c.statement_sm3, tables.fact.c.kind, tables.fact.c.bytes,
+    )
+    .join(tables.fact, tables.fact.c.id == tables.entry.c.fact_id)
+    .order_by(tables.entry.c.log_index)
+)  # fmt: skip
+
+
+class _MapRows:
+    """The stored rows of a map table, taken off one by one as the replay says what they should be.
+
+    A value holds from the version that brought it until the next: one row in between must say it, under the number of
+    a version, unless a published map came after. What was replaced before may have been dropped, or not yet.
+    """
+
+    def __init__(self, session: Session, table: Table, published: int) -> None:
+        self._name, self._published = table.name, published
+        key, size, *values = table.columns
+        self._columns = [column.name for column in values]
+        self._stored: dict[object, dict[object, tuple[object, ...]]] = {}
+        for found in session.execute(select(key, size, *values)):
+            self._stored.setdefault(found[0], {})[found[1]] = tuple(found[2:])
+        self._now: dict[object, tuple[int, tuple[object, ...]]] = {}
+        self._before: list[tuple[object, int, int, tuple[object, ...]]] = []
+        self._versions: list[int] = []
+
+    def change(self, version: int, rows: Mapping[Any, tuple[object, ...]]) -> None:
+        """These values hold from `version` on."""
+        self._versions.append(version)
+        for key, row in rows.items():
+            if key in self._now:
+                since, old = self._now[key]
+                if version > self._published or self._within(key, since, version):
+                    self._before.append((key, since, version, old))
+            self._now[key] = (version, row)
+
+    def findings(self) -> Iterator[Finding]:
+        versions = set(self._versions)
+        end = max(versions, default=0) + 1
+        for key, since, until, row in self._before + [(key, *now[:1], end, now[1]) for key, now in self._now.items()]:
+            size = next((size for size in self._within(key, since, until) if size in versions), None)
+            if size is not None:
+                have = self._stored[key].pop(size)
+                for column, want, found in zip(self._columns, row, have, strict=True):
+                    if want != found:
+                        yield Finding(self._name, _place(key, size), column, _value(want), _value(found))
+            elif until > self._published:
+                yield Finding(self._name, _place(key, since), "*", "有此行 / the row", "已删除 / deleted")
+        for key, left in self._stored.items():
+            for extra in left:
+                yield Finding(self._name, _place(key, extra), "*", "无此行 / no such row", "被插入 / inserted")
+
+    def _within(self, key: object, since: int, until: int) -> list[int]:
+        return [size for size in self._stored.get(key, ()) if isinstance(size, int) and since <= size < until]
+
+
+def _place(key: object, size: object) -> str:
+    return f"{_value(key)}/{size}"
+
+
+def _value(value: object) -> str:
+    return value.hex() if isinstance(value, bytes) else str(value)
+
+
+def chain(
+    session: Session, gateway: Chain, faces: Sequence[Face], erased: Mapping[str, Erasure] | None = None
+) -> Iterator[Finding]:
+    """Every chain receipt against the contract's events, in both directions, and every head against its commitment.
+
+    The receipt of a lawfully erased fact is let be: which event is its own stood in the text.
+    """
     stored = {(row.contract, row.key): row for row in session.execute(select(tables.chain_receipt))}
     found: dict[tuple[str, str], Place] = {}
     for size, place in anchoring.find_heads(gateway).items():
@@ -123,7 +241,7 @@ def chain(session: Session, gateway: Chain, faces: Sequence[Face]) -> Iterator[F
             if getattr(row, column) != value:
                 yield Finding("chain_receipt", "/".join(name), column, str(value), str(getattr(row, column)))
     for name in stored:
-        if name not in found:
+        if name not in found and name[1] not in (erased or {}):
             yield Finding("chain_receipt", "/".join(name), "*", "链上有此事件 / an event on the chain", "没有 / none")
 
 
@@ -197,20 +315,16 @@ def _fact_row(session: Session, row: object, prev: TwinDigest | None) -> Iterato
 
 
 def _parts(session: Session, fact_id: str, wanted: PartsRoot | None) -> Iterator[Finding]:
-    rows = session.execute(select(tables.part).where(tables.part.c.fact_id == fact_id)).all()
-    have = {row.position: row.bytes for row in rows}
-    places = range(wanted.count if wanted else 0)
-    for place in places:
-        if place not in have:
-            yield Finding("part", f"{fact_id}/{place}", "*", "有此行 / the row", "已删除 / deleted")
-        elif not isinstance(have[place], bytes):
-            yield Finding("part", f"{fact_id}/{place}", "bytes", "分项的内容 / the part's bytes", "已擦除 / erased")
-    for place in have:
-        if place not in places:
-            yield Finding("part", f"{fact_id}/{place}", "*", "无此行 / no such row", "被插入 / inserted")
-    ordered = [have[place] for place in places if isinstance(have.get(place), bytes)]
-    if wanted and len(ordered) == wanted.count and PartsRoot.over(ordered) != wanted:
-        yield Finding("part", f"{fact_id}/*", "bytes", wanted.root.sha256.hex(), "不符 / differs")
+    row = session.execute(select(tables.part.c.bytes).where(tables.part.c.fact_id == fact_id)).first()
+    if row is None:
+        if wanted:
+            yield Finding("part", fact_id, "*", "有此行 / the row", "已删除 / deleted")
+    elif wanted is None:
+        yield Finding("part", fact_id, "*", "无此行 / no such row", "被插入 / inserted")
+    elif not isinstance(row.bytes, bytes):
+        yield Finding("part", fact_id, "bytes", "分项的内容 / the bytes of the parts", "已擦除 / erased")
+    elif PartsRoot.over(store.split_parts(row.bytes)) != wanted:
+        yield Finding("part", fact_id, "bytes", wanted.root.sha256.hex(), "不符 / differs")
 
 
 def _leaves(session: Session) -> Iterator[bytes]:

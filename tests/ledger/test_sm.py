@@ -1,17 +1,28 @@
-"""SM2 against the standard's example and gmssl, an independent implementation in plain Python, in both directions."""
+"""SM2 against the standard's example, gmssl (an implementation in plain Python) and OpenSSL, in both directions."""
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
 import gmssl_pyx
 import pytest
+from eth_hash.auto import keccak
 from gmssl import sm2 as oracle
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ledger import sm
+from ledger import eip712, sm
 from ledger.digest import sm3
 from ledger.errors import FieldError, WrongChain
 from tests.counts import few
+
+ROOT = Path(__file__).resolve().parent.parent.parent
 
 # GB/T 32918.5-2017, annex A.2 (the recommended curve; the standard's example k, e over "message digest").
 D = "3945208f7b2144b13f36e38ac6d39f95889393692860b51a42fb81ef4df7c5b8"
@@ -177,8 +188,129 @@ def test_generate__fresh_and_on_the_curve__repr_hides_the_private_half() -> None
     assert str(one.private) not in repr(one)
 
 
-def test_self_check__good_platform_passes__broken_sm3_does_not(monkeypatch: pytest.MonkeyPatch) -> None:
+# --- the check at start: every fault is simulated ---------------------------------------------------------------------
+
+
+def test_self_check__good_platform__passes_and_writes_nothing(capfd: pytest.CaptureFixture[str]) -> None:
     sm.self_check()
-    monkeypatch.setattr(sm, "sm3", lambda data: bytes(32))
+    eip712.self_check()
+    assert capfd.readouterr() == ("", "")
+
+
+FAULTS: dict[str, tuple[Any, str, Any]] = {
+    "sm3 answers nothing": (sm, "sm3", lambda data: bytes(32)),
+    "sm3 is sha-256": (sm, "sm3", lambda data: hashlib.sha256(data).digest()),
+    "sm3 is keccak": (sm, "sm3", keccak),
+    "sm3 right for one block only": (sm, "sm3", lambda data: sm3(data[:60])),
+    "the library's sm3 is another": (gmssl_pyx, "sm3_hash", lambda data: hashlib.sha256(data).digest()),
+    "every signature is good": (gmssl_pyx, "sm2_verify_sm3_digest", lambda *given_: True),
+    "no signature is good": (gmssl_pyx, "sm2_verify_sm3_digest", lambda *given_: False),
+    "signing ignores its message": (
+        gmssl_pyx, "sm2_sign_sm3_digest", lambda private, digest: sm._der(*_words(VALUE)),
+    ),
+    "another curve": (sm, "_GX", sm._GX ^ 1),
+    "z of another form": (sm, "_z", lambda public, signer_id: bytes(32)),
+}  # fmt: skip
+
+
+def _words(value: bytes) -> tuple[int, int]:
+    return int.from_bytes(value[:32], "big"), int.from_bytes(value[32:], "big")
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_self_check__a_fault__refuses_to_start(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(*FAULTS[name])
     with pytest.raises(WrongChain):
         sm.self_check()
+
+
+@pytest.mark.parametrize("other_hash", [sm3, lambda data: hashlib.sha3_256(data).digest(), lambda data: bytes(32)])
+def test_self_check__keccak_is_another_function__refuses_to_start(
+    other_hash: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A library of the national suite answers SM3 where keccak256 is asked for; SHA3-256 is its other double."""
+    monkeypatch.setattr(eip712, "keccak", other_hash)
+    with pytest.raises(WrongChain, match="keccak256"):
+        eip712.self_check()
+
+
+def test_start__openssl_without_sm3__says_so() -> None:
+    program = (
+        "import hashlib; made = hashlib.new\n"
+        "def new(name, *rest, **more):\n"
+        "    if name == 'sm3': raise ValueError('unsupported hash type sm3')\n"
+        "    return made(name, *rest, **more)\n"
+        "hashlib.new = new\n"
+        "import api.cli\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "本机 Python 所用的 OpenSSL 不提供 SM3" in done.stderr.splitlines()[-1]
+
+
+# --- OpenSSL as a second opinion --------------------------------------------------------------------------------------
+
+PREFIX = bytes.fromhex("3059301306072a8648ce3d020106082a811ccf5501822d034200")
+"""SubjectPublicKeyInfo of an SM2 key up to the point: id-ecPublicKey, 1.2.156.10197.1.301."""
+
+
+def openssl(*arguments: str | Path, data: bytes = b"") -> subprocess.CompletedProcess[bytes]:
+    found = shutil.which("openssl")
+    if found is None:
+        pytest.skip("no openssl command on this machine")
+    return subprocess.run([found, *map(str, arguments)], input=data, capture_output=True, check=False)
+
+
+@pytest.fixture(scope="module")
+def with_sm2() -> None:
+    known = openssl("ecparam", "-name", "SM2", "-noout")
+    if known.returncode != 0:
+        pytest.skip(f"this openssl has no SM2: {known.stderr.decode()[:200]}")
+
+
+def spki(public: str) -> bytes:
+    return b"-----BEGIN PUBLIC KEY-----\n" + base64.encodebytes(PREFIX + bytes.fromhex(public)) + (
+        b"-----END PUBLIC KEY-----\n"
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("size", [0, 1, 55, 56, 63, 64, 65, 119, 120, 1000])
+def test_openssl__sm3_of_any_length__agrees(size: int) -> None:
+    data = bytes(range(256)) * 4
+    done = openssl("dgst", "-sm3", "-binary", data=data[:size])
+    if done.returncode != 0:
+        pytest.skip(f"this openssl has no SM3: {done.stderr.decode()[:200]}")
+    assert done.stdout == sm3(data[:size])
+
+
+@pytest.mark.parametrize("signer_id", [sm.DEFAULT_SIGNER_ID, "ALICE123@YAHOO.COM"])
+def test_openssl__verifies_what_we_sign_and_refuses_what_we_refuse(
+    with_sm2: None, tmp_path: Path, signer_id: str
+) -> None:
+    (tmp_path / "key.pem").write_bytes(spki(KEY.public))
+    (tmp_path / "message").write_bytes(MESSAGE)
+    given_ = ("-pubin", "-inkey", tmp_path / "key.pem", "-rawin", "-digest", "sm3", "-in", tmp_path / "message",
+              "-sigfile", tmp_path / "value", "-pkeyopt")  # fmt: skip
+    for _ in range(few(5)):
+        (tmp_path / "value").write_bytes(sm._der(*_words(sm.sign(KEY, MESSAGE, signer_id))))
+        good = openssl("pkeyutl", "-verify", *given_, f"distid:{signer_id}")
+        assert good.returncode == 0, good.stdout + good.stderr
+        assert openssl("pkeyutl", "-verify", *given_, "distid:another").returncode != 0
+    (tmp_path / "message").write_bytes(MESSAGE[:-1] + bytes([MESSAGE[-1] ^ 1]))
+    assert openssl("pkeyutl", "-verify", *given_, f"distid:{signer_id}").returncode != 0
+
+
+def test_openssl__signs_and_we_verify(with_sm2: None, tmp_path: Path) -> None:
+    """Its own key, its own nonce, its own encoding; we read the key out of its file."""
+    made = openssl("genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:SM2", "-out", tmp_path / "key.pem")
+    assert made.returncode == 0, made.stderr
+    public = openssl("pkey", "-in", tmp_path / "key.pem", "-pubout", "-outform", "DER").stdout
+    assert public.startswith(PREFIX)
+    (tmp_path / "message").write_bytes(MESSAGE)
+    for _ in range(few(5)):
+        done = openssl("pkeyutl", "-sign", "-inkey", tmp_path / "key.pem", "-rawin", "-digest", "sm3", "-in",
+                       tmp_path / "message", "-pkeyopt", f"distid:{sm.DEFAULT_SIGNER_ID}")  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        value = sm._raw(done.stdout)
+        assert sm.verify(public[len(PREFIX) :].hex(), MESSAGE, value)
+        assert not sm.verify(KEY.public, MESSAGE, value)
