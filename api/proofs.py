@@ -1,49 +1,90 @@
-"""Which identity facts a bundle must carry so that a stranger can tell whose keys signed it."""
+"""Which identity facts and fields a bundle carries so that a stranger can check it and sees no more than was chosen."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from sqlalchemy.orm import Session
 
-from ledger import store
+from clearing.usage.held import USAGE_HELD
+from clearing.usage.record import decode
+from ledger import disclosure, store
 from ledger.bundle import Bundle, assemble
+from ledger.errors import FieldError
 from ledger.facts import Fact
+from registry.party import connector_subject
 
 IDENTITY_KINDS = frozenset({"party/v1", "staff/v1", "connector/v1"})
+ALL = "all"
+SHOWN_WHOLE = frozenset({"register-entry/v1"})
+"""Kinds shown with all their fields unless somebody chooses: a certificate is a public paper, an agreement is not."""
 
 
-def bundle_of(session: Session, fact_id: str, known: frozenset[str], part: int | None = None) -> Bundle:
+def bundle_of(
+    session: Session, fact_id: str, known: frozenset[str], part: int | None = None, fields: str | None = None
+) -> Bundle:
     """The bundle of a fact with the identity facts of its signers, and of those who vouch for them.
 
     `known` are names that stand in every trust file of this installation; their keys are never taken from a bundle.
+    `part` shows one part; `fields` ("all", or names joined by commas, "" for none) chooses among the disclosable
+    fields. Raises `FieldError` for a part or field there is not.
     """
     fact = store.fact(session, fact_id)
-    return assemble(session, fact_id, part=part, supports=_identities(session, fact, known))
+    parts = [part] if part is not None else _chosen(fact, fields)
+    return assemble(session, fact_id, parts=parts, supports=_identities(session, fact, known))
 
 
-def may_read(session: Session, fact: Fact, holder: str, overseers: frozenset[str]) -> bool:
-    """May the holder of an API key have the bundle of this fact? Overseers may; else whom the fact concerns.
+def may_read(session: Session, fact: Fact, holder: str, overseers: frozenset[str], part: int | None = None) -> bool:
+    """May the holder of an API key have the bundle of this fact, or of this part? Overseers may; else whom it concerns.
 
-    A fact concerns who signed it and every party its text names; a usage batch also the parties of its agreements.
+    A fact concerns who signed it and every party its text names, in its fields too; a usage batch also the parties of
+    its agreements. A fact of held records concerns nobody else, but each record its connector, the connector's owner,
+    and the parties of its agreement.
     """
     if holder in overseers or holder in {signature.by for signature in fact.signatures}:
         return True
+    if fact.kind == USAGE_HELD:
+        return part is not None and _reported(session, fact, holder, part)
     kind, _, name = holder.partition(":")
     if kind != "party":
         return False
     linked = [item["agreement"] for item in fact.body.get("agreements", []) if isinstance(item, dict)]
     facts = [fact, *(act for identity in linked for act in store.facts_of(session, f"agreement:{identity}"))]
-    return any(name.encode() in item.bytes() for item in facts)
+    fields = store.parts_of(session, fact.id) if "fields" in fact.body else []
+    return any(name.encode() in data for data in [*(item.bytes() for item in facts), *fields])
+
+
+def _chosen(fact: Fact, fields: str | None) -> Sequence[int]:
+    names = fact.body.get("fields", [])
+    if fields is None:
+        fields = ALL if fact.kind in SHOWN_WHOLE else ""
+    elif fields and not names:
+        raise FieldError("fields", f"{fact.kind} 没有可选择公开的字段 / has no fields to choose from", fields[:80])
+    wanted = names if fields == ALL else [name for name in fields.split(",") if name]
+    return disclosure.choose(names, wanted)
+
+
+def _reported(session: Session, fact: Fact, holder: str, part: int) -> bool:
+    parts = store.parts_of(session, fact.id)
+    if part >= len(parts):
+        return False
+    record = decode(parts[part]).record
+    connector = connector_subject(record.connector)
+    concerned = [*store.facts_of(session, connector), *store.facts_of(session, f"agreement:{record.agreement}")]
+    kind, _, name = holder.partition(":")
+    return holder == connector or (kind == "party" and any(name.encode() in item.bytes() for item in concerned))
 
 
 def _identities(session: Session, fact: Fact, known: frozenset[str]) -> list[str]:
-    found: dict[str, str] = {}
-    waiting = [signature.by for signature in fact.signatures]
+    """For each signer the identity fact that held when it signed, then those of who vouched for it."""
+    found: list[str] = []
+    waiting = [(signature.by, fact.at) for signature in fact.signatures]
     while waiting:
-        name = waiting.pop(0)
-        if name in found or name in known or name == fact.subject:
+        name, at = waiting.pop(0)
+        if name in known:
             continue
-        for identity in store.facts_of(session, name):
-            if identity.kind in IDENTITY_KINDS:
-                found[name] = identity.id
-                waiting += [signature.by for signature in identity.signatures]
-    return list(found.values())
+        held = [item for item in store.facts_of(session, name) if item.kind in IDENTITY_KINDS and item.at <= at]
+        if held and held[-1].id not in (*found, fact.id):
+            found.append(held[-1].id)
+            waiting += [(signature.by, held[-1].at) for signature in held[-1].signatures]
+    return found

@@ -14,8 +14,13 @@ REQUIRED: dict[str, tuple[str, ...]] = {
     "register-entry/v1": ("role:agency",),
     "certificate-issued/v1": ("role:agency",),
     "deposit-receipt/v1": ("role:deposit-authority",),
-    "agreement-act/v1": ("each:signers",),
+    "agreement-act/v1": (
+        "act=CONCLUDE|ACTIVATE|AMEND|TERMINATE|COMPLETE each:signers",
+        "act=RESCIND|EXPIRE one:signers",
+        "act=SUSPEND|RESUME|VOID the:authority@authority|supervisor|court|arbitration",
+    ),
     "usage-batch/v1": ("by:connector:{id}",),
+    "usage-held/v1": ("role:operator",),
     "statement/v1": ("role:operator",),
     "charge/v1": ("role:operator",),
     "shares/v1": ("role:operator",),
@@ -23,6 +28,8 @@ REQUIRED: dict[str, tuple[str, ...]] = {
     "notice/v1": ("role:operator",),
     "bank-file/v1": ("role:operator",),
     "cycle-closed/v1": ("role:operator", "role:auditor"),
+    "subject-map/v1": ("role:operator",),
+    "erasure/v1": ("role:operator",),
 }
 
 VOUCHERS = {"party/v1": "role:agency", "staff/v1": "body:organisation", "connector/v1": "body:owner"}

@@ -1,24 +1,29 @@
-"""One proof file for one fact, or for one part of it: format `shuqing-bundle/v1`.
+"""One proof file for one fact, or for some parts of it: format `shuqing-bundle/v1`.
 
-A bundle is one canonical JSON document (`ledger.canonical`), a trailing line feed tolerated:
+A bundle is one canonical JSON document (`ledger.canonical`), a trailing line feed tolerated, at most 1 MiB:
 
     {"format": "shuqing-bundle/v1",
      "fact":  {"at", "salt", "signatures": […], "statement": {"body", "kind", "no", "prev"?, "parts"?, "subject"}},
      "entry": {"index", "path": {"sha256", "sm3"}},
-     "part":  {"data", "index", "path": {"sha256", "sm3"}},           (only when one part is proved)
+     "parts": [{"data", "index", "path": {"sha256", "sm3"}}, …],      (only when parts are shown)
      "head":  {"note": [lines]},
-     "chain": {"chain_id", "contract", "tx", "block"},
+     "chain": {"block", "chain_id", "contract", "tx"},
      "supports": [{"fact", "entry"}, …]}
 
+* The *core* is everything but `parts` and `supports`, which are annexes: the core is complete without them.
 * A path is the base64 of its 32-byte hashes joined, nearest sibling first, once for each algorithm; a file that lacks
   a side is refused.
 * The fact's digest is SHA-256 and SM3 of its canonical bytes. Its leaf is "shuqing/leaf/v1" 0x00 ‖ SHA-256 ‖ SM3; the
   tree is RFC 9162's, once with each hash. The parts of a fact form the same tree under `statement.parts.root`.
+* `parts` shows some of the parts, by ascending index, each once, at least one: records and lines, or the disclosed
+  fields of a statement that keeps its content in salted fields (`ledger.disclosure`). What is not shown stays secret.
 * `head.note` is the C2SP checkpoint with the log's and the witnesses' signatures (`ledger.checkpoint`), split at "\\n".
-* `supports` are the identity facts of the signers, proved in the same head; their keys count if those signed them
-  whom the trust file names as vouchers of their kind.
+* `chain` says where the head was anchored: contract and tx in lower-case 0x hex. With a node all four are checked
+  against the receipt; without one, tx and block are reported as not checked.
+* `supports` are the identity facts of who signed the fact or another support (at most 32, by ascending index), proved
+  in the same head; their keys count if those signed them whom the trust file names as vouchers of their kind.
 * A bundle carries no trust anchors and no whole-file digest: keys, witness policy and contracts come from the trust
-  file of whoever checks it. `chain` only says where to look.
+  file of whoever checks it. README.md shows one bundle byte by byte.
 """
 
 from __future__ import annotations
@@ -27,12 +32,13 @@ import base64
 import binascii
 import builtins
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Annotated, Any
 
+from msgspec import Meta
 from sqlalchemy.orm import Session
 
-from ledger import anchoring, canonical, log, outbox, store
+from ledger import anchoring, canonical, log, outbox, reading, store
 from ledger.anchoring import Place
 from ledger.digest import TwinDigest, twin
 from ledger.errors import FieldError, LedgerError, OneSided
@@ -41,6 +47,7 @@ from ledger.merkle import MemoryTree
 
 FORMAT = "shuqing-bundle/v1"
 MAX_BYTES = 1024 * 1024
+MAX_SUPPORTS = 32
 
 
 class NotPublished(LedgerError):
@@ -85,7 +92,7 @@ class Bundle:
     note: str
     chain: Place
     supports: tuple[Proved, ...] = ()
-    part: ProvedPart | None = None
+    parts: tuple[ProvedPart, ...] = ()
 
     def document(self) -> dict[str, Any]:
         result = {
@@ -100,8 +107,8 @@ class Bundle:
             "supports": [support.document() for support in self.supports],
             **self.main.document(),
         }
-        if self.part is not None:
-            result["part"] = self.part.document()
+        if self.parts:
+            result["parts"] = [part.document() for part in self.parts]
         return result
 
     def bytes(self) -> builtins.bytes:
@@ -110,38 +117,130 @@ class Bundle:
     @classmethod
     def of_bytes(cls, data: builtins.bytes) -> Bundle:
         """Reads a bundle strictly. Raises `Malformed` or `FieldError`."""
-        if len(data) > MAX_BYTES:
-            raise FieldError("bundle", f"≤ {MAX_BYTES} 字节 / bytes", str(len(data)))
-        value = canonical.decode(data.removesuffix(b"\n"))
-        require_fields(value, "bundle", {"chain", "entry", "fact", "format", "head", "supports"}, {"part"})
-        if value["format"] != FORMAT:
-            raise FieldError("format", FORMAT, repr(value["format"])[:80])
-        require_fields(value["head"], "head", {"note"}, set())
-        require_fields(value["chain"], "chain", {"block", "chain_id", "contract", "tx"}, set())
-        note, supports = value["head"]["note"], value["supports"]
-        if not isinstance(note, list) or not all(isinstance(line, str) for line in note):
-            raise FieldError("head.note", "文本行的列表 / a list of lines", repr(note)[:80])
-        if not isinstance(supports, list) or len(supports) > 32:
-            raise FieldError("supports", "不超过 32 项的列表 / a list of at most 32", repr(supports)[:80])
+        return cls.of_document(read_document(data))
+
+    @classmethod
+    def of_document(cls, value: dict[str, Any]) -> Bundle:
+        """The values of a document that has the right shape. Raises `FieldError`, `OneSided`."""
         place = value["chain"]
         return cls(
             _proved(value, "bundle"),
-            "\n".join(note),
-            Place(
-                _integer(place["chain_id"], "chain.chain_id"),
-                _text(place["contract"], "chain.contract"),
-                _text(place["tx"], "chain.tx"),
-                _integer(place["block"], "chain.block"),
-            ),
-            tuple(_support(item, f"supports[{i}]") for i, item in enumerate(supports)),
-            _part(value["part"]) if "part" in value else None,
+            "\n".join(value["head"]["note"]),
+            Place(place["chain_id"], place["contract"], place["tx"], place["block"]),
+            tuple(_proved(item, f"bundle.supports[{i}]") for i, item in enumerate(value["supports"])),
+            tuple(_part(item, f"bundle.parts[{i}]") for i, item in enumerate(value.get("parts", ()))),
         )
 
 
-def assemble(session: Session, fact_id: str, *, part: int | None = None, supports: Sequence[str] = ()) -> Bundle:
-    """The bundle of a fact (or of its part number `part`) under the newest published head.
+Natural = Annotated[int, Meta(ge=0)]
 
-    `supports` are ids of identity facts to include. Raises `NotPublished`, `UnknownFact`, `Erased`, `IndexError`.
+
+@dataclass(frozen=True, slots=True)
+class _Sides:
+    # Both are required; a side that lacks is refused with its own code, so the shape lets it pass.
+    sha256: str | None = None
+    sm3: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Root:
+    count: Natural
+    root: _Sides
+
+
+@dataclass(frozen=True, slots=True)
+class _Statement:
+    body: dict[str, Any]
+    kind: str
+    no: Natural
+    subject: str
+    prev: _Sides | None = None
+    parts: _Root | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Signature:
+    alg: str
+    by: str
+    key: str
+    value: str
+    role: str | None = None
+    signer_id: str | None = None
+    nonce: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Fact:
+    at: Natural
+    salt: str
+    signatures: list[_Signature]
+    statement: _Statement
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    index: Natural
+    path: _Sides
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    data: str
+    index: Natural
+    path: _Sides
+
+
+@dataclass(frozen=True, slots=True)
+class _Support:
+    entry: _Entry
+    fact: _Fact
+
+
+@dataclass(frozen=True, slots=True)
+class _Head:
+    note: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Chain:
+    block: Natural
+    chain_id: Natural
+    contract: Annotated[str, Meta(pattern="^0x[0-9a-f]{40}$")]
+    tx: Annotated[str, Meta(pattern="^0x[0-9a-f]{64}$")]
+
+
+@dataclass(frozen=True, slots=True)
+class _Shape:
+    """Which fields a bundle has, of which types; what their texts must look like is the values' own affair."""
+
+    chain: _Chain
+    entry: _Entry
+    fact: _Fact
+    format: Annotated[str, Meta(pattern=f"^{FORMAT}$")]
+    head: _Head
+    supports: Annotated[list[_Support], Meta(max_length=MAX_SUPPORTS)]
+    parts: Annotated[list[_Part], Meta(min_length=1)] | None = None
+
+
+def read_document(data: bytes) -> dict[str, Any]:
+    """The document of a bundle file, of the right shape. Raises `Malformed` or `FieldError`."""
+    if len(data) > MAX_BYTES:
+        raise FieldError("bundle", f"≤ {MAX_BYTES} 字节 / bytes", str(len(data)))
+    value: dict[str, Any] = canonical.decode(data.removesuffix(b"\n"))
+    reading.read(_Shape, value, "bundle")
+    for name, indexes in (
+        ("parts", [part["index"] for part in value.get("parts", ())]),
+        ("supports", [support["entry"]["index"] for support in value["supports"]]),
+    ):
+        if indexes != sorted(set(indexes)):
+            raise FieldError(f"bundle.{name}", "升序且不重复的序号 / ascending numbers, each once", str(indexes)[:80])
+    return value
+
+
+def assemble(session: Session, fact_id: str, *, parts: Sequence[int] = (), supports: Sequence[str] = ()) -> Bundle:
+    """The bundle of a fact and of its parts with the numbers `parts`, under the newest published head.
+
+    `supports` are ids of identity facts to include. Raises `NotPublished`, `UnknownFact`, `Erased`, `FieldError`.
     """
     fact = store.fact(session, fact_id)
     size = outbox.published_size(session)
@@ -155,14 +254,20 @@ def assemble(session: Session, fact_id: str, *, part: int | None = None, support
         inclusion = log.prove(session, item.id, size)
         return Proved(item, inclusion.index, tuple(inclusion.path))
 
-    chosen = None
-    if part is not None:
-        data = store.parts_of(session, fact_id)
-        if not 0 <= part < len(data):
-            raise FieldError("part", f"0…{len(data) - 1}", str(part))
-        chosen = ProvedPart(data[part], part, tuple(MemoryTree([twin(item) for item in data]).path(part)))
-    others = tuple(proved(store.fact(session, id_)) for id_ in supports)
-    return Bundle(proved(fact), head.note, place, others, chosen)
+    others = tuple(sorted((proved(store.fact(session, id_)) for id_ in supports), key=lambda item: item.index))
+    place = replace(place, address=place.address.lower())
+    return Bundle(proved(fact), head.note, place, others, _shown(session, fact_id, parts))
+
+
+def _shown(session: Session, fact_id: str, wanted: Sequence[int]) -> tuple[ProvedPart, ...]:
+    if not wanted:
+        return ()
+    data = store.parts_of(session, fact_id)
+    for number in wanted:
+        if not 0 <= number < len(data):
+            raise FieldError("part", f"0…{len(data) - 1}" if data else "没有分项 / no parts", str(number))
+    tree = MemoryTree([twin(item) for item in data])
+    return tuple(ProvedPart(data[number], number, tuple(tree.path(number))) for number in sorted(set(wanted)))
 
 
 def path_document(path: Sequence[TwinDigest]) -> dict[str, str]:
@@ -175,14 +280,14 @@ def path_document(path: Sequence[TwinDigest]) -> dict[str, str]:
 
 def path_of_document(value: Any, where: str) -> tuple[TwinDigest, ...]:
     """Reads a path; a missing side or sides of different length are refused with `FieldError`."""
-    if isinstance(value, dict) and set(value) in ({"sha256"}, {"sm3"}):
-        raise OneSided(where, "SHA-256 与 SM3 / SHA-256 and SM3", f"只有 {next(iter(value))} / that one only")
+    if isinstance(value, dict) and set(value) < {"sha256", "sm3"}:
+        raise OneSided(where, "SHA-256 与 SM3 / SHA-256 and SM3", f"只有 / only: {', '.join(value) or '—'}")
     require_fields(value, where, {"sha256", "sm3"}, set())
     sides = {}
     for name in ("sha256", "sm3"):
         try:
-            raw = base64.b64decode(_text(value[name], f"{where}.{name}"), validate=True)
-        except binascii.Error as error:
+            raw = base64.b64decode(value[name].encode("ascii"), validate=True)
+        except (UnicodeError, binascii.Error) as error:
             raise FieldError(f"{where}.{name}", "base64", repr(value[name])[:80]) from error
         if len(raw) % 32 or len(raw) > 64 * 32 or base64.b64encode(raw).decode() != value[name]:
             raise FieldError(f"{where}.{name}", "32 字节的整数倍 / whole 32-byte hashes", f"{len(raw)}")
@@ -194,37 +299,12 @@ def path_of_document(value: Any, where: str) -> tuple[TwinDigest, ...]:
     return tuple(TwinDigest(a, b) for a, b in zip(sides["sha256"], sides["sm3"], strict=True))
 
 
-def _support(value: Any, where: str) -> Proved:
-    require_fields(value, where, {"entry", "fact"}, set())
-    return _proved(value, where)
-
-
 def _proved(value: dict[str, Any], where: str) -> Proved:
     entry = value["entry"]
-    require_fields(entry, f"{where}.entry", {"index", "path"}, set())
     return Proved(
-        Fact.of_document(value["fact"]),
-        _integer(entry["index"], f"{where}.entry.index"),
-        path_of_document(entry["path"], f"{where}.entry.path"),
+        Fact.of_document(value["fact"]), entry["index"], path_of_document(entry["path"], f"{where}.entry.path")
     )
 
 
-def _part(value: Any) -> ProvedPart:
-    require_fields(value, "part", {"data", "index", "path"}, set())
-    return ProvedPart(
-        _text(value["data"], "part.data").encode(),
-        _integer(value["index"], "part.index"),
-        path_of_document(value["path"], "part.path"),
-    )
-
-
-def _integer(value: Any, where: str) -> int:
-    if type(value) is not int or value < 0:
-        raise FieldError(where, "≥ 0", repr(value)[:80])
-    return value
-
-
-def _text(value: Any, where: str) -> str:
-    if not isinstance(value, str):
-        raise FieldError(where, "文本 / text", repr(value)[:80])
-    return value
+def _part(value: dict[str, Any], where: str) -> ProvedPart:
+    return ProvedPart(value["data"].encode(), value["index"], path_of_document(value["path"], f"{where}.path"))

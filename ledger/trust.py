@@ -6,10 +6,9 @@
      "identities": {"party:…": {"sm2", "evm"?, "roles": […]}}, "required": {kind: [rule, …]},
      "vouchers": {"party/v1": "role:…", "staff/v1": "body:organisation", "connector/v1": "body:owner"}}
 
-Rules in `required`: "role:R" (a trusted identity with R signed), "by:connector:{id}" (that signer signed; {id} is the
-subject's part after the colon), "each:signers" (party:… of every entry of body.signers signed with SM2 and EIP-712,
-and nobody else did). `vouchers` says who must have signed an identity fact for its keys to count: a trusted identity
-with a role, or the party named in a field of its body.
+Rules in `required` say who must sign a statement of a kind; the small language is described in `ledger.signers`.
+`vouchers` says who must have signed an identity fact for its keys to count: a trusted identity with a role, or the
+party named in a field of its body.
 """
 
 from __future__ import annotations

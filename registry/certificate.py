@@ -2,7 +2,8 @@
 
 The *deposit record* is what the deposit authority takes in (art. 26); the *register entry* is the record with its code
 and times, one fact per certificate version, whose digest goes on paper and chain (decisions D18); the paper's own
-digests are a second fact, so that nothing contains its own digest.
+digests are a second fact, so that nothing contains its own digest. The entry's statement keeps the record as its
+parts, one salted field each (`ledger.disclosure`): a holder may show the rights without the description.
 """
 
 from __future__ import annotations
@@ -15,9 +16,11 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from ledger import canonical
-from ledger.digest import TwinDigest, twin
-from ledger.reading import body_of
+from ledger import canonical, disclosure
+from ledger.digest import TwinDigest, derive_salt, twin
+from ledger.errors import FieldError
+from ledger.facts import Fact
+from ledger.reading import body_of, read
 from registry.asset import Count, Day, Description, Long, Short, Twin
 from registry.calendar import ONE_DAY, add_years, day_of, end_of
 from registry.case import Case
@@ -30,10 +33,14 @@ ENTRY = "register-entry/v1"
 ISSUED = "certificate-issued/v1"
 DEPOSIT_RECEIPT = "deposit-receipt/v1"
 USE_AUTHORISATION = "use-authorisation/v1"
+RECORD = "deposit-record/v1"
+"""The tag in front of a deposit record."""
 
 PAPER_TYPE = "REGISTRATION_CERT"
 
 Instant = Annotated[int, Meta(ge=0, le=2**32 - 1)]
+FieldName = Annotated[str, Meta(pattern="^[a-z_]{1,40}$")]
+Hex64 = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
 
 
 class Status(StrEnum):
@@ -71,7 +78,8 @@ class Holder:
 class Record:
     """What is deposited (art. 26): applicant, data, rights and limits, and the digests of every fact that led here.
 
-    `facts` are the twin digests of the application's facts in order, up to the request for deposit.
+    `facts` are the twin digests of the application's facts in order, up to the request for deposit. `salt` follows
+    from the salt of the first of them, so that the record's digest tells nobody the content.
     """
 
     application: str
@@ -87,6 +95,7 @@ class Record:
     publicity_waived: bool
     remarks: tuple[Long, ...]
     facts: tuple[Twin, ...]
+    salt: Hex64
     authorised_until: Day | None = None
 
 
@@ -121,6 +130,7 @@ class DepositReceipt:
 class RegisterEntry:
     """Body of register-entry/v1: THE deposited record of one certificate version, signed by the agency.
 
+    `fields` names the statement's parts, which hold the record; `record_digest` is that of the whole record.
     `valid_from` is the deposit instant, `last_day` the last legal day of validity, `valid_until` the first instant
     after it (+08:00); `receipt` is the twin digest of the deposit receipt fact.
     """
@@ -128,9 +138,10 @@ class RegisterEntry:
     code: str
     version: Annotated[int, Meta(ge=1)]
     paper_type: str
+    agency: Identity
     agency_name: Named
     agency_catalogue_no: Short
-    record: Record
+    fields: Annotated[tuple[FieldName, ...], Meta(min_length=1, max_length=64)]
     record_digest: Twin
     receipt: Twin
     receipt_number: Named
@@ -193,8 +204,8 @@ class Standing:
     renewal_filed_at: int | None = None
 
 
-def record_of(case: Case, facts: Sequence[TwinDigest], remarks: tuple[str, ...] = ()) -> Record:
-    """The deposit record of a case with the digests of its facts so far."""
+def record_of(case: Case, facts: Sequence[Fact], remarks: tuple[str, ...] = ()) -> Record:
+    """The deposit record of a case with its facts so far."""
     form = case.form
     return Record(
         application=case.application,
@@ -209,14 +220,28 @@ def record_of(case: Case, facts: Sequence[TwinDigest], remarks: tuple[str, ...] 
         years=form.years,
         publicity_waived=case.waived,
         remarks=remarks,
-        facts=tuple(Twin.of(digest) for digest in facts),
+        facts=tuple(Twin.of(fact.digest()) for fact in facts),
+        salt=derive_salt(bytes.fromhex(facts[0].salt), RECORD),
         authorised_until=form.authorised_until,
     )
 
 
 def record_digest(record: Record) -> Twin:
     """Twin digest of the record under its own tag: what the deposit authority signs for."""
-    return Twin.of(twin(canonical.encode({"record": body_of(record), "tag": "deposit-record/v1"})))
+    return Twin.of(twin(canonical.encode({"record": body_of(record), "tag": RECORD})))
+
+
+def record_parts(record: Record) -> tuple[bytes, ...]:
+    """The parts of the register entry's statement."""
+    return disclosure.parts_of(body_of(record))
+
+
+def record_in(entry: RegisterEntry, parts: Sequence[bytes]) -> Record:
+    """The record an entry keeps in its parts. Raises `FieldError` unless it is the one the entry's digest names."""
+    record = read(Record, disclosure.document_of(entry.fields, parts), "record")
+    if record_digest(record) != entry.record_digest:
+        raise FieldError("body.record_digest", record_digest(record).sha256, entry.record_digest.sha256)
+    return record
 
 
 def deposit_subject(record: Twin) -> str:
@@ -257,9 +282,10 @@ def register_entry(
         code=code,
         version=1,
         paper_type=PAPER_TYPE,
+        agency=record.agency,
         agency_name=agency_name,
         agency_catalogue_no=agency_catalogue_no,
-        record=record,
+        fields=disclosure.names_of(body_of(record)),
         record_digest=record_digest(record),
         receipt=Twin.of(receipt_digest),
         receipt_number=receipt.number,

@@ -25,7 +25,7 @@ from ledger.digest import TwinDigest
 from ledger.reading import body_of
 from registry.asset import AssetKind, DataFile
 from registry.calendar import text_of
-from registry.certificate import RegisterEntry
+from registry.certificate import Record, RegisterEntry
 from registry.errors import PaperRefused
 from registry.party import masked
 from registry.rights import MATRIX, RIGHT_NAMES, RightRow
@@ -47,9 +47,10 @@ _SHOWN_FILES = 12
 
 @dataclass(frozen=True, slots=True)
 class Paper:
-    """What is printed: the entry, the twin digest of its fact, and where and with which token it can be checked."""
+    """What is printed: entry and record, the twin digest of the fact, and where and with which token to check it."""
 
     entry: RegisterEntry
+    record: Record
     entry_digest: TwinDigest
     check_url: str
     token: str
@@ -62,12 +63,13 @@ def check_address(paper: Paper) -> str:
 
 
 def render_json(paper: Paper) -> bytes:
-    """The certificate as a canonical JSON document: the register entry, its digests, and how to check it."""
+    """The certificate as a canonical JSON document: register entry and record, the digests, how to check."""
     return canonical.encode(
         {
             "check": check_address(paper),
             "declaration": DECLARATION,
             "entry": body_of(paper.entry),
+            "record": body_of(paper.record),
             "entry_fact": paper.entry_digest.document(),
             "paper": "数据产权登记凭证",
             "tag": "certificate-document/v1",
@@ -87,18 +89,26 @@ def render_pdf(paper: Paper, fonts: Path) -> bytes:
         "qr": qr.getvalue().decode(),
         "credential": render_json(paper).decode(),
     }
+    return typeset(TEMPLATE, inputs, fonts, paper.entry.deposited_at)
+
+
+def typeset(template: Path, inputs: Mapping[str, str], fonts: Path, at: int) -> bytes:
+    """A PDF (A-3b setting) of a typst template: the same bytes for the same `inputs` and document time `at` (seconds).
+
+    Raises `PaperRefused` if the font folder is missing or a text needs a glyph the font does not have.
+    """
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error")
             pdf = typst.compile(
-                str(TEMPLATE),
-                root=str(TEMPLATE.parent),
+                str(template),
+                root=str(template.parent),
                 font_paths=[str(path) for path in _font_folders(fonts)],
                 ignore_system_fonts=True,
                 format="pdf",
                 pdf_standards=["a-3b"],
-                sys_inputs=inputs,
-                timestamp=paper.entry.deposited_at,
+                sys_inputs=dict(inputs),
+                timestamp=at,
             )
     except (typst.TypstError, UserWarning) as error:
         raise PaperRefused(f"排版失败：{error}", f"typesetting failed: {error}") from error
@@ -116,7 +126,7 @@ def _font_folders(fonts: Path) -> list[Path]:
 
 
 def _fields(paper: Paper) -> dict[str, Any]:
-    entry, record, data = paper.entry, paper.entry.record, paper.entry.record.description
+    entry, record, data = paper.entry, paper.record, paper.record.description
     deposited = datetime.fromisoformat(text_of(entry.deposited_at))
     scheme = scheme_of(record.scheme)
     main = [
@@ -182,7 +192,7 @@ def _fields(paper: Paper) -> dict[str, Any]:
 
 
 def _data_rows(paper: Paper) -> list[list[str]]:
-    record, data = paper.entry.record, paper.entry.record.description
+    record, data = paper.record, paper.record.description
     rows = [
         ["数据类型", KIND_NAMES[data.kind]],
         ["内容 SHA-256", _groups(data.content.digest.sha256)],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ledger import disclosure
 from ledger.bundle import Bundle
 from ledger.chain import Chain
 from ledger.errors import Malformed
@@ -9,7 +10,7 @@ from ledger.facts import Fact, Signature, Statement
 from ledger.reading import read
 from ledger.trust import Trust
 from ledger.verify import Refused, Status
-from registry.certificate import RegisterEntry
+from registry.certificate import RegisterEntry, record_in
 from registry.code import read_code
 from registry.onchain import CONTRACT, certificate_key
 
@@ -33,20 +34,26 @@ class RegisterEntryRules:
         raise Malformed("登记条目只用 SM2 签名。 / A register entry is signed with SM2 only.")
 
     def status(self, fact: Fact, chain: Chain) -> Status:
-        """RightsRegistry's answer; `Refused` if it does not hold this entry."""
+        """RightsRegistry's answer, UNKNOWN while it holds no such entry; `Refused` if it holds another in its place."""
         entry = read(RegisterEntry, fact.body)
-        key = certificate_key(entry.record.agency, entry.paper_type, entry.code, entry.version)
+        key = certificate_key(entry.agency, entry.paper_type, entry.code, entry.version)
         digest = fact.digest()
-        if not chain.read(CONTRACT, "matches", key, digest.sha256, digest.sm3):
-            raise Refused(
-                "V13", f"链上凭证 {entry.code} 的摘要 / the digests on chain", "不符或没有 / differ or absent"
-            )
         answer = chain.read(CONTRACT, "inForce", key)
+        known = (int(answer["code"]), int(answer["reason"])) != (0, 0)
+        if known and not chain.read(CONTRACT, "matches", key, digest.sha256, digest.sm3):
+            raise Refused("V13", f"链上凭证 {entry.code} 的摘要 / the digests on chain", "不符 / they differ")
         return Status(IN_FORCE[answer["code"]], REASONS[answer["reason"]], int(answer["asOf"]))
 
     def recompute(self, bundle: Bundle) -> None:
-        """The body reads as a register entry whose code and validity hold together."""
-        entry = read(RegisterEntry, bundle.main.fact.body)
+        """Code and validity hold together; shown fields are those their numbers name, shown all they fit the digest."""
+        statement = bundle.main.fact.statement
+        entry = read(RegisterEntry, statement.body)
+        if len(entry.fields) != (statement.parts.count if statement.parts else 0):
+            raise Refused("V14", f"{len(entry.fields)} 个字段 / fields", str(statement.parts))
+        parts = {part.index: part.data for part in bundle.parts}
+        disclosure.shown(entry.fields, parts)
+        if len(parts) == len(entry.fields):
+            record_in(entry, list(parts.values()))
         read_code(entry.code)
         if not entry.valid_from < entry.valid_until:
             raise Refused("V14", "valid_from < valid_until", f"{entry.valid_from}, {entry.valid_until}")

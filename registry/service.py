@@ -20,7 +20,7 @@ from ledger import sm
 from ledger import store as facts
 from ledger.digest import TwinDigest, twin
 from ledger.errors import BadSignature, FieldError
-from ledger.facts import SM2, Fact, Signature, Signed, Statement
+from ledger.facts import SM2, Fact, PartsRoot, Signature, Signed, Statement
 from ledger.reading import body_of, read
 from ledger.signing import verify_sm2
 from ledger.store import Appended
@@ -48,7 +48,9 @@ from registry.certificate import (
     certificate_subject,
     deposit_subject,
     record_digest,
+    record_in,
     record_of,
+    record_parts,
     register_entry,
     status_at,
 )
@@ -306,7 +308,7 @@ def deposit_record(session: Session, application: str) -> Record:
     if case.record is not None:
         requests = [i for i, fact in enumerate(known) if fact.kind == MOVE and fact.body["move"] == "I-24"]
         known = known[: requests[-1]]
-    return record_of(case, [fact.digest() for fact in known])
+    return record_of(case, known)
 
 
 def deposit_request(session: Session, agency: Agency, application: str) -> DepositRequest:
@@ -376,7 +378,7 @@ def issue(
     entry = read(RegisterEntry, entry_fact.body)
     known = store.issue_of(session, row.code, row.version)
     address, token = (known.check_url, known.token) if known else (check_url, secrets.token_urlsafe(9))
-    paper = Paper(entry, entry_fact.digest(), address, token)
+    paper = Paper(entry, _entered_record(session, row.fact_id), entry_fact.digest(), address, token)
     pdf, text = document.render_pdf(paper, fonts), document.render_json(paper)
     documents = (_document("pdf", pdf), _document("json", text))
     if known is not None:
@@ -471,7 +473,7 @@ def check(session: Session, code: str, at: int, *, file: TwinDigest | None = Non
         token_matches=issued is not None and secrets.compare_digest(issued.token.encode(), token.encode()),
         entry=Twin(row.fact_id, row.entry_sm3),
         entry_id=row.fact_id,
-        view=_public_view(facts.fact(session, row.fact_id)) if row.public else None,
+        view=_public_view(_entered_record(session, row.fact_id)) if row.public else None,
     )
 
 
@@ -554,8 +556,9 @@ def _enter(
     month = month_of(at)
     serial = store.take_serial(session, agency.region, agency.digit, month)
     code = str(numbered(agency.region, agency.digit, month, serial))
+    record = deposit_record(session, case.application)
     entry = register_entry(
-        deposit_record(session, case.application),
+        record,
         receipt,
         fact.digest(),
         code,
@@ -567,7 +570,9 @@ def _enter(
     )
     if entry.valid_until <= entry.valid_from:
         raise GuardRefused("I-25", "term_still_runs", "来源凭证或授权已届满。", "a source right has ended")
-    return _state(session, ENTRY, certificate_subject(code), entry, signer, "system", at)
+    parts = record_parts(record)
+    statement = _statement(session, ENTRY, certificate_subject(code), entry, PartsRoot.over(parts))
+    return _take_in(session, Signed(statement, (signer.sign(statement, "system"),)), at, parts).fact
 
 
 def _system_move(session: Session, case: Case, act: Act, world: World, signer: Signer, at: int) -> Fact:
@@ -583,13 +588,13 @@ def _state(session: Session, kind: str, subject: str, body: object, signer: Sign
     return _take_in(session, Signed(statement, (signer.sign(statement, role),)), at).fact
 
 
-def _statement(session: Session, kind: str, subject: str, body: object) -> Statement:
+def _statement(session: Session, kind: str, subject: str, body: object, parts: PartsRoot | None = None) -> Statement:
     no, prev = facts.next_of(session, subject)
-    return Statement(kind, subject, no, prev, body_of(body))
+    return Statement(kind, subject, no, prev, body_of(body), parts)
 
 
-def _take_in(session: Session, signed: Signed, at: int) -> Appended:
-    taken = facts.append(session, signed, at=at)
+def _take_in(session: Session, signed: Signed, at: int, parts: Sequence[bytes] = ()) -> Appended:
+    taken = facts.append(session, signed, at=at, parts=parts)
     if not taken.replayed:
         store.project(session, taken.fact)
     return taken
@@ -703,8 +708,12 @@ def _source_ends(session: Session, form: Form) -> Sequence[str]:
     return ends
 
 
-def _public_view(fact: Fact) -> PublicView:
-    record = read(RegisterEntry, fact.body).record
+def _entered_record(session: Session, fact_id: str) -> Record:
+    """The record a register entry keeps in its parts."""
+    return record_in(read(RegisterEntry, facts.fact(session, fact_id).body), facts.parts_of(session, fact_id))
+
+
+def _public_view(record: Record) -> PublicView:
     data = record.description
     return PublicView(
         data.data_name,

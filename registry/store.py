@@ -17,6 +17,7 @@ from sqlmodel import SQLModel, col
 from ledger import canonical
 from ledger.facts import Fact
 from ledger.reading import body_of, read
+from ledger.store import parts_of
 from registry import application, form, objection, party
 from registry.application import role_of
 from registry.case import MOVE, Act, Case, State
@@ -29,6 +30,7 @@ from registry.certificate import (
     Issue,
     RegisterEntry,
     UseAuthorisation,
+    record_in,
 )
 from registry.code import LAST_SERIAL, read_code
 from registry.errors import CodeExhausted, Unknown
@@ -149,7 +151,8 @@ def _deposited(session: Session, fact: Fact) -> None:
 
 def _entered(session: Session, fact: Fact) -> None:
     body = read(RegisterEntry, fact.body)
-    record, data = body.record, body.record.description
+    record = record_in(body, parts_of(session, fact.id))
+    data = record.description
     _add(
         session,
         CertificateRow(

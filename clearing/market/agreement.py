@@ -3,14 +3,16 @@
 An act is the fact "agreement-act/v1" about "agreement:<64 hex>". Each signer signs its statement twice: with SM2, which
 carries the legal identity, and as the EIP-712 message `AgreementAct`, which the contract checks. Both cover the same
 twin digest, so one record proves both. Tariff, plan and policy are copied in; no later stage looks further back.
+New terms are the parts of the act's statement, one salted field each (`ledger.disclosure`): every signature covers all
+of them, and a party may later prove one field to a third person without showing the others.
 Source: exchange.md §4.1, §4.5, §4.6; decisions D13, D16, D22, D32; codes in contracts/codes.json (a test compares).
 """
 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Annotated, Any
 
@@ -21,9 +23,9 @@ from clearing.market.errors import NotEntitled
 from clearing.market.policy import Left, Operator, Policy, Rule, Standing, check_policy, policy_digest
 from clearing.terms import Terms as SettlementTerms
 from clearing.terms import check_terms as check_settlement
-from ledger import canonical, eip712, signing
+from ledger import canonical, disclosure, eip712, signing
 from ledger.digest import TwinDigest, twin
-from ledger.facts import EIP712, SM2, Signature, Statement
+from ledger.facts import EIP712, SM2, PartsRoot, Signature, Statement
 from ledger.reading import body_of, read
 from ledger.sm import Sm2Key
 from registry.asset import Twin
@@ -39,6 +41,7 @@ Seconds = Annotated[int, Meta(ge=0, le=2**53 - 1)]
 Short = Annotated[str, Meta(min_length=1, max_length=200)]
 Long = Annotated[str, Meta(min_length=1, max_length=4000)]
 Note = Annotated[str, Meta(max_length=4000)]
+FieldName = Annotated[str, Meta(pattern="^[a-z_]{1,40}$")]
 
 
 class State(StrEnum):
@@ -266,8 +269,9 @@ class Ground:
 class AgreementAct:
     """Body of agreement-act/v1. `signers` is the agreement's list, sorted by (role code, address), in every act.
 
-    `terms_digest` is the twin digest of the canonical terms in force after the act; `terms` is there when the act
-    brings new ones. `authority` signs SUSPEND, RESUME and VOID. `deadline` is the last second of log integration.
+    `terms_digest` is the twin digest of the canonical terms in force after the act; `fields` names the parts that hold
+    them when the act brings new ones. `authority` signs SUSPEND, RESUME and VOID. `deadline` is the last second of log
+    integration.
     """
 
     act: Act
@@ -279,7 +283,7 @@ class AgreementAct:
     domain: Domain
     deadline: Seconds
     terms_digest: Twin
-    terms: Terms | None = None
+    fields: Annotated[tuple[FieldName, ...], Meta(min_length=1, max_length=64)] | None = None
     ground: Ground | None = None
     authority: Signer | None = None
 
@@ -320,6 +324,37 @@ def id_of(subject: str) -> str:
 def terms_digest(terms: Terms) -> Twin:
     """Twin digest of the canonical terms: what every signature of every party covers."""
     return Twin.of(twin(canonical.encode(body_of(terms))))
+
+
+def terms_fields(terms: Terms) -> tuple[str, ...]:
+    """What `AgreementAct.fields` says of these terms."""
+    return disclosure.names_of(body_of(terms))
+
+
+def terms_parts(terms: Terms) -> tuple[bytes, ...]:
+    """The parts of the statement that brings these terms."""
+    return disclosure.parts_of(body_of(terms))
+
+
+def act_statement(
+    subject: str, no: int, prev: TwinDigest | None, act: AgreementAct, terms: Terms | None = None
+) -> Statement:
+    """The statement of an act that brings `terms`, which travel beside it as `terms_parts(terms)`."""
+    if terms is None:
+        return Statement(AGREEMENT_ACT, subject, no, prev, body_of(act))
+    body = body_of(replace(act, fields=terms_fields(terms)))
+    return Statement(AGREEMENT_ACT, subject, no, prev, body, PartsRoot.over(terms_parts(terms)))
+
+
+def read_terms(statement: Statement, act: AgreementAct, parts: Sequence[bytes]) -> Terms | None:
+    """The terms an act brings in its parts, None if it brings none. Raises `BadTerms`, `Malformed`, `FieldError`."""
+    root = PartsRoot.over(parts) if parts else None
+    _require(root == statement.parts, "statement.parts", "the root over the fields sent", "another")
+    _require(bool(parts) == (act.fields is not None), "body.fields", "the names of the parts", act.fields)
+    if act.fields is None:
+        return None
+    _require(len(act.fields) == len(parts), "body.fields", f"{len(parts)} names", len(act.fields))
+    return read(Terms, disclosure.document_of(act.fields, parts), "terms")
 
 
 def sorted_signers(signers: tuple[Signer, ...]) -> tuple[Signer, ...]:
@@ -430,6 +465,7 @@ def check_terms(terms: Terms) -> None:
 def check_act(
     statement: Statement,
     signatures: tuple[Signature, ...],
+    terms: Terms | None,
     before: Before | None,
     keys: Mapping[str, SignerKeys],
     authorities: frozenset[str],
@@ -438,8 +474,9 @@ def check_act(
 ) -> AgreementAct:
     """Everything about an act that needs no registry: form, table, terms, deadline, and exactly the right signatures.
 
-    `before` is the state it meets, `keys` the keys on record by USCC, `authorities` the USCCs that may decide, `domain`
-    this platform's chain and contract, `at` seconds UTC. Raises `BadTerms`, `WrongMove`, `NotEntitled`, `NotSigned`.
+    `terms` are those its parts hold, `before` is the state it meets, `keys` the keys on record by USCC, `authorities`
+    the USCCs that may decide, `domain` this platform's chain and contract, `at` seconds UTC.
+    Raises `BadTerms`, `WrongMove`, `NotEntitled`, `NotSigned`.
     """
     act = act_of(statement)
     if act.domain != domain:
@@ -447,8 +484,8 @@ def check_act(
     if at > act.deadline:
         raise BadTerms("body.deadline", f"≥ {at}", act.deadline)
     _check_move(statement, act, before)
-    _check_content(act, before, at)
-    _check_list(act, before)
+    _check_content(act, terms, before, at)
+    _check_list(act, terms, before)
     if SIGNED_BY[act.act] is Signers.AUTHORITY and act.authority and act.authority.party not in authorities:
         raise NotEntitled(act.act, "an authority on record", act.authority.party)
     _check_signatures(statement, act, signatures, keys)
@@ -490,12 +527,12 @@ def _check_move(statement: Statement, act: AgreementAct, before: Before | None) 
         raise BadTerms("body.domain", _place(before.domain), _place(act.domain))
 
 
-def _check_content(act: AgreementAct, before: Before | None, at: int) -> None:
+def _check_content(act: AgreementAct, terms: Terms | None, before: Before | None, at: int) -> None:
     _require(
-        (act.terms is not None) == (act.act in CARRIES_TERMS),
-        "body.terms",
+        (terms is not None) == (act.act in CARRIES_TERMS),
+        "body.fields",
         f"terms in {act.act}: {act.act in CARRIES_TERMS}",
-        act.terms is not None,
+        terms is not None,
     )
     _require(
         (act.ground is not None) == (act.act in NEEDS_GROUND),
@@ -513,16 +550,16 @@ def _check_content(act: AgreementAct, before: Before | None, at: int) -> None:
     if act.ground and by_authority:
         decided = act.ground.kind is GroundKind.DECISION and act.ground.document is not None
         _require(decided, "body.ground", "a decision with the digest of its document", act.ground.kind)
-    if act.terms is not None:
-        digest = terms_digest(act.terms)
+    if terms is not None:
+        digest = terms_digest(terms)
         _require(act.terms_digest == digest, "body.terms_digest", digest.sha256, act.terms_digest.sha256)
-        check_terms(act.terms)
+        check_terms(terms)
         if before:
-            _require(act.terms_digest != before.terms_digest, "body.terms", "terms that differ", "the same terms")
+            _require(act.terms_digest != before.terms_digest, "terms", "terms that differ", "the same terms")
         else:
             pending = act.to_state is State.PENDING
             _require(
-                pending == bool(act.terms.conditions),
+                pending == bool(terms.conditions),
                 "body.to_state",
                 "PENDING with open conditions, else EFFECTIVE",
                 act.to_state,
@@ -534,7 +571,7 @@ def _check_content(act: AgreementAct, before: Before | None, at: int) -> None:
         _require(at >= before.expiry, "at", f"≥ {before.expiry}, the end of the term", at)
 
 
-def _check_list(act: AgreementAct, before: Before | None) -> None:
+def _check_list(act: AgreementAct, terms: Terms | None, before: Before | None) -> None:
     ordered = sorted_signers(act.signers)
     _require(act.signers == ordered, "body.signers", "sorted by role code, then address", "another order")
     pairs = {(signer.role, signer.address) for signer in act.signers}
@@ -542,11 +579,11 @@ def _check_list(act: AgreementAct, before: Before | None) -> None:
     _require(len({signer.address for signer in act.signers}) > 1, "body.signers", "two different keys", "one key")
     if before is not None:
         _require(act.signers == before.signers, "body.signers", "the signers it was concluded with", "others")
-    if act.terms is not None:
-        stated = {(party.role, party.party) for party in act.terms.parties}
+    if terms is not None:
+        stated = {(party.role, party.party) for party in terms.parties}
         listed = {(signer.role, signer.party) for signer in act.signers}
         _require(
-            stated == listed and len(act.terms.parties) == len(act.signers),
+            stated == listed and len(terms.parties) == len(act.signers),
             "body.signers",
             "exactly the parties of the terms",
             sorted(f"{role}:{party}" for role, party in listed),

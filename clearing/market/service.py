@@ -6,14 +6,14 @@ fact. Source: exchange.md §2.4, §4.5, §4.6.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from sqlalchemy.orm import Session
 
 from clearing.errors import BadTerms, NotSigned, TooEarly, WrongMove
 from clearing.market import listing as listings_
 from clearing.market import store
-from clearing.market.agreement import AgreementAct, Domain, Role, SignerKeys, Terms, act_of, check_act, id_of
+from clearing.market.agreement import Domain, Role, SignerKeys, Terms, act_of, check_act, id_of, read_terms
 from clearing.market.errors import GateRefused
 from clearing.market.listing import (
     LISTING_MOVE,
@@ -90,8 +90,8 @@ def move_listing(session: Session, signed: Signed, *, at: int) -> Appended:
     return _take(session, signed, at)
 
 
-def record_act(session: Session, signed: Signed, *, domain: Domain, at: int) -> Appended:
-    """Takes in an agreement-act/v1, from CONCLUDE to EXPIRE.
+def record_act(session: Session, signed: Signed, parts: Sequence[bytes] = (), *, domain: Domain, at: int) -> Appended:
+    """Takes in an agreement-act/v1, from CONCLUDE to EXPIRE; `parts` are the fields of its new terms.
 
     Exactly the right signers must have signed in both encodings with the keys on record, for this platform's chain and
     contract, before the deadline, with fresh nonces. New terms pass the gates of the listing and the certificate.
@@ -102,17 +102,18 @@ def record_act(session: Session, signed: Signed, *, domain: Domain, at: int) -> 
     identity = id_of(signed.statement.subject)
     if (first := _replay(session, signed, at)) is not None:
         return first
+    terms = read_terms(signed.statement, act, parts)
     parties = [signer.party for signer in (*act.signers, *([act.authority] if act.authority else []))]
     keys = signer_keys(session, parties, at)
     authorities = frozenset(uscc for uscc in parties if is_authority(session, uscc, at))
     before = store.before_of(session, identity)
-    check_act(signed.statement, signed.signatures, before, keys, authorities, domain, at)
+    check_act(signed.statement, signed.signatures, terms, before, keys, authorities, domain, at)
     spent = store.spent_nonces(session, signed.signatures)
     if spent:
         raise NotSigned(signed.statement.subject, "a nonce not used before", f"{spent[0].by} nonce {spent[0].nonce}")
-    if act.terms is not None:
-        _check_gates(session, act, act.terms, at)
-    return _take(session, signed, at)
+    if terms is not None:
+        _check_gates(session, terms, at)
+    return _take(session, signed, at, parts)
 
 
 def agreement_terms(session: Session, start: int, end: int) -> list[AgreementTerms]:
@@ -176,7 +177,7 @@ def title_of(session: Session, certificate: str, holder: str, at: int) -> Title 
     )
 
 
-def _check_gates(session: Session, act: AgreementAct, terms: Terms, at: int) -> None:
+def _check_gates(session: Session, terms: Terms, at: int) -> None:
     """The listing is in force and is the version signed for; the certificate gives what is granted (G1, G9)."""
     row = store.listing(session, terms.product.listing)
     seller, product = terms.policy.assigner, terms.product
@@ -241,8 +242,8 @@ def _replay(session: Session, signed: Signed, at: int) -> Appended | None:
     return ledger.append(session, signed, at=at)
 
 
-def _take(session: Session, signed: Signed, at: int) -> Appended:
-    taken = ledger.append(session, signed, at=at)
+def _take(session: Session, signed: Signed, at: int, parts: Sequence[bytes] = ()) -> Appended:
+    taken = ledger.append(session, signed, at=at, parts=parts)
     if not taken.replayed:
         store.project(session, taken.fact)
     return taken

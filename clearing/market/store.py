@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
 from sqlalchemy import RowMapping, Table, delete, insert, or_, select, update
 from sqlalchemy.orm import Session
@@ -12,13 +13,25 @@ from clearing.errors import UnknownFact
 from clearing.market import agreement as agreements_
 from clearing.market import listing as listings_
 from clearing.market import tables
-from clearing.market.agreement import AGREEMENT_ACT, Before, Domain, Role, Signer, State, Terms, act_of, id_of
+from clearing.market.agreement import (
+    AGREEMENT_ACT,
+    Before,
+    Domain,
+    Role,
+    Signer,
+    State,
+    Terms,
+    act_of,
+    id_of,
+    read_terms,
+)
 from clearing.market.listing import LISTING_MOVE, LISTING_SUBMITTED, Listing, ListingMove
 from clearing.market.policy import Standing
 from ledger import canonical
 from ledger.digest import TwinDigest
 from ledger.facts import EIP712, Fact, Signature
 from ledger.reading import body_of, read
+from ledger.store import parts_of
 from registry.asset import Twin
 
 VIEWS: tuple[Table, ...] = (
@@ -117,6 +130,12 @@ def terms_of(session: Session, identity: str, revision: int) -> Terms:
     ).scalar()
     if document is None:
         raise UnknownFact("agreement revision", f"{identity}/{revision}")
+    return _terms(document)
+
+
+@lru_cache(maxsize=256)
+def _terms(document: str) -> Terms:
+    """Terms are frozen, and the same text is the same terms; every batch of usage asks for them."""
     return read(Terms, canonical.decode(document.encode()), "terms")
 
 
@@ -234,8 +253,9 @@ def _project_act(session: Session, fact: Fact) -> None:
         "since": fact.at,
         "last_act_sha256": digest.sha256.hex(),
     }
-    if act.terms is not None:
-        values |= _terms_columns(act.terms)
+    terms = read_terms(fact.statement, act, parts_of(session, fact.id))
+    if terms is not None:
+        values |= _terms_columns(terms)
         session.execute(
             insert(tables.agreement_terms).values(
                 agreement=identity,
@@ -244,7 +264,7 @@ def _project_act(session: Session, fact: Fact) -> None:
                 at=fact.at,
                 sha256=act.terms_digest.sha256,
                 sm3=act.terms_digest.sm3,
-                document=canonical.encode(body_of(act.terms)).decode(),
+                document=canonical.encode(body_of(terms)).decode(),
             )
         )
     if act.from_state is State.NONE:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from clearing.settlement.close import CycleClose
+from clearing.settlement.close import CycleClose, commitment_of
 from clearing.settlement.onchain import CONTRACT, SettlementFace, close_digest
 from clearing.settlement.statement import Line, PartA, read_part
 from ledger.bundle import Bundle
@@ -27,19 +27,20 @@ class CycleRules:
         return close_digest(read(CycleClose, statement.body), trust.chain.chain_id, trusted.address)
 
     def status(self, fact: Fact, chain: Chain) -> Status:
-        """CLOSED if the book holds this very close; `Refused` otherwise."""
+        """CLOSED if the book holds this very close, UNKNOWN if none yet; `Refused` if it holds another."""
         try:
             held = SettlementFace().done(chain, fact)
         except ChainUnavailable:
             raise
         except ChainError as error:
             raise Refused("V13", "账簿中的关账 / the close in the book", str(error)) from error
-        if not held:
-            raise Refused("V13", "账簿中的关账 / the close in the book", "没有 / none")
-        return Status("CLOSED", "", chain.head().time)
+        return Status("CLOSED" if held else "UNKNOWN", "" if held else "NOT_ON_CHAIN", chain.head().time)
 
     def recompute(self, bundle: Bundle) -> None:
-        read(CycleClose, bundle.main.fact.body)
+        """The totals are those the commitment hides."""
+        body = read(CycleClose, bundle.main.fact.body)
+        if commitment_of(body.totals) != body.totals_commitment:
+            raise Refused("V14", commitment_of(body.totals), body.totals_commitment)
 
 
 class StatementRules:
@@ -56,9 +57,8 @@ class StatementRules:
     def recompute(self, bundle: Bundle) -> None:
         """A part shown has the number it is proved under and concerns the statement's party."""
         body = read(PartA, bundle.main.fact.body)
-        if bundle.part is None:
-            return
-        part = read_part(bundle.part.data)
-        concerned = {part.party} if isinstance(part, Line) else {part.debtor, part.creditor}
-        if part.no != bundle.part.index or body.party not in concerned:
-            raise Refused("V14", f"#{bundle.part.index} {body.party}", f"#{part.no} {sorted(concerned)}")
+        for shown in bundle.parts:
+            part = read_part(shown.data)
+            concerned = {part.party} if isinstance(part, Line) else {part.debtor, part.creditor}
+            if part.no != shown.index or body.party not in concerned:
+                raise Refused("V14", f"#{shown.index} {body.party}", f"#{part.no} {sorted(concerned)}")

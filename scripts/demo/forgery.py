@@ -76,9 +76,14 @@ def _holder(document: dict[str, Any]) -> str:
 
 
 def _price(document: dict[str, Any]) -> str:
-    tier = document["fact"]["statement"]["body"]["terms"]["settlement"]["tariff"]["tiers"][0]
-    tier["numerator"] -= 1
-    return f"单价 {tier['numerator'] + 1} → {tier['numerator']} 分"
+    """The one field shown is the settlement: its tariff becomes one fen cheaper."""
+
+    def change(item: dict[str, Any]) -> str:
+        tier = item["value"]["tariff"]["tiers"][0]
+        tier["numerator"] -= 1
+        return f"单价 {tier['numerator'] + 1} → {tier['numerator']} 分"
+
+    return _part(document, change)
 
 
 def _quantity(document: dict[str, Any]) -> str:
@@ -97,13 +102,21 @@ def _totals(document: dict[str, Any]) -> str:
 
 def _part(document: dict[str, Any], change: Callable[[dict[str, Any]], str]) -> str:
     """Changes the part and makes a tree of one with it, recomputing root and path."""
-    item = json.loads(document["part"]["data"])
+    item = json.loads(document["parts"][0]["data"])
     what = change(item)
     data = canonical.encode(item)
-    document["part"] = {"data": data.decode(), "index": 0, "path": {"sha256": "", "sm3": ""}}
+    document["parts"] = [{"data": data.decode(), "index": 0, "path": {"sha256": "", "sm3": ""}}]
     root = MemoryTree([twin(data)]).root()
     document["fact"]["statement"]["parts"] = {"count": 1, "root": root.document()}
     return what
+
+
+def _name(document: dict[str, Any]) -> str:
+    return _part(document, lambda item: item["value"][0].update(name="冒名者") or "权利人换了名称")
+
+
+def _days(document: dict[str, Any]) -> str:
+    return _part(document, lambda item: item.update(value=item["value"] + 1) or "验收期多一天")
 
 
 CHANGES: dict[str, Change] = {
@@ -112,4 +125,6 @@ CHANGES: dict[str, Change] = {
     "usage-record": _quantity,
     "statement-line": _amount,
     "period-close": _totals,
+    "certificate-rights": _name,
+    "agreement-whole": _days,
 }

@@ -87,9 +87,10 @@ class Month(Stage):
             tokens[buyer] = secrets.token_hex(24)
             with jobs.snapshot(self.system) as session:
                 fact = store.facts_of(session, subject_of(identity))[0]
+                parts = [part.decode() for part in store.parts_of(session, fact.id)]
             signed = Signed(fact.statement, fact.signatures).document()
             token = hashlib.sha256(tokens[buyer].encode()).hexdigest()
-            self._connector("PUT", "/connector/agreements", {"signed": signed, "token_sha256": token})
+            self._connector("PUT", "/connector/agreements", {"signed": signed, "parts": parts, "token_sha256": token})
         return tokens
 
     def _connector(self, method: str, path: str, document: object = None) -> Any:

@@ -21,10 +21,12 @@ from clearing.market.agreement import (
     Role,
     Signer,
     State,
+    act_statement,
     sign_act,
     sorted_signers,
     subject_of,
     terms_digest,
+    terms_parts,
 )
 from clearing.market.listing import ListingMove, Move
 from clearing.market.listing import subject_of as listing_subject
@@ -36,8 +38,7 @@ from clearing.pricing.quote import statement_of
 from clearing.terms import month
 from ledger import log, outbox, store
 from ledger.anchoring import place_of
-from ledger.facts import Signed, Statement
-from ledger.reading import body_of
+from ledger.facts import Signed
 from ledger.trust import Identity
 from registry.asset import Source, Twin
 from registry.calendar import day_of
@@ -252,16 +253,17 @@ class Story(Month, ClearingDay):
             domain=self.system.agreement_domain,
             deadline=self.clock.now + 30 * 86_400,
             terms_digest=terms_digest(content),
-            terms=content,
         )
-        statement = Statement("agreement-act/v1", subject_of(identity), 0, None, body_of(act))
+        statement = act_statement(subject_of(identity), 0, None, act, content)
         signatures = []
         for signer in signers:
             keys = self.actors[f"party:{signer.party}"].keys
             signatures += sign_act(statement, signer, keys.sm2, keys.evm)
         signed = Signed(statement, tuple(signatures))
-        self.actors[f"party:{buyer}"].send("/api/agreements/acts", signed)
-        write_json(self.out / f"agreement-{'consumer' if buyer == CONSUMER else 'broker'}.json", signed.document())
+        parts = terms_parts(content)
+        self.actors[f"party:{buyer}"].send("/api/agreements/acts", signed, parts)
+        document = {"signed": signed.document(), "parts": [part.decode() for part in parts]}
+        write_json(self.out / f"agreement-{'consumer' if buyer == CONSUMER else 'broker'}.json", document)
         return identity
 
     # --- proof -------------------------------------------------------------------------------------------------------
@@ -284,13 +286,14 @@ class Story(Month, ClearingDay):
             for fact_id in (entry, act, batch, statement):
                 place = place_of(session, outbox.HEADS, outbox.head_key(head.checkpoint.size))
                 assert place is not None, fact_id
-        wanted = {
-            "certificate": (entry, None), "agreement": (act, None), "usage-record": (batch, 7),
-            "statement-line": (statement, 0), "period-close": (self.close_fact, None),
+        wanted: dict[str, tuple[str, dict[str, str | int]]] = {
+            "certificate": (entry, {}), "agreement": (act, {"fields": "settlement"}),
+            "usage-record": (batch, {"part": 7}), "statement-line": (statement, {"part": 0}),
+            "period-close": (self.close_fact, {}),
+            "certificate-rights": (entry, {"fields": "holders,rights"}), "agreement-whole": (act, {"fields": "all"}),
         }  # fmt: skip
         bundles = {}
-        for name, (fact_id, part) in wanted.items():
-            query = {} if part is None else {"part": part}
+        for name, (fact_id, query) in wanted.items():
             answer = self.actors[f"party:{OPERATOR}"].client.fetch(f"/api/bundles/{fact_id}", **query)
             bundles[name] = self.out / f"bundle-{name}.json"
             bundles[name].write_bytes(answer)

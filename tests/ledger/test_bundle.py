@@ -22,7 +22,7 @@ def published(world: World, session: Session) -> Bundle:
         state(session, "entry/v1", f"entry:{i}", {"x": i}, "party:A")
     fact = state(session, "batch/v1", "batch:1", {}, "party:A", parts=PARTS)
     world.publish(session)
-    return bundle.assemble(session, fact.id, part=1)
+    return bundle.assemble(session, fact.id, parts=[1])
 
 
 def test_assemble__waiting_integrated_sealed_but_not_anchored__not_published(world: World, session: Session) -> None:
@@ -57,7 +57,7 @@ def test_assemble__unknown_or_erased__says_so(world: World, session: Session) ->
 @pytest.mark.parametrize("part", [-1, 3, 99])
 def test_assemble__part_that_does_not_exist__names_the_range(session: Session, published: Bundle, part: int) -> None:
     with pytest.raises(FieldError, match="0…2"):
-        bundle.assemble(session, published.main.fact.id, part=part)
+        bundle.assemble(session, published.main.fact.id, parts=[part])
 
 
 def test_bytes__same_values_same_bytes(published: Bundle) -> None:
@@ -69,18 +69,20 @@ def test_bytes__same_values_same_bytes(published: Bundle) -> None:
 
 GONE = object()
 MALFORMED: list[tuple[tuple[Any, ...], Any, str]] = [
-    (("format",), "shuqing-bundle/v2", "format"),
+    (("format",), "shuqing-bundle/v2", "bundle.format"),
     (("extra",), 1, "bundle.extra"),
     (("digest",), "00", "bundle.digest"),
-    (("head",), [], "head"),
-    (("head", "note"), "text", "head.note"),
-    (("head", "note"), [1], "head.note"),
-    (("head", "keys"), {}, "head.keys"),
-    (("chain", "tx"), GONE, "chain.tx"),
-    (("chain", "block"), -1, "chain.block"),
-    (("chain", "block"), "1", "chain.block"),
-    (("chain", "contract"), 1, "chain.contract"),
-    (("chain", "chain_id"), True, "chain.chain_id"),
+    (("head",), [], "bundle.head"),
+    (("head", "note"), "text", "bundle.head.note"),
+    (("head", "note"), [1], "bundle.head.note[0]"),
+    (("head", "keys"), {}, "bundle.head.keys"),
+    (("chain", "tx"), GONE, "bundle.chain.tx"),
+    (("chain", "tx"), "0x" + "AB" * 32, "bundle.chain.tx"),
+    (("chain", "block"), -1, "bundle.chain.block"),
+    (("chain", "block"), "1", "bundle.chain.block"),
+    (("chain", "contract"), 1, "bundle.chain.contract"),
+    (("chain", "contract"), "0x" + "Ab" * 20, "bundle.chain.contract"),
+    (("chain", "chain_id"), True, "bundle.chain.chain_id"),
     (("entry", "index"), -1, "bundle.entry.index"),
     (("entry", "index"), GONE, "bundle.entry.index"),
     (("entry", "path"), [], "bundle.entry.path"),
@@ -89,21 +91,23 @@ MALFORMED: list[tuple[tuple[Any, ...], Any, str]] = [
     (("entry", "path", "sm3"), "*", "bundle.entry.path.sm3"),
     (("entry", "path", "sm3"), "A" * 44 * 100, "bundle.entry.path.sm3"),
     (("entry", "path", "md5"), "", "bundle.entry.path.md5"),
-    (("supports",), {}, "supports"),
-    (("supports",), [{}], "supports[0].entry"),
-    (("supports",), [1] * 33, "supports"),
-    (("supports",), [{"entry": 1, "fact": 1}], "supports[0].entry"),
-    (("part",), [], "part"),
-    (("part", "data"), 1, "part.data"),
-    (("part", "index"), "1", "part.index"),
-    (("part", "path", "sm3"), GONE, "part.path"),
-    (("fact",), [], "fact"),
-    (("fact", "id"), "00", "fact.id"),
+    (("supports",), {}, "bundle.supports"),
+    (("supports",), [{}], "bundle.supports[0].entry"),
+    (("supports",), [1] * 33, "bundle.supports"),
+    (("supports",), [{"entry": 1, "fact": 1}], "bundle.supports[0].entry"),
+    (("parts",), [], "bundle.parts"),
+    (("parts",), {}, "bundle.parts"),
+    (("part",), {}, "bundle.part"),
+    (("parts", 0, "data"), 1, "bundle.parts[0].data"),
+    (("parts", 0, "index"), "1", "bundle.parts[0].index"),
+    (("parts", 0, "path", "sm3"), GONE, "bundle.parts[0].path"),
+    (("fact",), [], "bundle.fact"),
+    (("fact", "id"), "00", "bundle.fact.id"),
 ]
 
 
 @pytest.mark.parametrize(
-    ("path", "value", "field"), MALFORMED, ids=[".".join(m[0]) + f"-{i}" for i, m in enumerate(MALFORMED)]
+    ("path", "value", "field"), MALFORMED, ids=[".".join(map(str, m[0])) + f"-{i}" for i, m in enumerate(MALFORMED)]
 )
 def test_of_bytes__malformed__refused_by_the_name_of_its_field(
     published: Bundle, path: tuple[Any, ...], value: Any, field: str

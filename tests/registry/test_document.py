@@ -14,6 +14,8 @@ from registry_house import AGENCY, FONTS, PROVIDER, a_form, moment
 
 from ledger import canonical
 from ledger.digest import twin
+from ledger.disclosure import names_of
+from ledger.reading import body_of
 from registry.asset import DataFile, Twin, content_of
 from registry.certificate import PAPER_TYPE, Holder, Record, RegisterEntry, record_digest
 from registry.document import DECLARATION, Paper, check_address, render_json, render_pdf
@@ -30,15 +32,15 @@ def a_paper(**changes: object) -> Paper:
     record = Record(
         "ab" * 16, "national_2026", AGENCY, RegistrationType.INITIAL,
         (Holder(name, PartyKind.LEGAL, PROVIDER),), data,
-        form.source_kind, form.right_basis, form.rights, 5, False, (), (digest,) * 7,
+        form.source_kind, form.right_basis, form.rights, 5, False, (), (digest,) * 7, "5a" * 32,
     )  # fmt: skip
     at = moment("2026-09-01 10:12")
     entry = RegisterEntry(
-        "SJ3312026090001", 1, PAPER_TYPE, "浙江某某数据登记有限公司（演示）", "演示-33-1", record,
-        record_digest(record),
+        "SJ3312026090001", 1, PAPER_TYPE, AGENCY, "浙江某某数据登记有限公司（演示）", "演示-33-1",
+        names_of(body_of(record)), record_digest(record),
         digest, "演示-000001", "存证服务（演示）", at, at, moment("2031-09-01 00:00"), "2031-08-31",
     )  # fmt: skip
-    return Paper(entry, twin(b"entry"), "https://example.test/check", "a-random-token")
+    return Paper(entry, record, twin(b"entry"), "https://example.test/check", "a-random-token")
 
 
 def text_of_pdf(pdf: bytes) -> str:
@@ -51,7 +53,7 @@ def test_pdf__text__says_every_field_of_the_entry() -> None:
     text = text_of_pdf(render_pdf(paper, FONTS))
     entry = paper.entry
     for expected in (
-        "数据产权登记凭证", entry.code, entry.record.description.data_name, entry.agency_name, "数据持有权",
+        "数据产权登记凭证", entry.code, paper.record.description.data_name, entry.agency_name, "数据持有权",
         "数据使用权", "数据经营权", "2031年8月31日（含当日）", "2026年9月1日10:12:00", DECLARATION, "演示用印",
         "采集生成", "按年更新",
         paper.entry_digest.sha256.hex(), paper.entry_digest.sm3.hex(), "登记专用章", entry.receipt_number,

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import copy
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
 from clearing.market import agreement
 from clearing.settlement import close, onchain
-from ledger import canonical, checkpoint, eip712, signing, sm
+from ledger import canonical, checkpoint, disclosure, eip712, signing, sm
 from ledger.bundle import path_document
 from ledger.checkpoint import Checkpoint, LogKeys
 from ledger.digest import TwinDigest, twin
@@ -110,11 +111,14 @@ class World:
 
     def register_entry(self) -> int:
         record = {"agency": AGENCY, "application": "ab" * 16, "rights": [{"right": "持有权"}, {"right": "使用权"}]}
+        record["salt"] = "5a" * 32
         tagged = canonical.encode({"record": record, "tag": "deposit-record/v1"})
-        body = {"code": "SJ3312026030001", "version": 1, "paper_type": "REGISTRATION_CERT", "record": record}
+        body = {"code": "SJ3312026030001", "version": 1, "paper_type": "REGISTRATION_CERT", "agency": AGENCY}
+        body["fields"] = list(disclosure.names_of(record))
         body |= {"record_digest": twin(tagged).document(), "valid_from": START, "valid_until": START + 5 * 366 * 86400}
-        statement = Statement("register-entry/v1", "certificate:SJ3312026030001", 0, None, body)
-        return self.add(statement, self.sign(statement, AGENCY))
+        parts = list(disclosure.parts_of(record))
+        statement = Statement("register-entry/v1", "certificate:SJ3312026030001", 0, None, body, PartsRoot.over(parts))
+        return self.add(statement, self.sign(statement, AGENCY), parts=parts)
 
     def agreement(self, domain: dict[str, Any] | None = None, prev: Statement | None = None) -> int:
         """CONCLUDE, or AMEND after `prev`; both signers sign with SM2 and EIP-712 as the market package does it."""
@@ -128,15 +132,17 @@ class World:
             "signers": [{"role": role, "party": uscc, "address": self.address(uscc)} for role, uscc in signers],
             "domain": domain or {"chain_id": CHAIN_ID, "contract": CONTRACTS["AgreementRegistry"]},
             "deadline": START + 86400,
-            "terms_digest": twin(f"terms {bool(prev)}".encode()).document(),
         }
+        terms = {"price": 36 if prev else 35, "salt": "5c" * 32, "scope": "演示 航班"}
+        body |= {"fields": list(disclosure.names_of(terms)), "terms_digest": twin(canonical.encode(terms)).document()}
+        parts = list(disclosure.parts_of(terms))
         no, link = (prev.no + 1, prev.digest()) if prev else (0, None)
-        statement = Statement("agreement-act/v1", f"agreement:{AGREEMENT}", no, link, body)
+        statement = Statement("agreement-act/v1", f"agreement:{AGREEMENT}", no, link, body, PartsRoot.over(parts))
         signatures: list[Signature] = []
         for number, signer in enumerate(agreement.act_of(statement).signers):
             keys = (self.sm2(signer.party), self.evm(signer.party))
             signatures += agreement.sign_act(statement, signer, *keys, nonce=2**200 + number)
-        return self.add(statement, *signatures)
+        return self.add(statement, *signatures, parts=parts)
 
     def batch(self, connector: str = CONNECTOR, count: int = 5) -> int:
         records = [
@@ -188,7 +194,7 @@ class World:
     def tree(self) -> MemoryTree:
         return MemoryTree([fact.digest() for fact in self.facts])
 
-    def bundle(self, place: int, *supports: int, part: int | None = None, note: str = "") -> dict[str, Any]:
+    def bundle(self, place: int, *supports: int, parts: Sequence[int] = (), note: str = "") -> dict[str, Any]:
         """The bundle document of the fact at this place."""
         tree = self.tree()
 
@@ -201,12 +207,14 @@ class World:
             **proved(place),
             "head": {"note": (note or self.note()).split("\n")},
             "chain": {"chain_id": CHAIN_ID, "contract": CONTRACTS["EvidenceLog"], "tx": "0x" + "7e" * 32, "block": 17},
-            "supports": [proved(index) for index in supports],
+            "supports": [proved(index) for index in sorted(supports)],
         }
-        if part is not None:
+        if parts:
             data = self.parts[place]
-            path = MemoryTree([twin(item) for item in data]).path(part)
-            result["part"] = {"data": data[part].decode(), "index": part, "path": path_document(path)}
+            shown = MemoryTree([twin(item) for item in data])
+            result["parts"] = [
+                {"data": data[part].decode(), "index": part, "path": path_document(shown.path(part))} for part in parts
+            ]
         return result
 
     def trust(self) -> dict[str, Any]:
@@ -235,7 +243,7 @@ class World:
             "vouchers": {"party/v1": "role:agency", "staff/v1": "body:organisation", "connector/v1": "body:owner"},
             "required": {
                 "register-entry/v1": ["role:agency"],
-                "agreement-act/v1": ["each:signers"],
+                "agreement-act/v1": ["act=CONCLUDE|AMEND each:signers", "act=RESCIND one:signers"],
                 "usage-batch/v1": ["by:connector:{id}"],
                 "statement/v1": ["role:operator"],
                 "cycle-closed/v1": ["role:operator", "role:auditor"],
@@ -255,8 +263,8 @@ class World:
         """
         bundle = copy.deepcopy(bundle)
         items = [bundle, *bundle["supports"]]
-        if "part" in bundle:
-            self._reseal_part(bundle)
+        if "parts" in bundle:
+            self._reseal_parts(bundle)
         digests = [fact.digest() for fact in self.facts]
         for item in items:
             if 0 <= item["entry"]["index"] < len(digests):
@@ -273,14 +281,17 @@ class World:
             bundle["head"]["note"][1:5] = fresh[1:5]
         return bundle
 
-    def _reseal_part(self, bundle: dict[str, Any]) -> None:
-        part, statement = bundle["part"], bundle["fact"]["statement"]
+    def _reseal_parts(self, bundle: dict[str, Any]) -> None:
+        shown, statement = bundle["parts"], bundle["fact"]["statement"]
         data = list(self.parts.get(bundle["entry"]["index"], ()))
-        if "parts" in statement and 0 <= part["index"] < len(data) and statement["parts"]["count"] == len(data):
-            data[part["index"]] = part["data"].encode()
+        known = "parts" in statement and statement["parts"]["count"] == len(data)
+        if known and all(0 <= part["index"] < len(data) for part in shown):
+            for part in shown:
+                data[part["index"]] = part["data"].encode()
             tree = MemoryTree([twin(item) for item in data])
             statement["parts"]["root"] = tree.root().document()
-            part["path"] = path_document(tree.path(part["index"]))
+            for part in shown:
+                part["path"] = path_document(tree.path(part["index"]))
 
 
 def encode(bundle: dict[str, Any]) -> bytes:
@@ -313,12 +324,12 @@ def build(origin: str = "shuqing/demo-log", seed: str = "") -> Made:
         world.add(filler, world.sign(filler, AGENCY))
     note = world.note()
     bundles = {
-        "certificate": world.bundle(entry, note=note),
+        "certificate": world.bundle(entry, parts=range(4), note=note),
         "agreement": world.bundle(deal, provider, consumer, note=note),
-        "amendment": world.bundle(amended, consumer, provider, note=note),
-        "usage": world.bundle(usage, connector, provider, part=3, note=note),
+        "amendment": world.bundle(amended, consumer, provider, parts=(0, 2), note=note),
+        "usage": world.bundle(usage, connector, provider, parts=(3,), note=note),
         "batch": world.bundle(usage, provider, connector, note=note),
-        "line": world.bundle(bill, part=6, note=note),
+        "line": world.bundle(bill, parts=(6,), note=note),
         "close": world.bundle(closed, note=note),
         "note": world.bundle(noted, clerk, note=note),
     }

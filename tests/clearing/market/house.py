@@ -28,10 +28,12 @@ from clearing.market.agreement import (
     Template,
     Terms,
     TermsParty,
+    act_statement,
     sign_act,
     sorted_signers,
     subject_of,
     terms_digest,
+    terms_parts,
 )
 from clearing.market.listing import Listing, ListingMove, Move, PriceRegime, ProductType, VenueClass
 from clearing.market.policy import Action, Constraint, Left, Operator, Policy, Rule, policy_digest
@@ -52,9 +54,10 @@ from clearing.terms import Terms as SettlementTerms
 from ledger import eip712, signing, sm
 from ledger import store as ledger
 from ledger.digest import twin
-from ledger.facts import Signature, Signed, Statement
+from ledger.facts import PartsRoot, Signature, Signed, Statement
 from ledger.reading import body_of
 from ledger.sm import Sm2Key
+from ledger.store import Appended
 from registry.asset import Twin
 from registry.party import uscc_is_valid
 from registry.rights import Right
@@ -93,12 +96,17 @@ def new_keys() -> Keys:
 class House:
     """An SQLite database with five parties, a reviewer, a connector and one certificate of SELLER with all rights."""
 
-    def __init__(self, path: Path, domain: Domain = DOMAIN) -> None:
+    def __init__(self, place: Path | Engine, domain: Domain = DOMAIN) -> None:
+        """In a file of its own, or in the database of an engine that has the tables already."""
         self.domain = domain
-        self.engine: Engine = create_engine(f"sqlite:///{path}")
-        # A test database need not survive a power loss; the connector's own state keeps the real settings.
-        event.listen(self.engine, "connect", lambda connection, _: connection.execute("PRAGMA synchronous=OFF"))
-        SQLModel.metadata.create_all(self.engine)
+        self.parts: dict[PartsRoot | None, tuple[bytes, ...]] = {}
+        if isinstance(place, Engine):
+            self.engine = place
+        else:
+            self.engine = create_engine(f"sqlite:///{place}")
+            # A test database need not survive a power loss; the connector's own state keeps the real settings.
+            event.listen(self.engine, "connect", lambda connection, _: connection.execute("PRAGMA synchronous=OFF"))
+            SQLModel.metadata.create_all(self.engine)
         self.session = Session(self.engine)
         self.keys = {party: new_keys() for party in (SELLER, PROVIDER, CONSUMER, OPERATOR, COURT)}
         self.reviewer, self.connector = sm.generate(), sm.generate()
@@ -113,10 +121,7 @@ class House:
             StaffRow(id="rev1", no=0, organisation=OPERATOR, sm2=self.reviewer.public, roles="listing_reviewer",
                      active=True, from_at=NOW - 90 * DAY, fact_id="1" * 64)
         )  # fmt: skip
-        self.session.add(
-            ConnectorRow(id=CONNECTOR, no=0, owner=PROVIDER, sm2=self.connector.public, software="shuqing 0",
-                         from_at=NOW - 90 * DAY, fact_id="2" * 64)
-        )  # fmt: skip
+        self.hire_connector(CONNECTOR, self.connector)
         self.session.add(
             CertificateRow(code=CODE, version=1, application="3" * 32, agency=COURT, agency_name="演示",
                            data_name="演示", kind="element", content="4" * 64, public=True, deposited_at=NOW - 60 * DAY,
@@ -133,6 +138,13 @@ class House:
     def close(self) -> None:
         self.session.close()
         self.engine.dispose()
+
+    def hire_connector(self, identity: str, key: Sm2Key) -> None:
+        """A connector of PROVIDER."""
+        self.session.add(
+            ConnectorRow(id=identity, no=0, owner=PROVIDER, sm2=key.public, software="shuqing 0",
+                         from_at=NOW - 90 * DAY, fact_id="2" * 64)
+        )  # fmt: skip
 
     # listings --------------------------------------------------------------------------------------------------------
 
@@ -176,10 +188,10 @@ class House:
         return sorted_signers(tuple(self.signer(role, party) for role, party in roles))
 
     def act(self, identity: str, act: Act, target: State, **more: object) -> Statement:
-        """The next act of the agreement, unsigned."""
+        """The next act of the agreement, unsigned; the fields of its terms are kept in `parts`."""
         no, prev = ledger.next_of(self.session, subject_of(identity))
         before = store.before_of(self.session, identity)
-        terms = more.get("terms")
+        terms = more.pop("terms", None)
         fields: dict[str, object] = {
             "act": act,
             "from_state": before.state if before else State.NONE,
@@ -192,7 +204,14 @@ class House:
             "terms_digest": terms_digest(terms) if isinstance(terms, Terms) else before and before.terms_digest,
         }
         body = AgreementAct(**fields | more)  # type: ignore[arg-type]
-        return Statement("agreement-act/v1", subject_of(identity), no, prev, body_of(body))
+        statement = act_statement(subject_of(identity), no, prev, body, terms if isinstance(terms, Terms) else None)
+        self.parts[statement.parts] = terms_parts(terms) if isinstance(terms, Terms) else ()
+        return statement
+
+    def take(self, signed: Signed, at: int) -> Appended:
+        """Sends an act with the fields its statement commits to."""
+        parts = self.parts.get(signed.statement.parts, ())
+        return service.record_act(self.session, signed, parts, domain=self.domain, at=at)
 
     def sign(self, statement: Statement, signers: tuple[Signer, ...] | None = None) -> Signed:
         signatures: list[Signature] = []
@@ -201,12 +220,17 @@ class House:
             signatures += sign_act(statement, signer, keys.sm2, keys.evm)
         return Signed(statement, tuple(signatures))
 
+    def sent(self, signed: Signed) -> dict[str, object]:
+        """The act as a connector is told of it."""
+        parts = self.parts.get(signed.statement.parts, ())
+        return {"signed": signed.document(), "parts": [part.decode() for part in parts]}
+
     def conclude(self, at: int = NOW, listing: str = "", **changes: object) -> tuple[str, Signed]:
         """An agreement in force from `at`; its id and the signed act."""
         identity = secrets.token_hex(32)
         terms = self.terms(listing or self.listed(), **changes)
         signed = self.sign(self.act(identity, Act.CONCLUDE, State.EFFECTIVE, terms=terms))
-        service.record_act(self.session, signed, domain=self.domain, at=at)
+        self.take(signed, at)
         return identity, signed
 
     def by_court(self, identity: str, act: Act, target: State) -> Signed:

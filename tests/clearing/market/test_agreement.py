@@ -31,11 +31,13 @@ from clearing.market.agreement import (
     TermsParty,
     act_of,
     check_terms,
+    read_terms,
     sign_act,
     signers_hash,
     standing,
     subject_of,
     terms_digest,
+    terms_parts,
     typed_act,
     typed_digest,
 )
@@ -45,7 +47,7 @@ from clearing.market.policy import Standing
 from clearing.terms import SharingPlan, Tariff, TariffKind, Tier
 from ledger import canonical, eip712
 from ledger.errors import BadSignature, Conflict, FieldError, LedgerError, Stale
-from ledger.facts import EIP712, SM2, Signature, Signed, Statement
+from ledger.facts import EIP712, SM2, PartsRoot, Signature, Signed, Statement
 from ledger.reading import body_of, read
 from registry.asset import Twin
 from registry.rights import Right
@@ -71,7 +73,7 @@ CODES = json.loads((Path(__file__).parents[3] / "contracts" / "codes.json").read
 
 
 def record(house: House, signed: Signed, at: int = NOW) -> None:
-    service.record_act(house.session, signed, domain=DOMAIN, at=at)
+    house.take(signed, at)
 
 
 def refused(house: House, signed: Signed, *errors: type[Exception], at: int = NOW) -> None:
@@ -136,7 +138,7 @@ def test_conclude__everything_in_order__in_force_with_its_terms(house: House):
     row = store.agreement(house.session, identity)
     assert (row.state, row.revision, row.consumer, row.seller) == (State.EFFECTIVE, 1, CONSUMER, SELLER)
     revision, terms, stands = store.terms_at(house.session, identity, NOW)
-    assert (revision, terms, stands) == (1, act_of(signed.statement).terms, Standing.EFFECTIVE)
+    assert (revision, terms_digest(terms), stands) == (1, act_of(signed.statement).terms_digest, Standing.EFFECTIVE)
     assert [found.id for found in store.agreements_in_force(house.session, NOW)] == [identity]
     assert [found.id for found in store.agreements(house.session, party=PROVIDER)] == [identity]
     assert [item.terms for item in service.agreement_terms(house.session, NOW, NOW + DAY)] == [terms.settlement]
@@ -145,14 +147,14 @@ def test_conclude__everything_in_order__in_force_with_its_terms(house: House):
 
 def test_conclude__sent_again__first_answer(house: House):
     _, signed = house.conclude()
-    again = service.record_act(house.session, signed, domain=DOMAIN, at=NOW + 9)
+    again = house.take(signed, NOW + 9)
     assert (again.replayed, again.fact.at) == (True, NOW)
 
 
 def test_conclude__same_number_other_content__conflict(house: House):
     identity, signed = house.conclude()
     body = signed.statement.body | {"deadline": NOW + 9}
-    refused(house, house.sign(Statement(signed.statement.kind, signed.statement.subject, 0, None, body)), Conflict)
+    refused(house, house.sign(replace(signed.statement, body=body)), Conflict)
     assert identity in signed.statement.subject
 
 
@@ -245,7 +247,7 @@ def test_conclude__signatures_made_for_another_domain_put_on_ours__refused(house
 
 def test_conclude__signatures_of_another_agreement__refused(house: House, offer: Signed):
     statement = offer.statement
-    other = Statement(statement.kind, subject_of(secrets.token_hex(32)), 0, None, statement.body)
+    other = replace(statement, subject=subject_of(secrets.token_hex(32)))
     refused(house, Signed(other, offer.signatures), NotSigned)
 
 
@@ -256,14 +258,32 @@ def test_conclude__a_field_changed_after_signing__refused(house: House, offer: S
 
 
 def test_conclude__terms_changed_after_signing__refused_even_with_the_digest_recomputed(house: House, offer: Signed):
-    terms = act_of(offer.statement).terms
-    assert terms is not None
+    terms = brought(house, offer)
     cheaper = replace(
         terms, settlement=replace(terms.settlement, tariff=replace(terms.settlement.tariff, tiers=(Tier(0, 1, 10),)))
     )
-    refused(house, Signed(replace_body(offer.statement, terms=body_of(cheaper)), offer.signatures), BadTerms)
-    sealed = replace_body(offer.statement, terms=body_of(cheaper), terms_digest=body_of(terms_digest(cheaper)))
-    refused(house, Signed(sealed, offer.signatures), NotSigned)
+    parts = terms_parts(cheaper)
+    root = PartsRoot.over(parts)
+    house.parts[offer.statement.parts] = house.parts[root] = parts
+    refused(house, offer, BadTerms)
+    refused(house, Signed(replace(offer.statement, parts=root), offer.signatures), BadTerms)
+    sealed = replace_body(offer.statement, terms_digest=body_of(terms_digest(cheaper)))
+    refused(house, Signed(replace(sealed, parts=root), offer.signatures), NotSigned)
+
+
+def test_conclude__fields_renamed_reordered_or_salted_otherwise__refused(house: House, offer: Signed):
+    """The parts are those that follow from the terms, so nobody can plant a field that opens differently."""
+    names, parts = act_of(offer.statement).fields, house.parts[offer.statement.parts]
+    assert names is not None
+    swapped = (parts[1], parts[0], *parts[2:])
+    other_salt = (canonical.encode(canonical.decode(parts[0]) | {"salt": "0" * 64}), *parts[1:])
+    for fields, data in (
+        (names, swapped), (names, other_salt), (names[:-1], parts[:-1]), (names[1:], parts), (names[::-1], parts),
+    ):  # fmt: skip
+        root = PartsRoot.over(data)
+        house.parts[root] = tuple(data)
+        statement = replace(replace_body(offer.statement, fields=list(fields)), parts=root)
+        refused(house, house.sign(statement), FieldError, BadTerms)
 
 
 def test_conclude__nonce_spent_in_another_agreement__refused(house: House):
@@ -316,7 +336,7 @@ def test_conclude__open_conditions__pending_then_activated(house: House):
 
 
 def test_conclude__listing_suspended__gate_closed(house: House, offer: Signed):
-    house.review(act_of(offer.statement).terms.product.listing, Move.SUSPEND, reason="演示")  # type: ignore[union-attr]
+    house.review(brought(house, offer).product.listing, Move.SUSPEND, reason="演示")
     refused(house, offer, GateRefused)
 
 
@@ -505,21 +525,24 @@ def test_replay__every_part_of_a_signed_act_elsewhere__none_accepted(house: Hous
         statement = other.statement
         for candidate in (
             Signed(statement, one.signatures),
-            Signed(
-                Statement(statement.kind, subject_of(secrets.token_hex(32)), 0, None, statement.body), other.signatures
-            ),
-            Signed(
-                Statement(statement.kind, statement.subject, 1, statement.digest(), statement.body), other.signatures
-            ),
-            Signed(Statement(statement.kind, one.statement.subject, 0, None, statement.body), other.signatures),
+            Signed(replace(statement, subject=subject_of(secrets.token_hex(32))), other.signatures),
+            Signed(replace(statement, no=1, prev=statement.digest()), other.signatures),
+            Signed(replace(statement, subject=one.statement.subject), other.signatures),
         ):
             tried += 1
             try:
-                taken = service.record_act(house.session, candidate, domain=DOMAIN, at=NOW + 1)
+                taken = house.take(candidate, NOW + 1)
                 accepted += not taken.replayed
             except (LedgerError, *REFUSALS):
                 pass
     assert (accepted, tried) == (0, 48)
+
+
+def brought(house: House, signed: Signed) -> Terms:
+    """The terms an act brings."""
+    terms = read_terms(signed.statement, act_of(signed.statement), house.parts[signed.statement.parts])
+    assert terms is not None
+    return terms
 
 
 def signed_act(house: House, identity: str, act: Act, target: State, listing: str) -> Signed:
@@ -537,4 +560,4 @@ def signed_act(house: House, identity: str, act: Act, target: State, listing: st
 
 def replace_body(statement: Statement, **changes: object) -> Statement:
     body = {name: value for name, value in (statement.body | changes).items() if value is not None}
-    return Statement(statement.kind, statement.subject, statement.no, statement.prev, body)
+    return Statement(statement.kind, statement.subject, statement.no, statement.prev, body, statement.parts)

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from clearing.market import service
 from clearing.market.agreement import AGREEMENT_ACT, STATE_CODES, Act, Domain, Ground, GroundKind, State
 from clearing.market.onchain import AgreementFace
 from ledger import eip712
@@ -42,7 +41,7 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[House, Web
 
 
 def take(house: House, signed: Signed, at: int) -> Fact:
-    return service.record_act(house.session, signed, domain=house.domain, at=at).fact
+    return house.take(signed, at).fact
 
 
 @pytest.mark.chain

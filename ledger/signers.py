@@ -1,0 +1,150 @@
+"""Whose keys count, and who must have signed: the two questions a verifier answers from the trust file.
+
+A rule of `Trust.required` is `[field=value|value… ]demand`. With a condition it applies only to statements whose
+body.field is one of the values; a statement to which no rule applies is refused. The demands:
+
+| demand      | satisfied when                                                                                     |
+|-------------|----------------------------------------------------------------------------------------------------|
+| `role:R`    | a trusted identity with role R signed                                                              |
+| `by:NAME`   | that signer signed; `{id}` in NAME is the subject's part after the colon                           |
+| `each:F`    | every entry {party, role, address} of body.F signed in its role with SM2 and with EIP-712, and     |
+|             | nobody else signed                                                                                 |
+| `one:F`     | exactly one entry of body.F did, and nobody else signed                                            |
+| `the:F@R|R` | the entry body.F did, nobody else signed, and its identity (in the trust file, or a vouched        |
+|             | support) has one of the roles R                                                                    |
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ledger.errors import FieldError
+from ledger.facts import EIP712, SM2, Fact
+from ledger.trust import Trust
+
+_RULE = re.compile(
+    r"(?:(?P<field>[a-z_]+)=(?P<values>[A-Za-z0-9_|-]+) )?"
+    r"(?P<form>role|by|each|one|the):(?P<argument>[A-Za-z0-9:._{}-]+)(?:@(?P<roles>[a-z_|-]+))?"
+)
+
+Keys = frozenset[tuple[str, str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """Keys that count, as (algorithm, signer, key in lower case); roles by signer; supports nobody vouched for."""
+
+    keys: Keys
+    roles: Mapping[str, frozenset[str]]
+    unvouched: tuple[str, ...]
+
+
+def accepted(trust: Trust, facts: Iterable[Fact]) -> Accepted:
+    """The keys of the trust file, and of those identity facts that a key accepted before vouches for.
+
+    The signatures of `facts` must have been verified. Nobody but the trust file says which keys its own names have.
+    """
+    keys: set[tuple[str, str, str]] = set()
+    roles: dict[str, frozenset[str]] = {}
+    for name, identity in trust.identities.items():
+        keys |= _keys(name, {"sm2": identity.sm2, "evm": identity.evm})
+        roles[name] = frozenset(identity.roles)
+    waiting = [fact for fact in facts if fact.subject not in trust.identities]
+    while True:
+        vouched = [fact for fact in waiting if _is_vouched(fact, keys, trust)]
+        if not vouched:
+            return Accepted(frozenset(keys), roles, tuple(fact.subject for fact in waiting))
+        for fact in vouched:
+            waiting.remove(fact)
+            keys |= _keys(fact.subject, fact.body)
+            stated = fact.body.get("roles", [])
+            roles[fact.subject] = frozenset(filter(_is_text, stated if isinstance(stated, list) else []))
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One rule of the trust file, read."""
+
+    text: str
+    form: str
+    argument: str
+    field: str = ""
+    values: frozenset[str] = frozenset()
+    roles: frozenset[str] = frozenset()
+
+    def applies(self, body: Mapping[str, Any]) -> bool:
+        given = body.get(self.field)
+        return not self.field or (isinstance(given, str) and given in self.values)
+
+    def unmet(self, fact: Fact, trust: Trust, roles: Mapping[str, frozenset[str]]) -> str:
+        """What is missing, "" if nothing is. Raises `FieldError` if the body lacks the entries the rule names."""
+        signers = {signature.by for signature in fact.signatures}
+        if self.form == "role":
+            holders = {name for name, identity in trust.identities.items() if self.argument in identity.roles}
+            return "" if signers & holders else f"角色 {self.argument} 的签名 / signed in role {self.argument}"
+        if self.form == "by":
+            wanted = self.argument.replace("{id}", fact.subject.partition(":")[2])
+            return "" if wanted in signers else wanted
+        entries = _entries(fact.body.get(self.argument), self.form, self.argument)
+        given = sorted((s.alg, s.by, s.role, s.key.lower() if s.alg == EIP712 else "") for s in fact.signatures)
+        if self.form == "one":
+            return "" if any(given == _pair(entry) for entry in entries) else "恰好其一双签 / exactly one, with both"
+        if given != sorted(part for entry in entries for part in _pair(entry)):
+            return "恰好各方双签 / exactly each of them, with both"
+        if self.form == "the" and not roles.get(_name(entries[0]), frozenset()) & self.roles:
+            return f"{_name(entries[0])} 的角色 / in a role of {sorted(self.roles)}"
+        return ""
+
+
+def read_rule(text: str) -> Rule:
+    """Raises `FieldError` for a text that is no rule."""
+    found = _RULE.fullmatch(text)
+    if found is None or (found["form"] == "the") != bool(found["roles"]):
+        raise FieldError("trust.required", "[field=value|… ]role: | by: | each: | one: | the:…@…", text[:80])
+    values = frozenset(filter(None, (found["values"] or "").split("|")))
+    roles = frozenset(filter(None, (found["roles"] or "").split("|")))
+    return Rule(text, found["form"], found["argument"], found["field"] or "", values, roles)
+
+
+def _keys(name: str, body: Mapping[str, Any]) -> set[tuple[str, str, str]]:
+    pairs = ((SM2, body.get("sm2")), (EIP712, body.get("evm")))
+    return {(alg, name, key.lower()) for alg, key in pairs if isinstance(key, str) and key}
+
+
+def _is_vouched(fact: Fact, keys: set[tuple[str, str, str]], trust: Trust) -> bool:
+    """Was this identity fact signed by whom the trust file names: holders of a role, or a party named in its body?"""
+    form, _, argument = trust.vouchers.get(fact.kind, "").partition(":")
+    if not form or fact.body.get("active") is False:
+        return False
+    signers = {s.by for s in fact.signatures if (s.alg, s.by, s.key.lower()) in keys}
+    if form == "role":
+        return any(name in trust.identities and argument in trust.identities[name].roles for name in signers)
+    return f"party:{fact.body.get(argument)}" in signers
+
+
+def _entries(value: Any, form: str, where: str) -> list[dict[str, str]]:
+    entries = [value] if form == "the" else value
+    if not isinstance(entries, list) or not entries:
+        raise FieldError(f"body.{where}", "签署方 / signers", repr(value)[:80])
+    for entry in entries:
+        texts = isinstance(entry, dict) and all(_is_text(entry.get(name)) for name in ("party", "role", "address"))
+        if not texts:
+            raise FieldError(f"body.{where}", "{party, role, address}", repr(entry)[:80])
+    return entries
+
+
+def _pair(entry: Mapping[str, str]) -> list[tuple[str, str, str, str]]:
+    """Both signatures of an entry, in the order of `sorted`."""
+    name, role = _name(entry), entry["role"]
+    return sorted([(SM2, name, role, ""), (EIP712, name, role, entry["address"].lower())])
+
+
+def _name(entry: Mapping[str, str]) -> str:
+    return f"party:{entry['party']}"
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
