@@ -7,10 +7,11 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
 from fastapi.concurrency import run_in_threadpool
-from fastapi.responses import HTMLResponse
+from fastapi.responses import HTMLResponse, Response
 from sqlalchemy import select
 from sqlmodel import Session
 
+from api import verifiers
 from api.bodies import read_body
 from api.bootstrap import System
 from api.deps import NowDep, ReadDep, SystemDep
@@ -154,6 +155,40 @@ def log_page(request: Request, session: ReadDep, system: SystemDep, now: NowDep)
         witnesses=[witness.name for witness in system.witnesses],
         quorum=system.settings.witness_quorum,
     )
+
+
+@router.get("/verify")
+def verify_page(request: Request) -> HTMLResponse:
+    """Where the stand-alone verifiers are and which digests they have; a missing one is said to be missing."""
+    files: list[dict[str, object]] = []
+    for path, name, read in (
+        ("/verifier", "verifier.html", verifiers.page),
+        ("/verifier.py", "verify_bundle.py", verifiers.program),
+    ):
+        try:
+            data = read()
+        except verifiers.NotBuilt as missing:
+            files.append({"name": name, "missing": str(missing).partition(" / ")[0]})
+        else:
+            files.append({"path": path, "name": name, "size": len(data), "digest": twin(data).document()})
+    return page(request, "verify", files=files)
+
+
+@router.get("/verifier")
+def verifier(download: bool = False) -> Response:
+    """The verifier page itself, with the policy it states: to look at, or as a file to keep."""
+    data = verifiers.page()
+    headers = {"Content-Security-Policy": verifiers.policy(data) + "; frame-ancestors 'none'"}
+    return Response(data, media_type="text/html", headers=headers | (_attached("verifier.html") if download else {}))
+
+
+@router.get("/verifier.py")
+def verifier_program() -> Response:
+    return Response(verifiers.program(), media_type="text/x-python", headers=_attached("verify_bundle.py"))
+
+
+def _attached(name: str) -> dict[str, str]:
+    return {"Content-Disposition": f'attachment; filename="{name}"'}
 
 
 def _checked_page(request: Request, session: Session, now: int, form: CheckForm) -> HTMLResponse:

@@ -93,8 +93,11 @@ class Server:
 
 
 @contextmanager
-def postgresql() -> Iterator[Server]:
-    """A cluster in a temporary folder, listening on 127.0.0.1 and a socket in that folder; gone afterwards."""
+def postgresql(*, durable: bool = False) -> Iterator[Server]:
+    """A cluster in a temporary folder, listening on 127.0.0.1 and a socket in that folder; gone afterwards.
+
+    Tests need not survive a power loss; `durable` keeps fsync on, for measurements.
+    """
     binaries = _postgres()
     assert binaries is not None
     folder = Path(tempfile.mkdtemp(prefix="shuqing-pg-"))
@@ -127,7 +130,7 @@ def postgresql() -> Iterator[Server]:
                 str(server.port),
                 "-k",
                 folder,
-                "-F",
+                *(() if durable else ("-F",)),
             ],
             **(who | {"stdout": log}),
         )

@@ -11,20 +11,24 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from msgspec import structs
 from sqlalchemy import Engine, create_engine, inspect, text
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.orm import Session
 from sqlmodel import SQLModel
 
-from api import bootstrap, schema
-from ledger import archive, audit, log, merkle, outbox, store
+from api import bootstrap, checks, jobs, schema
+from clearing.usage import store as usage_store
+from clearing.usage.record import decode, encode
+from ledger import archive, audit, leader, log, merkle, outbox, store
 from ledger.digest import TwinDigest
-from ledger.errors import Conflict, Erased, Malformed, Stale
+from ledger.errors import Conflict, Erased, Malformed, NotLeader, Stale
 from ledger.facts import PartsRoot, Signed, Statement
 from registry.party import Staff
 from registry.store import certificates
 from tests.api.house import Platform, open_platform
-from tests.ledger.builders import NOW, sign
+from tests.api.reporting import line, proved, send, stored
+from tests.ledger.builders import NOW, World, sign
 from tests.registry.registry_house import AGENCY, a_form
 from tests.services.server import Server
 
@@ -75,6 +79,24 @@ def sound(engine: Engine) -> None:
         assert merkle.root(log.reader(session), size) == merkle.MemoryTree(ids).root()
 
 
+def test_lease__eight_claims_at_once__one_gets_it_and_a_later_term_shuts_it_out(writer: Engine) -> None:
+    for round_ in range(5):
+
+        def claim(number: int, now: int = 10 * round_) -> leader.Lease | None:
+            with Session(writer) as session:
+                found = leader.claim(session, "publisher", f"w{number}", now=now, lasts=10)
+                session.commit()
+            return found
+
+        taken = [found for found in together(claim) if isinstance(found, leader.Lease)]
+        assert [lease.term for lease in taken] == [round_ + 1]
+    with Session(writer) as session:
+        leader.require(session, taken[0])
+        leader.claim(session, "publisher", "other", now=100, lasts=10)
+        with pytest.raises(NotLeader, match="other"):
+            leader.require(session, taken[0])
+
+
 def test_migrate__from_nothing__is_what_the_metadata_says(writer: Engine, server: Server) -> None:
     with writer.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
@@ -113,8 +135,8 @@ def test_migrate__twice__changes_nothing(server: Server) -> None:
 REFUSED = (
     "UPDATE fact SET bytes = 'x'::bytea", "UPDATE fact SET at = at + 1", "UPDATE fact SET at = at + 1, bytes = NULL",
     "DELETE FROM fact", "TRUNCATE fact CASCADE", "TRUNCATE part", "UPDATE part SET bytes = 'x'::bytea",
-    "UPDATE part SET position = position + 1", "DELETE FROM part",
-    "INSERT INTO part SELECT * FROM part ON CONFLICT (fact_id, position) DO UPDATE SET bytes = 'x'::bytea",
+    "UPDATE part SET fact_id = 'x'", "DELETE FROM part",
+    "INSERT INTO part SELECT * FROM part ON CONFLICT (fact_id) DO UPDATE SET bytes = 'x'::bytea",
     "INSERT INTO fact SELECT * FROM fact ON CONFLICT (id) DO UPDATE SET at = 0",
 )  # fmt: skip
 
@@ -278,6 +300,28 @@ def test_integrate__a_lower_number_is_still_open__comes_later_and_once(unqueued:
     sound(unqueued)
 
 
+def test_log__tiles_rebuilt_and_audited_in_slices__nothing_found_but_what_was_changed(
+    writer: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The audit reads leaves through an open cursor while it looks tiles up; SQLite's and PostgreSQL's differ there."""
+    monkeypatch.setattr(log, "CHUNK", 50)
+    monkeypatch.setattr(audit, "CHUNK", 50)
+    world = World()
+    with Session(writer) as session:
+        for number in range(300):
+            store.append(session, act(f"note:n{number}"), at=NOW)
+            if number in (99, 255, 299):
+                world.seal(session, at=NOW + number)
+        assert list(audit.log(session, world.log_trust(), world.witnesses())) == []
+        assert log.rebuild(session) == 300
+        assert list(audit.log(session, world.log_trust(), world.witnesses())) == []
+        session.execute(text("UPDATE tile SET sm3 = set_byte(sm3, 40, 0) WHERE level = 0 AND position = 1"))
+        session.execute(text("DELETE FROM tile WHERE level = 1"))
+        found = [(f.row, f.column) for f in audit.log(session, world.log_trust(), world.witnesses())]
+        assert found == [("0/1", "sm3"), ("1/0", "*")]
+    world.engine.dispose()
+
+
 def test_integrate__two_at_once__every_fact_once(writer: Engine) -> None:
     for number in range(200):
         _append(writer, act(f"note:n{number}"))
@@ -345,6 +389,26 @@ def test_requests__forty_at_once__all_stored_once(platform: Platform) -> None:
     assert Counter(answer.status_code for answer in answers) == {200: 40}
     assert Counter(answer.json()["replayed"] for answer in answers) == {False: 20, True: 20}
     assert platform.count() == before + 20
+
+
+def test_single_records__a_storm_with_duplicates_and_contradictions__each_once_and_proved(platform: Platform) -> None:
+    by = "connector:conn-1"
+    items = line(platform).more(60)
+    false = [decode(encode(structs.replace(item.record, quantity=7))) for item in items[:10]]
+    platform.token(by)
+    sent = [*items, *items[::2], *false]
+    with ThreadPoolExecutor(WRITERS) as pool:
+        answers = list(pool.map(lambda item: send(platform, item), sent))
+    good = [(item, answer) for item, answer in zip(sent, answers, strict=True) if answer.status_code == 200]
+    assert Counter(answer.status_code for answer in answers) == {200: 90, 409: 10}
+    taken = {(item.record.seq, answer.content) for item, answer in good}
+    assert len(taken) == 60
+    assert len({proved(platform, item, answer).fact.id for item, answer in good}) <= 60
+    assert [row.seq for row in stored(platform)] == list(range(1, 61))
+    with jobs.snapshot(platform.system) as session:
+        assert [(f.kind, f.first_seq, f.last_seq) for f in usage_store.findings(session)] == [("UNSIGNED", 1, 60)]
+        assert list(checks.facts(platform.system, session)) == []
+        assert list(checks.views(platform.system, session)) == []
 
 
 def test_search__letters_of_either_case__as_on_sqlite(platform: Platform) -> None:
