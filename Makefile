@@ -11,11 +11,11 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do \
 help:  ## what can be made
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:[^#]*## /\t/'
 
-setup: .setup-python .setup-node  ## virtual environment and Node tools, from lock files
+setup: .setup-python .setup-node api/built/verifier.html  ## virtual environment, Node tools and the verifier page, from lock files
 
 .setup-python: requirements.lock pyproject.toml
 	@test -n "$(PYTHON)" || { echo "需要 Python 3.11 至 3.13（含 venv）。 / Python 3.11 to 3.13 with venv is needed."; exit 1; }
-	@echo "[set-up 1/2] Python packages into $(VENV) (about a minute the first time)"
+	@echo "[set-up 1/3] Python packages into $(VENV) (about a minute the first time)"
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r requirements.lock
 	@$(BIN)/pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
@@ -23,9 +23,13 @@ setup: .setup-python .setup-node  ## virtual environment and Node tools, from lo
 
 .setup-node: package-lock.json
 	@command -v npm >/dev/null || { echo "需要 Node ≥ 18 和 npm。 / Node >= 18 with npm is needed."; exit 1; }
-	@echo "[set-up 2/2] Solidity compiler, EVM node, contract library and font (npm ci)"
+	@echo "[set-up 2/3] Solidity compiler, EVM node, contract library, font and page libraries (npm ci)"
 	@npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
 	@touch $@
+
+api/built/verifier.html: .setup-python .setup-node scripts/build_verifier_page.py $(wildcard scripts/verifier_page/*)
+	@echo "[set-up 3/3] the verifier page"
+	@$(BIN)/python -m scripts.build_verifier_page
 
 demo: setup  ## the main job: register, list, agree, use, price, settle, verify
 	@$(BIN)/shuqing demo --out demo-out
@@ -49,11 +53,13 @@ contracts: setup  ## recompile the contracts into contracts/artifacts
 	@$(BIN)/python scripts/compile_contracts.py
 
 bench: setup  ## measured numbers, medians, recipe and machine printed
-	@$(BIN)/python -m scripts.bench_spine
+	@$(BIN)/python -m scripts.bench_ledger --json bench.json
 
 nightly: setup  ## the full counts of the issues
 	@echo "[nightly 1/3] contracts"
-	@FOUNDRY_PROFILE=nightly node_modules/.bin/forge test --offline
+	@set -o pipefail; FOUNDRY_PROFILE=nightly node_modules/.bin/forge test --offline -vv --color never | awk '{ print } \
+		match($$0, /calls: [0-9]+/) { calls += substr($$0, RSTART + 7, RLENGTH - 7) } \
+		END { print "invariant calls in total: " calls; exit calls < 1000000 }'
 	@echo "[nightly 2/3] every property with twenty times the examples"
 	@SHUQING_NIGHTLY=1 $(BIN)/pytest -o timeout=7200
 	@echo "[nightly 3/3] the main job with 20,000 calls"
@@ -64,4 +70,4 @@ lock:  ## renew requirements.lock from pyproject.toml (needs uv; no address is r
 		--extra dev --extra demo --python-version 3.11 pyproject.toml -o requirements.lock
 
 clean:  ## remove what set-up and runs have made
-	@rm -rf $(VENV) node_modules .setup-* demo-out out cache .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	@rm -rf $(VENV) node_modules .setup-* api/built demo-out out cache .pytest_cache .mypy_cache .ruff_cache .hypothesis

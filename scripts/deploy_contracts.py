@@ -26,6 +26,7 @@ from api import keyfiles
 from ledger import eip712
 from ledger.chain import Call, Deployment, read_deployment
 from ledger.errors import ChainError, LedgerError
+from ledger.sending import Policy
 from ledger.web3_chain import Web3Chain
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -156,7 +157,7 @@ def main(arguments: list[str] | None = None) -> int:
         else:
             deployment = Deployment(given.chain_id, {}, ARTIFACTS, time_unit=given.time_unit)
         relay = keyfiles.load(given.relay_key).evm
-        chain = Web3Chain(given.rpc, deployment, relay, gas_price=given.gas_price)
+        chain = Web3Chain(given.rpc, deployment, relay, policy=Policy(given.gas_price, given.gas_price))
         council = read_council(given.council.read_text("utf-8"))
         deployment = deploy_all(chain, council, read_parties(given.parties.read_text("utf-8")))
     except (LedgerError, OSError, KeyError, ValueError) as error:

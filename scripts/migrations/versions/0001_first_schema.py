@@ -89,6 +89,17 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_certificate_issue_pdf_sha256"), ["pdf_sha256"], unique=False)
 
     op.create_table(
+        "chain_pending",
+        sa.Column("sender", sa.String(length=42), nullable=False),
+        sa.Column("contract", sa.String(length=40), nullable=False),
+        sa.Column("function", sa.String(length=80), nullable=False),
+        sa.Column("nonce", sa.BigInteger(), nullable=False),
+        sa.Column("tx", sa.String(length=66), nullable=False),
+        sa.Column("replacements", sa.Integer(), nullable=False),
+        sa.Column("since", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("sender"),
+    )
+    op.create_table(
         "chain_receipt",
         sa.Column("contract", sa.String(length=40), nullable=False),
         sa.Column("key", sa.String(length=80), nullable=False),
@@ -96,9 +107,11 @@ def upgrade() -> None:
         sa.Column("address", sa.String(length=42), nullable=False),
         sa.Column("tx", sa.String(length=66), nullable=False),
         sa.Column("block", sa.BigInteger(), nullable=False),
+        sa.Column("block_hash", sa.String(length=66), nullable=False),
         sa.PrimaryKeyConstraint("contract", "key"),
     )
     with op.batch_alter_table("chain_receipt", schema=None) as batch_op:
+        batch_op.create_index("ix_chain_receipt_block", ["block"], unique=False)
         batch_op.create_index("ix_chain_receipt_key", ["key"], unique=False)
 
     op.create_table(
@@ -348,6 +361,11 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("size"),
     )
     op.create_table(
+        "head_lost",
+        sa.Column("size", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.PrimaryKeyConstraint("size"),
+    )
+    op.create_table(
         "holding",
         sa.Column("code", sa.String(length=15), autoincrement=False, nullable=False),
         sa.Column("version", sa.Integer(), autoincrement=False, nullable=False),
@@ -363,6 +381,43 @@ def upgrade() -> None:
     with op.batch_alter_table("holding", schema=None) as batch_op:
         batch_op.create_index("ix_holding_triple", ["content", "right", "holder"], unique=False)
 
+    op.create_table(
+        "incident",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
+        sa.Column("kind", sa.String(length=20), nullable=False),
+        sa.Column("key", sa.String(length=140), nullable=False),
+        sa.Column("detail", sa.Text(), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.Column("seen_at", sa.BigInteger(), nullable=False),
+        sa.Column("repaired_at", sa.BigInteger(), nullable=True),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    with op.batch_alter_table("incident", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_incident_repaired_at"), ["repaired_at"], unique=False)
+
+    op.create_table(
+        "leader",
+        sa.Column("name", sa.String(length=40), nullable=False),
+        sa.Column("worker", sa.String(length=120), nullable=False),
+        sa.Column("term", sa.BigInteger(), nullable=False),
+        sa.Column("until", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("name"),
+    )
+    op.create_table(
+        "map_leaf",
+        sa.Column("key", sa.LargeBinary(length=64), nullable=False),
+        sa.Column("size", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("count", sa.BigInteger(), nullable=False),
+        sa.Column("last", sa.LargeBinary(length=64), nullable=False),
+        sa.PrimaryKeyConstraint("key", "size"),
+    )
+    op.create_table(
+        "map_node",
+        sa.Column("position", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("size", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("hash", sa.LargeBinary(length=64), nullable=False),
+        sa.PrimaryKeyConstraint("position", "size"),
+    )
     op.create_table(
         "market_agreement",
         sa.Column("id", sa.String(length=64), autoincrement=False, nullable=False),
@@ -540,6 +595,12 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("level", "position"),
     )
     op.create_table(
+        "usage_answer",
+        sa.Column("fact_id", sa.String(length=64), nullable=False),
+        sa.Column("document", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("fact_id"),
+    )
+    op.create_table(
         "usage_batch",
         sa.Column("fact_id", sa.String(length=64), autoincrement=False, nullable=False),
         sa.Column("connector", sa.String(length=64), autoincrement=False, nullable=False),
@@ -555,6 +616,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("fact_id"),
     )
     with op.batch_alter_table("usage_batch", schema=None) as batch_op:
+        batch_op.create_index("ix_usage_batch_no", ["connector", "no"], unique=True)
         batch_op.create_index("ix_usage_batch_range", ["connector", "first_seq"], unique=True)
 
     op.create_table(
@@ -568,34 +630,46 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("connector", "kind", "first_seq"),
     )
     op.create_table(
+        "usage_held",
+        sa.Column("connector", sa.String(length=64), autoincrement=False, nullable=False),
+        sa.Column("seq", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("sha256", sa.String(length=64), autoincrement=False, nullable=False),
+        sa.Column("prev_sha256", sa.String(length=64), autoincrement=False, nullable=False),
+        sa.Column("fact_id", sa.String(length=64), autoincrement=False, nullable=False),
+        sa.Column("position", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("received_at", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("batch", sa.String(length=64), autoincrement=False, nullable=True),
+        sa.PrimaryKeyConstraint("connector", "seq"),
+    )
+    with op.batch_alter_table("usage_held", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_usage_held_unsigned",
+            ["connector", "seq"],
+            unique=False,
+            sqlite_where=sa.text("batch IS NULL"),
+            postgresql_where=sa.text("batch IS NULL"),
+        )
+
+    op.create_table(
         "usage_record",
         sa.Column("connector", sa.String(length=64), autoincrement=False, nullable=False),
         sa.Column("seq", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.Column("fact_id", sa.String(length=64), autoincrement=False, nullable=False),
-        sa.Column("position", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("no", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("agreement", sa.String(length=64), autoincrement=False, nullable=False),
         sa.Column("revision", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.Column("agr_seq", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("side", sa.String(length=8), autoincrement=False, nullable=False),
-        sa.Column("direction", sa.String(length=8), autoincrement=False, nullable=False),
         sa.Column("request_id", sa.String(length=128), autoincrement=False, nullable=False),
         sa.Column("occurred_at", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.Column("received_at", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("unit", sa.String(length=64), autoincrement=False, nullable=False),
         sa.Column("quantity", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("decision", sa.String(length=8), autoincrement=False, nullable=False),
-        sa.Column("reasons", sa.String(length=80), autoincrement=False, nullable=False),
         sa.Column("status", sa.String(length=8), autoincrement=False, nullable=False),
         sa.Column("use_class", sa.String(length=12), autoincrement=False, nullable=False),
-        sa.Column("counted_key", sa.String(length=220), autoincrement=False, nullable=True),
         sa.Column("sha256", sa.String(length=64), autoincrement=False, nullable=False),
-        sa.Column("sm3", sa.String(length=64), autoincrement=False, nullable=False),
         sa.PrimaryKeyConstraint("connector", "seq"),
-        sa.UniqueConstraint("counted_key"),
     )
     with op.batch_alter_table("usage_record", schema=None) as batch_op:
         batch_op.create_index("ix_usage_record_agreement", ["agreement", "occurred_at"], unique=False)
-        batch_op.create_index(batch_op.f("ix_usage_record_fact_id"), ["fact_id"], unique=False)
 
     op.create_table(
         "usage_refusal",
@@ -649,13 +723,12 @@ def upgrade() -> None:
     op.create_table(
         "part",
         sa.Column("fact_id", sa.String(length=64), nullable=False),
-        sa.Column("position", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("bytes", sa.LargeBinary(), nullable=True),
         sa.ForeignKeyConstraint(
             ["fact_id"],
             ["fact.id"],
         ),
-        sa.PrimaryKeyConstraint("fact_id", "position"),
+        sa.PrimaryKeyConstraint("fact_id"),
     )
     for statement in guards(op.get_bind().dialect.name):
         op.execute(statement)
@@ -674,15 +747,22 @@ def downgrade() -> None:
     op.drop_table("use_authorisation")
     op.drop_table("usage_refusal")
     with op.batch_alter_table("usage_record", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_usage_record_fact_id"))
         batch_op.drop_index("ix_usage_record_agreement")
 
     op.drop_table("usage_record")
+    with op.batch_alter_table("usage_held", schema=None) as batch_op:
+        batch_op.drop_index(
+            "ix_usage_held_unsigned", sqlite_where=sa.text("batch IS NULL"), postgresql_where=sa.text("batch IS NULL")
+        )
+
+    op.drop_table("usage_held")
     op.drop_table("usage_finding")
     with op.batch_alter_table("usage_batch", schema=None) as batch_op:
         batch_op.drop_index("ix_usage_batch_range")
+        batch_op.drop_index("ix_usage_batch_no")
 
     op.drop_table("usage_batch")
+    op.drop_table("usage_answer")
     op.drop_table("tile")
     op.drop_table("subject_secret")
     with op.batch_alter_table("staff", schema=None) as batch_op:
@@ -724,10 +804,18 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_market_agreement_consumer"))
 
     op.drop_table("market_agreement")
+    op.drop_table("map_node")
+    op.drop_table("map_leaf")
+    op.drop_table("leader")
+    with op.batch_alter_table("incident", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_incident_repaired_at"))
+
+    op.drop_table("incident")
     with op.batch_alter_table("holding", schema=None) as batch_op:
         batch_op.drop_index("ix_holding_triple")
 
     op.drop_table("holding")
+    op.drop_table("head_lost")
     op.drop_table("head")
     with op.batch_alter_table("fact", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_fact_kind"))
@@ -783,8 +871,10 @@ def downgrade() -> None:
     op.drop_table("claim")
     with op.batch_alter_table("chain_receipt", schema=None) as batch_op:
         batch_op.drop_index("ix_chain_receipt_key")
+        batch_op.drop_index("ix_chain_receipt_block")
 
     op.drop_table("chain_receipt")
+    op.drop_table("chain_pending")
     with op.batch_alter_table("certificate_issue", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_certificate_issue_pdf_sha256"))
         batch_op.drop_index(batch_op.f("ix_certificate_issue_json_sha256"))

@@ -1,6 +1,6 @@
-"""What the log costs: building it, rebuilding it, proofs out of it, and how soon an entry is provable.
+"""What the log costs: building it, rebuilding it, and proofs out of it.
 
-Each function answers numbers with the recipe that made them; `python -m scripts.bench_ledger_log` prints all of them.
+Each function answers numbers with the recipe that made them; `python -m scripts.bench.log` prints all of them.
 Everything runs on SQLite as the application opens it (WAL, synchronous=FULL). Memory is the peak resident size of a
 process of its own (ru_maxrss), interpreter and imports included; times are medians over `RUNS` runs.
 """
@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 import os
 import platform
 import resource
@@ -18,24 +17,20 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 from sqlalchemy import Engine, insert, text
 from sqlalchemy.orm import Session
 
-from api import jobs
 from api.bootstrap import engine as make_engine
-from ledger import canonical, checkpoint, log, merkle, outbox, signing, sm, store, tables, tiles
-from ledger.checkpoint import LogKeys
-from ledger.facts import Fact, PartsRoot, Signature, Signed, Statement
+from ledger import log, merkle, rebuild, signing, sm, subject_map, tables, tiles
+from ledger.facts import Fact, Signature, Statement
 from ledger.merkle import Flat
-from scripts.bench_spine import NOW, ORIGIN, RUNS, timed
+from scripts.bench import NOW, ORIGIN, RUNS
 
 LEAVES = 10_000_000
 ENTRIES = 1_000_000
@@ -43,16 +38,8 @@ SLICE = 100_000
 PROOFS = 200
 LEDGER = [
     tables.fact, tables.part, tables.subject_secret, tables.outbox, tables.entry, tables.tile, tables.head,
+    tables.chain_receipt, tables.map_leaf, tables.map_node,
 ]  # fmt: skip
-
-SECONDS = 15
-"""How long one run of `accepted_to_provable` takes facts in."""
-BATCHES = 20
-"""Batches a second it offers."""
-PARTS = 200
-"""Records of a batch: 4,000 records a second."""
-SINGLES = 10
-"""Facts admitted beside each batch in the same transaction: 220 entries a second."""
 
 
 def build_10m_memory() -> dict[str, Any]:
@@ -103,6 +90,7 @@ def proofs() -> dict[str, Any]:
 
         figures = {
             "inclusion_ms": _median_ms(inclusion, PROOFS),
+            "inclusion_cpu_ms": _median(1_000 * timed(inclusion, time.process_time) / PROOFS for _ in range(RUNS)),
             "consistency_ms": _median_ms(consistency, PROOFS),
             "inclusion_ms_newest_5000_one_reader": _median_ms(one_reader, PROOFS),
             "one_row_read_ms": _median_ms(rows, PROOFS),
@@ -117,37 +105,18 @@ def proofs() -> dict[str, Any]:
 
 
 def rebuild_million() -> dict[str, Any]:
-    """Seconds and peak memory of making the tree again from 10^6 stored facts."""
+    """Seconds and peak memory of making tree and subject map again from 10^6 stored facts, every fact read."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         _child("million", folder, ENTRIES)
         runs = [_child("rebuild", folder, ENTRIES) for _ in range(RUNS)]
     return {
         "recipe": f"{ENTRIES:,} canonical facts in the log (one signature serves all: a rebuild reads digests, not "
-        f"signatures), tiles thrown away, log.rebuild and commit; each run a fresh process, median of {RUNS}; "
-        "beside it reading the same digests in log order without hashing them",
-        "seconds": _median(run["seconds"] for run in runs),
-        "plain_read_seconds": _median(run["plain_read_seconds"] for run in runs),
+        f"signatures), each of a subject of its own, with a stated subject map over them; the steps of `shuqing "
+        "reindex`: every fact read and decoded in log order, tiles and map thrown away and made again, commit; each "
+        f"run a fresh process, median of {RUNS}; beside it reading the same digests in log order without hashing them",
+        **{name: _median(run[name] for run in runs) for name in runs[0] if name != "peak_mb"},
         "peak_mb": max(run["peak_mb"] for run in runs),
-    }
-
-
-def accepted_to_provable() -> dict[str, Any]:
-    """p99 from the commit that takes an entry in to the commit of the signed head that covers it, under load."""
-    runs = []
-    for _ in range(RUNS):
-        with tempfile.TemporaryDirectory() as name:
-            runs.append(_load(Path(name)))
-    return {
-        "recipe": f"{BATCHES} transactions a second for {SECONDS} s, each one signed fact with {PARTS} records as "
-        f"parts (signature checked, root recomputed) and {SINGLES} single facts; beside them the worker's step "
-        f"jobs.seal (integrate, commit, seal, commit), again after 50 ms; {RUNS} runs, median of their p99",
-        "p99_s": _median(run["p99"] for run in runs),
-        "p50_s": _median(run["p50"] for run in runs),
-        "worst_s": max(run["worst"] for run in runs),
-        "entries_per_s": round(_median(run["entries_per_s"] for run in runs)),
-        "records_per_s": round(_median(run["records_per_s"] for run in runs)),
-        "heads": round(_median(run["heads"] for run in runs)),
     }
 
 
@@ -174,7 +143,7 @@ def _kept() -> tempfile.TemporaryDirectory[str]:
 
 def _child(task: str, folder: Path, count: int) -> dict[str, Any]:
     """One task in a process of its own; its figures."""
-    command = [sys.executable, "-m", "scripts.bench_ledger_log", task, str(folder), str(count)]
+    command = [sys.executable, "-m", "scripts.bench.log", task, str(folder), str(count)]
     done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
     return dict(json.loads(done.stdout))
 
@@ -237,86 +206,34 @@ def _fact_row(number: int, signature: Signature) -> dict[str, Any]:
 
 def _rebuild(folder: Path, count: int) -> dict[str, Any]:
     engine = _engine(folder)
+    with Session(engine) as session:
+        if subject_map.newest(session, ORIGIN) is None:
+            subject_map.cover(session, ORIGIN, signing.SystemSigner(sm.generate(), "party:bench"), at=NOW)
+            session.commit()
 
     def plain() -> None:
         with Session(engine) as session:
-            assert sum(1 for _ in log.leaves(session)) == count
+            assert sum(1 for _ in log.leaves(session)) == count + 1
 
-    def work() -> None:
-        with Session(engine) as session:
-            assert log.rebuild(session) == count
-            session.commit()
-
-    read, seconds = timed(plain), timed(work)
-    engine.dispose()
-    return {"seconds": round(seconds, 2), "plain_read_seconds": round(read, 2), "peak_mb": _peak_mb()}
-
-
-def _load(folder: Path) -> dict[str, float]:
-    """One run: who takes in notes when each entry was accepted, who seals notes what each head covers and when."""
-    engine = _engine(folder)
-    keys = LogKeys(ORIGIN, checkpoint.generate_ed25519(), sm.generate())
-    key = sm.generate()
-    offers = [_offer(key) for _ in range(BATCHES * SECONDS)]
-    accepted: dict[str, float] = {}
-    heads: list[tuple[int, float]] = []
-    ended = threading.Event()
-
-    def take_in() -> None:
-        started = time.perf_counter()
-        for number, batch in enumerate(offers):
-            wait = started + number / BATCHES - time.perf_counter()
-            if wait > 0:
-                time.sleep(wait)
-            with Session(engine) as session:
-                ids = []
-                for signed, parts in batch:
-                    if parts:
-                        signing.require_sm2(signed.statement, signed.signatures, by="party:bench", key=key.public)
-                    ids.append(store.append(session, signed, at=NOW, parts=parts).fact.id)
-                session.commit()
-            accepted.update(dict.fromkeys(ids, time.perf_counter()))
-        ended.set()
-
-    worker: Any = SimpleNamespace(engine=engine, log_keys=keys, clock=lambda: int(time.time()))
-
-    def seal() -> None:
-        while True:
-            last = ended.is_set()
-            _, size = jobs.seal(worker)
-            if size:
-                heads.append((size, time.perf_counter()))
-            if last:
-                return
-            ended.wait(0.05)
-
-    workers = [threading.Thread(target=take_in), threading.Thread(target=seal)]
-    seconds = timed(lambda: [[worker.start() for worker in workers], [worker.join() for worker in workers]])
     with Session(engine) as session:
-        assert outbox.backlog(session) == 0
-        order = [leaf[:32].hex() for leaf in log.leaves(session)]
+        steps = {
+            "facts_seconds": lambda: rebuild.fold(session, session, {}),
+            "tree_seconds": lambda: log.rebuild(session),
+            "map_seconds": lambda: subject_map.rebuild(session, ORIGIN),
+            "commit_seconds": session.commit,
+        }
+        found = {"plain_read_seconds": round(timed(plain), 2)}
+        found |= {name: round(timed(step), 2) for name, step in steps.items()}
     engine.dispose()
-    assert len(order) == len(accepted) == heads[-1][0]
-    covering = iter(heads)
-    size, sealed = next(covering)
-    waits = []
-    for index, fact_id in enumerate(order):
-        while size <= index:
-            size, sealed = next(covering)
-        waits.append(sealed - accepted[fact_id])
-    waits.sort()
-    return {
-        "p99": waits[math.ceil(0.99 * len(waits)) - 1], "p50": waits[len(waits) // 2], "worst": waits[-1],
-        "entries_per_s": len(order) / seconds, "records_per_s": len(offers) * PARTS / seconds, "heads": len(heads),
-    }  # fmt: skip
+    seconds = sum(value for name, value in found.items() if name != "plain_read_seconds")
+    return {"seconds": round(seconds, 2), **found, "peak_mb": _peak_mb()}
 
 
-def _offer(key: sm.Sm2Key) -> list[tuple[Signed, tuple[bytes, ...]]]:
-    parts = tuple(canonical.encode({"n": number, "salt": secrets.token_hex(32)}) for number in range(PARTS))
-    batch = Statement("bench/v1", f"batch:{secrets.token_hex(8)}", 0, None, {}, PartsRoot.over(parts))
-    signature = signing.sign_sm2(key, batch, by="party:bench")
-    singles = [Statement("bench/v1", f"entry:{secrets.token_hex(8)}", 0, None, {}) for _ in range(SINGLES)]
-    return [(Signed(batch, (signature,)), parts), *((Signed(single, (signature,)), ()) for single in singles)]
+def timed(work: Callable[[], Any], clock: Callable[[], float] = time.perf_counter) -> float:
+    """Seconds of one call by `clock`."""
+    started = clock()
+    work()
+    return clock() - started
 
 
 def _median(values: Iterator[float]) -> float:
@@ -333,7 +250,7 @@ def main() -> int:
         print(json.dumps(task(Path(sys.argv[2]), int(sys.argv[3]))))
         return 0
     results = {}
-    for measure in (accepted_to_provable, rebuild_million, build_10m_memory, proofs):
+    for measure in (rebuild_million, build_10m_memory, proofs):
         print(f"… {measure.__name__}", file=sys.stderr)
         results[measure.__name__] = measure()
     machine = {"python": platform.python_version(), "machine": platform.machine(), "cores": os.cpu_count()}

@@ -1,0 +1,101 @@
+"""`make bench`: what the ledger costs, measured now on this machine, each figure beside its target.
+
+    python -m scripts.bench_ledger [--only PART,…] [--json FILE]
+
+Parts: intake (batches on SQLite and, where Debian's PostgreSQL is there, on PostgreSQL), http, single, heads, gas,
+proof, completeness, rebuild, memory, proofs. Each is a function in `scripts/bench/` with its recipe in the file, run
+alone. Times are medians of at least five runs; gas comes from receipts of a real anvil (paris). A figure short of its
+target is printed as such. The numbers mean nothing on another machine; this one is printed with them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from scripts.bench import chain, completeness, heads, intake, log, proof, single
+from tests.services.server import Missing, postgresql, provide
+
+
+def batches() -> dict[str, Any]:
+    """Batch intake on both databases; PostgreSQL with fsync and synchronous_commit on."""
+    found: dict[str, Any] = {"sqlite": intake.batch_intake()}
+    try:
+        provide()
+        with tempfile.TemporaryDirectory() as folder, postgresql(Path(folder), durable=True) as server:
+            found["postgresql"] = intake.batch_intake(server.database())
+    except Missing as why:
+        found["postgresql"] = {"missing": str(why)}
+    return found
+
+
+PARTS: dict[str, Callable[[], dict[str, Any]]] = {
+    "intake": batches,
+    "http": intake.http_intake,
+    "single": single.single_intake,
+    "heads": heads.accepted_to_signed,
+    "gas": chain.gas,
+    "proof": proof.bundles,
+    "completeness": completeness.completeness,
+    "rebuild": log.rebuild_million,
+    "memory": log.build_10m_memory,
+    "proofs": log.proofs,
+}
+
+
+def targets(results: dict[str, Any]) -> Iterator[tuple[str, float, str, float]]:
+    """(what, measured, "≥" or "≤", target) of every figure the ledger is held to."""
+    for database, found in results.get("intake", {}).items():
+        if "missing" not in found:
+            best = max(found[f"{n}_worker"]["evidence"]["median"] for n in (1, 2))
+            yield f"batch intake, {database}, records/s", best, "≥", 50_000
+    if "single" in results:
+        yield "single records over HTTP, records/s", results["single"]["single_intake_records_per_s"], "≥", 3_000
+    if "heads" in results:
+        yield "accepted → head signed, p99, s", results["heads"]["p99_s"], "≤", 2
+    for name, limit in chain.LIMITS.items() if "gas" in results else ():
+        yield f"gas: {name}", results["gas"][name], "≤", limit
+    for kind, found in results.get("proof", {}).items():
+        yield f"bundle {kind}: core bytes at 10^7", found["core_bytes_at_10^7"], "≤", 8_192
+        yield f"bundle {kind}: library, ms", found["library_ms"], "≤", 50
+        yield f"bundle {kind}: stand-alone, ms", found["stand_alone_ms"], "≤", 1_000
+    if "completeness" in results:
+        yield "completeness proof at 10^6 subjects, bytes", results["completeness"]["proof_bytes_max"], "≤", 10_240
+    if "rebuild" in results:
+        yield "rebuild of 10^6 entries, s", results["rebuild"]["seconds"], "≤", 60
+    if "memory" in results:
+        yield "memory while building 10^7 leaves, MB", results["memory"]["peak_mb"], "≤", 500
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--only", default=",".join(PARTS), help="parts, by comma")
+    parser.add_argument("--json", type=Path, help="also write everything there")
+    given = parser.parse_args()
+    machine = {"python": platform.python_version(), "machine": platform.machine(), "cores": os.cpu_count()}
+    results: dict[str, Any] = {}
+    for name in given.only.split(","):
+        started, load = time.monotonic(), os.getloadavg()[0]
+        results[name] = PARTS[name]()
+        print(f"… {name}: {time.monotonic() - started:.0f} s, load before {load:.1f}", file=sys.stderr, flush=True)
+    document = {"machine": machine, "results": results}
+    print(json.dumps(document, ensure_ascii=False, indent=1))
+    print()
+    for what, measured, sign, target in targets(results):
+        met = measured >= target if sign == "≥" else measured <= target
+        print(f"{'✓' if met else '✗ 未达 / short'}  {what}: {measured:,} ({sign} {target:,})")
+    if given.json:
+        given.json.write_text(json.dumps(document, ensure_ascii=False, indent=1) + "\n", "utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
