@@ -11,9 +11,9 @@ from api import errors
 from api.bootstrap import System
 from api.pages import public
 from api.pages.guard import AnswerHeaders, Window
-from api.routes import log, market, registry, settlement, tiles
+from api.routes import log, market, registry, settlement, tiles, usage
 
-MODULES = (log, tiles, registry, market, settlement, public)
+MODULES = (usage, log, tiles, registry, market, settlement, public)
 _TEXT = {"type": "string"}
 REFUSED: dict[str, Any] = {
     "description": "拒绝，未写入任何内容 / refused, nothing was written",
@@ -42,6 +42,8 @@ def create(system: System) -> FastAPI:
     )
     app.state.system = system
     app.state.window = Window()
+    app.state.desk = usage.Desk(system)
+    app.add_middleware(usage.Direct)
     app.add_middleware(AnswerHeaders)
     errors.install(app)
     for module in MODULES:

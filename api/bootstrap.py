@@ -6,12 +6,13 @@ is registered here, so the packages stay one-way.
 
 from __future__ import annotations
 
+import sqlite3
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from alembic import command
 from alembic.config import Config
@@ -33,14 +34,16 @@ from clearing.settlement import onchain as settlement_onchain
 from clearing.settlement.onchain import SettlementFace
 from clearing.settlement.proof import CycleRules, StatementRules
 from clearing.settlement.service import Office
+from clearing.usage.proof import BatchRules
 from ledger import chain as chains
 from ledger import eip712, sm
 from ledger.anchoring import Face
-from ledger.chain import Chain, Deployment
+from ledger.chain import Chain, Deployment, Desk
 from ledger.checkpoint import LogKeys
 from ledger.facts import Signature, Signed, Statement
 from ledger.log import Head
 from ledger.rebuild import Projector
+from ledger.sending import Policy
 from ledger.verify import KindRules
 from ledger.web3_chain import Web3Chain
 from ledger.witness import HttpWitness, TlogWitness
@@ -56,8 +59,12 @@ ROOT = Path(__file__).resolve().parent.parent
 ARTIFACTS = ROOT / "contracts" / "artifacts"
 MIGRATIONS = ROOT / "scripts" / "migrations"
 
+WAL_PAGES = 16_384
+"""Pages of 4 KiB that SQLite's write-ahead log may hold before a commit moves them into the file."""
 PATIENCE = 30
 """Seconds a writer waits for the one before it."""
+LOOK = 0.002
+"""Seconds between two looks for the writer's lock of SQLite."""
 WITNESSES = {"twin": HttpWitness, "c2sp": TlogWitness}
 
 WRITER_LOCK = 0x5351
@@ -66,9 +73,16 @@ WRITER_LOCK = 0x5351
 KEY_FILES = LOG_KEYS, RELAY_KEYS, OPERATOR_KEYS, AGENCY_KEYS = "log.json", "relay.json", "operator.json", "agency.json"
 
 
+class Duty(Desk, Protocol):
+    """What a worker must have before it writes or sends: see `api.worker`."""
+
+    def require(self, session: Session) -> None:
+        """Raises `NotLeader` if another worker has taken over."""
+
+
 @dataclass
 class System:
-    """An installation, put together."""
+    """An installation, put together. `duty` is set in a worker: its transactions are void once it is relieved."""
 
     settings: Settings
     engine: Engine
@@ -87,6 +101,7 @@ class System:
     house: Agency
     office: Office
     agreement_domain: Domain
+    duty: Duty | None = None
     _chain: list[Chain] = field(default_factory=list)
 
     def require_signature(self, session: Session, signed: Signed, by: str, role: str, at: int) -> None:
@@ -105,7 +120,7 @@ class System:
     def chain(self) -> Chain:
         """The chain gateway, connected on first use. Raises `ChainError`."""
         if not self._chain:
-            self._chain.append(connect(self.settings, self.relay))
+            self._chain.append(connect(self.settings, self.relay, self.duty))
         return self._chain[0]
 
     def sign_head(self, chain: Chain, head: Head) -> bytes:
@@ -119,6 +134,7 @@ class System:
 def build(settings: Settings) -> System:
     """Puts an installation together from its settings and key files. Raises `SettingsError` or `FieldError`."""
     sm.self_check()
+    eip712.self_check()
     keys = {name: _keys(settings, name) for name in (LOG_KEYS, RELAY_KEYS, OPERATOR_KEYS, AGENCY_KEYS)}
     log_keys = keys[LOG_KEYS]
     return System(
@@ -142,14 +158,21 @@ def build(settings: Settings) -> System:
     )
 
 
-def connect(settings: Settings, relay: bytes | None) -> Chain:
-    """The chain named in the settings; without `relay` it can only be read."""
+def connect(settings: Settings, relay: bytes | None, desk: Desk | None = None) -> Web3Chain:
+    """The chain named in the settings; without `relay` it can only be read. `desk` is asked before anything is sent."""
     file = settings.path(settings.deployment)
     if not file.exists():
         raise SettingsError(
             f"没有部署文件 {file}，请先部署合约。 / No deployment file {file}: deploy the contracts first."
         )
-    return Web3Chain(settings.rpc_url, deployment(file), relay)
+    policy = Policy(
+        price=settings.gas_price,
+        price_cap=settings.gas_price_cap,
+        replace_after=settings.replace_seconds,
+        give_up_after=max(60, 4 * settings.replace_seconds),
+        confirmations=settings.confirmations,
+    )
+    return Web3Chain(settings.rpc_url, deployment(file), relay, policy=policy, desk=desk)
 
 
 def deployment(file: Path) -> Deployment:
@@ -169,6 +192,8 @@ def engine(url: str, *, write: bool) -> Engine:
         connection.isolation_level = None
         for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", f"busy_timeout={PATIENCE}000"):
             connection.execute(f"PRAGMA {pragma}")
+        # A batch of usage is a megabyte: by default every second commit would also copy the log into the file.
+        connection.execute(f"PRAGMA wal_autocheckpoint={WAL_PAGES}")
         # REPLACE deletes without the delete trigger unless triggers may call triggers.
         connection.execute("PRAGMA recursive_triggers=ON")
         if not write:
@@ -176,9 +201,32 @@ def engine(url: str, *, write: bool) -> Engine:
 
     @event.listens_for(made, "begin")
     def _on_begin(connection: Any) -> None:
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+        if write:
+            _take_turn(connection)
+        else:
+            connection.exec_driver_sql("BEGIN")
 
     return made
+
+
+def _take_turn(connection: Any) -> None:
+    # SQLite looks for the writer's lock ever more rarely, up to every 100 ms, and hardly ever finds it free beside a
+    # writer that barely pauses: sealing waited for seconds. Whoever looks every 2 ms has its turn at the next pause.
+    driver = connection.connection.dbapi_connection
+    end = time.monotonic() + PATIENCE
+    driver.execute("PRAGMA busy_timeout=0")
+    try:
+        while time.monotonic() < end:
+            try:
+                driver.execute("BEGIN IMMEDIATE")
+                return
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
+                    break
+            time.sleep(LOOK)
+        connection.exec_driver_sql("BEGIN IMMEDIATE")  # the same refusal, as SQLAlchemy's error
+    finally:
+        driver.execute(f"PRAGMA busy_timeout={PATIENCE}000")
 
 
 def _postgresql(url: str, *, write: bool) -> Engine:
@@ -317,4 +365,5 @@ def rules() -> dict[str, KindRules]:
         "agreement-act/v1": AgreementRules(),
         "cycle-closed/v1": CycleRules(),
         "statement/v1": StatementRules(),
+        "usage-batch/v1": BatchRules(),
     }

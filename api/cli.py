@@ -15,15 +15,17 @@ import typer
 import uvicorn
 from sqlalchemy.exc import DatabaseError
 
-from api import bootstrap, checks, jobs, keyfiles, settings
+from api import bootstrap, checks, court, erasing, jobs, keyfiles, settings, status
+from api import worker as working
 from api.app import create
 from api.auth import issue
 from api.errors import STATUS
-from api.proofs import bundle_of
+from api.proofs import ALL, bundle_of
+from api.trust_file import trust_of
 from clearing.pricing.trial import trial_price
 from clearing.settlement.trial import trial_netting, trial_settlement, trial_split
-from ledger import archive, canonical, checkpoint, log, outbox, trust, verify
-from ledger.errors import Malformed
+from ledger import answer, archive, canonical, checkpoint, subject_map, trust, verify
+from ledger.errors import FieldError, Malformed
 
 app = typer.Typer(
     help="数清 ShuQing：数据产权登记与交易清算 / data property registration and exchange clearing",
@@ -129,7 +131,7 @@ def serve(
     with _said_clearly():
         system = _system(home)
         bootstrap.migrate(system.settings.database)
-    uvicorn.run(create(system), host=host, port=port, log_level="warning")
+    uvicorn.run(create(system), host=host, port=port, log_level="warning", access_log=False)
 
 
 @app.command()
@@ -142,15 +144,13 @@ def worker(
         system = _system(home)
         bootstrap.migrate(system.settings.database)
         if once:
-            jobs.timers(system)
-            while not jobs.publish(system).idle:
-                pass
+            working.once(system)
             return
     stop = threading.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, lambda *_: stop.set())
     typer.echo("worker ready")
-    jobs.run(system, stop)
+    working.run(system, stop)
 
 
 @app.command("verify")
@@ -160,12 +160,14 @@ def verify_(
     home: HomeOption = None,
     head: Annotated[Path | None, typer.Option(help="独立取得的树头 / a signed note you obtained yourself")] = None,
 ) -> None:
-    """核验一个证据包 / checks one proof bundle, step by step."""
+    """核验一个证据包或完备性证明 / checks one proof bundle, or all facts of a subject, step by step."""
     with _said_clearly():
         trusted = trust.read(canonical.parse(trust_file.read_bytes()))
         point = checkpoint.parse(head.read_text(encoding="utf-8"))[0] if head else None
         chain = None if head else bootstrap.connect(settings.load(home or settings.home_from_environment()), None)
-        report = verify.verify(bundle.read_bytes(), trusted, chain=chain, head=point, rules=bootstrap.rules())
+        data = bundle.read_bytes()
+        check = answer.verify_answer if answer.recognised(data) else verify.verify
+        report = check(data, trusted, chain=chain, head=point, rules=bootstrap.rules())
     for step in report.steps:
         typer.echo(
             f"({step.number:2}) {'✓' if step.ok else '✗'} {step.code} {step.name}{step.detail and '：' + step.detail}"
@@ -173,6 +175,8 @@ def verify_(
     typer.echo(f"完整性 / integrity: {'INTACT' if report.intact else 'REFUSED'}")
     typer.echo(f"状态 / status: {report.status.code} {report.status.reason} （截至 / as of {report.status.as_of}）")
     typer.echo(f"信任级别 / trust level: {report.trust_level}")
+    if report.not_checked:
+        typer.echo(f"未核对（没有询问节点） / not checked, no node was asked: {', '.join(report.not_checked)}")
     for limit in report.not_proved:
         typer.echo(f"未证明 / not proved: {limit}")
     raise typer.Exit(0 if report.intact else 1)
@@ -192,6 +196,8 @@ def audit(
             typer.echo(f"{'✓' if not found else '✗'} {area}")
             for finding in found:
                 typer.echo(f"   {finding}")
+        for note in checks.erased(system):
+            typer.echo(f"ℹ {note}")
     typer.echo(f"差异 / differences: {findings}")
     if offline:
         typer.echo("未询问链：链上一致性没有核对。 / The chain was not asked: agreement with it is unchecked.")
@@ -211,15 +217,74 @@ def reindex(home: HomeOption = None) -> None:
 @app.command()
 def bundle(
     fact: Annotated[str, typer.Argument(help="事实编号（SHA-256） / fact id")],
-    out: Annotated[Path, typer.Option(help="输出文件 / output file")],
+    out: Annotated[Path | None, typer.Option(help="输出文件 / output file")] = None,
     home: HomeOption = None,
     part: Annotated[int | None, typer.Option(min=0, help="分项序号 / number of the part")] = None,
+    fields: Annotated[str | None, typer.Option(help="公开的字段，逗号分隔 / fields to show, by comma")] = None,
+    all_fields: Annotated[bool, typer.Option("--all-fields", help="公开全部字段 / show every field")] = False,
+    court_zip: Annotated[Path | None, typer.Option("--court", help="法庭用证据包（zip） / package for a court")] = None,
+    trust_file: Annotated[
+        Path | None, typer.Option("--trust", help="核验所用信任文件，缺省为本安装的 / trust file to check with")
+    ] = None,
 ) -> None:
-    """导出一个证据包 / writes the proof bundle of a fact or one of its parts."""
+    """导出证据包或法庭用证据包 / writes the proof bundle of a fact, with one of its parts or the chosen fields."""
+    with _said_clearly():
+        if (out is None) == (court_zip is None):
+            raise FieldError("--out | --court", "恰好其一 / exactly one of them", "都有或都没有 / both or none")
+        system = _stored(home)
+        with jobs.snapshot(system) as session:
+            data = bundle_of(session, fact, system.houses, part, ALL if all_fields else fields).bytes()
+        if court_zip is not None:
+            now = system.clock()
+            trusted = trust_file.read_bytes() if trust_file else _own_trust(system, now)
+            out, data = court_zip, court.package(data, trusted, system, at=now)
+        assert out is not None
+        out.write_bytes(data)
+
+
+def _own_trust(system: bootstrap.System, now: int) -> bytes:
+    return canonical.encode(trust_of(system, {}, at=now).document()) + b"\n"
+
+
+@facts_app.command("of")
+def facts_of(
+    subject: Annotated[str, typer.Argument(help="主体，如 agreement:… / subject, type:id")],
+    home: HomeOption = None,
+    proof: Annotated[Path | None, typer.Option(help="另存事项与完备性证明 / writes facts and proof")] = None,
+) -> None:
+    """某主体的全部事项 / all facts of a subject; with --proof a file that proves none is left out."""
     with _said_clearly():
         system = _stored(home)
         with jobs.snapshot(system) as session:
-            out.write_bytes(bundle_of(session, fact, system.houses, part).bytes())
+            found = answer.assemble(session, system.settings.origin, subject)
+        for row in (*found.facts, *found.newer):
+            said = f"{row.fact.kind} {row.fact.at} {row.fact.id}" if row.fact else "已擦除 / erased"
+            later = "" if row.no < len(found.facts) else "（总目尚未覆盖 / not yet covered）"
+            typer.echo(f"#{row.no} {said}{later}")
+        size = subject_map.read(found.map.main.fact)[0]
+        typer.echo(f"前 {size} 条目中共 {len(found.facts)} 项 / {len(found.facts)} acts in the first {size} entries")
+        if proof is not None:
+            proof.write_bytes(found.bytes())
+
+
+@facts_app.command("erase")
+def facts_erase(
+    facts: Annotated[list[str], typer.Argument(help="事实编号（SHA-256） / fact ids")],
+    ground: Annotated[str, typer.Option(help="擦除理由 / why")],
+    basis: Annotated[str, typer.Option(help="依据的条款或决定 / article or decision")],
+    ordered_by: Annotated[str, typer.Option(help="决定者 / who ordered it")],
+    home: HomeOption = None,
+    yes: Annotated[bool, typer.Option("--yes", help="不再询问 / do not ask")] = False,
+) -> None:
+    """依法擦除事实的内容（摘要与证明保留） / erases texts for good; digests and proofs stay, a signed fact says why."""
+    if not yes:
+        typer.confirm(f"擦除 {len(facts)} 项事实的内容，不能恢复 / erase {len(facts)} texts for good", abort=True)
+    with _said_clearly():
+        for erased in erasing.erase(_stored(home), facts, ground=ground, basis=basis, ordered_by=ordered_by):
+            typer.echo(f"{erased.body['fact']['sha256']} → {erased.id}")
+    typer.echo(
+        "归档、备份和已交付的文件须另行处理。 / Archives, backups and papers handed out are not touched by this."
+    )
 
 
 @facts_app.command("export")
@@ -280,14 +345,19 @@ def keys_api(
 
 
 @ledger_app.command("status")
-def ledger_status(home: HomeOption = None) -> None:
-    """日志状态 / how far facts have come: sequenced, integrated, published."""
-    with _said_clearly(), jobs.snapshot(_stored(home)) as session:
-        head = log.latest(session)
-        typer.echo(f"待入列 / sequenced: {outbox.backlog(session)}")
-        typer.echo(f"已入列 / integrated: {log.size(session)}")
-        typer.echo(f"已发布 / published: {outbox.published_size(session)}")
-        typer.echo(head.note if head else "尚无树头 / no head yet")
+def ledger_status(
+    home: HomeOption = None,
+    as_json: Annotated[bool, typer.Option("--json", help="机器可读 / for machines")] = False,
+) -> None:
+    """日志与锚定状态 / how far entries have come, who carries them on; exit 1 when something needs a person."""
+    with _said_clearly():
+        found = status.gather(_stored(home))
+    if as_json:
+        typer.echo(json.dumps(found, ensure_ascii=False, indent=2))
+    else:
+        for line in status.told(found):
+            typer.echo(line)
+    raise typer.Exit(1 if found["attention"] else 0)
 
 
 def _trial(file: Path, compute: Callable[[Any], Any]) -> None:

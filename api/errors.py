@@ -24,8 +24,11 @@ import ledger.witness
 import registry.errors as r
 from api.auth import Forbidden, Unauthorised
 from api.bodies import TooLarge, WrongType
+from api.group import NotStored, Overloaded
 from api.pages.guard import HEADERS, TooMany
 from api.pages.render import error_page
+from api.verifiers import NotBuilt
+from ledger.answer import NotCovered
 from ledger.bundle import NotPublished
 
 STATUS: dict[type[Exception], int] = {
@@ -38,15 +41,21 @@ STATUS: dict[type[Exception], int] = {
     l.Stale: 409,
     l.UnknownFact: 404,
     l.Erased: 410,
+    l.StillNeeded: 409,
     l.BrokenLog: 500,
     l.WitnessRefused: 503,
+    l.NotLeader: 503,
     l.ChainError: 503,
     l.ChainUnavailable: 503,
+    l.NodeRefused: 503,
     l.TransactionReverted: 409,
+    l.ForkedLog: 503,
     l.WrongChain: 503,
     ledger.verify.Refused: 422,
     ledger.witness.Refused: 503,
     NotPublished: 409,
+    NotBuilt: 404,
+    NotCovered: 409,
     r.RegistryError: 500,
     r.Unknown: 404,
     r.IllegalMove: 409,
@@ -75,6 +84,8 @@ STATUS: dict[type[Exception], int] = {
     TooLarge: 413,
     WrongType: 415,
     TooMany: 429,
+    NotStored: 503,
+    Overloaded: 503,
 }
 
 
@@ -97,7 +108,7 @@ def install(app: FastAPI) -> None:
     """Answers every domain error by the table, and the framework's own in the same shape."""
 
     def domain(request: Request, error: Exception) -> Response:
-        wait = error.retry_after if isinstance(error, TooMany) else 0
+        wait = error.retry_after if isinstance(error, TooMany | Overloaded) else 0
         return _answer(request, document(error), status_of(error), {"Retry-After": str(wait)} if wait else None)
 
     for kind in STATUS:

@@ -55,6 +55,13 @@ class Settings(BaseSettings):
     database_url: str = ""
     rpc_url: str = "http://127.0.0.1:8545"
     chain_id: int = 31337
+    confirmations: int = Field(default=1, ge=1)
+    """How many blocks deep a receipt must be, its own block counted; 1 where a block is final at once."""
+    gas_price: int = Field(default=0, ge=0)
+    gas_price_cap: int = Field(default=0, ge=0)
+    """In wei: what a transaction offers, and the most it may offer when one that is stuck is replaced."""
+    replace_seconds: int = Field(default=15, ge=1)
+    """After how long an unmined transaction is sent again or outbid."""
     deployment: Path = Path("deployment.json")
     agency: str = Field(description="USCC of the registration agency")
     operator: str = Field(description="USCC of the platform operator")
@@ -65,6 +72,11 @@ class Settings(BaseSettings):
     witnesses: tuple[WitnessSettings, ...] = ()
     witness_quorum: int = 2
     deposit_authority: AuthoritySettings
+    lease_seconds: int = Field(default=10, ge=1)
+    """How long a worker that died keeps the others waiting."""
+    seal_entries: int = Field(default=1_000, ge=1)
+    seal_milliseconds: int = Field(default=500, ge=10, le=1_000)
+    """A head is signed when so many entries wait, or the first has waited so long."""
     check_base_url: str = "http://127.0.0.1:8000"
     fonts: Path = Path("node_modules/@expo-google-fonts/noto-sans-sc")
     clock_file: Path | None = None

@@ -10,10 +10,15 @@ import hmac
 from dataclasses import dataclass
 from typing import Any
 
-from ledger.errors import FieldError, OneSided
+from ledger.errors import FieldError, OneSided, WrongChain
 
 LEAF_TAG = b"shuqing/leaf/v1\x00"
-_SM3 = hashlib.new("sm3")
+try:
+    _SM3 = hashlib.new("sm3")
+except ValueError as _missing:
+    raise WrongChain(
+        "本机 Python 所用的 OpenSSL 不提供 SM3，不能启动。 / The OpenSSL of this Python has no SM3; nothing can start."
+    ) from _missing
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -36,8 +41,8 @@ class TwinDigest:
     @classmethod
     def of_document(cls, value: Any, field: str = "digest") -> TwinDigest:
         """Reads `{"sha256": hex, "sm3": hex}`. Raises `FieldError`."""
-        if isinstance(value, dict) and set(value) in ({"sha256"}, {"sm3"}):
-            raise OneSided(field, "SHA-256 与 SM3 / SHA-256 and SM3", f"只有 {next(iter(value))} / that one only")
+        if isinstance(value, dict) and set(value) < {"sha256", "sm3"}:
+            raise OneSided(field, "SHA-256 与 SM3 / SHA-256 and SM3", f"只有 / only: {', '.join(value) or '—'}")
         if not isinstance(value, dict) or set(value) != {"sha256", "sm3"}:
             raise FieldError(field, '{"sha256": …, "sm3": …}', repr(value)[:80])
         return cls(hex32(value["sha256"], f"{field}.sha256"), hex32(value["sm3"], f"{field}.sm3"))

@@ -9,11 +9,15 @@ LedgerError
 ├── Stale                the act was written against an older state of its subject
 ├── UnknownFact          no fact with this digest
 ├── Erased               the fact's body was lawfully erased; only its digest is left
+├── StillNeeded          a fact cannot be erased while others rest on it
 ├── BrokenLog            stored leaves, nodes or heads do not belong together
 ├── WitnessRefused       too few witnesses cosigned a head
+├── NotLeader            another worker publishes now
 └── ChainError           the chain did not do what was asked
     ├── ChainUnavailable     no answer in time
+    ├── NodeRefused          the node answered with an error of its own
     ├── TransactionReverted  the contract refused, by name
+    ├── ForkedLog            the chain holds a head of this log that the database does not
     └── WrongChain           another chain, contract or hash function than configured
 """
 
@@ -91,6 +95,15 @@ class Erased(LedgerError):
         super().__init__(f"事实 {fact_id} 的内容已依法擦除。 / The body of fact {fact_id} was lawfully erased.")
 
 
+class StillNeeded(LedgerError):
+    """Views or sums of other facts rest on the fact that was to be erased; nothing was erased."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(
+            f"其他事实仍以其为依据，未擦除：{why}。 / Other facts still rest on it, nothing was erased: {why}."
+        )
+
+
 class BrokenLog(LedgerError):
     """Stored leaves, nodes and heads contradict each other."""
 
@@ -99,12 +112,31 @@ class WitnessRefused(LedgerError):
     """Fewer witnesses than the policy asks for cosigned the head; the head is not published (fail closed)."""
 
 
+class NotLeader(LedgerError):
+    """The lease passed to another worker: nothing more is written or sent under the old one."""
+
+    def __init__(self, name: str, worker: str) -> None:
+        self.name, self.worker = name, worker
+        super().__init__(
+            f"{name} 的租约已不属于本进程（现为 {worker or '无'}），已停止写入。"
+            f" / The lease {name} is no longer ours (held by {worker or 'nobody'}); nothing was written."
+        )
+
+
 class ChainError(LedgerError):
     """Base of what the chain gateway raises."""
 
 
 class ChainUnavailable(ChainError):
     """The node did not answer in time or dropped the connection."""
+
+
+class NodeRefused(ChainError):
+    """The node answered a call with a JSON-RPC error: its `message` and `data`."""
+
+    def __init__(self, message: str, data: Any) -> None:
+        self.message, self.data = message, data
+        super().__init__(f"节点报错：{message}。 / The node answered with an error: {message}.")
 
 
 class TransactionReverted(ChainError):
@@ -119,6 +151,14 @@ class TransactionReverted(ChainError):
             f"合约 {contract}.{function} 拒绝执行：{error or '无说明'}{arguments}。"
             f" / {contract}.{function} reverted: {error or 'no reason'}{arguments}."
         )
+
+
+class ForkedLog(ChainError):
+    """The chain holds a head of this log that contradicts the stored one, or that nobody here knows.
+
+    Two histories carry the log's signature, or the database is older than the chain: nothing is anchored until a person
+    has decided which one stands.
+    """
 
 
 class WrongChain(ChainError):

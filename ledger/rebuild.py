@@ -19,9 +19,8 @@ from ledger.facts import Fact
 
 Projector = Callable[[Session, Fact], None]
 
-LEDGER_TABLES = frozenset(
-    {"fact", "part", "subject_secret", "outbox", "entry", "tile", "head", "chain_receipt", "alembic_version"}
-)
+_OWN = "fact part subject_secret outbox entry tile head chain_receipt map_leaf map_node alembic_version"
+LEDGER_TABLES = frozenset(_OWN.split())
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,6 +46,16 @@ def require_sm2(statement: Statement, signatures: tuple[Signature, ...], *, by: 
     raise BadSignature(by, f"缺少 SM2 签名{role and '，角色 ' + role} / no SM2 signature{role and ' as ' + role}")
 
 
+def key_of(statement: Statement, signatures: tuple[Signature, ...], *, by: str) -> str:
+    """The SM2 key under which `by` signed; whether it is the one on record is not asked here. Raises `BadSignature`."""
+    for signature in signatures:
+        if signature.alg == SM2 and signature.by == by:
+            if not verify_sm2(statement, signature):
+                raise BadSignature(by, "与内容不符 / does not match the statement")
+            return signature.key
+    raise BadSignature(by, "缺少 SM2 签名 / no SM2 signature")
+
+
 class SystemSigner:
     """Signs what timers and the system itself state, under a named party or staff id (decisions D14)."""
 

@@ -56,9 +56,9 @@ part = Table(
     "part",
     metadata,
     _column("fact_id", String(64), FACT, ForeignKey("fact.id"), primary_key=True),
-    _column("position", BigInteger, FACT, primary_key=True, autoincrement=False),
     _column("bytes", LargeBinary, FACT, nullable=True),
 )
+"""All parts of a fact in one row, joined by line feeds, which canonical JSON does not have."""
 
 subject_secret = Table(
     "subject_secret",
@@ -110,7 +110,69 @@ chain_receipt = Table(
     _column("address", String(42), DERIVED),
     _column("tx", String(66), DERIVED),
     _column("block", BigInteger, DERIVED),
+    _column("block_hash", String(66), DERIVED),
     Index("ix_chain_receipt_key", "key"),
+    Index("ix_chain_receipt_block", "block"),
+)
+
+# Heads that stood on the chain once and do not any more: bundles name them, so they are written again, in order.
+head_lost = Table(
+    "head_lost",
+    metadata,
+    _column("size", BigInteger, OPERATIONAL, primary_key=True, autoincrement=False),
+)
+
+# Who may publish: `until` in milliseconds of the wall clock, `term` grows with every change of hands.
+leader = Table(
+    "leader",
+    metadata,
+    _column("name", String(40), OPERATIONAL, primary_key=True),
+    _column("worker", String(120), OPERATIONAL),
+    _column("term", BigInteger, OPERATIONAL),
+    _column("until", BigInteger, OPERATIONAL),
+)
+
+# The transaction that waits for its block, if it waits long enough to be worth a look; `since` in milliseconds.
+chain_pending = Table(
+    "chain_pending",
+    metadata,
+    _column("sender", String(42), OPERATIONAL, primary_key=True),
+    _column("contract", String(40), OPERATIONAL),
+    _column("function", String(80), OPERATIONAL),
+    _column("nonce", BigInteger, OPERATIONAL),
+    _column("tx", String(66), OPERATIONAL),
+    _column("replacements", Integer, OPERATIONAL),
+    _column("since", BigInteger, OPERATIONAL),
+)
+
+# What went wrong beside the requests and when it was put right; times in milliseconds of the wall clock.
+incident = Table(
+    "incident",
+    metadata,
+    _column("id", _SERIAL, OPERATIONAL, primary_key=True, autoincrement=True),
+    _column("kind", String(20), OPERATIONAL),
+    _column("key", String(140), OPERATIONAL),
+    _column("detail", Text, OPERATIONAL),
+    _column("at", BigInteger, OPERATIONAL),
+    _column("seen_at", BigInteger, OPERATIONAL),
+    _column("repaired_at", BigInteger, OPERATIONAL, nullable=True, index=True),
+)
+
+map_leaf = Table(
+    "map_leaf",
+    metadata,
+    _column("key", LargeBinary(64), DERIVED, primary_key=True),
+    _column("size", BigInteger, DERIVED, primary_key=True, autoincrement=False),
+    _column("count", BigInteger, DERIVED),
+    _column("last", LargeBinary(64), DERIVED),
+)
+
+map_node = Table(
+    "map_node",
+    metadata,
+    _column("position", BigInteger, DERIVED, primary_key=True, autoincrement=False),
+    _column("size", BigInteger, DERIVED, primary_key=True, autoincrement=False),
+    _column("hash", LargeBinary(64), DERIVED),
 )
 
 _SQLITE_GUARDS = (
@@ -143,6 +205,9 @@ def guards(dialect: str) -> list[str]:
         comparison = "IS" if dialect == "sqlite" else "IS NOT DISTINCT FROM"
         same = " AND ".join(f"NEW.{c.name} {comparison} OLD.{c.name}" for c in table.columns if c.name != "bytes")
         statements += [template.format(table=table.name, same=same) for template in templates]
+    if dialect == "postgresql":
+        # Digests and salts do not shrink: trying costs three times the insert itself.
+        statements.append("ALTER TABLE part ALTER COLUMN bytes SET STORAGE EXTERNAL")
     return statements
 
 

@@ -22,7 +22,7 @@ from api.settings import Settings
 from ledger.rebuild import view_tables
 from ledger.tables import metadata
 from tests.chain_fixture import free_port
-from tests.played import ROOT, Played, rows, shuqing
+from tests.played import ROOT, Played, raw, rows, shuqing
 
 EXAMPLES = ROOT / "scripts" / "examples"
 HOLDER = "party:91330100MA2026001N"
@@ -78,6 +78,8 @@ AT_HOME = {
     "status": ("ledger", "status"),
     "export": ("facts", "export", "ARCHIVE"),
     "import": ("facts", "import", "SOURCE"),
+    "of": ("facts", "of", "party:x"),
+    "erase": ("facts", "erase", "0" * 64, "--ground", "x", "--basis", "x", "--ordered-by", "x", "--yes"),
     "bundle": ("bundle", "0" * 64, "--out", "ARCHIVE"),
     "keys api": ("keys", "api", HOLDER),
 }
@@ -157,6 +159,55 @@ def test_reading__no_database_or_an_empty_one__is_refused_and_none_is_made(
     (home / "shuqing.db").write_bytes(b"not a database, only somebody's notes " * 100)
     refused(at_home(name, home, tmp_path))
     assert not (tmp_path / "new.jsonl").exists()
+
+
+@pytest.mark.chain
+def test_status__everything_done__says_how_far_and_who_signed__exit_0(played: Played) -> None:
+    told = played.shuqing("ledger", "status")
+    assert told.returncode == 0, told.stdout + told.stderr
+    for word in (
+        "已发布 / published",
+        "court-witness",
+        "EvidenceLog 0x",
+        "代码一致 / code ok",
+        "无人值守 / nobody leads",
+    ):
+        assert word in told.stdout
+    done = played.shuqing("ledger", "status", "--json")
+    found = json.loads(done.stdout)
+    assert found["attention"] == found["incidents"] == []
+    assert found["log"]["sequenced"] == 0
+    assert found["log"]["published"] == found["log"]["integrated"] == found["newest"]["size"] > 0
+    assert (found["newest"]["missing"], found["pending"], found["waiting_heads"]) == ([], None, 0)
+    assert found["chain"]["holds"] is True
+    assert all(row["code_ok"] and not row["waiting"] for row in found["contracts"].values())
+
+
+@pytest.mark.chain
+def test_status__what_needs_a_person__exit_1(played: Played, tmp_path: Path) -> None:
+    """A promise that was broken, a head without its witnesses, no worker, a contract of other code."""
+    home = played.copy(tmp_path / "home")
+    clock = tmp_path / "clock"
+    clock.write_text(str(int((played.out / "world" / "clock").read_text()) + 7_200))
+    placed = json.loads((home / "deployment.json").read_text("utf-8"))
+    with raw(home / "shuqing.db") as hand:
+        batch = "SELECT id, seq FROM fact WHERE kind = 'usage-batch/v1' LIMIT 1"
+        hand.execute(f"INSERT INTO outbox (fact_id, seq) {batch}")
+        hand.execute("UPDATE head SET witnesses = 1 WHERE size = (SELECT max(size) FROM head)")
+    environment = {"SHUQING_RPC_URL": played.rpc, "SHUQING_CLOCK_FILE": str(clock)}
+    told = shuqing("ledger", "status", "--home", home, environment=environment)
+    assert told.returncode == 1, told.stdout + told.stderr
+    for word in ("promises of intake are late", "no worker runs", "too few witnesses"):
+        assert word in told.stdout
+    placed["codeHashes"]["EvidenceLog"] = "0x" + "00" * 32
+    (home / "deployment.json").write_text(json.dumps(placed), "utf-8")
+    told = shuqing("ledger", "status", "--home", home, environment=environment)
+    assert told.returncode == 1
+    assert "not the one expected" in told.stdout
+    nowhere = environment | {"SHUQING_RPC_URL": f"http://127.0.0.1:{free_port()}"}
+    told = shuqing("ledger", "status", "--home", home, environment=nowhere)
+    assert told.returncode == 1
+    assert "did not answer" in told.stdout
 
 
 def test_audit_and_verify__the_node_is_down__no_verdict(played: Played, tmp_path: Path) -> None:

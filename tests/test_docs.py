@@ -7,8 +7,10 @@ a route, command, kind, column or module added without a word about it turns one
 from __future__ import annotations
 
 import ast
+import base64
 import hashlib
 import importlib
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,11 +19,14 @@ from typing import Any
 
 import pytest
 import typer
+from eth_hash.auto import keccak
 from starlette.routing import Mount
 from typer.main import get_command
 
-from ledger import digest, merkle
+from ledger import canonical, checkpoint, digest, erasure, merkle, subject_map, trust, verify
+from ledger.chain import head_commitment
 from ledger.facts import Fact
+from scripts import verify_bundle
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("ledger", "registry", "clearing", "api")
@@ -92,7 +97,7 @@ def test_stage_table__routes__all_of_the_application_and_no_other() -> None:
     """The application is built around a stub: no database, key or chain is needed to know its routes."""
     from api.app import create
 
-    found = set(served(create(SimpleNamespace()).routes))  # type: ignore[arg-type]
+    found = set(served(create(SimpleNamespace(engine=None, reader=None, clock=None)).routes))  # type: ignore[arg-type]
     mounted = {name for name in found if name.startswith("/")}
     assert mounted <= ticked(section("The stage table"))
     routes = found - mounted - {"GET /openapi.json"}
@@ -101,11 +106,11 @@ def test_stage_table__routes__all_of_the_application_and_no_other() -> None:
     assert table - found == set(), "routes that do not exist"
 
 
-def test_stage_table__kinds__all_that_have_a_projector_and_no_other() -> None:
+def test_stage_table__kinds__all_that_have_a_projector_or_are_the_ledgers_own_and_no_other() -> None:
     from api.bootstrap import projectors
 
     named = {kind for row in rows(section("The stage table")) for kind in ticked(row[3])}
-    assert named == set(projectors())
+    assert named == set(projectors()) | {subject_map.KIND, erasure.KIND}
 
 
 def test_stage_table__services_and_contracts__exist() -> None:
@@ -203,10 +208,47 @@ def test_worked_example__recomputes_by_hand_and_by_the_library() -> None:
     assert given["leaf-sha256"] == hashlib.sha256(b"\x00" + leaf).hexdigest()
     assert given["leaf-sm3"] == hashlib.new("sm3", b"\x00" + leaf).hexdigest()
 
+    for side, name in (("sha256", "sha256"), ("sm3", "sm3")):
+
+        def node(left: str, right: str, name: str = name) -> str:
+            return hashlib.new(name, b"\x01" + bytes.fromhex(left) + bytes.fromhex(right)).hexdigest()
+
+        assert given[f"root-{side}"] == node(given[f"path-{side}"], given[f"leaf-{side}"])
+        part = given["part"].encode()
+        digests = hashlib.sha256(part).digest() + hashlib.new("sm3", part).digest()
+        shown = hashlib.new(name, b"\x00shuqing/leaf/v1\x00" + digests).hexdigest()
+        assert json.loads(data)["statement"]["parts"]["root"][side] == node(shown, given[f"part-path-{side}"])
+    numbers = [int(given[name]).to_bytes(32, "big") for name in ("size", "time")]
+    roots = bytes.fromhex(given["root-sha256"] + given["root-sm3"])
+    assert given["commitment"] == keccak(numbers[0] + roots + numbers[1]).hex()
+
     fact = Fact.of_bytes(data)
     assert fact.bytes() == data
     assert digest.leaf(fact.digest()) == leaf
     assert merkle.leaf_hash(fact.digest()).document() == {"sha256": given["leaf-sha256"], "sm3": given["leaf-sm3"]}
+
+
+def test_worked_example__is_a_real_bundle__both_verifiers_find_it_intact() -> None:
+    file, trusted = (ROOT / "tests" / "vectors" / f"example-{name}.json" for name in ("bundle", "trust"))
+    bundle, trust_bytes = file.read_bytes(), trusted.read_bytes()
+    document = json.loads(bundle)
+    block = re.search(r"```hex-example\n(.*?)```", README, re.DOTALL)
+    assert block
+    given = dict(line.split(maxsplit=1) for line in block.group(1).splitlines())
+    assert canonical.encode(document["fact"]).decode() == given["bytes"]
+    assert document["parts"][0]["data"] == given["part"]
+    for side in ("sha256", "sm3"):
+        assert base64.b64decode(document["entry"]["path"][side]).hex() == given[f"path-{side}"]
+        assert base64.b64decode(document["parts"][0]["path"][side]).hex() == given[f"part-path-{side}"]
+    point = checkpoint.parse("\n".join(document["head"]["note"]))[0]
+    assert (str(point.size), str(point.at)) == (given["size"], given["time"])
+    assert point.root.document() == {"sha256": given["root-sha256"], "sm3": given["root-sm3"]}
+    assert head_commitment(point.size, point.root.sha256, point.root.sm3, point.at).hex() == given["commitment"]
+    assert verify.verify(bundle, trust.read(json.loads(trust_bytes)), head=point).intact
+    own = verify_bundle.read_trust(trust_bytes)
+    head = verify_bundle.read_given("\n".join(document["head"]["note"]).encode(), own)
+    steps = verify_bundle.run(verify_bundle.Case(bundle, own, None, head))
+    assert all(step["ok"] is not False for step in steps)
 
 
 # --- modules, docstrings, paths --------------------------------------------------------------------------------------
@@ -270,7 +312,17 @@ def test_readme__paths_and_links__lead_somewhere(readme: str) -> None:
     """Paths in backticks count when they end in a known suffix or a slash; ⟨…⟩, <…> and results of runs do not."""
     folder = (ROOT / readme).parent
     text = (ROOT / readme).read_text(encoding="utf-8")
-    made = ("demo-out/", "world/", "statements/", "node_modules/", "keys/", "papers/", "artifacts/", "deployments/")
+    made = (
+        "demo-out/",
+        "api/built/",
+        "world/",
+        "statements/",
+        "node_modules/",
+        "keys/",
+        "papers/",
+        "artifacts/",
+        "deployments/",
+    )
     shape = re.compile(r"[\w.*/-]+(?:/|\.(?:py|js|md|json|sol|toml|typ|lock|key|xlsx))")
     made_files = {"settings.json", "deployment.json", "trust.json", "log.json", "relay.json", "operator.json",
                   "agency.json", "agreement-consumer.json", "agreement-broker.json", "price-report.json",

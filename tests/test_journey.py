@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import copy
 import csv
 import json
-import random
 import re
-from base64 import b64encode
 from collections import Counter
-from collections.abc import Callable, Iterator
+from hashlib import sha256
 from io import BytesIO
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -24,18 +22,18 @@ import zxingcpp
 from api import bootstrap, settings
 from api.app import create
 from api.bootstrap import System
-from ledger import canonical, checkpoint, merkle, trust, verify
-from ledger.bundle import path_document
+from ledger import canonical, checkpoint, trust, verify
 from ledger.chain import Chain
-from ledger.digest import twin
-from ledger.merkle import MemoryTree
 from scripts import verify_bundle
+from scripts.bench.proof import enlarged, size_of
 from tests.conftest import CALLS
 from tests.played import Played, rows
 
-KINDS = ("certificate", "agreement", "usage-record", "statement-line", "period-close")
+KINDS = (
+    "certificate", "agreement", "usage-record", "statement-line", "period-close", "certificate-rights",
+    "agreement-whole",
+)  # fmt: skip
 USCC = re.compile(r"[0-9A-HJ-NPQRTUWXY]{18}")
-SEED = 20260803
 
 
 # What was said and left -----------------------------------------------------------------------------------------------
@@ -47,7 +45,7 @@ def test_demo__ends_well__and_every_file_the_journey_promises_is_there(played: P
     assert {f"bundle-{kind}.json" for kind in KINDS} <= names
     for kind in KINDS:
         assert {f"forged-{kind}.json", f"flipped-{kind}.json"} <= names
-    certificates = sorted(name for name in names if name.startswith("certificate-"))
+    certificates = sorted(name for name in names if name.startswith("certificate-S"))
     assert [name.rpartition(".")[2] for name in certificates] == ["json", "pdf"] * 2
     assert {"agreement-consumer.json", "agreement-broker.json", "trust.json", "head.note", "audit-report.txt"} <= names
     assert {"bank-statement.csv", "bank-instructions.csv", "price-report.json"} <= names
@@ -230,190 +228,61 @@ def test_shuqing_verify__a_bundle_and_its_forgeries__exit_codes(played: Played) 
     assert "V06" in done.stdout
 
 
-@pytest.mark.chain
-def test_verifiers__agree_on_forgeries_flips_and_transplants(
-    judges: Judges, bundles: dict[str, dict[str, Any]], capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("kind", KINDS)
+def test_bundle__core__at_most_8_kb_even_in_a_log_of_ten_million(
+    bundles: dict[str, dict[str, Any]], kind: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Same verdict on every mutant. What both let pass is only what a bundle merely hints at."""
-    rng = random.Random(SEED)
-    steps: Counter[str] = Counter()
-    same = total = 0
-    passed: set[str] = set()
-    for number, (what, data) in enumerate(_mutants(rng, bundles)):
-        online = number % 4 == 0
-        library, alone = judges.library(data, online), judges.alone(data, online)
-        assert (library == "") == (alone == ""), (what, online, library, alone)
-        total += 1
-        same += library == alone
-        steps[alone or "intact"] += 1
-        if not alone and not _means_the_same(data, bundles[what.split()[0]]):
-            passed.add(what)
+    core, whole = size_of(bundles[kind])
+    large, _ = size_of(enlarged(bundles[kind]))
     with capsys.disabled():
-        print(f"\n{total} mutants (seed {SEED}): verdicts agree {total}, same first step {same}; first steps", end=" ")
-        print(dict(sorted(steps.items())))
-    assert total >= 300
-    # A bundle whose signers all stand in the trust file needs no supports: they may be others, or missing.
-    spare = {kind for kind in KINDS if kind not in ("agreement", "usage-record")}
-    assert {what for what in passed if not ("supports" in what and what.split()[0] in spare)} == set()
-    assert {"V01", "V03", "V04", "V06", "V08", "V09"} <= set(steps)
+        print(f"\n{kind}: core {core}, whole {whole}, core at 10^7 leaves {large} bytes")
+    assert core < large <= 8 * 1024
 
 
-def _mutants(rng: random.Random, bundles: dict[str, dict[str, Any]]) -> Iterator[tuple[str, bytes]]:
-    for kind, document in bundles.items():
-        places = list(_leaves(document))
-        for path in rng.sample(places, 9):
-            for seal in (False, True):
-                changed = copy.deepcopy(document)
-                _change(rng, changed, path)
-                if seal:
-                    _reseal(changed)
-                yield f"{kind} {'sealed ' if seal else ''}{'.'.join(map(str, path))}", _written(changed)
-        whole = canonical.encode(document) + b"\n"
-        for _ in range(7):
-            flipped = bytearray(whole)
-            flipped[rng.randrange(len(whole) - 1)] ^= 1 << rng.randrange(8)
-            yield f"{kind} flip", bytes(flipped)
-        for what, change in _SURGERY.items():
-            changed = copy.deepcopy(document)
-            change(changed)
-            yield f"{kind} {what}{' same bytes' if changed == document else ''}", _written(changed)
-    for kind, document in bundles.items():
-        for other, donor in bundles.items():
-            for path in _ORGANS if other != kind else ():
-                found = _at(donor, path)
-                if found is None or _at(document, path) is None:
-                    continue
-                for seal in (False, True) if rng.random() < 0.4 else (True,):
-                    changed = copy.deepcopy(document)
-                    _put(changed, path, copy.deepcopy(found))
-                    if seal:
-                        _reseal(changed)
-                    same = "same bytes" if changed == document else "transplant"
-                    yield f"{kind} ← {other} {'.'.join(path)} {same}", _written(changed)
+def test_bundle__chosen_fields__shown_and_the_others_nowhere_in_the_file(
+    played: Played, bundles: dict[str, dict[str, Any]]
+) -> None:
+    """The certificate shows holders and rights, the agreement its settlement; the rest is named and nothing more."""
+    shown = {kind: [json.loads(part["data"])["field"] for part in bundles[kind]["parts"]] for kind in KINDS[:2]}
+    shown["certificate-rights"] = [json.loads(part["data"])["field"] for part in bundles["certificate-rights"]["parts"]]
+    assert shown["agreement"] == ["settlement"]
+    assert shown["certificate-rights"] == ["holders", "rights"]
+    assert shown["certificate"] == bundles["certificate"]["fact"]["statement"]["body"]["fields"]
+    whole = {json.loads(part["data"])["field"]: json.loads(part["data"]) for part in bundles["certificate"]["parts"]}
+    text = (played.out / "bundle-certificate-rights.json").read_text(encoding="utf-8")
+    for name in set(whole) - {"holders", "rights"}:
+        assert whole[name]["salt"] not in text
+        assert canonical.encode(whole[name]["value"]).decode() not in text or len(str(whole[name]["value"])) < 20
+    assert whole["salt"]["value"] not in text
 
 
-def _means_the_same(data: bytes, document: dict[str, Any]) -> bool:
-    """Nothing was changed but where on the chain to look, or one line of more witnesses than are needed."""
-    mutant, lines = json.loads(data), Counter(document["head"]["note"])
-    lost = (lines - Counter(mutant["head"]["note"])).total()
-    return lost <= 1 and _core(mutant) == _core(document)
+@pytest.mark.parametrize(
+    ("arguments", "names"),
+    [
+        (("--fields", "purposes,scope"), ["purposes", "scope"]),
+        (("--fields", ""), None),
+        ((), None),
+        (("--all-fields",), "all"),
+    ],
+)
+def test_shuqing_bundle__fields_chosen_at_the_command(
+    played: Played, bundles: dict[str, dict[str, Any]], tmp_path: Path, arguments: tuple[str, ...], names: Any
+) -> None:
+    fact = sha256(canonical.encode(bundles["agreement"]["fact"])).hexdigest()
+    out = tmp_path / "bundle.json"
+    done = played.shuqing("bundle", fact, "--out", out, *arguments)
+    assert (done.returncode, done.stderr) == (0, "")
+    document = json.loads(out.read_bytes())
+    wanted = document["fact"]["statement"]["body"]["fields"] if names == "all" else names
+    assert [json.loads(part["data"])["field"] for part in document.get("parts", [])] == (wanted or [])
 
 
-def _core(document: dict[str, Any]) -> dict[str, Any]:
-    """A bundle without hints and without the lines of witnesses, which follow the log's own two."""
-    chain = {name: value for name, value in document["chain"].items() if name not in ("tx", "block")}
-    return document | {"chain": chain, "head": {"note": document["head"]["note"][:8]}}
-
-
-_ORGANS = (
-    ("fact",), ("entry",), ("part",), ("supports",), ("head",), ("fact", "signatures"), ("fact", "statement"),
-    ("fact", "statement", "body"), ("fact", "statement", "subject"), ("fact", "statement", "parts"),
-)  # fmt: skip
-
-
-def _drop_witness(document: dict[str, Any]) -> None:
-    del document["head"]["note"][-2]
-
-
-def _drop_two_witnesses(document: dict[str, Any]) -> None:
-    del document["head"]["note"][-3:-1]
-
-
-def _drop_log_line(document: dict[str, Any]) -> None:
-    del document["head"]["note"][6]
-
-
-def _drop_signature(document: dict[str, Any]) -> None:
-    document["fact"]["signatures"].pop()
-    _reseal(document)
-
-
-def _double_signature(document: dict[str, Any]) -> None:
-    document["fact"]["signatures"] *= 2
-    _reseal(document)
-
-
-def _no_sm3(document: dict[str, Any]) -> None:
-    del document["entry"]["path"]["sm3"]
-
-
-def _drop_supports(document: dict[str, Any]) -> None:
-    document["supports"] = []
-
-
-def _other_chain(document: dict[str, Any]) -> None:
-    document["chain"]["chain_id"] += 1
-
-
-def _unknown_field(document: dict[str, Any]) -> None:
-    document["note"] = "x"
-
-
-_SURGERY: dict[str, Callable[[dict[str, Any]], None]] = {
-    "a witness line less": _drop_witness,
-    "two witness lines less": _drop_two_witnesses,
-    "a log line less": _drop_log_line,
-    "a signature less": _drop_signature,
-    "every signature twice": _double_signature,
-    "one side of a path": _no_sm3,
-    "no supports": _drop_supports,
-    "another chain": _other_chain,
-    "an unknown field": _unknown_field,
-}
-
-
-def _leaves(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
-    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    for key, inner in items:
-        yield from _leaves(inner, (*path, key))
-    if not isinstance(value, dict | list):
-        yield path
-
-
-def _at(document: Any, path: tuple[Any, ...]) -> Any:
-    for key in path:
-        if isinstance(document, dict) and key not in document:
-            return None
-        document = document[key]
-    return document
-
-
-def _put(document: Any, path: tuple[Any, ...], value: Any) -> None:
-    _at(document, path[:-1])[path[-1]] = value
-
-
-def _change(rng: random.Random, document: dict[str, Any], path: tuple[Any, ...]) -> None:
-    """Another value of the same type, near enough to look right."""
-    value = _at(document, path)
-    if isinstance(value, bool):
-        _put(document, path, not value)
-    elif isinstance(value, int):
-        _put(document, path, value + rng.choice((-1, 1, 1000)))
-    elif not value:
-        _put(document, path, "0")
-    else:
-        place = rng.randrange(len(value))
-        letters = [letter for letter in ("0", "1", "a", "2") if letter != value[place]]
-        _put(document, path, value[:place] + letters[0] + value[place + 1 :])
-
-
-def _reseal(document: dict[str, Any]) -> None:
-    """Everything a forger without keys can recompute: parts root, places, paths, size and roots of the head."""
-    statement = document["fact"].get("statement", {})
-    part = document.get("part")
-    if part and "parts" in statement:
-        statement["parts"] = {"count": 1, "root": MemoryTree([twin(part["data"].encode())]).root().document()}
-        part |= {"index": 0, "path": {"sha256": "", "sm3": ""}}
-    items = [document, *document["supports"]]
-    tree = MemoryTree([twin(canonical.encode(item["fact"])) for item in items])
-    for place, item in enumerate(items):
-        path = merkle.inclusion_path(tree.read, place, tree.size)
-        item["entry"] = {"index": place, "path": path_document(path)}
-    root, note = tree.root(), document["head"]["note"]
-    note[1] = str(tree.size)
-    note[2] = b64encode(root.sha256).decode()
-    note[3] = "sm3 " + b64encode(root.sm3).decode()
-
-
-def _written(document: dict[str, Any]) -> bytes:
-    return json.dumps(document, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode() + b"\n"
+@pytest.mark.parametrize("fields", ["salt", "nothing", "salt,scope"])
+def test_shuqing_bundle__unknown_field_or_the_salt_alone__refused_and_no_file(
+    played: Played, bundles: dict[str, dict[str, Any]], tmp_path: Path, fields: str
+) -> None:
+    fact = sha256(canonical.encode(bundles["agreement"]["fact"])).hexdigest()
+    done = played.shuqing("bundle", fact, "--out", tmp_path / "bundle.json", "--fields", fields)
+    assert done.returncode == 2
+    assert "fields" in done.stderr
+    assert not (tmp_path / "bundle.json").exists()

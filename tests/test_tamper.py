@@ -14,24 +14,32 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec import structs
 from sqlalchemy import Column, Table, UniqueConstraint
 from sqlalchemy.types import Boolean, Integer, LargeBinary
 from sqlmodel import Session
 
-from api import bootstrap, checks, jobs, schema, settings
+from api import bootstrap, checks, jobs, keyfiles, schema, settings
 from api.bootstrap import System
+from clearing.usage import service as usage
+from clearing.usage.batch import USAGE_BATCH, freeze, receive
+from clearing.usage.record import decode, encode
 from ledger import audit as ledger_audit
-from ledger import rebuild
+from ledger import rebuild, store
 from ledger.chain import Chain
 from ledger.facts import Signature, Statement
 from ledger.rebuild import column_class
+from registry.asset import Twin
 from tests.played import Played, raw
 
-OPERATIONAL_TABLES = {"api_key", "outbox", "subject_secret", "usage_refusal"}
+OPERATIONAL_TABLES = {
+    "api_key", "chain_pending", "head_lost", "incident", "leader", "outbox", "subject_secret", "usage_answer",
+    "usage_refusal",
+}  # fmt: skip
 OPERATIONAL_COLUMNS = {"fact.seq"}
 """The closed list of decisions D3: what the audit need not recompute. Nothing else may be operational."""
 
-LEDGER = {"fact", "part", "entry", "tile", "head", "chain_receipt"}
+LEDGER = {"fact", "part", "entry", "tile", "head", "chain_receipt", "map_leaf", "map_node"}
 
 
 class RememberedChain:
@@ -113,6 +121,7 @@ class Bench:
 @pytest.fixture(scope="module")
 def bench(played: Played, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
     home = played.copy(tmp_path_factory.mktemp("tamper") / "home")
+    _hold(played, home)
     chain = bootstrap.connect(settings.load(home).model_copy(update={"rpc_url": played.rpc}), None)
     patch = pytest.MonkeyPatch()
     patch.setattr(ledger_audit, "verify_sm2", _remembered(ledger_audit.verify_sm2))
@@ -126,6 +135,22 @@ def bench(played: Played, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         session.rollback()
         yield Bench(played, home, system, hand, rebuilt)
     patch.undo()
+
+
+def _hold(played: Played, home: Path) -> None:
+    """Single records on top of what the demonstration left: four held, two of them signed for by a batch."""
+    keys = keyfiles.load(next((played.out / "world" / "keys").glob("connector-*.json")))
+    with played.system(home) as system, jobs.transaction(system) as session:
+        signer, at = system.operator.signer, system.clock()
+        last = max(store.facts_of_kind(session, USAGE_BATCH), key=lambda fact: fact.statement.no)
+        items = [decode(store.parts_of(session, last.id)[-1])]
+        for _ in range(4):
+            before = items[-1]
+            record = structs.replace(before.record, seq=before.record.seq + 1, prev=Twin.of(before.digest))
+            items.append(decode(encode(record)))
+        usage.hold(session, items[1:], signer=signer, at=at)
+        signed = freeze(items[1:3], *store.next_of(session, last.subject), keys.sm2)
+        usage.admit(session, receive(signed, [item.data for item in items[1:3]]), signer=signer, at=at)
 
 
 def test_operational__tables_and_columns_are_a_closed_list() -> None:
@@ -236,8 +261,6 @@ def _names(found: list[str], table: Table, row: dict[str, Any], column: Column[A
     keys = {_key(table, row)}
     if table.name == "entry":  # the last place of the log leaves no gap: what is missing is its fact's place
         keys.add(str(row["fact_id"]))
-    if table.name == "part":  # the root commits to all parts together, so altered content is named by its fact
-        keys.add(f"{row['fact_id']}/*")
     if column is not None:
         keys.add(_key(table, row | {column.name: other}))
     rows = [finding for finding in found if any(finding.startswith(f"{table.name}[{key}") for key in keys)]
@@ -248,7 +271,8 @@ def _key(table: Table, row: dict[str, Any]) -> str:
     """How findings write a row: its primary key; a fact by its id, a place of the log by its index."""
     if table.name == "fact":
         return str(row["id"])
-    return "/".join(str(row[c.name]) for c in table.primary_key.columns)
+    values = [row[c.name] for c in table.primary_key.columns]
+    return "/".join(value.hex() if isinstance(value, bytes) else str(value) for value in values)
 
 
 def _row(bench: Bench, table: Table, column: Column[Any] | None) -> dict[str, Any] | None:
@@ -272,7 +296,7 @@ def _others(column: Column[Any], value: Any) -> Iterator[Any]:
         yield 1 - value
         yield 7
     elif isinstance(kind, Integer):
-        yield value + (1_000_000 if column.primary_key else 1)
+        yield value + (1_000_000 if column.name in _unique(column.table) else 1)
         yield "one"
     elif isinstance(kind, LargeBinary):
         yield value[:-1] + bytes([value[-1] ^ 1])
@@ -289,17 +313,23 @@ def _fresh_row(table: Table, row: dict[str, Any] | None) -> dict[str, Any]:
     """A copy of a row under another key, with everything unique made different; made up where there is no row."""
     if row is None:
         row = {c.name: _plain(c) for c in table.columns}
-    changed = {c.name for c in table.primary_key.columns} | {c.name for c in table.columns if c.unique}
-    for constraint in table.constraints:
-        if isinstance(constraint, UniqueConstraint):
-            changed |= {c.name for c in constraint.columns}
-    for index in table.indexes:
-        if index.unique:
-            changed |= {c.name for c in index.columns}
+    changed = _unique(table)
     return {
         name: _moved(table.columns[name], value) if name in changed and value is not None else value
         for name, value in row.items()
     }
+
+
+def _unique(table: Table) -> set[str]:
+    """Columns whose value, alone or with others, stands once."""
+    names = {c.name for c in table.primary_key.columns} | {c.name for c in table.columns if c.unique}
+    for constraint in table.constraints:
+        if isinstance(constraint, UniqueConstraint):
+            names |= {c.name for c in constraint.columns}
+    for index in table.indexes:
+        if index.unique:
+            names |= {c.name for c in index.columns}
+    return names
 
 
 def _plain(column: Column[Any]) -> Any:

@@ -2,6 +2,7 @@
 
 - `registry`: parties, the seven steps, certificates and the public check.
 - `market`: listings, agreements, usage batches and price quotes.
+- `usage`: single usage records, which share their commits.
 - `settlement`: the cycle, driven by the operator, confirmed by the parties.
 - `log`: the next act of a subject, heads, bundles, and how far an entry has come.
 - `tiles`: checkpoint, tiles and entries of the log as stock transparency clients read them (C2SP).

@@ -158,8 +158,32 @@ def template(folder: Path) -> Path:
 @contextmanager
 def open_platform(home: Path, empty: Path, *, peopled: bool = True) -> Iterator[Platform]:
     """A platform in `home`, with parties and staff admitted over HTTP if `peopled`."""
-    home.mkdir(parents=True, exist_ok=True)
+    authority = sm.generate()
+    system = bootstrap.build(installation(home, authority.public))
     shutil.copy(empty, home / "shuqing.db")
+    app = create(system)
+    keys = {
+        f"party:{AGENCY}": system.agency.sm2,
+        f"party:{OPERATOR}": system.operator.sm2,
+        f"party:{AUTHORITY}": authority,
+    }
+    app.state.window.limit = 10**9
+    with serving(app) as client:
+        platform = Platform(system, app, client, home / "clock", keys)
+        if peopled:
+            for party in NAMES:
+                platform.admit(party)
+            for name, role in STAFF.items():
+                platform.hire(name, role)
+        yield platform
+    system.engine.dispose()
+    system.reader.dispose()
+
+
+def installation(home: Path, authority: str, **more: Any) -> Settings:
+    """Keys, clock and settings of an installation in `home`; `authority` is the deposit authority's public key and
+    `more` are further fields."""
+    home.mkdir(parents=True, exist_ok=True)
     for name, party in (("log", OPERATOR), ("relay", OPERATOR), ("operator", OPERATOR), ("agency", AGENCY)):
         keyfiles.create(home / "keys" / f"{name}.json", f"party:{party}")
     addresses = {name: f"0x{number:040x}" for number, name in enumerate(CONTRACTS, 1)}
@@ -167,8 +191,7 @@ def open_platform(home: Path, empty: Path, *, peopled: bool = True) -> Iterator[
     (home / "deployment.json").write_text(json.dumps(deployment))
     clock = home / "clock"
     clock.write_text(str(START))
-    authority = sm.generate()
-    settings = Settings(
+    return Settings(
         home=home,
         origin="shuqing/test",
         rpc_url="http://127.0.0.1:9",
@@ -179,30 +202,13 @@ def open_platform(home: Path, empty: Path, *, peopled: bool = True) -> Iterator[
         agency_digit="1",
         agency_catalogue_no="演示-33-1",
         deposit_authority=AuthoritySettings(
-            url="http://127.0.0.1:9", uscc=AUTHORITY, name="存证服务（演示）", sm2=authority.public
+            url="http://127.0.0.1:9", uscc=AUTHORITY, name="存证服务（演示）", sm2=authority
         ),
         fonts=FONTS,
         clock_file=clock,
         demo=True,
+        **more,
     )
-    system = bootstrap.build(settings)
-    app = create(system)
-    keys = {
-        f"party:{AGENCY}": system.agency.sm2,
-        f"party:{OPERATOR}": system.operator.sm2,
-        f"party:{AUTHORITY}": authority,
-    }
-    app.state.window.limit = 10**9
-    with serving(app) as client:
-        platform = Platform(system, app, client, clock, keys)
-        if peopled:
-            for party in NAMES:
-                platform.admit(party)
-            for name, role in STAFF.items():
-                platform.hire(name, role)
-        yield platform
-    system.engine.dispose()
-    system.reader.dispose()
 
 
 @contextmanager

@@ -15,6 +15,9 @@ PUBLIC_GETS = {
     "/check",
     "/register",
     "/log",
+    "/verify",
+    "/verifier",
+    "/verifier.py",
     "/api/subjects/{subject}",
     "/api/log",
     "/api/log/entries/{fact_id}",
@@ -40,6 +43,10 @@ BODILESS_POSTS = {
     f"/api/cycles/{{cycle}}/{step}" for step in ("cut-off", "rating", "statements", "window", "netting", "payments")
 }
 CSV_POSTS = {"/api/bank-files"}
+RECORD_POSTS = {"/api/usage/records"}
+"""One canonical record, no statement; stored by a group commit, whose failures `test_single_intake` shows (D11)."""
+LINES_POSTS = {"/api/usage/batches"}
+"""Signed statement and parts as lines; `test_usage_batches` is their test of wrong bodies."""
 
 PLACEHOLDERS = {
     "subject": "party:unknown",
@@ -62,7 +69,7 @@ def of_method(method: str) -> list[APIRoute]:
 
 
 GETS, POSTS = of_method("GET"), of_method("POST")
-WRITES = [route for route in POSTS if route.path not in READING_POSTS]
+WRITES = [route for route in POSTS if route.path not in READING_POSTS | RECORD_POSTS]
 
 
 def name_of(route: APIRoute) -> str:

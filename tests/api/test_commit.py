@@ -16,10 +16,13 @@ from sqlmodel import Session
 from api import errors
 from api.auth import ApiKey
 from api.deps import read_session, write_session
+from ledger import canonical, sm
 from registry.party import Staff
 from tests.api.house import OPERATOR, Platform, serving
-from tests.api.routes import GETS, POSTS, READING_POSTS, WRITES, depends_on, name_of, path_of
+from tests.api.routes import GETS, LINES_POSTS, POSTS, READING_POSTS, WRITES, depends_on, name_of, path_of
+from tests.clearing.usage.batches import Line
 from tests.registry.registry_house import AGENCY
+from tests.usage_world import Source
 
 
 def failing_commit(_session: Session) -> None:
@@ -64,11 +67,14 @@ def test_write_route__commit_fails__never_2xx(
     route: APIRoute, shared: Platform, bare: httpx.Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     statement = {"kind": "party/v1", "subject": "party:x", "no": 0, "body": {}}
-    body = {"statement": statement, "signatures": [_signature(f"party:{OPERATOR}")]}
+    body = canonical.encode({"statement": statement, "signatures": [_signature(f"party:{OPERATOR}")]})
     headers = shared.headers(f"party:{OPERATOR}")
-    assert bare.post(path_of(route), json=body, headers=headers).status_code == 200
+    if route.path in LINES_POSTS:
+        body = Source(Line("a" * 64, "b" * 32, "e" * 64), sm.generate(), "").body(1)
+        headers["Content-Type"] = "application/x-ndjson"
+    assert bare.post(path_of(route), content=body, headers=headers).status_code == 200
     monkeypatch.setattr(Session, "commit", failing_commit)
-    answer = bare.post(path_of(route), json=body, headers=headers)
+    answer = bare.post(path_of(route), content=body, headers=headers)
     assert answer.status_code == 503
     assert answer.json()["error"] == "Busy"
     assert "未写入" in answer.json()["message"]
@@ -101,4 +107,4 @@ def test_read_session__what_is_written_through_it_is_not_kept(shared: Platform) 
 
 
 def _signature(by: str) -> dict[str, str]:
-    return {"alg": "sm2-sm3", "by": by, "key": "0" * 130, "value": "0" * 128, "signer_id": "1234567812345678"}
+    return {"alg": "sm2-sm3", "by": by, "key": "04" + "0" * 128, "value": "0" * 128, "signer_id": "1234567812345678"}

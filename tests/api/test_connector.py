@@ -27,9 +27,9 @@ from sqlmodel import Session
 from clearing.market import service as market
 from clearing.market.agreement import Act, State
 from clearing.usage import service, store
+from clearing.usage.batch import read_batch
 from clearing.usage.service import Refusal
 from ledger import canonical, eip712
-from ledger.facts import Signed
 from tests.clearing.market.house import CONNECTOR, DOMAIN, NOW, House
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -65,11 +65,10 @@ def platform_handler(house: House, gate: dict[str, Any]) -> type[BaseHTTPRequest
             if gate["down"]:
                 self._answer(503, {"message": "down"})
                 return
-            document = canonical.decode(data)
-            parts = [part.encode() for part in document.pop("parts")]
+            batch = read_batch(data)
             gate["seen"].append(hashlib.sha256(data).hexdigest())
             with lock, Session(house.engine) as session:
-                answer = service.admit(session, Signed.of_document(document), parts, signer=house.operator, at=NOW + 60)
+                answer = service.admit(session, batch, signer=house.operator, at=NOW + 60)
                 session.commit()
             if isinstance(answer, Refusal):
                 self._answer(409, answer.answer())
@@ -160,7 +159,7 @@ class Scene:
         return self.config
 
     def request(self) -> dict[str, Any]:
-        return {"signed": self.signed.document(), "token_sha256": hashlib.sha256(TOKEN.encode()).hexdigest()}
+        return {**self.house.sent(self.signed), "token_sha256": hashlib.sha256(TOKEN.encode()).hexdigest()}
 
     def uses(self) -> list[Any]:
         with Session(self.house.engine) as session:
@@ -286,7 +285,7 @@ def test_connector__agreement_out_of_order_or_with_another_token_holder__refused
     with running(tmp_path, limit=100) as (scene, process):
         other, signed = scene.house.conclude(at=NOW)
         token = hashlib.sha256(TOKEN.encode()).hexdigest()
-        clash = process.admin("PUT", "/connector/agreements", {"signed": signed.document(), "token_sha256": token})
+        clash = process.admin("PUT", "/connector/agreements", {**scene.house.sent(signed), "token_sha256": token})
         assert (clash.status_code, "token_sha256" in clash.text) == (422, True)
         suspend = scene.house.by_court(other, Act.SUSPEND, State.SUSPENDED)
         assert process.admin("PUT", "/connector/agreements", {"signed": suspend.document()}).status_code == 422

@@ -18,7 +18,7 @@ from ledger.errors import ChainUnavailable, FieldError, OneSided
 
 UNIT_TESTS_ONLY = {"ledger.chain.Refused"}
 """A model contract reverts: raised and caught inside the chain in memory (decisions D45)."""
-OUR_OWN = {"api.auth", "api.bodies", "api.pages.guard"}
+OUR_OWN = {"api.auth", "api.bodies", "api.group", "api.pages.guard"}
 
 
 def modules(package: ModuleType) -> list[ModuleType]:

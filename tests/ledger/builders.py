@@ -14,7 +14,7 @@ from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import StaticPool
 
-from ledger import anchoring, checkpoint, eip712, log, outbox, signing, sm, store, tables
+from ledger import anchoring, checkpoint, eip712, log, outbox, signing, sm, store, subject_map, tables
 from ledger.bundle import Bundle
 from ledger.chain import Call, Chain, EvidenceLogModel, MemoryChain, Refused
 from ledger.checkpoint import LogKeys
@@ -30,7 +30,8 @@ from ledger.verify import Status
 NOW = 1_772_413_200
 ORIGIN = "shuqing/test"
 LEDGER = [tables.fact, tables.part, tables.subject_secret, tables.outbox, tables.entry, tables.tile, tables.head,
-          tables.chain_receipt]  # fmt: skip
+          tables.chain_receipt, tables.map_leaf, tables.map_node, tables.head_lost, tables.leader, tables.incident,
+          tables.chain_pending]  # fmt: skip
 
 
 def engine(url: str = "sqlite://") -> Engine:
@@ -197,6 +198,10 @@ class World:
         public = self.keys.public()
         return LogTrust(public.origin, public.ed25519, public.sm2)
 
+    def cover(self, session: Session, *, at: int = NOW) -> Fact | None:
+        """States the map of all subjects over what is stored by now; party:A signs it."""
+        return subject_map.cover(session, ORIGIN, signing.SystemSigner(key("party:A"), "party:A"), at=at)
+
     def seal(self, session: Session, *, at: int = NOW, witnessed_at: int | None = None) -> Head:
         """Integrates everything, seals and cosigns a head; not anchored yet."""
         while log.integrate(session):
@@ -235,6 +240,7 @@ class World:
                 "entry/v1": ("role:agency",),
                 "batch/v1": ("by:connector:{id}",),
                 "act/v1": ("each:signers",),
+                "subject-map/v1": ("role:agency",),
             },
         }
         return Trust(**(values | changes))

@@ -59,12 +59,12 @@ def made() -> Case:
 
 
 def bundles(session: Session, facts: dict[str, Fact]) -> dict[str, Bundle]:
-    def of(name: str, *supports: str, part: int | None = None) -> Bundle:
-        return bundle.assemble(session, facts[name].id, part=part, supports=[facts[item].id for item in supports])
+    def of(name: str, *supports: str, parts: tuple[int, ...] = ()) -> Bundle:
+        return bundle.assemble(session, facts[name].id, parts=parts, supports=[facts[item].id for item in supports])
 
     return {
         "entry": of("entry"),
-        "batch": of("batch", "connector:C", "party:X", part=3),
+        "batch": of("batch", "connector:C", "party:X", parts=(1, 3)),
         "act": of("act", "party:X", "party:Y"),
     }
 

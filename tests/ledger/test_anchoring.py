@@ -57,9 +57,9 @@ def add(session: Session, first: int, count: int, kind: str = "note/v1") -> list
 def publish(world: World, chain: Any, die: Callable[[str], None]) -> None:
     """What the worker does: read what is due, talk to the chain, note it; each in its own transaction."""
     with world.session() as session:
-        head = anchoring.due_head(session, 2)
+        heads = anchoring.due_heads(session, 2)
     die("head read")
-    if head is not None:
+    for head in heads:
         place = anchoring.anchor_head(chain, head, world.sign_head)
         die("head sent")
         with world.session() as session:
@@ -95,7 +95,7 @@ def check_done(world: World, facts: list[Fact], sizes: list[int]) -> None:
     assert heads == sizes
     assert sorted(names) == sorted(sha256(fact.subject.encode()) for fact in facts)
     with world.session() as session:
-        assert anchoring.due_head(session, 2) is None
+        assert anchoring.due_heads(session, 2) == []
         assert anchoring.due_facts(session, world.face) == []
         assert session.execute(select(func.count()).select_from(tables.chain_receipt)).scalar() == len(sizes) + len(
             facts
@@ -246,16 +246,16 @@ def test_anchor_head__commitment_on_the_chain_is_the_heads(world: World, session
     assert world.chain.read("EvidenceLog", "commitmentAt", 3) == want
 
 
-def test_due_head__too_few_witnesses__fail_closed(world: World, session: Session) -> None:
+def test_due_heads__too_few_witnesses__fail_closed(world: World, session: Session) -> None:
     add(session, 0, 2)
     log.integrate(session)
     log.seal(session, world.keys, at=NOW)
-    assert anchoring.due_head(session, 1) is None
+    assert anchoring.due_heads(session, 1) == []
     add(session, 2, 1)
-    assert anchoring.due_head(session, 0) is not None
+    assert len(anchoring.due_heads(session, 0)) == 1
     world.seal(session, at=NOW + 1)
-    assert anchoring.due_head(session, 2) is not None
-    assert anchoring.due_head(session, 3) is None
+    assert len(anchoring.due_heads(session, 2)) == 1
+    assert anchoring.due_heads(session, 3) == []
 
 
 def test_due_facts__only_its_kinds_only_integrated_oldest_first_limited(world: World, session: Session) -> None:

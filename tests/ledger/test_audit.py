@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from ledger import anchoring, audit, log, rebuild, store, tables
 from ledger.facts import Fact, Signed, Statement
 from ledger.rebuild import Finding, column_class
-from tests.ledger.builders import LEDGER, NOW, World, act_signatures, act_statement, introduce, key, sign, state
+from tests.ledger.builders import LEDGER, NOW, ORIGIN, World, act_signatures, act_statement, introduce, key, sign, state
 
 AUDITED = [table for table in LEDGER if any(column_class(c) != "operational" for c in table.columns)]
 COLUMNS = [(table, column) for table in AUDITED for column in table.columns if column_class(column) != "operational"]
@@ -32,6 +32,9 @@ def filled() -> Iterator[World]:
         state(session, "batch/v1", "batch:1", {}, "party:A", parts=[b"[0]", b"[1]", b"[2]"])
         statement = act_statement(world, session)
         store.append(session, Signed(statement, act_signatures(statement)), at=NOW)
+        for i in range(20):
+            state(session, "entry/v1", f"entry:{i}x", {}, "party:A")
+        world.cover(session)
         world.publish(session, at=NOW + 60)
         notes = store.facts_of_kind(session, "note/v1")[1:]
         anchoring.note_places(session, "Notary", anchoring.write_facts(world.chain, world.face, notes))
@@ -54,6 +57,7 @@ def findings(world: World, session: Session) -> list[Finding]:
     return [
         *audit.facts(session),
         *audit.log(session, world.log_trust(), world.witnesses()),
+        *audit.maps(session, ORIGIN),
         *audit.chain(session, world.chain, [world.face]),
     ]
 
@@ -67,10 +71,11 @@ def names(table: Table, row: dict[str, Any]) -> set[str]:
     if table is tables.fact:
         return {str(row["id"])}
     if table is tables.part:
-        return {f"{row['fact_id']}/{row['position']}", f"{row['fact_id']}/*", str(row["fact_id"])}
+        return {str(row["fact_id"])}
     if table is tables.entry:
         return {str(row["log_index"]), str(row["fact_id"])}
-    return {"/".join(str(value) for value in primary(table, row).values())}
+    values = primary(table, row).values()
+    return {"/".join(value.hex() if isinstance(value, bytes) else str(value) for value in values)}
 
 
 def others(value: Any) -> list[Any]:
@@ -91,7 +96,9 @@ def test_columns__each_has_one_of_three_classes() -> None:
     for table in LEDGER:
         for column in table.columns:
             assert column.info["class"] in ("fact", "derived", "operational"), f"{table.name}.{column.name}"
-    assert {table.name for table in AUDITED} == {"fact", "part", "entry", "tile", "head", "chain_receipt"}
+    assert {table.name for table in AUDITED} == {
+        "fact", "part", "entry", "tile", "head", "chain_receipt", "map_leaf", "map_node",
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize(("table", "column"), COLUMNS, ids=[f"{t.name}.{c.name}" for t, c in COLUMNS])
@@ -131,8 +138,6 @@ def first(session: Session, table: Table) -> dict[str, Any]:
 INSERTED: list[tuple[Table, dict[str, Any]]] = [
     (tables.fact, {"seq": 900, "id": "0" * 64, "subject": "entry:new"}),
     (tables.fact, {"seq": 900, "id": "0" * 64, "no": 7}),
-    (tables.part, {"position": 3}),
-    (tables.part, {"position": -1}),
     (tables.part, {"fact_id": "0" * 64}),
     (tables.entry, {"log_index": 900, "fact_id": "0" * 64}),
     (tables.entry, {"log_index": -1, "fact_id": "0" * 64}),
@@ -147,6 +152,10 @@ INSERTED: list[tuple[Table, dict[str, Any]]] = [
     (tables.head, {"size": -5}),
     (tables.chain_receipt, {"key": "head:00000000000000000003"}),
     (tables.chain_receipt, {"contract": "Other"}),
+    (tables.map_leaf, {"size": 900}),
+    (tables.map_leaf, {"key": bytes(64)}),
+    (tables.map_node, {"size": -1}),
+    (tables.map_node, {"position": 900}),
 ]
 
 
@@ -185,9 +194,13 @@ def test_swap__two_places_in_the_log__found(filled: World, open_db: Session) -> 
 
 
 def test_swap__two_parts__found(filled: World, open_db: Session) -> None:
-    for old, new in ((0, 99), (1, 0), (99, 1)):
-        open_db.execute(update(tables.part).where(tables.part.c.position == old).values(position=new))
+    open_db.execute(update(tables.part).values(bytes=b"[1]\n[0]\n[2]"))
     assert [finding.table for finding in findings(filled, open_db)] == ["part"]
+
+
+def test_part__row_for_a_fact_that_commits_to_none__found(filled: World, open_db: Session) -> None:
+    open_db.execute(insert(tables.part).values(fact_id=first(open_db, tables.fact)["id"], bytes=b"[0]"))
+    assert [(finding.table, finding.column) for finding in findings(filled, open_db)] == [("part", "*")]
 
 
 def test_outbox__fact_in_the_log_waits_again__found(filled: World, open_db: Session) -> None:

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from ledger import canonical
 from ledger.errors import FieldError, Malformed
+from scripts import verify_bundle
 from tests.counts import few
 
 ESCAPES = {'"': '\\"', "\\": "\\\\"}
@@ -222,6 +223,49 @@ NOT_IN_PROFILE = [
     b"[1,]",
     b"// no\n1",
 ]  # fmt: skip
+
+
+IGNORABLE = (
+    (0xAD, 0xAD), (0x34F, 0x34F), (0x61C, 0x61C), (0x115F, 0x1160), (0x17B4, 0x17B5), (0x180B, 0x180F),
+    (0x200B, 0x200F), (0x202A, 0x202E), (0x2060, 0x206F), (0x3164, 0x3164), (0xFE00, 0xFE0F), (0xFEFF, 0xFEFF),
+    (0xFFA0, 0xFFA0), (0xFFF0, 0xFFF8), (0x1BCA0, 0x1BCA3), (0x1D173, 0x1D17A), (0xE0000, 0xE0FFF),
+)  # fmt: skip
+"""Default_Ignorable_Code_Point, from DerivedCoreProperties.txt of Unicode 15.1."""
+
+
+def test_text__every_default_ignorable_code_point__refused_by_library_and_stand_alone_file() -> None:
+    """Soft hyphens, fillers, variation selectors, tags: what nobody sees must not make two texts of one."""
+    for first, last in IGNORABLE:
+        for point in range(first, last + 1):
+            text = f"数{chr(point)}清"
+            with pytest.raises(FieldError):
+                canonical.encode(text)
+            with pytest.raises(ValueError, match="not accepted"):
+                verify_bundle.check_profile(text, 0)
+
+
+def test_text__neighbours_of_what_is_refused__accepted() -> None:
+    refused = {point for first, last in IGNORABLE for point in range(first, last + 1)}
+    refused |= {*range(0x20), *range(0x7F, 0xA0), 0x2028, 0x2029, *range(0xD800, 0xE000), *range(0xFFF9, 0x10000)}
+    for first, last in IGNORABLE:
+        for point in {first - 1, last + 1} - refused:
+            text = unicodedata.normalize("NFC", chr(point))
+            assert canonical.decode(canonical.encode(text)) == text
+            verify_bundle.check_profile(text, 0)
+
+
+@pytest.mark.parametrize("mark", [b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff"])
+@pytest.mark.parametrize("read", [canonical.decode, canonical.parse])
+def test_read__byte_order_mark__refused(read: Any, mark: bytes) -> None:
+    with pytest.raises(Malformed):
+        read(mark + b'{"a":1}')
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32", "gb18030"])
+@pytest.mark.parametrize("read", [canonical.decode, canonical.parse])
+def test_read__another_encoding__refused(read: Any, encoding: str) -> None:
+    with pytest.raises(Malformed):
+        read('{"a":"数清"}'.encode(encoding))
 
 
 @pytest.mark.parametrize("data", NOT_CANONICAL + NOT_IN_PROFILE)

@@ -8,7 +8,7 @@ import socketserver
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
@@ -142,6 +142,40 @@ def test_unknown_contract_function_and_view__chain_error(chain: Chain) -> None:
             ask()
 
 
+def test_block_hash__of_every_block__none_above_the_head(chain: Chain) -> None:
+    receipt = chain.send(anchor(chain, 1))
+    assert chain.block_hash(receipt.block) == receipt.block_hash == chain.head().hash
+    assert chain.block_hash(receipt.block + 1) is None
+    assert chain.confirmed() == receipt.block
+    [event] = chain.events("EvidenceLog", "Anchored")
+    assert (event.block, event.block_hash) == (receipt.block, receipt.block_hash)
+    chain.check()
+
+
+def test_node_goes_back__blocks_made_again_have_other_hashes(chain: Chain) -> None:
+    first = chain.send(anchor(chain, 1))
+    back = goes_back(chain)
+    second = chain.send(anchor(chain, 2))
+    back()
+    assert chain.block_hash(first.block) == first.block_hash
+    assert chain.block_hash(second.block) is None
+    assert chain.read("EvidenceLog", "latestSize") == 1
+    again = chain.send(anchor(chain, 3))
+    assert again.block == second.block
+    assert chain.block_hash(second.block) == again.block_hash != second.block_hash
+    assert [event.args["size"] for event in chain.events("EvidenceLog", "Anchored")] == [1, 3]
+
+
+def goes_back(chain: Chain) -> Callable[[], object]:
+    """Marks a moment; what it returns takes the chain back there."""
+    if isinstance(chain, MemoryChain):
+        moment = chain.snapshot()
+        return lambda: chain.revert(moment)
+    assert isinstance(chain, Web3Chain)
+    url, number = chain._rpc_url, rpc(chain._rpc_url, "evm_snapshot")
+    return lambda: rpc(url, "evm_revert", number)
+
+
 def test_code_hash__stable(chain: Chain) -> None:
     assert chain.code_hash("EvidenceLog") == chain.code_hash("EvidenceLog")
     assert len(chain.code_hash("EvidenceLog")) == 66
@@ -189,17 +223,17 @@ def test_rights__deposit_status_and_reads__as_python_hashes_them(web3: Web3Chain
     assert web3.read("RightsRegistry", "certificateKey", AGENCY, 1, code, 1) == key
     full = eip712.commitment(("bytes32", "bytes32", "bytes32", "uint32", "uint32"), (*digests, key, now, now + 1000))
     [event] = receipt.events
-    assert (event.args["key"], event.args["commitment"], event.args["agencyId"]) == (key, full, AGENCY)
+    assert (event.args["key"], event.args["agencyId"], event.args["factSm3"]) == (key, AGENCY, digests[1])
     stored = web3.read("RightsRegistry", "certificate", key)
     assert (stored["commitment"], stored["status"]) == (full[:20], CODES["certificateStatus"]["VALID"])
     assert web3.read("RightsRegistry", "matches", key, *digests) is True
     assert web3.read("RightsRegistry", "matches", key, digests[1], digests[0]) is False
     assert web3.read("RightsRegistry", "inForce", key)["code"] == CODES["inForceCodes"]["IN_FORCE"]
 
-    changes = [(code, 1, 1, CODES["certificateStatus"]["VALID"], True, False)]
-    message = eip712.status_batch(AGENCY, changes, now, 78, now + 600)
+    changes = [(key, CODES["certificateStatus"]["VALID"], True, False, now)]
+    message = eip712.status_batch(AGENCY, changes, 78, now + 600)
     signature = sign(web3, AGENCY_KEY, "RightsRegistry", "StatusBatch", message)
-    web3.send(Call("RightsRegistry", "setStatus", (AGENCY, changes, now, 78, now + 600, signature)))
+    web3.send(Call("RightsRegistry", "setStatus", (AGENCY, changes, 78, now + 600, signature)))
     answer = web3.read("RightsRegistry", "inForce", key)
     assert (answer["code"], answer["reason"]) == (
         CODES["inForceCodes"]["IN_FORCE_LIMITED"],
@@ -465,7 +499,8 @@ def test_profile__only_portable_methods_are_called(
     chain.events("EvidenceLog", "Anchored")
     assert set(seen) <= {
         "eth_chainId", "eth_call", "eth_getCode", "eth_estimateGas", "eth_getTransactionCount",
-        "eth_sendRawTransaction", "eth_getTransactionReceipt", "eth_getBlockByNumber", "eth_getLogs",
+        "eth_sendRawTransaction", "eth_getTransactionReceipt", "eth_getTransactionByHash", "eth_getBlockByNumber",
+        "eth_blockNumber", "eth_getLogs",
     }  # fmt: skip
 
 

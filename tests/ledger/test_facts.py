@@ -21,7 +21,7 @@ NAMES = st.from_regex(r"\A[a-z][a-z0-9-]{0,8}:[A-Za-z0-9:._-]{1,12}\Z")
 ROLES = st.sampled_from(["", "agency", "甲方"])
 SIGNATURES = st.one_of(
     st.builds(
-        Signature, st.just(SM2), NAMES, st.text(HEX, min_size=130, max_size=130),
+        Signature, st.just(SM2), NAMES, st.text(HEX, min_size=128, max_size=128).map("04".__add__),
         st.text(HEX, min_size=128, max_size=128), ROLES, st.sampled_from(["1234567812345678", "ALICE"]),
     ),
     st.builds(
@@ -119,6 +119,7 @@ MALFORMED = [
     ("signatures.0.by", GONE, "signatures[0].by"),
     ("signatures.0.key", "04" + "a" * 127, "signatures[0].key"),
     ("signatures.0.key", "04" + "A" * 128, "signatures[0].key"),
+    ("signatures.0.key", "03" + "a" * 128, "signatures[0].key"),
     ("signatures.0.value", "b" * 127 + "\n", "signatures[0].value"),
     ("signatures.0.value", GONE, "signatures[0].value"),
     ("signatures.0.signer_id", "", "signatures[0].signer_id"),

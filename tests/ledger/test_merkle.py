@@ -8,8 +8,16 @@ import pytest
 from pymerkle import InmemoryTree
 
 from ledger import merkle
-from ledger.digest import LEAF_TAG, TwinDigest, leaf, twin
-from ledger.merkle import MemoryTree, leaf_hash, node_hash, root_of_path, verify_consistency, verify_inclusion
+from ledger.digest import LEAF_TAG, TwinDigest, leaf, sha256, sm3, twin
+from ledger.merkle import (
+    MemoryTree,
+    leaf_hash,
+    node_hash,
+    root_of_path,
+    root_over,
+    verify_consistency,
+    verify_inclusion,
+)
 from tests.ledger.rfc9162 import Twin, h
 
 LIMIT = 65
@@ -25,6 +33,9 @@ ROOTS = [ORACLE.root(n) for n in range(LIMIT + 1)]
 def test_root__every_size__is_the_naive_root() -> None:
     assert [merkle.root(TREE.read, n) for n in range(LIMIT + 1)] == ROOTS
     assert [MemoryTree(DIGESTS[:n]).root() for n in range(LIMIT + 1)] == ROOTS
+    leaves = [leaf(digest) for digest in DIGESTS]
+    for hash_, side in ((sha256, "sha256"), (sm3, "sm3")):
+        assert [root_over(leaves[:n], hash_) for n in range(LIMIT + 1)] == [getattr(root, side) for root in ROOTS]
 
 
 def test_inclusion__every_index_of_every_size__the_naive_path_and_no_other() -> None:

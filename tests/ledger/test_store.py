@@ -105,6 +105,11 @@ def test_append__parts__kept_in_order(session: Session) -> None:
     assert store.parts_of(session, fact.id) == parts
 
 
+def test_append__part_with_a_line_feed__refused(session: Session) -> None:
+    with pytest.raises(FieldError, match=r"parts\[1\]"):
+        state(session, "batch/v1", "batch:1", {}, "party:A", parts=[b"1", b"2\n3"])
+
+
 def test_append__fact_that_could_not_be_read_again__refused(session: Session) -> None:
     bad = Signature("sm2-sm3", "A", key("party:A").public, "00" * 64)
     with pytest.raises(FieldError, match="by"):
@@ -149,7 +154,7 @@ FORBIDDEN = [
     "UPDATE fact SET bytes = NULL, sm3 = 'x'",
     "UPDATE fact SET seq = seq + 100",
     "UPDATE part SET bytes = x'00'",
-    "UPDATE part SET position = position + 100",
+    "UPDATE part SET fact_id = 'x'",
     "UPDATE part SET bytes = NULL, fact_id = 'x'",
 ]
 
@@ -182,7 +187,7 @@ def test_erase__body_parts_and_secret_go__digest_place_and_proof_stay(world: Wor
     other = state(session, "entry/v1", "entry:2", {}, "party:A")
     head = world.publish(session)
     store.erase(session, fact.id)
-    assert rows(session) == {"fact": 2, "part": 2, "outbox": 0, "subject_secret": 1}
+    assert rows(session) == {"fact": 2, "part": 1, "outbox": 0, "subject_secret": 1}
     for ask in (store.fact, store.parts_of):
         with pytest.raises(Erased):
             ask(session, fact.id)
@@ -268,9 +273,10 @@ def test_append__another_writer_between_look_and_insert__replay_or_conflict(worl
 
         original = store._require_parts
 
-        def late(statement: Statement, parts: object) -> None:
-            original(statement, parts)  # type: ignore[arg-type]
+        def late(statement: Statement, parts: object) -> object:
+            checked = original(statement, parts)  # type: ignore[arg-type]
             intrude(session)
+            return checked
 
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(store, "_require_parts", late)

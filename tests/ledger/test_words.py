@@ -30,10 +30,11 @@ CHINESE = (
 
 # The contracts' ABI is not ours to word: types and struct fields stand in eip712 as their sources spell them.
 ABI = {"deposit", "agreement", "settlement", "rights", "agency", "operator", "auditor", "council", "cycle", "currency",
-       "revision", "terms", "negotiation"}  # fmt: skip
+       "revision", "terms", "negotiation", "encumbered", "objection"}  # fmt: skip
 ALLOWED = {
     "eip712.py": ABI,
     "web3_chain.py": {"price", "provider"},  # gas price, web3's HTTPProvider
+    "sending.py": {"price"},  # of gas
 }
 
 
