@@ -75,10 +75,10 @@ def test_genuine__every_bundle_of_the_corpus__intact_in_both(played: Played, cor
 def test_mutants__both_verifiers_refuse_every_one_at_the_same_step(
     played: Played, corpus: Corpus, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """By day a few thousand, at night more than a hundred thousand, over two processes with a seed each."""
+    """By day some thousands, at night 110,000, over two processes with a seed each."""
     saved = tmp_path / "older.json"
     saved.write_text(json.dumps({n: b for n, b in corpus.bundles.items() if n.startswith("older")}))
-    share = few(3000) // PROCESSES
+    share = few(5_500) // PROCESSES
     started = time.monotonic()
     context = multiprocessing.get_context("spawn")
     jobs = [(played.out, played.home, played.rpc, saved, SEED + number, share) for number in range(PROCESSES)]
