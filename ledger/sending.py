@@ -95,7 +95,8 @@ class Sender:
         raise self._late(order, "")
 
     def _under_one_nonce(self, order: Order, end: float) -> dict[str, Any] | None:
-        """The receipt, or None when the nonce went to a transaction that is none of these attempts."""
+        """The receipt, or None when none of these attempts can be mined any more or soon: the nonce went to another
+        transaction, or the chain forgot the ones before it."""
         gas, nonce = order.gas(), self._count("latest")
         attempts = [self._attempt(order, nonce, gas, self._policy.price)]
         self._offer(order, attempts[0], first=True)
@@ -107,7 +108,7 @@ class Sender:
                 if self._deep(receipt):
                     self._desk.waits(None)
                     return receipt
-            elif self._count("latest") > nonce:
+            elif self._count("latest") != nonce:  # used by another, or the chain went back behind it
                 used += 1
                 if used == LOOKS:
                     self._desk.waits(None)

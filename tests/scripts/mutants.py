@@ -229,7 +229,7 @@ def _shape(corpus: Corpus, chance: random.Random) -> Mutant:
         value.append(copy.deepcopy(value[0])) if surgery == 2 else value.reverse()
     else:
         _put(changed, path, {"was": value})
-    if path == ("parts",) and "parts" not in changed:
+    if path in (("parts",), ("supports",)) and not changed.get(path[0]):  # an annex may lawfully be left out
         changed["format"] = "shuqing-bundle/v2"
     anchor = NODE if path[0] == "chain" else HEAD
     return Mutant(f"{name} shape {'.'.join(map(str, path))}", written(changed), anchor)
