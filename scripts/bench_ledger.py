@@ -15,7 +15,6 @@ import json
 import os
 import platform
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -30,7 +29,7 @@ def batches() -> dict[str, Any]:
     found: dict[str, Any] = {"sqlite": intake.batch_intake()}
     try:
         provide()
-        with tempfile.TemporaryDirectory() as folder, postgresql(Path(folder), durable=True) as server:
+        with postgresql(durable=True) as server:
             found["postgresql"] = intake.batch_intake(server.database())
     except Missing as why:
         found["postgresql"] = {"missing": str(why)}
@@ -75,6 +74,12 @@ def targets(results: dict[str, Any]) -> Iterator[tuple[str, float, str, float]]:
         yield "memory while building 10^7 leaves, MB", results["memory"]["peak_mb"], "≤", 500
 
 
+def told(what: str, measured: float, sign: str, target: float) -> str:
+    """One figure beside its target."""
+    met = measured >= target if sign == "≥" else measured <= target
+    return f"{'✓' if met else '✗ 未达 / short'}  {what}: {measured:,} ({sign} {target:,})"
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--only", default=",".join(PARTS), help="parts, by comma")
@@ -86,12 +91,13 @@ def main() -> int:
         started, load = time.monotonic(), os.getloadavg()[0]
         results[name] = PARTS[name]()
         print(f"… {name}: {time.monotonic() - started:.0f} s, load before {load:.1f}", file=sys.stderr, flush=True)
+        for line in targets({name: results[name]}):
+            print(told(*line), file=sys.stderr, flush=True)
     document = {"machine": machine, "results": results}
     print(json.dumps(document, ensure_ascii=False, indent=1))
     print()
-    for what, measured, sign, target in targets(results):
-        met = measured >= target if sign == "≥" else measured <= target
-        print(f"{'✓' if met else '✗ 未达 / short'}  {what}: {measured:,} ({sign} {target:,})")
+    for line in targets(results):
+        print(told(*line))
     if given.json:
         given.json.write_text(json.dumps(document, ensure_ascii=False, indent=1) + "\n", "utf-8")
     return 0
