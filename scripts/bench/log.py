@@ -208,6 +208,7 @@ def _rebuild(folder: Path, count: int) -> dict[str, Any]:
     engine = _engine(folder)
     with Session(engine) as session:
         if subject_map.newest(session, ORIGIN) is None:
+            log.rebuild(session)
             subject_map.cover(session, ORIGIN, signing.SystemSigner(sm.generate(), "party:bench"), at=NOW)
             session.commit()
 
