@@ -30,8 +30,9 @@ from scripts import verify_bundle
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("ledger", "registry", "clearing", "api")
-READMES = ("README.md", *(f"{folder}/README.md" for folder in ("contracts", *PACKAGES, "scripts")))
+READMES = ("README.md", "api/STAGES.md", *(f"{folder}/README.md" for folder in ("contracts", *PACKAGES, "scripts")))
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+STAGES = (ROOT / "api" / "STAGES.md").read_text(encoding="utf-8")
 SENTENCES = (
     "`registry` never sees a price. `clearing` never sees a transaction hash. "
     "`ledger` never sees a name. `api` never computes."
@@ -99,9 +100,9 @@ def test_stage_table__routes__all_of_the_application_and_no_other() -> None:
 
     found = set(served(create(SimpleNamespace(engine=None, reader=None, clock=None)).routes))  # type: ignore[arg-type]
     mounted = {name for name in found if name.startswith("/")}
-    assert mounted <= ticked(section("The stage table"))
+    assert mounted <= ticked(STAGES)
     routes = found - mounted - {"GET /openapi.json"}
-    table = {name for name in ticked(section("The stage table")) if re.fullmatch(rf"(?:{METHODS}) /\S*", name)}
+    table = {name for name in ticked(STAGES) if re.fullmatch(rf"(?:{METHODS}) /\S*", name)}
     assert routes - table == set(), "routes the README does not name"
     assert table - found == set(), "routes that do not exist"
 
@@ -109,12 +110,12 @@ def test_stage_table__routes__all_of_the_application_and_no_other() -> None:
 def test_stage_table__kinds__all_that_have_a_projector_or_are_the_ledgers_own_and_no_other() -> None:
     from api.bootstrap import projectors
 
-    named = {kind for row in rows(section("The stage table")) for kind in ticked(row[3])}
+    named = {kind for row in rows(STAGES) for kind in ticked(row[3])}
     assert named == set(projectors()) | {subject_map.KIND, erasure.KIND}
 
 
 def test_stage_table__services_and_contracts__exist() -> None:
-    for row in rows(section("The stage table")):
+    for row in rows(STAGES):
         for name in ticked(row[2]):
             module, _, function = name.rpartition(".")
             assert callable(getattr(importlib.import_module(module), function, None)), name
