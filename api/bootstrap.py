@@ -51,6 +51,7 @@ from registry import service as registration
 from registry.calendar import Calendar, day_of, due, published
 from registry.errors import CalendarPending
 from registry.onchain import RegisterEntryFace
+from registry.onchain_status import StatusFace
 from registry.proof import RegisterEntryRules
 from registry.rights import Right
 from registry.service import Agency
@@ -337,6 +338,7 @@ def faces(settings: Settings, agency: KeyFile) -> tuple[Face, ...]:
     """Which facts go to which contract."""
     return (
         RegisterEntryFace(settings.agency, partial(eip712.sign, agency.evm)),
+        StatusFace(settings.agency, partial(eip712.sign, agency.evm)),
         AgreementFace(),
         SettlementFace(),
     )

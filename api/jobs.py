@@ -270,18 +270,21 @@ def anchor(system: System) -> tuple[int, list[Exception]]:
 def write_facts(system: System) -> tuple[int, list[Exception]]:
     """Writes facts that belong into a contract of their own and are not there yet; how many, and refusals."""
     written, refused = 0, list[Exception]()
-    for face in system.faces:
-        done, also = _write_face(system, face)
-        written += done
-        refused += also
-    return written, refused
+    while True:  # faces that share a contract take turns in the order of the log
+        before = written
+        for face in system.faces:
+            done, also = _write_face(system, face)
+            written += done
+            refused += also
+        if written == before or refused:
+            return written, refused
 
 
 def _write_face(system: System, face: Face) -> tuple[int, list[Exception]]:
     written, failures = 0, list[Exception]()
     while len(failures) < REFUSALS:
         with snapshot(system) as session:
-            facts = anchoring.due_facts(session, face, _lately(session, face.contract))
+            facts = anchoring.due_facts(session, face, _lately(session, face.contract), system.faces)
         if not facts:
             break
         places, refused = anchoring.write_each(system.chain(), face, facts)
@@ -349,7 +352,13 @@ def _lately(session: Session, contract: str) -> list[str]:
 def _read_back(system: System) -> Found:
     with snapshot(system) as session:
         heads = log.heads(session)
-        facts = {face.contract: store.facts_of_kind(session, *face.kinds) for face in system.faces}
+        contracts = {face.contract for face in system.faces}
+        facts = {
+            contract: store.facts_of_kind(
+                session, *(kind for face in system.faces if face.contract == contract for kind in face.kinds)
+            )
+            for contract in contracts
+        }
     return anchoring.read_back(system.chain(), system.faces, heads, facts)
 
 

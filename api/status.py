@@ -175,7 +175,7 @@ def _pending(session: Session) -> dict[str, Any] | None:
 
 
 def _contracts(system: System) -> tuple[str, ...]:
-    return (outbox.HEADS, *(face.contract for face in system.faces))
+    return tuple(dict.fromkeys((outbox.HEADS, *(face.contract for face in system.faces))))
 
 
 def _contract(system: System, session: Session, name: str) -> dict[str, Any]:

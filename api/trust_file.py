@@ -13,6 +13,7 @@ REQUIRED: dict[str, tuple[str, ...]] = {
     "party/v1": ("role:agency",),
     "register-entry/v1": ("role:agency",),
     "certificate-issued/v1": ("role:agency",),
+    "certificate-status/v1": ("role:agency",),
     "deposit-receipt/v1": ("role:deposit-authority",),
     "agreement-act/v1": (
         "act=CONCLUDE|ACTIVATE|AMEND|TERMINATE|COMPLETE each:signers",

@@ -117,15 +117,18 @@ def head_call(chain: Chain, head: Head, sign: SignHead) -> Call:
     return Call(outbox.HEADS, "anchor", arguments)
 
 
-def due_facts(session: Session, face: Face, refused: Collection[str] = ()) -> list[Fact]:
+def due_facts(session: Session, face: Face, refused: Collection[str] = (), others: Iterable[Face] = ()) -> list[Fact]:
     """Facts of the face's kinds that are in the tree and have no receipt from its contract, oldest first.
 
-    Subjects with one of the `refused` facts (ids) are left out: their later facts stand on the refused one.
+    Subjects with one of the `refused` facts (ids) are left out: their later facts stand on the refused one. A contract
+    takes facts in the order of the log: none is due while an older one waits for one of the `others` of its contract.
     """
-    query = _due(face, tables.fact.c.bytes).order_by(tables.entry.c.log_index).limit(face.limit)
-    if refused:
-        blocked = select(tables.fact.c.subject).where(tables.fact.c.id.in_(refused))
-        query = query.where(tables.fact.c.subject.not_in(blocked))
+    query = _due(face, tables.fact.c.bytes, refused).order_by(tables.entry.c.log_index).limit(face.limit)
+    for other in others:
+        if other is not face and other.contract == face.contract:
+            first = session.execute(_due(other, func.min(tables.entry.c.log_index), refused)).scalar()
+            if first is not None:
+                query = query.where(tables.entry.c.log_index < first)
     return [Fact.of_bytes(row.bytes) for row in session.execute(query)]
 
 
@@ -134,16 +137,20 @@ def waiting_facts(session: Session, face: Face) -> int:
     return int(session.execute(_due(face, func.count())).scalar_one())
 
 
-def _due(face: Face, what: Any) -> Select[Any]:
+def _due(face: Face, what: Any, refused: Collection[str] = ()) -> Select[Any]:
     receipts = select(tables.chain_receipt.c.key).where(
         tables.chain_receipt.c.contract == face.contract, tables.chain_receipt.c.key == tables.fact.c.id
     )
-    return (
+    query = (
         select(what)
         .select_from(tables.fact)
         .join(tables.entry, tables.entry.c.fact_id == tables.fact.c.id)
         .where(tables.fact.c.kind.in_(face.kinds), tables.fact.c.bytes.is_not(None), ~receipts.exists())
     )
+    if refused:
+        blocked = select(tables.fact.c.subject).where(tables.fact.c.id.in_(refused))
+        query = query.where(tables.fact.c.subject.not_in(blocked))
+    return query
 
 
 def write_facts(chain: Chain, face: Face, facts: Sequence[Fact]) -> dict[str, Place]:
@@ -222,9 +229,12 @@ def require_ours(chain: Chain, heads: Iterable[Head]) -> None:
 def read_back(chain: Chain, faces: Sequence[Face], heads: Sequence[Head], facts: Facts) -> Found:
     """Where the chain holds these heads and facts now, by contract. Raises ForkedLog rather than overlook a head."""
     require_ours(chain, heads)
-    found = {outbox.HEADS: {outbox.head_key(size): place for size, place in find_heads(chain).items()}}
+    found: dict[str, dict[str, Place]] = {
+        outbox.HEADS: {outbox.head_key(size): place for size, place in find_heads(chain).items()}
+    }
     for face in faces:
-        found[face.contract] = find_facts(chain, face, facts[face.contract])
+        own = [fact for fact in facts[face.contract] if fact.kind in face.kinds]
+        found[face.contract] = found.get(face.contract, {}) | find_facts(chain, face, own)
     return found
 
 

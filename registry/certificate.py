@@ -202,6 +202,8 @@ class Standing:
     ended: Status | None = None
     ended_at: int = 0
     renewal_filed_at: int | None = None
+    encumbered: bool = False
+    objection: bool = False
 
 
 def record_of(case: Case, facts: Sequence[Fact], remarks: tuple[str, ...] = ()) -> Record:

@@ -17,9 +17,12 @@ from typing import Any
 from ledger import eip712
 from ledger.chain import Call, Chain, ChainEvent
 from ledger.errors import FieldError
+from ledger.facts import Fact
+from ledger.reading import read
 from ledger.verify import Status as Answer
-from registry.certificate import IN_FORCE, Status
-from registry.onchain import CONTRACT, SIGNATURE_LIFE, Sign, agency_id
+from registry.certificate import IN_FORCE, PAPER_TYPE, Status
+from registry.onchain import CONTRACT, SIGNATURE_LIFE, Sign, agency_id, certificate_key
+from registry.telling import TOLD, Telling
 
 NUMBERS: Mapping[Status, int] = {status: number for number, status in enumerate(Status, 1)}
 """contracts/codes.json, certificateStatus; a test keeps them equal."""
@@ -46,6 +49,49 @@ class Told:
     block: int
     log_index: int
     tx: str
+
+
+class StatusFace:
+    """Writes certificate-status/v1 facts of one agency (a `ledger.anchoring.Face`), one by one in the log's order."""
+
+    contract = CONTRACT
+    kinds = frozenset({TOLD})
+    limit = 500
+    event = "StatusChanged"
+
+    def __init__(self, uscc: str, agency_typed_signer: Sign) -> None:
+        self._uscc = uscc
+        self._sign = agency_typed_signer
+
+    def done(self, chain: Chain, fact: Fact) -> bool:
+        """Did the chain tell exactly this of the certificate?"""
+        key, _ = self._change(fact)
+        told = chain.events(CONTRACT, self.event, where={"key": key})
+        return self.fact_key(fact) in {self.event_key(event.args) for event in told}
+
+    def call(self, chain: Chain, facts: Sequence[Fact]) -> Call:
+        """RightsRegistry.setStatus over these facts, signed for this chain and contract."""
+        return status_call(chain, self._uscc, [self._change(fact) for fact in facts], self._sign)
+
+    def fact_key(self, fact: Fact) -> str:
+        """Certificate key, status, flags and instant: what the event says."""
+        key, state = self._change(fact)
+        return _name(key, NUMBERS[state.status], state.encumbered, state.objection, state.effective_at)
+
+    def event_key(self, args: Mapping[str, Any]) -> str:
+        """The same of a StatusChanged event."""
+        return _name(
+            bytes(args["key"]), args["status"], args["encumbered"], args["objection"], int(args["effectiveAt"])
+        )
+
+    def _change(self, fact: Fact) -> tuple[bytes, State]:
+        told = read(Telling, fact.body)
+        key = certificate_key(self._uscc, PAPER_TYPE, told.code, told.version)
+        return key, State(told.status, told.encumbered, told.objection, told.effective_at)
+
+
+def _name(key: bytes, status: int, encumbered: bool, objection: bool, effective_at: int) -> str:
+    return f"{key.hex()}/{status}/{int(encumbered)}{int(objection)}/{effective_at}"
 
 
 def status_call(chain: Chain, uscc: str, changes: Sequence[tuple[bytes, State]], sign: Sign) -> Call:

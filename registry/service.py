@@ -42,7 +42,6 @@ from registry.certificate import (
     Issue,
     Record,
     RegisterEntry,
-    Standing,
     Status,
     UseAuthorisation,
     certificate_subject,
@@ -75,6 +74,7 @@ from registry.precheck import Finding, precheck, require_submittable
 from registry.rights import MATRIX, Right, RightRow
 from registry.scheme import scheme_of
 from registry.tables import CertificateRow
+from registry.telling import TOLD, Telling, state_at
 
 _HEX32 = re.compile(r"[0-9a-f]{32}")
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
@@ -394,6 +394,22 @@ def issue(
     return Papers(code, pdf, text, fact, replayed=False)
 
 
+def tell(
+    session: Session, signer: Signer, row: CertificateRow, *, at: int, basis: str, effective_at: int | None = None
+) -> Fact | None:
+    """States certificate-status/v1 if the version's state at `at` is not the one told last; else `None`.
+
+    Call it after whatever may have changed the state; `basis` is the fact id or the rule behind the change,
+    `effective_at` the second from which it holds (default: `at`).
+    """
+    state = state_at(store.standing_of(session, row), at)
+    if state is None or state == store.last_told(session, row.code, row.version):
+        return None
+    since = at if effective_at is None else effective_at
+    body = Telling(row.code, row.version, state.status, state.encumbered, state.objection, since, basis)
+    return _state(session, TOLD, certificate_subject(row.code), body, signer, "system", at)
+
+
 def authorise_use(session: Session, signed: Signed, *, at: int) -> Appended:
     """Takes in use-authorisation/v1: a holder of 使用权 lets another party derive data; signed by that holder."""
     _require_kind(signed, USE_AUTHORISATION)
@@ -418,7 +434,7 @@ def authorise_use(session: Session, signed: Signed, *, at: int) -> Appended:
 def certificate_status(session: Session, code: str, at: int) -> CertificateStatus:
     """Status of a certificate at `at` (decisions D19); lapse follows from time alone. Raises `Unknown`."""
     row = store.certificate(session, code)
-    status = status_at(_standing(row), at)
+    status = status_at(store.standing_of(session, row), at)
     return CertificateStatus(code, row.version, status, status in IN_FORCE, row.valid_from, row.valid_until, at)
 
 
@@ -455,7 +471,7 @@ def check(session: Session, code: str, at: int, *, file: TwinDigest | None = Non
         return Check(code, CodeAnswer.UNKNOWN_CODE, nothing, at)
     issued = store.issue_of(session, row.code, row.version)
     documents = read(Issue, facts.fact(session, issued.fact_id).body).documents if issued else ()
-    status = status_at(_standing(row), at)
+    status = status_at(store.standing_of(session, row), at)
     if status is None:
         return Check(code, CodeAnswer.UNKNOWN_CODE, nothing, at)
     return Check(
@@ -489,7 +505,7 @@ def catalogue(session: Session, at: int, *, text: str = "", limit: int = 50, off
             row.agency_name,
             row.deposited_at,
             row.last_day,
-            status_at(_standing(row), at) or Status.VALID,
+            status_at(store.standing_of(session, row), at) or Status.VALID,
         )
         for row in rows
         if row.public or text in row.code
@@ -502,7 +518,7 @@ def _holders_in_force(session: Session, certificate_code: str, right: Right, at:
         row = store.certificate(session, certificate_code)
     except Unknown:
         return set()
-    if status_at(_standing(row), at) not in IN_FORCE:
+    if status_at(store.standing_of(session, row), at) not in IN_FORCE:
         return set()
     day = day_of(at).isoformat()
     return {
@@ -679,10 +695,6 @@ def _hex_identity(subject: str, prefix: str) -> str:
 
 def _document(form: str, data: bytes) -> Document:
     return Document(form, len(data), Twin.of(twin(data)))
-
-
-def _standing(row: CertificateRow) -> Standing:
-    return Standing(row.valid_from, row.valid_until)
 
 
 def _may_use(session: Session, uscc: str, code: str, authorisation: str, at: int) -> bool:

@@ -29,6 +29,8 @@ from registry.certificate import (
     DepositReceipt,
     Issue,
     RegisterEntry,
+    Standing,
+    Status,
     UseAuthorisation,
     record_in,
 )
@@ -50,7 +52,9 @@ from registry.tables import (
     ObjectionRow,
     PartyRow,
     StaffRow,
+    ToldRow,
 )
+from registry.telling import TOLD, CertificateState, Telling
 
 
 def project(session: Session, fact: Fact) -> None:
@@ -227,6 +231,23 @@ def _authorised(session: Session, fact: Fact) -> None:
     )
 
 
+def _told(session: Session, fact: Fact) -> None:
+    body = read(Telling, fact.body)
+    _add(
+        session,
+        ToldRow(
+            code=body.code,
+            no=fact.statement.no,
+            version=body.version,
+            status=body.status.value,
+            encumbered=body.encumbered,
+            objection=body.objection,
+            effective_at=body.effective_at,
+            fact_id=fact.id,
+        ),
+    )
+
+
 PROJECTORS: dict[str, Callable[[Session, Fact], None]] = {
     party.PARTY: _party,
     party.STAFF: _staff,
@@ -238,6 +259,7 @@ PROJECTORS: dict[str, Callable[[Session, Fact], None]] = {
     ENTRY: _entered,
     ISSUED: _issued,
     USE_AUTHORISATION: _authorised,
+    TOLD: _told,
 }
 
 TABLES = (
@@ -253,6 +275,7 @@ TABLES = (
     IssueRow,
     AuthorisationRow,
     CodeCounterRow,
+    ToldRow,
 )
 """Every view table of the registry; `reindex` empties them and replays the facts."""
 
@@ -381,6 +404,24 @@ def holdings(session: Session, code: str, version: int) -> list[HoldingRow]:
 def issue_of(session: Session, code: str, version: int) -> IssueRow | None:
     """The issued papers of a certificate version, if they are."""
     return session.get(IssueRow, (code, version))
+
+
+def standing_of(session: Session, row: CertificateRow) -> Standing:
+    """What decides the state of a certificate version, from every view that has a say in it."""
+    return Standing(row.valid_from, row.valid_until)
+
+
+def last_told(session: Session, code: str, version: int) -> CertificateState:
+    """The state last told of a version; nobody need be told that a certificate began VALID and without flags."""
+    row = session.scalars(
+        select(ToldRow)
+        .where(col(ToldRow.code) == code, col(ToldRow.version) == version)
+        .order_by(col(ToldRow.no).desc())
+        .limit(1)
+    ).first()
+    if row is None:
+        return CertificateState(Status.VALID)
+    return CertificateState(Status(row.status), row.encumbered, row.objection)
 
 
 def authorisation(session: Session, fact_id: str) -> AuthorisationRow | None:

@@ -161,6 +161,20 @@ class IssueRow(SQLModel, table=True):
     fact_id: str = _column(String(64))
 
 
+class ToldRow(SQLModel, table=True):
+    """What was told of a certificate version, act by act (`registry.telling`)."""
+
+    __tablename__ = "certificate_told"
+    code: str = _column(String(15), key=True)
+    no: int = _column(Integer, key=True)
+    version: int = _column(Integer)
+    status: str = _column(String(16))
+    encumbered: bool = _column(Boolean)
+    objection: bool = _column(Boolean)
+    effective_at: int = _column(BigInteger)
+    fact_id: str = _column(String(64))
+
+
 class AuthorisationRow(SQLModel, table=True):
     """A use authorisation given by a holder."""
 

@@ -14,7 +14,7 @@ from ledger.chain import Call, ChainReceipt, MemoryChain, head_commitment
 from ledger.digest import sha256
 from ledger.errors import ChainError, ChainUnavailable, TransactionReverted
 from ledger.facts import Fact
-from tests.ledger.builders import NOW, World, state
+from tests.ledger.builders import NOW, NotaryFace, World, state
 
 
 class Died(Exception):
@@ -325,3 +325,33 @@ def test_model__refuses_like_the_contract(world: World, session: Session) -> Non
     head = world.publish(session)
     with pytest.raises(TransactionReverted, match="AlreadyAnchored"):
         world.chain.send(anchoring.head_call(world.chain, head, world.sign_head))
+
+
+class SealFace(NotaryFace):
+    """A second family of facts for the same contract."""
+
+    kinds = frozenset({"seal/v1"})
+
+
+def test_due_facts__two_faces_of_one_contract__take_turns_in_the_order_of_the_log(
+    world: World, session: Session
+) -> None:
+    """Note, seal, note: the second note waits for the seal although its own face comes first."""
+    faces = (world.face, SealFace())
+    first, seal, last = (
+        state(session, kind, f"note:{n}", {"n": n}, "party:A")
+        for n, kind in enumerate(("note/v1", "seal/v1", "note/v1"))
+    )
+    log.integrate(session)
+
+    def due() -> list[list[Fact]]:
+        return [anchoring.due_facts(session, face, (), faces) for face in faces]
+
+    assert due() == [[first], []]
+    anchoring.note_places(session, "Notary", anchoring.write_facts(world.chain, faces[0], [first]))
+    assert due() == [[], [seal]]
+    assert [anchoring.due_facts(session, face, [seal.id], faces) for face in faces] == [[last], []]
+    anchoring.note_places(session, "Notary", anchoring.write_facts(world.chain, faces[1], [seal]))
+    assert due() == [[last], []]
+    found = anchoring.read_back(world.chain, faces, [], {"Notary": [first, seal, last]})
+    assert set(found["Notary"]) == {first.id, seal.id}

@@ -11,15 +11,18 @@ from typing import Any
 import pytest
 from registry_house import AGENCY
 
-from ledger import eip712
+from ledger import anchoring, eip712
 from ledger.chain import Call, Deployment
 from ledger.digest import twin
 from ledger.errors import FieldError, TransactionReverted
+from ledger.facts import Fact, Statement
+from ledger.reading import body_of
 from ledger.web3_chain import Web3Chain
 from registry.certificate import PAPER_TYPE, Status
 from registry.onchain import agency_id, certificate_key, code_word
-from registry.onchain_status import NUMBERS, State, bulk_status_call, status_at, status_call, status_history
+from registry.onchain_status import NUMBERS, State, StatusFace, bulk_status_call, status_at, status_call, status_history
 from registry.proof import IN_FORCE, REASONS
+from registry.telling import TOLD, Telling
 from scripts.deploy_contracts import ARTIFACTS, Council, Parties, deploy_all
 from tests.chain_fixture import anvil, rpc
 from tests.counts import few
@@ -196,3 +199,32 @@ def test_any_history__the_contract_never_says_what_the_events_do_not(node: tuple
     print(f"seed {seed}: {accepted} of 20 changes accepted, {known} of {asked} instants answered by storage")
     assert accepted >= 6
     assert refusals <= {"NoChange", "StatusIsFinal", "NotAtThisTime", "ChangeOutOfOrder", "StartsTooEarly"}
+
+
+@pytest.mark.chain
+def test_face__writes_tellings_in_order__knows_its_own_and_finds_them_again(node: tuple[Web3Chain, str]) -> None:
+    """Pledged, then cancelled: two facts, one call, and a third that says something else is not on the chain."""
+    chain, url = node
+    code = "SJ3312026119001"
+    start = chain.head().time
+    deposit(chain, (code, 1, start, start + YEAR, None))
+    move(url, chain, 100)
+    face = StatusFace(AGENCY, sign)
+    pledged, cancelled, other = (
+        fact_of(Telling(code, 1, status, encumbered, False, start + seconds, "test"), seconds)
+        for status, encumbered, seconds in (
+            (Status.VALID, True, 10), (Status.CANCELLED, False, 20), (Status.CANCELLED, False, 30),
+        )
+    )  # fmt: skip
+    assert not face.done(chain, pledged)
+    places = anchoring.write_facts(chain, face, [pledged, cancelled])
+    assert face.done(chain, pledged)
+    assert face.done(chain, cancelled)
+    assert not face.done(chain, other)
+    assert anchoring.find_facts(chain, face, [pledged, cancelled, other]) == places
+    assert anchoring.write_facts(chain, face, [pledged, cancelled]) == places, "a second time nothing is sent"
+
+
+def fact_of(telling: Telling, no: int) -> Fact:
+    statement = Statement(TOLD, f"certificate:{telling.code}", no, twin(b"before"), body_of(telling))
+    return Fact(statement, (), telling.effective_at, "0" * 64)

@@ -1,7 +1,4 @@
-"""The first schema: facts, log, views of registry and clearing, API keys.
-
-Revision 0001, after .
-"""
+"""The first schema: facts, log, views of registry and clearing, API keys. Made by scripts/write_schema.py."""
 
 from __future__ import annotations
 
@@ -88,6 +85,18 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_certificate_issue_json_sha256"), ["json_sha256"], unique=False)
         batch_op.create_index(batch_op.f("ix_certificate_issue_pdf_sha256"), ["pdf_sha256"], unique=False)
 
+    op.create_table(
+        "certificate_told",
+        sa.Column("code", sa.String(length=15), autoincrement=False, nullable=False),
+        sa.Column("no", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("version", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("status", sa.String(length=16), autoincrement=False, nullable=False),
+        sa.Column("encumbered", sa.Boolean(), autoincrement=False, nullable=False),
+        sa.Column("objection", sa.Boolean(), autoincrement=False, nullable=False),
+        sa.Column("effective_at", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("fact_id", sa.String(length=64), autoincrement=False, nullable=False),
+        sa.PrimaryKeyConstraint("code", "no"),
+    )
     op.create_table(
         "chain_pending",
         sa.Column("sender", sa.String(length=42), nullable=False),
@@ -875,6 +884,7 @@ def downgrade() -> None:
 
     op.drop_table("chain_receipt")
     op.drop_table("chain_pending")
+    op.drop_table("certificate_told")
     with op.batch_alter_table("certificate_issue", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_certificate_issue_pdf_sha256"))
         batch_op.drop_index(batch_op.f("ix_certificate_issue_json_sha256"))

@@ -1,0 +1,54 @@
+"""What the agency tells of a certificate: only what changed, and only once."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from registry_house import House, a_form
+
+from ledger.facts import Fact
+from ledger.reading import read
+from registry import service, store
+from registry.certificate import Standing, Status
+from registry.telling import CertificateState, Telling, state_at
+
+
+@pytest.mark.parametrize(
+    ("at", "standing", "expected"),
+    [
+        (99, Standing(100, 200), None),
+        (100, Standing(100, 200), CertificateState(Status.VALID)),
+        (150, Standing(100, 200, encumbered=True), CertificateState(Status.VALID, True, False)),
+        (150, Standing(100, 200, objection=True), CertificateState(Status.VALID, False, True)),
+        (200, Standing(100, 200, encumbered=True, objection=True), CertificateState(Status.LAPSED)),
+        (200, Standing(100, 200, renewal_filed_at=199), CertificateState(Status.RENEWAL_PENDING)),
+        (150, Standing(100, 200, Status.CANCELLED, 150, encumbered=True), CertificateState(Status.CANCELLED)),
+    ],
+)
+def test_state__status_and_flags__flags_end_with_the_certificate(
+    at: int, standing: Standing, expected: CertificateState | None
+) -> None:
+    assert state_at(standing, at) == expected
+
+
+def test_tell__says_a_change_once_and_nothing_else(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    code = house.certificate(a_form())
+    row = store.certificate(house.session, code)
+    standing = store.standing_of(house.session, row)
+
+    def tell(at: int) -> Fact | None:
+        return service.tell(house.session, house.signer, row, at=at, basis="C10")
+
+    assert tell(row.valid_from) is None, "a fresh certificate is VALID without a word"
+    monkeypatch.setattr(store, "standing_of", lambda session, row: replace(standing, encumbered=True))
+    told = tell(row.valid_from + 5)
+    assert told is not None
+    assert read(Telling, told.body) == Telling(code, 1, Status.VALID, True, False, row.valid_from + 5, "C10")
+    assert tell(row.valid_from + 6) is None
+    monkeypatch.setattr(store, "standing_of", lambda session, row: standing)
+    assert tell(row.valid_from + 7) is not None
+    lapsed = tell(row.valid_until)
+    assert lapsed is not None
+    assert lapsed.body["status"] == "LAPSED"
+    assert store.last_told(house.session, code, 1) == CertificateState(Status.LAPSED)
