@@ -6,21 +6,19 @@ import json
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 import uvicorn
-from sqlalchemy.exc import DatabaseError
 
-from api import bootstrap, checks, court, erasing, jobs, keyfiles, settings, status
+from api import bootstrap, checks, cli_likeness, court, erasing, jobs, keyfiles, settings, status
 from api import worker as working
 from api.app import create
 from api.auth import issue
-from api.errors import STATUS
 from api.proofs import ALL, bundle_of
+from api.said import said_clearly
 from api.trust_file import trust_of
 from clearing.pricing.trial import trial_price
 from clearing.settlement.trial import trial_netting, trial_settlement, trial_split
@@ -41,36 +39,11 @@ app.add_typer(facts_app, name="facts")
 app.add_typer(keys_app, name="keys")
 app.add_typer(trial_app, name="trial")
 app.add_typer(ledger_app, name="ledger")
-
-EXPECTED: tuple[type[Exception], ...] = (
-    *STATUS, settings.SettingsError, OSError, UnicodeDecodeError, DatabaseError,
-)  # fmt: skip
+app.add_typer(cli_likeness.app, name="likeness")
 
 HomeOption = Annotated[
     Path | None, typer.Option("--home", help="安装目录（默认 SHUQING_HOME 或 ~/.shuqing） / folder of the installation")
 ]
-
-
-@contextmanager
-def _said_clearly() -> Iterator[None]:
-    """Turns every expected error into one line on stderr and exit code 2."""
-    try:
-        yield
-    except EXPECTED as error:
-        typer.echo(_words(error), err=True)
-        raise typer.Exit(2) from error
-
-
-def _words(error: Exception) -> str:
-    """One line: the domain's own words, or for a file the system's, with the file named."""
-    if isinstance(error, OSError) and error.strerror:
-        why = f"{error.filename or ''} {error.strerror}".strip()
-        return f"文件不可用：{why}。 / The file cannot be used: {why}."
-    if isinstance(error, DatabaseError):
-        return f"数据库不可用：{error.orig}。 / The database cannot be used: {error.orig}."
-    if isinstance(error, UnicodeDecodeError):
-        return f"不是 UTF-8 文本：{error}。 / Not UTF-8 text: {error}."
-    return " ".join(str(error).split()) or type(error).__name__
 
 
 def _system(home: Path | None) -> bootstrap.System:
@@ -108,7 +81,7 @@ def init(
     home: HomeOption = None,
 ) -> None:
     """建立安装目录：检查设置、生成四把密钥 / makes the home folder: checks the settings, makes the four key files."""
-    with _said_clearly():
+    with said_clearly():
         folder = home or settings.home_from_environment()
         made = settings.check(canonical.parse(source.read_bytes()), folder)
         if (folder / settings.FILE).exists():
@@ -128,7 +101,7 @@ def serve(
     host: Annotated[str, typer.Option(help="地址 / address")] = "127.0.0.1",
 ) -> None:
     """HTTP 服务 / the HTTP application."""
-    with _said_clearly():
+    with said_clearly():
         system = _system(home)
         bootstrap.migrate(system.settings.database)
     uvicorn.run(create(system), host=host, port=port, log_level="warning", access_log=False)
@@ -140,7 +113,7 @@ def worker(
     once: Annotated[bool, typer.Option(help="只运行到无事可做 / until nothing is left to do")] = False,
 ) -> None:
     """后台任务：计时、入列、签头、见证、锚定 / timers, integration, heads, witnesses, anchoring."""
-    with _said_clearly():
+    with said_clearly():
         system = _system(home)
         bootstrap.migrate(system.settings.database)
         if once:
@@ -161,7 +134,7 @@ def verify_(
     head: Annotated[Path | None, typer.Option(help="独立取得的树头 / a signed note you obtained yourself")] = None,
 ) -> None:
     """核验一个证据包或完备性证明 / checks one proof bundle, or all facts of a subject, step by step."""
-    with _said_clearly():
+    with said_clearly():
         trusted = trust.read(canonical.parse(trust_file.read_bytes()))
         point = checkpoint.parse(head.read_text(encoding="utf-8"))[0] if head else None
         chain = None if head else bootstrap.connect(settings.load(home or settings.home_from_environment()), None)
@@ -188,7 +161,7 @@ def audit(
     offline: Annotated[bool, typer.Option(help="不询问链（会注明） / do not ask the chain, and say so")] = False,
 ) -> None:
     """从证据重算一切 / recomputes everything from the evidence; exit 1 and the row's name on any difference."""
-    with _said_clearly():
+    with said_clearly():
         system = _stored(home)
         findings = 0
         for area, found in checks.audit(system, offline=offline):
@@ -207,7 +180,7 @@ def audit(
 @app.command()
 def reindex(home: HomeOption = None) -> None:
     """由事实与链重建全部视图与日志 / rebuilds every view and the log from facts and chain."""
-    with _said_clearly():
+    with said_clearly():
         system = _system(home)
         bootstrap.migrate(system.settings.database)
         for name, number in jobs.reindex(system).items():
@@ -228,7 +201,7 @@ def bundle(
     ] = None,
 ) -> None:
     """导出证据包或法庭用证据包 / writes the proof bundle of a fact, with one of its parts or the chosen fields."""
-    with _said_clearly():
+    with said_clearly():
         if (out is None) == (court_zip is None):
             raise FieldError("--out | --court", "恰好其一 / exactly one of them", "都有或都没有 / both or none")
         system = _stored(home)
@@ -253,7 +226,7 @@ def facts_of(
     proof: Annotated[Path | None, typer.Option(help="另存事项与完备性证明 / writes facts and proof")] = None,
 ) -> None:
     """某主体的全部事项 / all facts of a subject; with --proof a file that proves none is left out."""
-    with _said_clearly():
+    with said_clearly():
         system = _stored(home)
         with jobs.snapshot(system) as session:
             found = answer.assemble(session, system.settings.origin, subject)
@@ -279,7 +252,7 @@ def facts_erase(
     """依法擦除事实的内容（摘要与证明保留） / erases texts for good; digests and proofs stay, a signed fact says why."""
     if not yes:
         typer.confirm(f"擦除 {len(facts)} 项事实的内容，不能恢复 / erase {len(facts)} texts for good", abort=True)
-    with _said_clearly():
+    with said_clearly():
         for erased in erasing.erase(_stored(home), facts, ground=ground, basis=basis, ordered_by=ordered_by):
             typer.echo(f"{erased.body['fact']['sha256']} → {erased.id}")
     typer.echo(
@@ -293,7 +266,7 @@ def facts_export(
     home: HomeOption = None,
 ) -> None:
     """导出全部事实 / writes every fact, part and head into one archive file."""
-    with _said_clearly():
+    with said_clearly():
         system = _stored(home)
         part = out.with_suffix(out.suffix + ".part")
         with jobs.snapshot(system) as session, part.open("wb") as file:
@@ -311,7 +284,7 @@ def facts_import(
     home: HomeOption = None,
 ) -> None:
     """导入到空数据库 / puts an archive into an empty database; then run `shuqing reindex`."""
-    with _said_clearly():
+    with said_clearly():
         system = _system(home)
         bootstrap.migrate(system.settings.database)
         with source.open("rb") as file:
@@ -325,7 +298,7 @@ def keys_new(
     by: Annotated[str, typer.Option(help="持有者，如 party:统一社会信用代码 / holder")],
 ) -> None:
     """生成密钥文件（仅本人可读） / makes a key file readable by its owner only and prints the public keys."""
-    with _said_clearly():
+    with said_clearly():
         keys = keyfiles.create(file, keyfiles.holder(by))
     typer.echo(json.dumps({"by": keys.by, "sm2": keys.sm2.public, "evm": keys.address}, ensure_ascii=False))
 
@@ -336,7 +309,7 @@ def keys_api(
     home: HomeOption = None,
 ) -> None:
     """签发接口密钥（只显示一次） / issues an API key, shown once."""
-    with _said_clearly():
+    with said_clearly():
         system = _system(home)
         bootstrap.migrate(system.settings.database)
         with jobs.transaction(system) as session:
@@ -350,7 +323,7 @@ def ledger_status(
     as_json: Annotated[bool, typer.Option("--json", help="机器可读 / for machines")] = False,
 ) -> None:
     """日志与锚定状态 / how far entries have come, who carries them on; exit 1 when something needs a person."""
-    with _said_clearly():
+    with said_clearly():
         found = status.gather(_stored(home))
     if as_json:
         typer.echo(json.dumps(found, ensure_ascii=False, indent=2))
@@ -361,7 +334,7 @@ def ledger_status(
 
 
 def _trial(file: Path, compute: Callable[[Any], Any]) -> None:
-    with _said_clearly():
+    with said_clearly():
         value = canonical.parse(file.read_bytes())
         if not isinstance(value, dict):
             raise Malformed("试算文件应为 JSON 对象。 / A trial file must be a JSON object.")

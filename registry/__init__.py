@@ -13,6 +13,7 @@ party → asset → rights → form → precheck → application → objection �
 - `code`: the 15-character code; `certificate`: deposit record, register entry, status.
 - `telling`: what the agency tells of a certificate when its state changes.
 - `document`: the certificate as PDF and JSON; `catalogue`: what the public sees.
+- `likeness`: is this data registered already, perhaps in disguise?
 - `tables`, `store`, `service`: views of the facts, queries, and the calls from outside.
 - `onchain`: how a register entry is written to the RightsRegistry contract; `onchain_status`: how its status is, and
   what it was at any instant; `proof`: how a bundle of it is checked.

@@ -14,10 +14,14 @@ from sqlmodel import Field, SQLModel
 DERIVED = {"class": "derived"}
 
 
-def _column(type_: Any, *, key: bool = False, index: bool = False, null: bool = False) -> Any:
+def derived(type_: Any, *, key: bool = False, index: bool = False, null: bool = False) -> Any:
+    """A column that is folded from facts."""
     return Field(
         sa_column=Column(type_, primary_key=key, index=index, nullable=null, info=DERIVED, autoincrement=False)
     )
+
+
+_column = derived
 
 
 class PartyRow(SQLModel, table=True):

@@ -42,7 +42,7 @@ STORAGE_FILES = {
 }  # fmt: skip
 DRIVERS = {"sqlalchemy", "sqlmodel", "httpx", "duckdb", "fastapi", "web3", "requests", "socket", "subprocess"}
 DRIVER_DOORS = {
-    "duckdb": {"clearing/pricing/counting.py"},
+    "duckdb": {"clearing/pricing/counting.py", "registry/likeness/reading.py"},
     "httpx": {"ledger/witness.py"},
     "web3": {"ledger/web3_chain.py"},
     "requests": {"ledger/web3_chain.py"},

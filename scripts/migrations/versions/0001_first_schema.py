@@ -360,6 +360,28 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_fact_kind"), ["kind"], unique=False)
 
     op.create_table(
+        "fingerprint",
+        sa.Column("id", sa.String(length=32), autoincrement=False, nullable=False),
+        sa.Column("content", sa.String(length=64), autoincrement=False, nullable=False),
+        sa.Column("holder", sa.String(length=64), autoincrement=False, nullable=False),
+        sa.Column("rows", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("columns", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("groups", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("at", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("fact_id", sa.String(length=64), autoincrement=False, nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    with op.batch_alter_table("fingerprint", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_fingerprint_content"), ["content"], unique=False)
+        batch_op.create_index(batch_op.f("ix_fingerprint_holder"), ["holder"], unique=False)
+
+    op.create_table(
+        "fingerprint_name",
+        sa.Column("name", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("fingerprint", sa.String(length=32), autoincrement=False, nullable=False),
+        sa.PrimaryKeyConstraint("name", "fingerprint"),
+    )
+    op.create_table(
         "head",
         sa.Column("size", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("sha256", sa.String(length=64), nullable=False),
@@ -826,6 +848,12 @@ def downgrade() -> None:
     op.drop_table("holding")
     op.drop_table("head_lost")
     op.drop_table("head")
+    op.drop_table("fingerprint_name")
+    with op.batch_alter_table("fingerprint", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_fingerprint_holder"))
+        batch_op.drop_index(batch_op.f("ix_fingerprint_content"))
+
+    op.drop_table("fingerprint")
     with op.batch_alter_table("fact", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_fact_kind"))
 
