@@ -50,9 +50,16 @@ class TwinDigest:
 
 def hex32(text: Any, field: str) -> bytes:
     """32 bytes from exactly 64 lower-case hex characters. Raises `FieldError`."""
-    if not isinstance(text, str) or len(text) != 64 or text.strip("0123456789abcdef"):
+    if not is_hex(text, 64):
         raise FieldError(field, "64 位小写十六进制 / 64 lower-case hex characters", repr(text)[:80])
     return bytes.fromhex(text)
+
+
+def is_hex(text: Any, length: int) -> bool:
+    """Is this a text of exactly `length` lower-case hex characters?"""
+    if not isinstance(text, str) or len(text) != length or not text.isascii():
+        return False
+    return not text.encode().translate(None, b"0123456789abcdef")
 
 
 def sha256(data: bytes) -> bytes:
