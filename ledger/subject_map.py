@@ -26,7 +26,7 @@ KIND = "subject-map/v1"
 _MANY = 1_000
 """For more keys than this all kept nodes are read, instead of those along their ways."""
 _SLICE = 10_000
-"""Rows read or written at once where all of them are."""
+"""Rows written at once."""
 
 
 def subject_of(origin: str) -> str:
@@ -103,17 +103,11 @@ def advance(session: Session, first: int, size: int, published: int) -> tuple[Tw
 
 def changes_of(session: Session, first: int, size: int) -> tuple[list[Leaf], int]:
     """The leaves that the log's entries first…size-1 imply, and how many of their subjects are new."""
-    fact, entry = tables.fact, tables.entry
-    rows = session.execute(
-        select(fact.c.subject, fact.c.no, fact.c.statement_sha256, fact.c.statement_sm3)
-        .join(entry, entry.c.fact_id == fact.c.id)
-        .where(entry.c.log_index >= first, entry.c.log_index < size)
-        .order_by(entry.c.log_index)
-        .execution_options(yield_per=_SLICE)
-    )
+    fact = tables.fact
+    columns = [fact.c.subject, fact.c.no, fact.c.statement_sha256, fact.c.statement_sm3]
     last: dict[str, tuple[int, bytes]] = {}
     fresh = 0
-    for subject, no, sha256, sm3 in rows:
+    for _, subject, no, sha256, sm3 in store.placed(session, columns, first, size):
         last[subject] = no + 1, bytes.fromhex(sha256 + sm3)
         fresh += no == 0
     found = []
