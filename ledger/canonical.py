@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -33,13 +34,16 @@ _COMMON = re.compile("[\u3001-\u3011\u4e00-\u9fff\uff01-\uff5e]*")
 _KEY = re.compile(r"[A-Za-z0-9_.:@$/\-]{1,128}")
 _OUTLINE = re.compile(rb'"(?:[^"\\]|\\.)*+(?:"|\\?\Z)|[\[{]|[\]}]', re.DOTALL)
 _SAFE_NESTING = 500
+_Way = tuple[Any, ...]
+"""Where a value stands: () is the top, (way of the container, key or place in it) anything else. Written out only in an
+error, because every fact is walked through whenever it is read."""
 _encoder = msgspec.json.Encoder(order="sorted")
 _decoder = msgspec.json.Decoder()
 
 
 def encode(value: Any) -> bytes:
     """The canonical bytes of `value` (dict, list, str, int, bool). Raises `FieldError` naming the offending path."""
-    _check(value, "$", 0)
+    _check(value, (), 0)
     return _encoder.encode(value)
 
 
@@ -93,7 +97,7 @@ def parse(data: bytes) -> Any:
         value = json.loads(data.decode("utf-8"), object_pairs_hook=pairs, parse_float=no_float, parse_constant=no_float)
     except (ValueError, RecursionError) as error:
         raise Malformed(f"不是有效的 JSON：{error}。 / Not valid JSON: {error}.") from error
-    _check(value, "$", 0)
+    _check(value, (), 0)
     return value
 
 
@@ -113,36 +117,53 @@ def _check_outline(data: bytes) -> None:
             raise FieldError("$", f"嵌套不超过 {MAX_DEPTH} 层 / at most {MAX_DEPTH} levels", "更深 / deeper")
 
 
-def _check(value: Any, path: str, depth: int) -> None:
+def _check(value: Any, way: _Way, depth: int) -> None:
     if depth > MAX_DEPTH:
-        raise FieldError(path, f"嵌套不超过 {MAX_DEPTH} 层 / at most {MAX_DEPTH} levels", "更深 / deeper")
-    if isinstance(value, str):
-        if not (value.isascii() and value.isprintable()):
-            _check_text(value, path)
-    elif value is True or value is False:
-        return
+        raise FieldError(_path(way), f"嵌套不超过 {MAX_DEPTH} 层 / at most {MAX_DEPTH} levels", "更深 / deeper")
+    if isinstance(value, dict):
+        for key, item in value.items():
+            if not isinstance(key, str) or not _is_key(key):
+                raise FieldError(f"{_path(way)}.{key!r}"[:200], "ASCII 键名 / an ASCII key", repr(key)[:40])
+            # Most values are short ASCII texts, not worth a call.
+            if type(item) is str and depth < MAX_DEPTH and item.isascii() and item.isprintable():
+                continue
+            _check(item, (way, key), depth + 1)
     elif type(value) is int:
         if not -MAX_INT <= value <= MAX_INT:
-            raise FieldError(path, "绝对值不超过 2^53-1 的整数 / an integer within 2^53-1", str(value)[:40])
-    elif isinstance(value, dict):
-        for key, item in value.items():
-            if not isinstance(key, str) or not _KEY.fullmatch(key):
-                raise FieldError(f"{path}.{key!r}"[:200], "ASCII 键名 / an ASCII key", repr(key)[:40])
-            _check(item, f"{path}.{key}", depth + 1)
+            expected = "绝对值不超过 2^53-1 的整数 / an integer within 2^53-1"
+            raise FieldError(_path(way), expected, str(value)[:40])
+    elif isinstance(value, str):
+        if not (value.isascii() and value.isprintable()):
+            _check_text(value, way)
     elif isinstance(value, list | tuple):
         for position, item in enumerate(value):
-            _check(item, f"{path}[{position}]", depth + 1)
-    else:
-        raise FieldError(path, "文本、整数、真假、列表或对象 / text, integer, boolean, list or object", _name(value))
+            _check(item, (way, position), depth + 1)
+    elif value is not True and value is not False:
+        expected = "文本、整数、真假、列表或对象 / text, integer, boolean, list or object"
+        raise FieldError(_path(way), expected, _name(value))
 
 
-def _check_text(text: str, path: str) -> None:
+@lru_cache(1_024)
+def _is_key(key: str) -> bool:
+    return _KEY.fullmatch(key) is not None
+
+
+def _path(way: _Way) -> str:
+    """`way` as people write it: $.body.items[3]."""
+    steps: list[str] = []
+    while way:
+        way, step = way
+        steps.append(f"[{step}]" if type(step) is int else f".{step}")
+    return "$" + "".join(reversed(steps))
+
+
+def _check_text(text: str, way: _Way) -> None:
     found = _FORBIDDEN.search(text)
     if found:
-        mark = f"U+{ord(found.group()):04X}"
-        raise FieldError(path, "不含控制符和不可见字符的文本 / text without controls or invisible characters", mark)
+        expected = "不含控制符和不可见字符的文本 / text without controls or invisible characters"
+        raise FieldError(_path(way), expected, f"U+{ord(found.group()):04X}")
     if not unicodedata.is_normalized("NFC", text):
-        raise FieldError(path, "Unicode NFC 文本 / text in Unicode NFC", "未规范化 / not normalised")
+        raise FieldError(_path(way), "Unicode NFC 文本 / text in Unicode NFC", "未规范化 / not normalised")
 
 
 def _name(value: Any) -> str:

@@ -22,10 +22,12 @@ is never stored but hashed again from its leaves. Inside this file a twin digest
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right, insort
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
+from operator import itemgetter
 from typing import NamedTuple, Protocol
 
-from ledger.digest import TwinDigest, sha256, sm3
+from ledger.digest import TwinDigest, sha256, sm3, tagged
 
 KEY_TAG, LEAF_TAG, NODE_TAG, EMPTY_TAG = (
     b"shuqing/map-key/v1\x00",
@@ -34,6 +36,7 @@ KEY_TAG, LEAF_TAG, NODE_TAG, EMPTY_TAG = (
     b"shuqing/map-empty/v1\x00",
 )
 EMPTY = sha256(EMPTY_TAG) + sm3(EMPTY_TAG)
+_key_hash, _leaf_hash, _node_hash = tagged(KEY_TAG), tagged(LEAF_TAG), tagged(NODE_TAG)
 BITS = 512
 BUCKET = 16
 """A subtree of more subjects than this is kept as a node."""
@@ -51,6 +54,10 @@ class Leaf(NamedTuple):
     last: bytes
 
 
+by_key = itemgetter(0)
+"""The order of leaves, told faster than by comparing whole ones."""
+
+
 class Nodes(Protocol):
     """What is known of a map at one moment."""
 
@@ -63,8 +70,8 @@ class Nodes(Protocol):
 
 def key_of(subject: str) -> bytes:
     """Where a subject stands in the map: 64 bytes."""
-    data = KEY_TAG + subject.encode()
-    return sha256(data) + sm3(data)
+    name = subject.encode()
+    return _key_hash(name, name)
 
 
 def joined(digest: TwinDigest) -> bytes:
@@ -79,13 +86,14 @@ def parted(value: bytes) -> TwinDigest:
 
 def leaf_hash(leaf: Leaf) -> bytes:
     """Hash of a subject's leaf; both sides bind both digests."""
-    data = b"".join((LEAF_TAG, leaf.key, leaf.acts.to_bytes(8, "big"), leaf.last))
-    return sha256(data) + sm3(data)
+    key, acts, last = leaf
+    data = key + acts.to_bytes(8, "big") + last
+    return _leaf_hash(data, data)
 
 
 def node_hash(left: bytes, right: bytes) -> bytes:
     """Hash of a subtree with at least two subjects."""
-    return sha256(NODE_TAG + left[:32] + right[:32]) + sm3(NODE_TAG + left[32:] + right[32:])
+    return _node_hash(left[:32] + right[:32], left[32:] + right[32:])
 
 
 def bit(key: bytes, depth: int) -> int:
@@ -93,25 +101,47 @@ def bit(key: bytes, depth: int) -> int:
     return key[depth >> 3] >> (7 - (depth & 7)) & 1
 
 
-def hash_of(
-    leaves: Sequence[Leaf], position: int = ROOT, depth: int = 0, kept: dict[int, bytes] | None = None
-) -> bytes:
-    """Hash of the subtree holding exactly these leaves (sorted by key); nodes worth keeping are put into `kept`."""
-    if len(leaves) < 2:
-        return leaf_hash(leaves[0]) if leaves else EMPTY
-    cut = _cut(leaves, depth)
-    value = node_hash(
-        hash_of(leaves[:cut], 2 * position, depth + 1, kept), hash_of(leaves[cut:], 2 * position + 1, depth + 1, kept)
-    )
-    if kept is not None and len(leaves) > BUCKET and depth <= DEEPEST:
-        kept[position] = value
+def hash_of(leaves: Sequence[Leaf], depth: int = 0, kept: dict[int, bytes] | None = None) -> bytes:
+    """Hash of the subtree at `depth` holding exactly these leaves (sorted by key); nodes worth keeping are put into
+    `kept`.
+
+    One walk from left to right, which hashes a node as soon as both its halves are done: a node of two halves stands
+    where neighbouring keys part, and above it, up to the next parting, the other half is EMPTY.
+    """
+    if not leaves:
+        return EMPTY
+    top = depth - 1
+    # Left halves that wait for their right one: depth of the node, place of its first leaf, hash of the half.
+    waiting: list[tuple[int, int, bytes]] = []
+    value = EMPTY
+    for place, (leaf, number, parting) in enumerate(_parted(leaves, top)):
+        value, first = leaf_hash(leaf), place
+        while waiting and waiting[-1][0] > parting:
+            deepest, first, other = waiting.pop()
+            for level in range(deepest, max(waiting[-1][0] if waiting else top, parting), -1):
+                value = node_hash(other, value) if number >> BITS - 1 - level & 1 else node_hash(value, other)
+                if kept is not None and place - first >= BUCKET and level <= DEEPEST:
+                    kept[1 << level | number >> BITS - level] = value
+                other = EMPTY
+        if parting > top:
+            waiting.append((parting, first, value))
     return value
+
+
+def _parted(leaves: Sequence[Leaf], top: int) -> Iterator[tuple[Leaf, int, int]]:
+    """Each leaf, its key as a number, and the depth at which the next leaf's way parts from its own; `top` for none."""
+    this = int.from_bytes(leaves[0].key, "big")
+    for leaf, after in pairwise(leaves):
+        next_ = int.from_bytes(after.key, "big")
+        yield leaf, this, BITS - (this ^ next_).bit_length()
+        this = next_
+    yield leaves[-1], this, top
 
 
 def update(nodes: Nodes, changes: Iterable[Leaf]) -> tuple[bytes, dict[int, bytes]]:
     """The root after these leaves were added or replaced, and every kept node that changed, by position."""
     kept: dict[int, bytes] = {}
-    return _grown(nodes, ROOT, 0, sorted(changes), kept), kept
+    return _grown(nodes, ROOT, 0, sorted(changes, key=by_key), kept), kept
 
 
 def prove(nodes: Nodes, key: bytes) -> tuple[Leaf | None, list[bytes]]:
@@ -128,7 +158,7 @@ def prove(nodes: Nodes, key: bytes) -> tuple[Leaf | None, list[bytes]]:
         left, right = leaves[:cut], leaves[cut:]
         leaves, other = (right, left) if bit(key, depth) else (left, right)
         depth += 1
-        siblings.append(hash_of(other, depth=depth))
+        siblings.append(hash_of(other, depth))
     return (leaves[0] if leaves else None), siblings[::-1]
 
 
@@ -193,9 +223,7 @@ def _grown(nodes: Nodes, position: int, depth: int, changes: Sequence[Leaf], kep
     if not changes:
         return _subtree(nodes, position, depth)
     if nodes.node(position) is None:
-        merged = {leaf.key: leaf for leaf in nodes.leaves(position)}
-        merged |= {leaf.key: leaf for leaf in changes}
-        return hash_of(sorted(merged.values()), position, depth, kept)
+        return hash_of(_merged(nodes.leaves(position), changes), depth, kept)
     cut = _cut(changes, depth)
     left = _grown(nodes, 2 * position, depth + 1, changes[:cut], kept)
     right = _grown(nodes, 2 * position + 1, depth + 1, changes[cut:], kept)
@@ -205,7 +233,13 @@ def _grown(nodes: Nodes, position: int, depth: int, changes: Sequence[Leaf], kep
 
 def _subtree(nodes: Nodes, position: int, depth: int) -> bytes:
     stored = nodes.node(position)
-    return hash_of(nodes.leaves(position), position, depth) if stored is None else stored
+    return hash_of(nodes.leaves(position), depth) if stored is None else stored
+
+
+def _merged(old: Sequence[Leaf], new: Sequence[Leaf]) -> Sequence[Leaf]:
+    if not old:
+        return new
+    return sorted(({leaf.key: leaf for leaf in old} | {leaf.key: leaf for leaf in new}).values(), key=by_key)
 
 
 def _cut(leaves: Sequence[Leaf], depth: int) -> int:

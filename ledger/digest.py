@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,9 +51,16 @@ class TwinDigest:
 
 def hex32(text: Any, field: str) -> bytes:
     """32 bytes from exactly 64 lower-case hex characters. Raises `FieldError`."""
-    if not isinstance(text, str) or len(text) != 64 or text.strip("0123456789abcdef"):
+    if not is_hex(text, 64):
         raise FieldError(field, "64 位小写十六进制 / 64 lower-case hex characters", repr(text)[:80])
     return bytes.fromhex(text)
+
+
+def is_hex(text: Any, length: int) -> bool:
+    """Is this a text of exactly `length` lower-case hex characters?"""
+    if not isinstance(text, str) or len(text) != length or not text.isascii():
+        return False
+    return not text.encode().translate(None, b"0123456789abcdef")
 
 
 def sha256(data: bytes) -> bytes:
@@ -70,6 +78,22 @@ def sm3(data: bytes) -> bytes:
 def twin(data: bytes) -> TwinDigest:
     """Both digests of `data`."""
     return TwinDigest(sha256(data), sm3(data))
+
+
+def tagged(tag: bytes) -> Callable[[bytes, bytes], bytes]:
+    """Answers (a, b) → SHA-256(tag ‖ a) ‖ SM3(tag ‖ b), 64 bytes: for a tag that begins many short texts.
+
+    A copied state costs less than a new one, and SM3's far less.
+    """
+    sha256_copy, sm3_copy = hashlib.sha256(tag).copy, hashlib.new("sm3", tag).copy
+
+    def both(first: bytes, second: bytes) -> bytes:
+        one, other = sha256_copy(), sm3_copy()
+        one.update(first)
+        other.update(second)
+        return one.digest() + other.digest()
+
+    return both
 
 
 def leaf(digest: TwinDigest) -> bytes:

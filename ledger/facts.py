@@ -16,7 +16,7 @@ from functools import cached_property
 from typing import Any
 
 from ledger import canonical
-from ledger.digest import LEAF_TAG, TwinDigest, hex32, sha256, sm3, twin
+from ledger.digest import LEAF_TAG, TwinDigest, hex32, is_hex, sha256, sm3, twin
 from ledger.errors import FieldError
 from ledger.merkle import root_over
 
@@ -26,7 +26,6 @@ EIP712 = "eip712-secp256k1"
 
 _KIND = re.compile(r"[a-z][a-z0-9-]{0,62}/v[1-9][0-9]?")
 _SUBJECT = re.compile(r"[a-z][a-z0-9-]{0,30}:[A-Za-z0-9:._-]{1,200}")
-_HEX = re.compile(r"[0-9a-f]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,10 +162,10 @@ class Signature:
         alg = value.get("alg")
         if alg == SM2:
             require_fields(value, where, {"alg", "by", "key", "value", "signer_id"}, {"role"})
-            _hex(value["key"], 130, f"{where}.key")
+            _require_hex(value, "key", 130, where)
             if not value["key"].startswith("04"):
                 raise FieldError(f"{where}.key", "04‖x‖y", value["key"][:8])
-            _hex(value["value"], 128, f"{where}.value")
+            _require_hex(value, "value", 128, where)
             if not isinstance(value["signer_id"], str) or not 1 <= len(value["signer_id"]) <= 64:
                 raise FieldError(
                     f"{where}.signer_id", "1 至 64 个字符 / 1 to 64 characters", repr(value["signer_id"])[:80]
@@ -175,7 +174,7 @@ class Signature:
             require_fields(value, where, {"alg", "by", "key", "value", "nonce"}, {"role"})
             if not isinstance(value["key"], str) or not re.fullmatch(r"0x[0-9a-fA-F]{40}", value["key"]):
                 raise FieldError(f"{where}.key", "0x 地址 / a 0x address", repr(value["key"])[:80])
-            _hex(value["value"], 130, f"{where}.value")
+            _require_hex(value, "value", 130, where)
             if not isinstance(value["nonce"], str) or not re.fullmatch(r"0|[1-9][0-9]{0,77}", value["nonce"]):
                 raise FieldError(f"{where}.nonce", "十进制数 / a decimal number", repr(value["nonce"])[:80])
         else:
@@ -277,19 +276,23 @@ class Fact:
 def _signatures(value: Any) -> tuple[Signature, ...]:
     if not isinstance(value, list) or len(value) > 64:
         raise FieldError("signatures", "不超过 64 项的列表 / a list of at most 64", repr(value)[:80])
-    return tuple(Signature.of_document(item, f"signatures[{i}]") for i, item in enumerate(value))
+    return tuple([Signature.of_document(item, f"signatures[{i}]") for i, item in enumerate(value)])
 
 
 def require_fields(value: Any, where: str, required: set[str], optional: set[str]) -> None:
     """Raises `FieldError` unless `value` is an object with all required and no unknown fields."""
     if not isinstance(value, dict):
         raise FieldError(where, "对象 / an object", repr(value)[:80])
-    for name in sorted(required - set(value)):
+    names = value.keys()
+    if names == required:
+        return
+    for name in sorted(required - names):
         raise FieldError(f"{where}.{name}", "必填 / required", "缺失 / missing")
-    for name in sorted(set(value) - required - optional):
+    for name in sorted(names - required - optional):
         raise FieldError(f"{where}.{name}", f"{sorted(required | optional)}", "未知字段 / unknown field")
 
 
-def _hex(text: Any, length: int, where: str) -> None:
-    if not isinstance(text, str) or len(text) != length or not _HEX.fullmatch(text):
-        raise FieldError(where, f"{length} 位小写十六进制 / {length} lower-case hex characters", repr(text)[:80])
+def _require_hex(value: dict[str, Any], name: str, length: int, where: str) -> None:
+    if not is_hex(value[name], length):
+        expected = f"{length} 位小写十六进制 / {length} lower-case hex characters"
+        raise FieldError(f"{where}.{name}", expected, repr(value[name])[:80])

@@ -15,7 +15,7 @@ from functools import partial
 from sqlalchemy import delete, func, insert, select
 from sqlalchemy.orm import Session
 
-from ledger import merkle, outbox, tables, tiles
+from ledger import merkle, outbox, store, tables, tiles
 from ledger.checkpoint import Checkpoint, LogKeys, parse, sign_note
 from ledger.digest import TwinDigest
 from ledger.errors import UnknownFact
@@ -106,19 +106,8 @@ def rebuild(session: Session) -> int:
 
 def leaves(session: Session, first: int = 0, end: int | None = None) -> Iterator[bytes]:
     """SHA-256 ‖ SM3 of the facts at the places first..end-1 of the log, read in slices."""
-    entry, fact = tables.entry, tables.fact
-    while end is None or first < end:
-        until = first + CHUNK if end is None else min(end, first + CHUNK)
-        rows = session.execute(
-            select(entry.c.fact_id, fact.c.sm3)
-            .join(fact, fact.c.id == entry.c.fact_id)
-            .where(entry.c.log_index >= first, entry.c.log_index < until)
-            .order_by(entry.c.log_index)
-        ).all()
-        if not rows:
-            return
-        yield from (bytes.fromhex(row.fact_id + row.sm3) for row in rows)
-        first = until
+    for fact_id, sm3 in store.placed(session, [tables.fact.c.sm3], first, end, CHUNK):
+        yield bytes.fromhex(fact_id + sm3)
 
 
 def published(session: Session, address: Address) -> Flat | None:

@@ -8,13 +8,14 @@ served while newer ones are already stated; what is older than that is dropped w
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from itertools import islice
 from typing import Any
 
-from sqlalchemy import Table, bindparam, func, insert, select
+from sqlalchemy import Table, bindparam, func, select
 from sqlalchemy.orm import Session
 
-from ledger import completeness, log, outbox, store, tables
+from ledger import bulk, completeness, log, outbox, store, tables
 from ledger.completeness import Leaf
 from ledger.digest import TwinDigest
 from ledger.errors import FieldError
@@ -24,6 +25,8 @@ from ledger.signing import SystemSigner
 KIND = "subject-map/v1"
 _MANY = 1_000
 """For more keys than this all kept nodes are read, instead of those along their ways."""
+_SLICE = 10_000
+"""Rows written at once."""
 
 
 def subject_of(origin: str) -> str:
@@ -93,28 +96,26 @@ def advance(session: Session, first: int, size: int, published: int) -> tuple[Tw
     """
     changes, fresh = changes_of(session, first, size)
     root, kept = completeness.update(_Stored(session, first, [leaf.key for leaf in changes]), changes)
-    leaves = [(leaf.key, size, leaf.acts, leaf.last) for leaf in changes]
-    _write(session, tables.map_leaf, leaves, published)
-    _write(session, tables.map_node, [(position, size, value) for position, value in kept.items()], published)
+    _write(session, tables.map_leaf, ((leaf.key, size, leaf.acts, leaf.last) for leaf in changes), published)
+    _write(session, tables.map_node, ((position, size, value) for position, value in kept.items()), published)
     return completeness.parted(root), fresh
 
 
 def changes_of(session: Session, first: int, size: int) -> tuple[list[Leaf], int]:
     """The leaves that the log's entries first…size-1 imply, and how many of their subjects are new."""
-    fact, entry = tables.fact, tables.entry
-    rows = session.execute(
-        select(fact.c.subject, fact.c.no, fact.c.statement_sha256, fact.c.statement_sm3)
-        .join(entry, entry.c.fact_id == fact.c.id)
-        .where(entry.c.log_index >= first, entry.c.log_index < size)
-        .order_by(entry.c.log_index)
-    )
-    last: dict[str, tuple[int, str]] = {}
+    fact = tables.fact
+    columns = [fact.c.subject, fact.c.no, fact.c.statement_sha256, fact.c.statement_sm3]
+    last: dict[str, tuple[int, bytes]] = {}
     fresh = 0
-    for subject, no, sha256, sm3 in rows:
-        last[subject] = (no + 1, sha256 + sm3)
+    for _, subject, no, sha256, sm3 in store.placed(session, columns, first, size):
+        last[subject] = no + 1, bytes.fromhex(sha256 + sm3)
         fresh += no == 0
-    found = [Leaf(completeness.key_of(name), count, bytes.fromhex(value)) for name, (count, value) in last.items()]
-    return sorted(found), fresh
+    found = []
+    while last:  # emptied on the way: names and leaves of a large log need not lie in memory together
+        name, (acts, value) = last.popitem()
+        found.append(Leaf(completeness.key_of(name), acts, value))
+    found.sort(key=completeness.by_key)
+    return found, fresh
 
 
 def rebuild(session: Session, origin: str) -> int:
@@ -180,22 +181,15 @@ def _due(session: Session, first: int) -> bool:
     return session.execute(query.where(entry.c.log_index >= first, fact.c.kind != KIND).limit(1)).first() is not None
 
 
-def _write(session: Session, table: Table, rows: Sequence[tuple[Any, ...]], published: int) -> None:
-    """Inserts rows given in the order of the table's columns, and drops what they replaced for the published map.
-
-    By the driver's own executemany: preparing a million rows one by one takes longer than hashing them.
-    """
-    connection = session.connection()
-    compiled = insert(table).compile(dialect=connection.dialect)
-    names = [column.name for column in table.columns]
-    if rows and compiled.positional:
-        connection.exec_driver_sql(str(compiled), list(rows))
-    elif rows:
-        connection.exec_driver_sql(str(compiled), [dict(zip(names, row, strict=True)) for row in rows])
-    if rows and published:
-        key, newer = table.columns[names[0]], table.alias()
-        needed = select(func.max(newer.c.size)).where(
-            newer.c[names[0]] == bindparam("value"), newer.c.size <= bindparam("published")
-        )
-        statement = table.delete().where(key == bindparam("value"), table.c.size < needed.scalar_subquery())
-        connection.execute(statement, [{"value": row[0], "published": published} for row in rows])
+def _write(session: Session, table: Table, rows: Iterable[tuple[Any, ...]], published: int) -> None:
+    """Inserts rows given in the order of the table's columns, and drops what they replaced for the published map."""
+    key, newer = next(iter(table.columns)), table.alias()
+    needed = select(func.max(newer.c.size)).where(
+        newer.c[key.name] == bindparam("value"), newer.c.size <= bindparam("published")
+    )
+    replaced = table.delete().where(key == bindparam("value"), table.c.size < needed.scalar_subquery())
+    source = iter(rows)
+    while some := list(islice(source, _SLICE)):
+        bulk.insert_rows(session, table, some)
+        if published:
+            session.connection().execute(replaced, [{"value": row[0], "published": published} for row in some])

@@ -218,7 +218,26 @@ def test_all_facts__order_of_intake_edited__still_the_order_that_heads_prove(wor
     world.seal(session)
     session.execute(text("DROP TRIGGER fact_no_update"))
     session.execute(text("UPDATE fact SET seq = 100 - seq"))
-    assert list(store.all_facts(session)) == facts
+    for batch in (1, 3, 500):
+        assert list(store.all_facts(session, batch)) == facts
+
+
+@pytest.mark.parametrize("batch", [1, 2, 5, 100])
+def test_placed__rows_far_apart_in_another_order_and_some_gone__the_places_asked_for(
+    world: World, session: Session, batch: int
+) -> None:
+    """Neighbours in the log need not be neighbours in the table; a place without a fact is left out."""
+    facts = [state(session, "entry/v1", f"entry:{i}", {"x": i}, "party:A") for i in range(12)]
+    world.seal(session)
+    session.execute(text("DROP TRIGGER fact_no_update"))
+    session.execute(text("UPDATE fact SET seq = 1000 + 7 * ((seq * 5) % 13)"))
+    session.execute(text("UPDATE entry SET log_index = log_index + 40 WHERE log_index > 8"))
+    session.execute(text("UPDATE entry SET fact_id = 'gone' WHERE log_index = 3"))
+    columns = [tables.fact.c.subject, tables.fact.c.no]
+    found = [tuple(row) for row in store.placed(session, columns, batch=batch)]
+    assert found == [(fact.id, fact.subject, 0) for i, fact in enumerate(facts) if i != 3]
+    assert [tuple(row) for row in store.placed(session, columns, 2, 50, batch)] == found[2:9]
+    assert list(store.placed(session, columns, 60)) == []
 
 
 def test_append__two_writers_on_one_file__no_act_number_twice(tmp_path: Path) -> None:
