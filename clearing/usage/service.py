@@ -30,6 +30,7 @@ from registry.asset import Twin
 from registry.party import connector_subject
 
 INTEGRATE_WITHIN = 3_600
+_NEW_ANSWER = insert(tables.answer)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,13 +77,14 @@ def admit(session: Session, received: Received, *, signer: SystemSigner, at: int
     signed, header = received.signed, received.batch.header
     statement = signed.statement
     try:
-        if (statement.no, statement.prev) == ledger.next_of(session, statement.subject):
+        place = ledger.next_of(session, statement.subject)
+        if (statement.no, statement.prev) == place:
             _require_key(session, received, at)
             overlapping = store.overlapping(session, header.connector, header.first_seq, header.last_seq)
             overlapping = overlapping or store.held_otherwise(session, received.batch)
             if overlapping is not None:
                 return _refusal(received, overlapping, at)
-        taken = ledger.append(session, signed, at=at, parts=received.batch.parts)
+        taken = ledger.append(session, signed, at=at, parts=received.batch.parts, place=place)
     except Conflict as conflict:
         _require_key(session, received, at)
         return _refusal(received, conflict.existing, at)
@@ -122,8 +124,8 @@ def hold(
             tuple([item.digest.sm3 for item in items]),
             PartsRoot(tree.size, tree.root()),
         )
-        signed = freeze(parts.commitment, *ledger.next_of(session, held_subject(signer.by)), signer)
-        fact = ledger.append(session, signed, at=at, parts=parts).fact
+        here = ledger.next_of(session, held_subject(signer.by))
+        fact = ledger.append(session, freeze(parts.commitment, *here, signer), at=at, parts=parts, place=here).fact
         store.put_held(session, fact, items)
         groups[fact.id] = _group(fact, _answer(session, fact, signer), tree)
         digests = enumerate(parts.sha256)
@@ -180,7 +182,7 @@ def _answer(session: Session, fact: Fact, signer: SystemSigner, **more: Any) -> 
     statement = Statement(LOG_PROMISE, f"log-promise:{fact.id}", 0, None, body_of(promise))
     signed = Signed(statement, (signer.sign(statement),))
     document = canonical.encode({"fact": fact.id, "promise": signed.document(), **more}).decode()
-    session.execute(insert(tables.answer).values(fact_id=fact.id, document=document))
+    session.execute(_NEW_ANSWER, {"fact_id": fact.id, "document": document})
     return document
 
 
