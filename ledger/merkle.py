@@ -192,10 +192,11 @@ def verify_consistency(first: int, second: int, old: TwinDigest, new: TwinDigest
 
 def root_over(leaves: Sequence[bytes], digest: Callable[[bytes], bytes]) -> bytes:
     """Root over these leaf bytes under one hash, nothing kept on the way: what a fact with many parts commits to."""
-    level = [digest(b"\x00" + data) for data in leaves]
+    level = list(map(digest, [b"\x00" + data for data in leaves]))
     while len(level) > 1:
         odd = level[-1:] if len(level) & 1 else []
-        level = [digest(b"\x01" + left + right) for left, right in zip(level[::2], level[1::2], strict=False)] + odd
+        pairs = zip(level[::2], level[1::2], strict=False)
+        level = [*map(digest, [b"\x01" + left + right for left, right in pairs]), *odd]
     return level[0] if level else digest(b"")
 
 
