@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 from fastapi import Depends, Request
+from starlette.requests import ClientDisconnect
+from starlette.types import Receive
 
 from api.auth import CallerDep
 from clearing.usage.batch import BATCH_TYPE, MAX_RECORDS, Received, read_batch
@@ -37,17 +39,23 @@ class SignedBody:
 
 async def read_body(request: Request, limit: int = MAX_BODY) -> bytes:
     """The whole body, never more than `limit` bytes of it in memory. Raises `TooLarge`."""
-    announced = request.headers.get("content-length", "")
+    return await receive_body(request.receive, request.headers.get("content-length", ""), limit)
+
+
+async def receive_body(receive: Receive, announced: str, limit: int) -> bytes:
+    """As `read_body`, from the server itself; `announced` is the header Content-Length. Raises `ClientDisconnect`."""
     if announced.isdecimal() and int(announced[:20]) > limit:
         raise TooLarge(limit)
-    size = 0
-    chunks = []
-    async for chunk in request.stream():
-        size += len(chunk)
-        if size > limit:
+    body, more = b"", True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        body += message.get("body", b"")
+        if len(body) > limit:
             raise TooLarge(limit)
-        chunks.append(chunk)
-    return b"".join(chunks)
+        more = message.get("more_body", False)
+    return body
 
 
 async def _raw(request: Request, _caller: CallerDep) -> bytes:
@@ -60,7 +68,11 @@ RawDep = Annotated[bytes, Depends(_raw)]
 
 def require_type(request: Request, expected: str) -> None:
     """Raises `WrongType` unless the body is announced as this media type."""
-    given = request.headers.get("content-type", "")
+    require_media(request.headers.get("content-type", ""), expected)
+
+
+def require_media(given: str, expected: str) -> None:
+    """Raises `WrongType` unless this header announces the media type."""
     if given.partition(";")[0].strip().lower() != expected:
         raise WrongType("Content-Type", expected, repr(given)[:80])
 

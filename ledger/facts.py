@@ -16,9 +16,10 @@ from functools import cached_property
 from typing import Any
 
 from ledger import canonical
-from ledger.digest import LEAF_TAG, TwinDigest, hex32, is_hex, sha256, sm3, twin
+from ledger.digest import LEAF_TAG, TwinDigest, hex32, is_hex, sha256, twin
 from ledger.errors import FieldError
 from ledger.merkle import root_over
+from ledger.sm import swift_sm3
 
 DEFAULT_SIGNER_ID = "1234567812345678"
 SM2 = "sm2-sm3"
@@ -60,9 +61,9 @@ class Parts:
         for place, part in enumerate(data):
             if b"\n" in part:
                 raise FieldError(f"parts[{place}]", "规范文本 / a canonical text", "含换行 / holds a line feed")
-        first, second = tuple(map(sha256, data)), tuple(map(sm3, data))
+        first, second = tuple(map(sha256, data)), tuple(map(swift_sm3, data))
         leaves = [LEAF_TAG + one + other for one, other in zip(first, second, strict=True)]
-        root = TwinDigest(root_over(leaves, sha256), root_over(leaves, sm3))
+        root = TwinDigest(root_over(leaves, sha256), root_over(leaves, swift_sm3))
         return cls(tuple(data), first, second, PartsRoot(len(data), root))
 
 

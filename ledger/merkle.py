@@ -192,11 +192,30 @@ def verify_consistency(first: int, second: int, old: TwinDigest, new: TwinDigest
 
 def root_over(leaves: Sequence[bytes], digest: Callable[[bytes], bytes]) -> bytes:
     """Root over these leaf bytes under one hash, nothing kept on the way: what a fact with many parts commits to."""
-    level = [digest(b"\x00" + data) for data in leaves]
+    level = list(map(digest, [b"\x00" + data for data in leaves]))
     while len(level) > 1:
         odd = level[-1:] if len(level) & 1 else []
-        level = [digest(b"\x01" + left + right) for left, right in zip(level[::2], level[1::2], strict=False)] + odd
+        pairs = zip(level[::2], level[1::2], strict=False)
+        level = [*map(digest, [b"\x01" + left + right for left, right in pairs]), *odd]
     return level[0] if level else digest(b"")
+
+
+def paths_over(leaves: Sequence[bytes], digest: Callable[[bytes], bytes]) -> tuple[bytes, list[bytes]]:
+    """`root_over` and the audit path of every leaf: its hashes one after the other, nearest sibling first. A node
+    without a neighbour goes up as it is, so a leaf's place among the nodes of a level is its index without low bits."""
+    nodes = list(map(digest, [b"\x00" + data for data in leaves]))
+    steps: list[list[bytes]] = [[] for _ in leaves]
+    level = 0
+    while len(nodes) > 1:
+        for index, path in enumerate(steps):
+            sibling = index >> level ^ 1
+            if sibling < len(nodes):
+                path.append(nodes[sibling])
+        odd = nodes[-1:] if len(nodes) & 1 else []
+        pairs = zip(nodes[::2], nodes[1::2], strict=False)
+        nodes = [*map(digest, [b"\x01" + left + right for left, right in pairs]), *odd]
+        level += 1
+    return (nodes[0] if nodes else digest(b"")), list(map(b"".join, steps))
 
 
 class MemoryTree:

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Column, func, insert, select, update
+from sqlalchemy import Column, bindparam, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -32,14 +32,34 @@ class Appended:
     replayed: bool
 
 
-def append(session: Session, signed: Signed, *, at: int, parts: Parts | Sequence[bytes] = ()) -> Appended:
-    """Stores a signed statement as a fact, once. Signatures are the caller's to check before.
+# Made once: building a statement costs more than running it, and every batch of usage runs all of these.
+_NEXT_OF = (
+    select(tables.fact.c.no, tables.fact.c.statement_sha256, tables.fact.c.statement_sm3)
+    .where(tables.fact.c.subject == bindparam("about"))
+    .order_by(tables.fact.c.no.desc())
+    .limit(1)
+)
+_SECRET_OF = select(tables.subject_secret.c.secret).where(tables.subject_secret.c.subject == bindparam("about"))
+_NEW_FACT = insert(tables.fact).returning(tables.fact.c.seq)
+_NEW_PARTS, _NEW_SECRET, _NEW_TASK = insert(tables.part), insert(tables.subject_secret), insert(tables.outbox)
+
+
+def append(
+    session: Session,
+    signed: Signed,
+    *,
+    at: int,
+    parts: Parts | Sequence[bytes] = (),
+    place: tuple[int, TwinDigest | None] | None = None,
+) -> Appended:
+    """Stores a signed statement as a fact, once. Signatures are the caller's to check before; `place` is what
+    `next_of` told the caller in this transaction, if it asked.
 
     The same act again returns the first fact. Raises `Conflict` if the act number says something else already,
     `Stale` if the statement does not continue the subject's last act, `FieldError` if the parts do not match.
     """
     statement = signed.statement
-    no, prev = next_of(session, statement.subject)
+    no, prev = place or next_of(session, statement.subject)
     if statement.no < no:
         # One look decides, so that a writer who was faster in between makes this a replay or a conflict, never stale.
         first = _existing(session, statement)
@@ -72,13 +92,7 @@ def restore(session: Session, fact: Fact, parts: Sequence[bytes] = ()) -> None:
 
 def next_of(session: Session, subject: str) -> tuple[int, TwinDigest | None]:
     """Number and `prev` that the next statement about `subject` must carry."""
-    table = tables.fact
-    row = session.execute(
-        select(table.c.no, table.c.statement_sha256, table.c.statement_sm3)
-        .where(table.c.subject == subject)
-        .order_by(table.c.no.desc())
-        .limit(1)
-    ).first()
+    row = session.execute(_NEXT_OF, {"about": subject}).first()
     if row is None:
         return 0, None
     return row.no + 1, TwinDigest(bytes.fromhex(row.statement_sha256), bytes.fromhex(row.statement_sm3))
@@ -228,33 +242,29 @@ def _require_parts(statement: Statement, parts: Parts | Sequence[bytes]) -> Part
 
 def _insert_parts(session: Session, fact: Fact, parts: Parts | None) -> None:
     if parts is not None:
-        session.execute(insert(tables.part).values(fact_id=fact.id, bytes=b"\n".join(parts.data)))
+        session.execute(_NEW_PARTS, {"fact_id": fact.id, "bytes": b"\n".join(parts.data)})
 
 
 def _secret(session: Session, subject: str) -> bytes:
-    table = tables.subject_secret
-    found = session.execute(select(table.c.secret).where(table.c.subject == subject)).scalar()
+    found = session.execute(_SECRET_OF, {"about": subject}).scalar()
     if found is None:
         found = secrets.token_bytes(32)
-        session.execute(insert(table).values(subject=subject, secret=found))
+        session.execute(_NEW_SECRET, {"subject": subject, "secret": found})
     return bytes(found)
 
 
 def _insert(session: Session, fact: Fact) -> None:
     digest, stated = fact.digest(), fact.statement.digest()
-    result = session.execute(
-        insert(tables.fact)
-        .values(
-            id=digest.sha256.hex(),
-            sm3=digest.sm3.hex(),
-            kind=fact.kind,
-            subject=fact.subject,
-            no=fact.statement.no,
-            statement_sha256=stated.sha256.hex(),
-            statement_sm3=stated.sm3.hex(),
-            at=fact.at,
-            bytes=fact.bytes(),
-        )
-        .returning(tables.fact.c.seq)
-    )
-    session.execute(insert(tables.outbox).values(fact_id=fact.id, seq=result.scalar_one()))
+    row = {
+        "id": digest.sha256.hex(),
+        "sm3": digest.sm3.hex(),
+        "kind": fact.kind,
+        "subject": fact.subject,
+        "no": fact.statement.no,
+        "statement_sha256": stated.sha256.hex(),
+        "statement_sm3": stated.sm3.hex(),
+        "at": fact.at,
+        "bytes": fact.bytes(),
+    }
+    seq = session.execute(_NEW_FACT, row).scalar_one()
+    session.execute(_NEW_TASK, {"fact_id": fact.id, "seq": seq})

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from sqlalchemy import func, or_, select, update
+from sqlalchemy import bindparam, func, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session, aliased
 from sqlmodel import SQLModel, col
@@ -309,14 +309,18 @@ def staff_at(session: Session, identity: str, at: int) -> StaffRow:
     return row
 
 
+# Made once: every batch of usage asks, and building a statement costs more than running it.
+_CONNECTOR_AT = (
+    select(ConnectorRow)
+    .where(col(ConnectorRow.id) == bindparam("identity"), col(ConnectorRow.from_at) <= bindparam("at"))
+    .order_by(col(ConnectorRow.no).desc())
+    .limit(1)
+)
+
+
 def connector_at(session: Session, identity: str, at: int) -> ConnectorRow:
     """The connector's version in force at `at`. Raises `Unknown`."""
-    row = session.scalars(
-        select(ConnectorRow)
-        .where(col(ConnectorRow.id) == identity, col(ConnectorRow.from_at) <= at)
-        .order_by(col(ConnectorRow.no).desc())
-        .limit(1)
-    ).first()
+    row = session.scalars(_CONNECTOR_AT, {"identity": identity, "at": at}).first()
     if row is None:
         raise Unknown("连接器 / connector", identity)
     return row

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 
-from sqlalchemy import RowMapping, Table, delete, insert, or_, select, update
+from sqlalchemy import RowMapping, Table, bindparam, delete, insert, or_, select, update
 from sqlalchemy.orm import Session
 
 from clearing.errors import UnknownFact
@@ -122,12 +122,21 @@ def agreements_in_force(session: Session, at: int) -> list[AgreementRow]:
     return [row for row in rows if row.effective <= at < row.expiry]
 
 
+# Made once: every batch of usage asks both, and building a statement costs more than running it.
+_TERMS_OF = select(tables.agreement_terms.c.document).where(
+    tables.agreement_terms.c.agreement == bindparam("identity"),
+    tables.agreement_terms.c.revision == bindparam("number"),
+)
+_HISTORY_OF = (
+    select(tables.agreement_act.c.at, tables.agreement_act.c.revision, tables.agreement_act.c.state)
+    .where(tables.agreement_act.c.agreement == bindparam("identity"))
+    .order_by(tables.agreement_act.c.no)
+)
+
+
 def terms_of(session: Session, identity: str, revision: int) -> Terms:
     """The terms of one revision. Raises `UnknownFact`."""
-    table = tables.agreement_terms
-    document = session.execute(
-        select(table.c.document).where(table.c.agreement == identity, table.c.revision == revision)
-    ).scalar()
+    document = session.execute(_TERMS_OF, {"identity": identity, "number": revision}).scalar()
     if document is None:
         raise UnknownFact("agreement revision", f"{identity}/{revision}")
     return _terms(document)
@@ -141,9 +150,7 @@ def _terms(document: str) -> Terms:
 
 def history(session: Session, identity: str) -> list[tuple[int, int, State]]:
     """(at, revision, state) after each act of an agreement, in order; empty for an unknown one."""
-    table = tables.agreement_act
-    columns = (table.c.at, table.c.revision, table.c.state)
-    rows = session.execute(select(*columns).where(table.c.agreement == identity).order_by(table.c.no))
+    rows = session.execute(_HISTORY_OF, {"identity": identity})
     return [(row.at, row.revision, State(row.state)) for row in rows]
 
 

@@ -11,6 +11,7 @@ itself, and the record's path under the fact's parts root. Source: exchange.md Â
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -20,13 +21,14 @@ from msgspec import Meta
 from clearing.usage.batch import LOG_PROMISE, MAX_RECORDS, USAGE_BATCH, Promise
 from clearing.usage.record import Admitted, decode
 from ledger import canonical, signing
-from ledger.bundle import path_document, path_of_document
-from ledger.digest import TwinDigest, twin
+from ledger.bundle import path_of_document
+from ledger.digest import TwinDigest, leaf, sha256, twin
 from ledger.errors import FieldError
 from ledger.facts import Fact, PartsRoot, Signed, Statement, require_fields
-from ledger.merkle import MemoryTree, leaf_hash, verify_inclusion
+from ledger.merkle import leaf_hash, paths_over, verify_inclusion
 from ledger.reading import body_of, read
 from ledger.signing import SystemSigner
+from ledger.sm import swift_sm3
 from registry.asset import Twin
 
 USAGE_HELD = "usage-held/v1"
@@ -58,21 +60,37 @@ def records_of(statement: Statement, parts: Sequence[bytes]) -> list[Admitted]:
     return [decode(data, f"parts[{position}]") for position, data in enumerate(parts)]
 
 
+@dataclass(frozen=True, slots=True)
+class Paths:
+    """The twin root over the parts of a fact, and for each part the two sides of its audit path."""
+
+    commitment: PartsRoot
+    sha256: tuple[bytes, ...]
+    sm3: tuple[bytes, ...]
+
+    @classmethod
+    def over(cls, digests: Sequence[TwinDigest]) -> Paths:
+        """Over parts with these digests."""
+        leaves = list(map(leaf, digests))
+        (one, first), (other, second) = paths_over(leaves, sha256), paths_over(leaves, swift_sm3)
+        return cls(PartsRoot(len(leaves), TwinDigest(one, other)), tuple(first), tuple(second))
+
+
 class Group:
-    """A fact that holds records, the operator's promise for it, and the tree over its parts: what its answers share."""
+    """A fact that holds records, the operator's promise for it, and the paths of its parts: what its answers share."""
 
-    __slots__ = ("_head", "_tail", "_tree")
+    __slots__ = ("_head", "_paths", "_tail")
 
-    def __init__(self, fact: Fact, promise: dict[str, Any], tree: MemoryTree) -> None:
-        self._tree = tree
+    def __init__(self, fact: Fact, promise: dict[str, Any], paths: Paths) -> None:
+        self._paths = paths
         # Canonical keys are sorted, so the shared parts stand around the record's own and are encoded once.
         self._head = b'{"document":%b,"fact":"%b","index":' % (fact.bytes(), fact.id.encode())
         self._tail = b',"promise":%b}' % canonical.encode(promise)
 
     def answer(self, index: int) -> bytes:
         """The answer of record `index`: the canonical bytes of a `HeldAnswer`, the same each time."""
-        path = path_document(self._tree.path(index))
-        own = b'%d,"path":{"sha256":"%b","sm3":"%b"}' % (index, path["sha256"].encode(), path["sm3"].encode())
+        sides = b64encode(self._paths.sha256[index]), b64encode(self._paths.sm3[index])
+        own = b'%d,"path":{"sha256":"%b","sm3":"%b"}' % (index, *sides)
         return self._head + own + self._tail
 
 

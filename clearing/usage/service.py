@@ -14,15 +14,14 @@ from sqlalchemy.orm import Session
 
 from clearing.usage import store, tables
 from clearing.usage.batch import LOG_PROMISE, USAGE_BATCH, Promise, Received
-from clearing.usage.held import Group, freeze
+from clearing.usage.held import Group, Paths, freeze
 from clearing.usage.held import subject_of as held_subject
 from clearing.usage.record import Admitted
 from ledger import canonical
 from ledger import store as ledger
 from ledger.digest import twin
 from ledger.errors import BadSignature, Conflict, Erased
-from ledger.facts import Fact, Parts, PartsRoot, Signed, Statement
-from ledger.merkle import MemoryTree
+from ledger.facts import Fact, Parts, Signed, Statement
 from ledger.reading import body_of
 from ledger.signing import SystemSigner
 from registry import service as registration
@@ -30,6 +29,7 @@ from registry.asset import Twin
 from registry.party import connector_subject
 
 INTEGRATE_WITHIN = 3_600
+_NEW_ANSWER = insert(tables.answer)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,13 +76,14 @@ def admit(session: Session, received: Received, *, signer: SystemSigner, at: int
     signed, header = received.signed, received.batch.header
     statement = signed.statement
     try:
-        if (statement.no, statement.prev) == ledger.next_of(session, statement.subject):
+        place = ledger.next_of(session, statement.subject)
+        if (statement.no, statement.prev) == place:
             _require_key(session, received, at)
             overlapping = store.overlapping(session, header.connector, header.first_seq, header.last_seq)
             overlapping = overlapping or store.held_otherwise(session, received.batch)
             if overlapping is not None:
                 return _refusal(received, overlapping, at)
-        taken = ledger.append(session, signed, at=at, parts=received.batch.parts)
+        taken = ledger.append(session, signed, at=at, parts=received.batch.parts, place=place)
     except Conflict as conflict:
         _require_key(session, received, at)
         return _refusal(received, conflict.existing, at)
@@ -115,17 +116,17 @@ def hold(
     groups: dict[str, Group] = {}
     if fresh:
         items = list(fresh.values())
-        tree = MemoryTree([item.digest for item in items])
+        paths = Paths.over([item.digest for item in items])
         parts = Parts(
             tuple([item.data for item in items]),
             tuple([item.digest.sha256 for item in items]),
             tuple([item.digest.sm3 for item in items]),
-            PartsRoot(tree.size, tree.root()),
+            paths.commitment,
         )
-        signed = freeze(parts.commitment, *ledger.next_of(session, held_subject(signer.by)), signer)
-        fact = ledger.append(session, signed, at=at, parts=parts).fact
+        here = ledger.next_of(session, held_subject(signer.by))
+        fact = ledger.append(session, freeze(parts.commitment, *here, signer), at=at, parts=parts, place=here).fact
         store.put_held(session, fact, items)
-        groups[fact.id] = _group(fact, _answer(session, fact, signer), tree)
+        groups[fact.id] = _group(fact, _answer(session, fact, signer), paths)
         digests = enumerate(parts.sha256)
         known |= {key: store.Place(digest.hex(), fact.id, i) for key, (i, digest) in zip(fresh, digests, strict=True)}
     answers: list[bytes | Refusal | Erased] = []
@@ -180,7 +181,7 @@ def _answer(session: Session, fact: Fact, signer: SystemSigner, **more: Any) -> 
     statement = Statement(LOG_PROMISE, f"log-promise:{fact.id}", 0, None, body_of(promise))
     signed = Signed(statement, (signer.sign(statement),))
     document = canonical.encode({"fact": fact.id, "promise": signed.document(), **more}).decode()
-    session.execute(insert(tables.answer).values(fact_id=fact.id, document=document))
+    session.execute(_NEW_ANSWER, {"fact_id": fact.id, "document": document})
     return document
 
 
@@ -196,11 +197,11 @@ def _answer_again(session: Session, fact: Fact, signer: SystemSigner) -> str:
     return _answer(session, fact, signer, classes=classes)
 
 
-def _group(fact: Fact, answer: str, tree: MemoryTree) -> Group:
-    return Group(fact, canonical.decode(answer.encode())["promise"], tree)
+def _group(fact: Fact, answer: str, paths: Paths) -> Group:
+    return Group(fact, canonical.decode(answer.encode())["promise"], paths)
 
 
 def _group_again(session: Session, fact_id: str, signer: SystemSigner) -> Group:
     fact = ledger.fact(session, fact_id)
-    tree = MemoryTree([twin(part) for part in ledger.parts_of(session, fact_id)])
-    return _group(fact, _answer_again(session, fact, signer), tree)
+    paths = Paths.over([twin(part) for part in ledger.parts_of(session, fact_id)])
+    return _group(fact, _answer_again(session, fact, signer), paths)

@@ -6,10 +6,11 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from itertools import pairwise
+from itertools import pairwise, repeat
+from operator import add, attrgetter
 from typing import Any
 
-from sqlalchemy import Select, Table, TextClause, and_, delete, func, insert, or_, select, text, update
+from sqlalchemy import Select, Table, TextClause, and_, bindparam, delete, func, insert, or_, select, text, update
 from sqlalchemy.orm import Session
 
 from clearing.errors import UnknownFact
@@ -132,14 +133,44 @@ def metered_uses(
     ]
 
 
+# What every batch asks and writes, made once: building a statement costs more than running it.
+_OVERLAPPING = (
+    select(tables.batch.c.statement_sha256)
+    .where(tables.batch.c.connector == bindparam("who"))
+    .where(tables.batch.c.first_seq <= bindparam("last"), tables.batch.c.last_seq >= bindparam("first"))
+    .limit(1)
+)
+_HELD_AMONG = (
+    select(tables.held.c.seq, tables.held.c.sha256)
+    .where(tables.held.c.connector == bindparam("who"))
+    .where(tables.held.c.seq.between(bindparam("first"), bindparam("last")))
+    .order_by(tables.held.c.seq)
+)
+_HIGHEST = select(func.max(tables.batch.c.last_seq)).where(tables.batch.c.connector == bindparam("who"))
+_NEIGHBOURS = (
+    select(tables.batch.c.first_seq, tables.batch.c.last_seq, tables.batch.c.first_prev, tables.batch.c.last_hash)
+    .where(tables.batch.c.connector == bindparam("who"))
+    .where(or_(tables.batch.c.last_seq == bindparam("before"), tables.batch.c.first_seq == bindparam("after")))
+    .order_by(tables.batch.c.first_seq)
+)
+_NEW_BATCH = insert(tables.batch)
+_SIGN_HELD = (
+    update(tables.held)
+    .where(tables.held.c.connector == bindparam("who"))
+    .where(tables.held.c.seq.between(bindparam("first"), bindparam("last")))
+    .where(
+        select(tables.record.c.seq)
+        .where(tables.record.c.connector == tables.held.c.connector, tables.record.c.seq == tables.held.c.seq)
+        .where(tables.record.c.sha256 == tables.held.c.sha256)
+        .exists()
+    )
+    .values(batch=bindparam("fact"))
+)
+
+
 def overlapping(session: Session, connector: str, first: int, last: int) -> str | None:
     """Statement digest (SHA-256) of a stored batch that holds one of these numbers already."""
-    table = tables.batch
-    return session.execute(
-        select(table.c.statement_sha256)
-        .where(table.c.connector == connector, table.c.first_seq <= last, table.c.last_seq >= first)
-        .limit(1)
-    ).scalar()
+    return session.execute(_OVERLAPPING, {"who": connector, "first": first, "last": last}).scalar()
 
 
 def findings(session: Session, connector: str = "") -> list[Finding]:
@@ -220,13 +251,15 @@ def _insert(size: int) -> TextClause:
 
 def held_otherwise(session: Session, batch: Batch) -> str | None:
     """Digest (SHA-256) of the first held record that the batch does not repeat."""
-    table, header = tables.held, batch.header
-    numbers = table.c.seq.between(header.first_seq, header.last_seq)
-    query = select(table.c.seq, table.c.sha256).where(table.c.connector == header.connector, numbers)
-    for row in session.execute(query.order_by(table.c.seq)):
+    header = batch.header
+    for row in session.execute(_HELD_AMONG, _numbers_of(header)):
         if row.sha256 != batch.parts.sha256[row.seq - header.first_seq].hex():
             return str(row.sha256)
     return None
+
+
+def _numbers_of(header: BatchHeader) -> dict[str, Any]:
+    return {"who": header.connector, "first": header.first_seq, "last": header.last_seq}
 
 
 def held_findings(session: Session, connector: str = "") -> list[Finding]:
@@ -328,48 +361,50 @@ def take(session: Session, fact: Fact, batch: Batch) -> dict[str, int]:
     """Writes the rows of a batch and the findings at its seams; returns how many records fell in each class."""
     header, root = batch.header, batch.parts.commitment.root
     _note_seams(session, header, fact.at)
-    session.execute(
-        insert(tables.batch).values(
-            fact_id=fact.id,
-            connector=header.connector,
-            no=fact.statement.no,
-            first_seq=header.first_seq,
-            last_seq=header.last_seq,
-            received_at=fact.at,
-            statement_sha256=fact.statement.digest().sha256.hex(),
-            root_sha256=root.sha256.hex(),
-            root_sm3=root.sm3.hex(),
-            first_prev=header.first_prev.sha256 if header.first_prev else "",
-            last_hash=header.last_hash.sha256,
-        )
-    )
-    agreement_at = _Agreements(session)
-    # `_value_` is what `value` answers, without the cost of a property on each of many records.
-    no, at = fact.statement.no, fact.at
-    rows = []
-    for record, digest in zip(batch.records, batch.parts.sha256, strict=True):
-        use_class = classify(record, agreement_at.context(record), at)
-        rows.append(
-            (
-                record.connector,
-                record.seq,
-                no,
-                record.agreement,
-                record.revision,
-                record.side._value_,
-                record.request_id,
-                record.occurred_at,
-                record.unit,
-                record.quantity,
-                record.decision._value_,
-                record.status._value_,
-                use_class._value_,
-                digest.hex(),
-            )
-        )
-    bulk.insert_rows(session, tables.record, rows)
+    row = {
+        "fact_id": fact.id,
+        "connector": header.connector,
+        "no": fact.statement.no,
+        "first_seq": header.first_seq,
+        "last_seq": header.last_seq,
+        "received_at": fact.at,
+        "statement_sha256": fact.statement.digest().sha256.hex(),
+        "root_sha256": root.sha256.hex(),
+        "root_sm3": root.sm3.hex(),
+        "first_prev": header.first_prev.sha256 if header.first_prev else "",
+        "last_hash": header.last_hash.sha256,
+    }
+    session.execute(_NEW_BATCH, row)
+    classes = _classes(batch.records, _Agreements(session), fact.at)
+    own = zip(repeat(fact.statement.no), classes, map(bytes.hex, batch.parts.sha256), strict=False)
+    bulk.insert_rows(session, tables.record, list(map(add, map(_STATED, batch.records), own)))
     _sign_held(session, header, fact.id)
-    return dict(sorted(Counter([row[12] for row in rows]).items()))
+    return dict(sorted(Counter(classes).items()))
+
+
+# `_value_` is what `value` answers, without the cost of a property on each of many records.
+_STATED = attrgetter(
+    "connector", "seq", "agreement", "revision", "side._value_", "request_id", "occurred_at", "unit", "quantity",
+    "decision._value_", "status._value_",
+)  # fmt: skip
+"""The columns of a row that its record states, in the order of the table; the three of the batch follow them."""
+_JUDGED = attrgetter(
+    "agreement", "occurred_at", "connector", "side", "decision", "revision", "listing", "version", "certificate",
+    "purpose", "billable", "unit", "quantity", "status",
+)  # fmt: skip
+"""All that the class of a record depends on, beside the time of receipt."""
+
+
+def _classes(records: Sequence[UsageRecord], agreements: _Agreements, at: int) -> list[str]:
+    """The class of each record; those that agree in all that matters are judged once."""
+    known: dict[tuple[Any, ...], str] = {}
+    found = []
+    for record, case in zip(records, map(_JUDGED, records), strict=True):
+        use_class = known.get(case)
+        if use_class is None:
+            use_class = known[case] = classify(record, agreements.context(record), at).value
+        found.append(use_class)
+    return found
 
 
 def classes_of(session: Session, connector: str, no: int) -> dict[str, int]:
@@ -385,15 +420,7 @@ def _project_held(session: Session, fact: Fact) -> None:
 
 def _sign_held(session: Session, header: BatchHeader, batch: str) -> None:
     """Marks the held records that the batch repeats; one it contradicts stays unsigned and is a finding."""
-    held, record = tables.held, tables.record
-    repeated = (
-        select(record.c.seq)
-        .where(record.c.connector == held.c.connector, record.c.seq == held.c.seq)
-        .where(record.c.sha256 == held.c.sha256)
-        .exists()
-    )
-    numbers = held.c.seq.between(header.first_seq, header.last_seq)
-    session.execute(update(held).where(held.c.connector == header.connector, numbers, repeated).values(batch=batch))
+    session.execute(_SIGN_HELD, _numbers_of(header) | {"fact": batch})
 
 
 class _Agreements:
@@ -426,18 +453,13 @@ class _Agreements:
 
 def _note_seams(session: Session, header: BatchHeader, at: int) -> None:
     """Opens a gap before the batch, closes the gap it fills, and checks both neighbours' hashes."""
-    table = tables.batch
-    highest = session.execute(select(func.max(table.c.last_seq)).where(table.c.connector == header.connector)).scalar()
+    highest = session.execute(_HIGHEST, {"who": header.connector}).scalar()
     if header.first_seq > (highest or 0) + 1:
         _put(session, header.connector, GAP, (highest or 0) + 1, header.first_seq - 1, at)
     elif header.first_seq <= (highest or 0):
         _fill(session, header)
-    seam = or_(table.c.last_seq == header.first_seq - 1, table.c.first_seq == header.last_seq + 1)
-    neighbours = session.execute(
-        select(table.c.first_seq, table.c.last_seq, table.c.first_prev, table.c.last_hash)
-        .where(table.c.connector == header.connector, seam)
-        .order_by(table.c.first_seq)
-    ).all()
+    seam = {"who": header.connector, "before": header.first_seq - 1, "after": header.last_seq + 1}
+    neighbours = session.execute(_NEIGHBOURS, seam).all()
     first_prev = header.first_prev.sha256 if header.first_prev else ""
     own = (header.first_seq, header.last_seq, first_prev, header.last_hash.sha256)
     chain = sorted([*(tuple(row) for row in neighbours), own])

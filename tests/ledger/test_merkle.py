@@ -13,6 +13,7 @@ from ledger.merkle import (
     MemoryTree,
     leaf_hash,
     node_hash,
+    paths_over,
     root_of_path,
     root_over,
     verify_consistency,
@@ -36,6 +37,12 @@ def test_root__every_size__is_the_naive_root() -> None:
     leaves = [leaf(digest) for digest in DIGESTS]
     for hash_, side in ((sha256, "sha256"), (sm3, "sm3")):
         assert [root_over(leaves[:n], hash_) for n in range(LIMIT + 1)] == [getattr(root, side) for root in ROOTS]
+        for n in range(1, LIMIT + 1):
+            root_, paths = paths_over(leaves[:n], hash_)
+            assert root_ == getattr(ROOTS[n], side)
+            for index, path in enumerate(paths):
+                steps = merkle.inclusion_path(TREE.read, index, n)
+                assert path == b"".join(getattr(step, side) for step in steps)
 
 
 def test_inclusion__every_index_of_every_size__the_naive_path_and_no_other() -> None:
