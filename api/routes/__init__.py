@@ -1,6 +1,7 @@
 """Doors over HTTP: translate, authorise, call one service, render. No route computes or commits.
 
 - `registry`: parties, the seven steps, certificates and the public check.
+- `rulebook`: working days and rule sets; `worklist`: what waits for the caller.
 - `market`: listings, agreements, usage batches and price quotes.
 - `usage`: single usage records, which share their commits.
 - `settlement`: the cycle, driven by the operator, confirmed by the parties.
