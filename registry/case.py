@@ -18,7 +18,7 @@ from registry.calendar import Calendar, Pause, day_of, end_of
 from registry.clocks import completion, deemed_acceptance, period
 from registry.form import Attachment, Form, Named, Publicity
 from registry.objection import Decision, Raised
-from registry.scheme import Scheme, scheme_of
+from registry.scheme import Scheme, scheme_at
 
 MOVE = "application-move/v1"
 
@@ -244,4 +244,4 @@ def publicity_ends(case: Case, world: World) -> int:
 
 def rules_of(case: Case) -> Scheme:
     """The rule set of a case in the version of its submission day; later versions do not touch it (7.1, P)."""
-    return scheme_of(case.form.scheme, day_of(case.submitted_at).isoformat())
+    return scheme_at(case.form.scheme, day_of(case.submitted_at).isoformat())

@@ -374,6 +374,13 @@ def scheme_of(scheme_id: str, day: str = "", versions: Mapping[str, tuple[Scheme
     raise FieldError("scheme", f"{scheme_id} 施行期间 {spans} / in force then", day)
 
 
+def scheme_at(scheme_id: str, day: str, versions: Mapping[str, tuple[Scheme, ...]] = VERSIONS) -> Scheme:
+    """The newest version of a rule set that had taken effect by `day`, also after it ended: what a case that was taken
+    in then goes on with. Raises `FieldError`."""
+    known = [item for item in versions.get(scheme_id, ()) if item.effective_from <= day]
+    return known[-1] if known else scheme_of(scheme_id, day, versions)
+
+
 @cache
 def digest_of(scheme_id: str, version: str) -> TwinDigest:
     """Twin digest of a shipped version with its table of industries, under its own tag (registration.md A19).

@@ -29,7 +29,7 @@ from registry import worklist as todo
 from registry.application import actors_of, decide, decide_objection, decide_submission, timer_act
 from registry.asset import Twin
 from registry.calendar import Calendar, day_of
-from registry.case import FINAL, MOVE, Act, Actor, Case, State, World, rules_of
+from registry.case import MOVE, Act, Actor, Case, State, World, rules_of
 from registry.catalogue import Check, CodeAnswer, Listing, PublicRight, PublicView, integrity_of
 from registry.certificate import (
     DEPOSIT_RECEIPT,
@@ -573,8 +573,7 @@ def worklist(
     viewer = _viewer(session, agency, by, at)
     if role and viewer.roles and role not in viewer.roles:
         raise NotEntitled("worklist", f"{by} 没有角色 {role[:40]}。", f"{by} does not have role {role[:40]}")
-    open_cases = store.cases_in(session, frozenset(State) - FINAL)
-    own = [item for item in open_cases if item.form.agency == agency.uscc]
+    own = [item for item in store.cases_in(session, todo.states_of(viewer)) if item.form.agency == agency.uscc]
     matters = [matter for item in own for matter in todo.matters_of(item, rules_of(item), calendar)]
     for source in sources:
         matters.extend(source(session, agency, at, calendar))

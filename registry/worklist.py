@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
+from functools import cache
 
 from registry.application import RULES
 from registry.calendar import Calendar, day_of, working_days_in
@@ -139,6 +140,13 @@ class Viewer:
     whole_agency: bool = False
 
 
+def states_of(viewer: Viewer) -> frozenset[State]:
+    """In which states an application can be this viewer's: only those need be loaded."""
+    if viewer.whole_agency or not viewer.roles:
+        return frozenset(DUTIES)
+    return frozenset(state for state, duties in DUTIES.items() if viewer.roles & {role for role, _ in duties})
+
+
 def matters_of(case: Case, scheme: Scheme, calendar: Calendar) -> tuple[Matter, ...]:
     """What an application asks of whom now; nothing once it has ended."""
     if case.state in FINAL:
@@ -183,6 +191,7 @@ def due_of(case: Case, clock: str, scheme: Scheme, calendar: Calendar) -> Due:
     raise ValueError(clock)
 
 
+@cache
 def steps_of(state: State, role: Role) -> tuple[Step, ...]:
     """The moves of the table that this role makes, or signs for, from this state."""
     return tuple(

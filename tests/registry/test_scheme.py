@@ -22,6 +22,7 @@ from registry.scheme import (
     Announce,
     digest_of,
     library,
+    scheme_at,
     scheme_from,
     scheme_of,
 )
@@ -181,6 +182,14 @@ def two_versions() -> Any:
 )
 def test_version__is_that_of_the_day(day: str, version: str) -> None:
     assert scheme_of("national_2026", day, two_versions()).version == version
+
+
+@pytest.mark.parametrize(("day", "version"), [("2027-12-31", "1"), ("2028-01-01", "2"), ("2099-01-01", "2")])
+def test_case__goes_on_with_the_version_of_its_day__also_after_that_ended(day: str, version: str) -> None:
+    assert scheme_at("national_2026", day, two_versions()).version == version
+    assert scheme_at("legacy", "2030-01-01").id == "legacy"
+    with pytest.raises(FieldError):
+        scheme_at("legacy", "2020-01-01")
 
 
 def test_version__before_the_first__or_unknown_day__is_refused() -> None:
