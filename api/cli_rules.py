@@ -45,7 +45,7 @@ DAYS = "一二三四五六日"
 
 @calendar_app.command("import")
 def calendar_import(
-    file: Annotated[Path, typer.Argument(help="工作日安排（csv、xlsx、json） / the table of a year")],
+    file: Annotated[Path, typer.Argument(help="csv、xlsx（列：日期、上班、年、文号、版本）或 json / a year")],
     home: HomeOption = None,
     keys: KeysOption = None,
 ) -> None:
@@ -63,7 +63,7 @@ def calendar_import(
             raise typer.Exit(0)
 
         def take(session: Session, signed: Signed, at: int) -> Appended:
-            return service.publish_calendar(session, system.house, signed, at=at, calendar=in_force)
+            return service.publish_calendar(session, system.house, signed, at=at)
 
         _state(system, CALENDAR, calendar_subject(table.year), body_of(table), keys, take)
         typer.echo(f"现行日历 / calendar in force: {system.calendar.version}")

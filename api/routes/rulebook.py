@@ -22,8 +22,7 @@ router = APIRouter(prefix="/api", tags=["rulebook 日历与规则"])
 )
 def calendar(body: SignedDep, caller: CallerDep, session: WriteDep, system: SystemDep, now: NowDep) -> dict[str, Any]:
     require_own(caller, body.signed)
-    taken = service.publish_calendar(session, system.house, body.signed, at=now, calendar=system.calendar)
-    return appended(taken)
+    return appended(service.publish_calendar(session, system.house, body.signed, at=now))
 
 
 @router.get("/calendars", summary="工作日安排及版本 / working days and their versions")

@@ -16,7 +16,7 @@ from ledger.reading import read
 from ledger.store import Appended
 from registry import store as views
 from registry.asset import Twin
-from registry.calendar import Calendar, day_of
+from registry.calendar import day_of, published
 from registry.errors import NotEntitled
 from registry.rulebook import store
 from registry.rulebook.rule_set import RULE_SET, RuleSet, check_rule_set, rule_set_subject
@@ -44,10 +44,11 @@ class RuleSetState:
     agrees: bool = True
 
 
-def publish_calendar(session: Session, agency: Agency, signed: Signed, *, at: int, calendar: Calendar) -> Appended:
+def publish_calendar(session: Session, agency: Agency, signed: Signed, *, at: int) -> Appended:
     """Takes in calendar-published/v1: the working days of a year, or a new version of them.
 
-    Raises `FieldError`, `BadSignature`, `NotEntitled`; `calendar` is the one in force.
+    An amendment is compared with the calendar in force inside this transaction. Raises `FieldError`, `BadSignature`,
+    `NotEntitled`.
     """
     statement = signed.statement
     _require_kind(signed, CALENDAR)
@@ -58,7 +59,7 @@ def publish_calendar(session: Session, agency: Agency, signed: Signed, *, at: in
         return facts.append(session, signed, at=at)
     if body.version != statement.no + 1:
         raise FieldError("body.version", str(statement.no + 1), str(body.version))
-    require_future(calendar, body, day_of(at))
+    require_future(store.InForce(published()).of(session), body, day_of(at))
     require_two_of_staff(session, agency, signed, at)
     return _take_in(session, signed, at)
 

@@ -40,9 +40,7 @@ def signed(house: House, table: YearTable, *who: tuple[str, str], **more: Any) -
 
 
 def publish(house: House, table: YearTable, *who: tuple[str, str]) -> Appended:
-    return service.publish_calendar(
-        house.session, house.agency, signed(house, table, *who), at=house.now, calendar=in_force(house)
-    )
+    return service.publish_calendar(house.session, house.agency, signed(house, table, *who), at=house.now)
 
 
 def timers(house: House) -> list[str]:
@@ -119,7 +117,7 @@ def _shipped_rows(calendar: Calendar) -> list[DayRow]:
 
 def test_publish__same_statement_again__is_the_first_fact_and_another_is_a_conflict(house: House) -> None:
     statement = signed(house, YEAR)
-    ask: dict[str, Any] = {"at": house.now, "calendar": in_force(house)}
+    ask: dict[str, Any] = {"at": house.now}
     first = service.publish_calendar(house.session, house.agency, statement, **ask)
     again = service.publish_calendar(house.session, house.agency, statement, **ask)
     assert (first.replayed, again.replayed, again.fact.id) == (False, True, first.fact.id)
@@ -166,7 +164,7 @@ def test_publish__changed_after_signing__is_refused(house: House) -> None:
     body = body_of(replace(YEAR, rows=YEAR.rows[:-1]))
     forged = replace(statement, statement=replace(statement.statement, body=body))
     with pytest.raises(BadSignature):
-        service.publish_calendar(house.session, house.agency, forged, at=house.now, calendar=in_force(house))
+        service.publish_calendar(house.session, house.agency, forged, at=house.now)
 
 
 @pytest.mark.parametrize(
@@ -182,7 +180,7 @@ def test_publish__wrong_version_subject_or_rows__is_refused_by_field(
 ) -> None:
     statement = house.signed(CALENDAR, subject, table, *BOTH)
     with pytest.raises(FieldError) as refused:
-        service.publish_calendar(house.session, house.agency, statement, at=house.now, calendar=in_force(house))
+        service.publish_calendar(house.session, house.agency, statement, at=house.now)
     assert refused.value.field == field
 
 
