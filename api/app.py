@@ -12,9 +12,31 @@ from api import errors
 from api.bootstrap import System
 from api.pages import public
 from api.pages.guard import AnswerHeaders, Window
-from api.routes import likeness, log, market, registry, settlement, tiles, usage
+from api.routes import (
+    likeness,
+    log,
+    market,
+    registry,
+    rulebook,
+    settlement,
+    tiles,
+    usage,
+    worklist,
+)
 
-MODULES = (usage, log, tiles, registry, likeness, market, settlement, public)
+MODULES = (
+    usage,
+    log,
+    tiles,
+    registry,
+    likeness,
+    market,
+    settlement,
+    rulebook,
+    worklist,
+    public,
+)
+
 _TEXT = {"type": "string"}
 REFUSED: dict[str, Any] = {
     "description": "拒绝，未写入任何内容 / refused, nothing was written",

@@ -24,6 +24,7 @@ import clearing.pricing.store as pricing
 import clearing.settlement.store as settlement
 import clearing.usage.store as usage
 import registry.likeness.store
+import registry.rulebook.store as rulebook
 import registry.store
 from api import keyfiles
 from api.keyfiles import KeyFile
@@ -55,6 +56,7 @@ from registry.onchain import RegisterEntryFace
 from registry.onchain_status import StatusFace
 from registry.proof import RegisterEntryRules
 from registry.rights import Right
+from registry.rulebook.store import InForce
 from registry.service import Agency
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -68,6 +70,9 @@ PATIENCE = 30
 LOOK = 0.002
 """Seconds between two looks for the writer's lock of SQLite."""
 WITNESSES = {"twin": HttpWitness, "c2sp": TlogWitness}
+
+MATTERS: tuple[registration.MatterSource, ...] = ()
+"""Areas beside applications whose matters stand in the work list."""
 
 WRITER_LOCK = 0x5351
 """Number of the PostgreSQL advisory lock that the writer of an installation's database holds ("SQ")."""
@@ -99,7 +104,7 @@ class System:
     faces: tuple[Face, ...]
     projectors: Mapping[str, Projector]
     rules: Mapping[str, KindRules]
-    calendar: Calendar
+    calendars: Callable[[], Calendar]
     house: Agency
     office: Office
     agreement_domain: Domain
@@ -109,6 +114,11 @@ class System:
     def require_signature(self, session: Session, signed: Signed, by: str, role: str, at: int) -> None:
         """Raises unless `by` signed in `role` with the key on record at `at`."""
         registration.require_signature(session, signed, by, role, at=at)
+
+    @property
+    def calendar(self) -> Calendar:
+        """The working days in force: what the program ships, amended by the calendar facts that were taken in."""
+        return self.calendars()
 
     @property
     def houses(self) -> frozenset[str]:
@@ -139,10 +149,12 @@ def build(settings: Settings) -> System:
     eip712.self_check()
     keys = {name: _keys(settings, name) for name in (LOG_KEYS, RELAY_KEYS, OPERATOR_KEYS, AGENCY_KEYS)}
     log_keys = keys[LOG_KEYS]
+    reader = engine(settings.database, write=False)
+    calendars = partial(_calendar, reader, InForce(published()))
     return System(
         settings=settings,
         engine=engine(settings.database, write=True),
-        reader=engine(settings.database, write=False),
+        reader=reader,
         clock=clock(settings.clock_file),
         log_keys=LogKeys(settings.origin, log_keys.ed25519, log_keys.sm2),
         log_evm=log_keys.evm,
@@ -153,11 +165,16 @@ def build(settings: Settings) -> System:
         faces=faces(settings, keys[AGENCY_KEYS]),
         projectors=projectors(),
         rules=rules(),
-        calendar=published(),
+        calendars=calendars,
         house=house(settings),
-        office=office(settings, keys[OPERATOR_KEYS]),
+        office=office(settings, keys[OPERATOR_KEYS], calendars),
         agreement_domain=agreement_domain(settings),
     )
+
+
+def _calendar(reader: Engine, calendars: InForce) -> Calendar:
+    with Session(reader) as session:
+        return calendars.of(session)
 
 
 def connect(settings: Settings, relay: bytes | None, desk: Desk | None = None) -> Web3Chain:
@@ -306,12 +323,11 @@ def house(settings: Settings) -> Agency:
     )
 
 
-def office(settings: Settings, operator: KeyFile) -> Office:
+def office(settings: Settings, operator: KeyFile, calendar: Callable[[], Calendar]) -> Office:
     """What settlement needs from outside: the operator's signer, its salt secret, working days, signature checks."""
-    calendar = published()
 
     def working_days(at: int, length: int) -> int:
-        ends = due(day_of(at), length, calendar)
+        ends = due(day_of(at), length, calendar())
         if ends is None:
             raise CalendarPending(day_of(at).year + 1)
         return ends
@@ -350,6 +366,7 @@ def projectors() -> dict[str, Projector]:
     tables = (
         registry.store.PROJECTORS,
         registry.likeness.store.PROJECTORS,
+        rulebook.PROJECTORS,
         market.PROJECTORS,
         usage.PROJECTORS,
         pricing.PROJECTORS,

@@ -13,12 +13,23 @@ from typing import Annotated, Any
 import typer
 import uvicorn
 
-from api import bootstrap, checks, cli_likeness, court, erasing, jobs, keyfiles, settings, status
+from api import (
+    bootstrap,
+    checks,
+    cli_likeness,
+    cli_rules,
+    court,
+    erasing,
+    jobs,
+    keyfiles,
+    settings,
+    status,
+)
 from api import worker as working
 from api.app import create
 from api.auth import issue
+from api.command import HomeOption, said_clearly, stored, system_of
 from api.proofs import ALL, bundle_of
-from api.said import said_clearly
 from api.trust_file import trust_of
 from clearing.pricing.trial import trial_price
 from clearing.settlement.trial import trial_netting, trial_settlement, trial_split
@@ -40,21 +51,9 @@ app.add_typer(keys_app, name="keys")
 app.add_typer(trial_app, name="trial")
 app.add_typer(ledger_app, name="ledger")
 app.add_typer(cli_likeness.app, name="likeness")
-
-HomeOption = Annotated[
-    Path | None, typer.Option("--home", help="安装目录（默认 SHUQING_HOME 或 ~/.shuqing） / folder of the installation")
-]
-
-
-def _system(home: Path | None) -> bootstrap.System:
-    return bootstrap.build(settings.load(home or settings.home_from_environment()))
-
-
-def _stored(home: Path | None) -> bootstrap.System:
-    """An installation whose database is there already: what only reads must not answer from an empty one."""
-    system = _system(home)
-    bootstrap.require_database(system)
-    return system
+app.add_typer(cli_rules.calendar_app, name="calendar")
+app.add_typer(cli_rules.rules_app, name="rules")
+app.command("precheck")(cli_rules.precheck_)
 
 
 @app.command()
@@ -102,7 +101,7 @@ def serve(
 ) -> None:
     """HTTP 服务 / the HTTP application."""
     with said_clearly():
-        system = _system(home)
+        system = system_of(home)
         bootstrap.migrate(system.settings.database)
     uvicorn.run(create(system), host=host, port=port, log_level="warning", access_log=False)
 
@@ -114,7 +113,7 @@ def worker(
 ) -> None:
     """后台任务：计时、入列、签头、见证、锚定 / timers, integration, heads, witnesses, anchoring."""
     with said_clearly():
-        system = _system(home)
+        system = system_of(home)
         bootstrap.migrate(system.settings.database)
         if once:
             working.once(system)
@@ -162,7 +161,7 @@ def audit(
 ) -> None:
     """从证据重算一切 / recomputes everything from the evidence; exit 1 and the row's name on any difference."""
     with said_clearly():
-        system = _stored(home)
+        system = stored(home)
         findings = 0
         for area, found in checks.audit(system, offline=offline):
             findings += len(found)
@@ -181,7 +180,7 @@ def audit(
 def reindex(home: HomeOption = None) -> None:
     """由事实与链重建全部视图与日志 / rebuilds every view and the log from facts and chain."""
     with said_clearly():
-        system = _system(home)
+        system = system_of(home)
         bootstrap.migrate(system.settings.database)
         for name, number in jobs.reindex(system).items():
             typer.echo(f"{name}: {number}")
@@ -204,7 +203,7 @@ def bundle(
     with said_clearly():
         if (out is None) == (court_zip is None):
             raise FieldError("--out | --court", "恰好其一 / exactly one of them", "都有或都没有 / both or none")
-        system = _stored(home)
+        system = stored(home)
         with jobs.snapshot(system) as session:
             data = bundle_of(session, fact, system.houses, part, ALL if all_fields else fields).bytes()
         if court_zip is not None:
@@ -227,7 +226,7 @@ def facts_of(
 ) -> None:
     """某主体的全部事项 / all facts of a subject; with --proof a file that proves none is left out."""
     with said_clearly():
-        system = _stored(home)
+        system = stored(home)
         with jobs.snapshot(system) as session:
             found = answer.assemble(session, system.settings.origin, subject)
         for row in (*found.facts, *found.newer):
@@ -253,7 +252,7 @@ def facts_erase(
     if not yes:
         typer.confirm(f"擦除 {len(facts)} 项事实的内容，不能恢复 / erase {len(facts)} texts for good", abort=True)
     with said_clearly():
-        for erased in erasing.erase(_stored(home), facts, ground=ground, basis=basis, ordered_by=ordered_by):
+        for erased in erasing.erase(stored(home), facts, ground=ground, basis=basis, ordered_by=ordered_by):
             typer.echo(f"{erased.body['fact']['sha256']} → {erased.id}")
     typer.echo(
         "归档、备份和已交付的文件须另行处理。 / Archives, backups and papers handed out are not touched by this."
@@ -267,7 +266,7 @@ def facts_export(
 ) -> None:
     """导出全部事实 / writes every fact, part and head into one archive file."""
     with said_clearly():
-        system = _stored(home)
+        system = stored(home)
         part = out.with_suffix(out.suffix + ".part")
         with jobs.snapshot(system) as session, part.open("wb") as file:
             lines = 0
@@ -285,7 +284,7 @@ def facts_import(
 ) -> None:
     """导入到空数据库 / puts an archive into an empty database; then run `shuqing reindex`."""
     with said_clearly():
-        system = _system(home)
+        system = system_of(home)
         bootstrap.migrate(system.settings.database)
         with source.open("rb") as file:
             facts, heads = jobs.import_facts(system, iter(file))
@@ -310,7 +309,7 @@ def keys_api(
 ) -> None:
     """签发接口密钥（只显示一次） / issues an API key, shown once."""
     with said_clearly():
-        system = _system(home)
+        system = system_of(home)
         bootstrap.migrate(system.settings.database)
         with jobs.transaction(system) as session:
             key = issue(session, keyfiles.holder(holder), at=system.clock())
@@ -324,7 +323,7 @@ def ledger_status(
 ) -> None:
     """日志与锚定状态 / how far entries have come, who carries them on; exit 1 when something needs a person."""
     with said_clearly():
-        found = status.gather(_stored(home))
+        found = status.gather(stored(home))
     if as_json:
         typer.echo(json.dumps(found, ensure_ascii=False, indent=2))
     else:

@@ -11,7 +11,7 @@ import typer
 
 from api import keyfiles
 from api.client import PlatformClient
-from api.said import said_clearly
+from api.command import said_clearly
 from ledger.facts import PartsRoot, Statement
 from ledger.reading import body_of, read
 from ledger.signing import sign_sm2

@@ -62,6 +62,7 @@ STATUS: dict[type[Exception], int] = {
     r.NotEntitled: 403,
     r.GuardRefused: 409,
     r.CalendarPending: 409,
+    r.NotDefined: 422,
     r.CodeExhausted: 409,
     r.DepositRefused: 409,
     r.PaperRefused: 500,

@@ -1,20 +1,24 @@
 """Who holds which right in which data. No money here, and no transaction hash.
 
-party → asset → rights → form → precheck → application → objection → certificate → catalogue
+party → asset → rights → scheme → form → precheck → application → objection → certificate → catalogue
 
 - `errors` names what can go wrong.
 - `party`: organisations, staff and connectors, and the keys they sign with.
 - `asset`: the description of the data and the digest of its content.
+- `rulefile`: the rule sets as shipped, one JSON file a version in `rules/`; `industry`: the table of GB/T 4754.
 - `rights`: which right on which ground, as a table.
-- `scheme`: the rule set with its clocks; `calendar`: working days, legal dates, pauses.
-- `form`: what the applicant files and what is published; `precheck`: what a machine can say about it.
+- `scheme`: the rule sets as values, chosen by date; `calendar`: working days, legal dates, pauses; `clocks`: C01…C20.
+- `form`: what the applicant files and what is published; `precheck`: what a machine can say about it; `personal`:
+  tells of personal data in a sample; `sheet`: the rows of a workbook.
 - `objection`: who objects and what was decided.
 - `case`: where an application stands; `conditions`: the guards of its moves; `application`: the table of moves.
 - `code`: the 15-character code; `certificate`: deposit record, register entry, status.
 - `telling`: what the agency tells of a certificate when its state changes.
 - `document`: the certificate as PDF and JSON; `catalogue`: what the public sees.
 - `likeness`: is this data registered already, perhaps in disguise?
+- `worklist`: what waits for whom, least time left first.
 - `tables`, `store`, `service`: views of the facts, queries, and the calls from outside.
+- `rulebook`: working days and rule-set versions as facts that two members of staff sign.
 - `onchain`: how a register entry is written to the RightsRegistry contract; `onchain_status`: how its status is, and
   what it was at any instant; `proof`: how a bundle of it is checked.
 """

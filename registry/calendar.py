@@ -22,12 +22,16 @@ ONE_DAY = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True)
 class Calendar:
-    """The published working days: public holidays, weekend days that are worked (调休), and the years covered."""
+    """The published working days: public holidays, weekend days that are worked (调休), and the years covered.
+
+    `version` names the whole table, `year_versions` what each year was taken from where that is not `version`.
+    """
 
     version: str
     holidays: frozenset[date]
     workdays: frozenset[date]
     years: frozenset[int]
+    year_versions: tuple[tuple[int, str], ...] = ()
 
     def is_working(self, day: date) -> bool:
         """Is `day` a 工作日? Raises `CalendarPending` when its year is not published."""
@@ -36,6 +40,24 @@ class Calendar:
         if day in self.workdays:
             return True
         return day not in self.holidays and day.weekday() < 5
+
+    def version_used(self, first: date, last: date) -> str:
+        """What the working days from `first` to `last` were taken from: one version, or those of several years."""
+        known = dict(self.year_versions)
+        years = range(min(first, last).year, max(first, last).year + 1)
+        return " ".join(dict.fromkeys(known.get(year, self.version.partition("+")[0]) for year in years))
+
+    def with_year(self, year: int, source: str, holidays: Iterable[date], workdays: Iterable[date]) -> Calendar:
+        """This calendar with one year as `source` has it, in place of what it had for that year."""
+        versions = dict(self.year_versions) | {year: source}
+        base = self.version.partition("+")[0]
+        return Calendar(
+            version="+".join([base, *(versions[known] for known in sorted(versions))]),
+            holidays=frozenset(day for day in self.holidays if day.year != year) | frozenset(holidays),
+            workdays=frozenset(day for day in self.workdays if day.year != year) | frozenset(workdays),
+            years=self.years | {year},
+            year_versions=tuple(sorted(versions.items())),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +135,14 @@ def working_days_before(day: date, count: int, calendar: Calendar) -> date:
         if calendar.is_working(day):
             left -= 1
     return day
+
+
+def working_days_in(first: date, last: date, calendar: Calendar) -> int:
+    """How many working days lie after `first`, up to and including `last`; 0 when `last` is not later.
+
+    Raises `CalendarPending`.
+    """
+    return sum(calendar.is_working(first + n * ONE_DAY) for n in range(1, (last - first).days + 1))
 
 
 def add_months(day: date, months: int) -> date:

@@ -14,10 +14,11 @@ from typing import Annotated
 from msgspec import Meta
 
 from registry.asset import Day, Long, Twin
-from registry.calendar import Calendar, Pause, day_of, due, end_of, last_day, next_working_day
+from registry.calendar import Calendar, Pause, day_of, end_of
+from registry.clocks import completion, deemed_acceptance, period
 from registry.form import Attachment, Form, Named, Publicity
 from registry.objection import Decision, Raised
-from registry.scheme import Scheme
+from registry.scheme import Scheme, scheme_at
 
 MOVE = "application-move/v1"
 
@@ -214,27 +215,33 @@ class Moment:
 
 def acceptance_ends(case: Case, world: World) -> int:
     """End of C01, exclusive instant. Raises `CalendarPending`."""
-    return end_of(last_day(date.fromisoformat(case.c01_from), world.scheme.clocks["C01"].length, world.calendar))
+    return end_of(period("C01", date.fromisoformat(case.c01_from), world.scheme, world.calendar))
 
 
 def deemed_acceptance_day(case: Case, world: World) -> str:
     """The first working day after C01's last day (art. 17): may be a working Saturday."""
-    last = last_day(date.fromisoformat(case.c01_from), world.scheme.clocks["C01"].length, world.calendar)
-    return next_working_day(last, world.calendar).isoformat()
+    return deemed_acceptance(date.fromisoformat(case.c01_from), world.scheme, world.calendar).isoformat()
 
 
 def notice_deadline(clock: str, now: int, scheme: Scheme, calendar: Calendar) -> int:
     """The default deadline of a correction (C02) or supplement (C05) notice given now, exclusive instant."""
-    return end_of(last_day(day_of(now), scheme.clocks[clock].length, calendar))
+    return end_of(period(clock, day_of(now), scheme, calendar))
 
 
 def completion_due(case: Case, world: World) -> int | None:
     """End of C03 with its extension, exclusive instant; `None` while it pauses. Raises `CalendarPending`."""
-    length = world.scheme.clocks["C03"].length + case.extension
-    return due(date.fromisoformat(case.accepted_on), length, world.calendar, case.pauses)
+    if any(not pause.end for pause in case.pauses):
+        return None
+    accepted = date.fromisoformat(case.accepted_on)
+    return end_of(completion(accepted, world.scheme, world.calendar, case.pauses, case.extension))
 
 
 def publicity_ends(case: Case, world: World) -> int:
     """End of C06, exclusive instant; it never pauses. Raises `CalendarPending`."""
     assert case.released_at is not None
-    return end_of(last_day(day_of(case.released_at), world.scheme.clocks["C06"].length, world.calendar))
+    return end_of(period("C06", day_of(case.released_at), world.scheme, world.calendar))
+
+
+def rules_of(case: Case) -> Scheme:
+    """The rule set of a case in the version of its submission day; later versions do not touch it (7.1, P)."""
+    return scheme_at(case.form.scheme, day_of(case.submitted_at).isoformat())

@@ -22,8 +22,9 @@ from ledger.errors import FieldError
 from ledger.facts import Fact
 from ledger.reading import body_of, read
 from registry.asset import Count, Day, Description, Long, Short, Twin
-from registry.calendar import ONE_DAY, add_years, day_of, end_of
+from registry.calendar import day_of, end_of
 from registry.case import Case
+from registry.clocks import validity
 from registry.form import Identity, Named, RegistrationType, held_by_applicants
 from registry.party import PartyKind
 from registry.rights import Basis, RightRow, SourceKind
@@ -261,9 +262,7 @@ def last_day_of_validity(deposited_at: int, years: int, scheme: Scheme, earlier:
 
     A source authorisation that ends earlier ends the validity too (registration.md 2.2, P).
     """
-    anniversary = add_years(day_of(deposited_at), min(years, scheme.max_years))
-    last = anniversary - ONE_DAY if scheme.validity_end == "day_before" else anniversary
-    return min([last, *(date.fromisoformat(day) for day in earlier)])
+    return validity(day_of(deposited_at), years, scheme, [date.fromisoformat(day) for day in earlier])
 
 
 def register_entry(

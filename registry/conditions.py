@@ -13,16 +13,15 @@ from registry.case import Case, Moment, Role, acceptance_ends, completion_due, d
 from registry.errors import CalendarPending
 from registry.form import PublicData, applicant_ids, publicity_text, right_gaps
 from registry.objection import Outcome
+from registry.scheme import NATIONAL_2026
 
 Refusal = tuple[str, str] | None
 Guard = Callable[[Case, Moment], Refusal]
 
 GROUNDS: Mapping[str, frozenset[str]] = {
-    "I-09": frozenset({"NA-1", "NA-2", "NA-3"}),
-    "I-12": frozenset({"TM-1"}),
-    "I-14": frozenset({"RF-1", "RF-2", "RF-3", "RF-4", "RF-5"}),
-    "I-21": frozenset({"RF-1", "RF-2", "RF-3", "RF-4", "RF-5"}),
+    move: NATIONAL_2026.grounds(move) for move in sorted({m for r in NATIONAL_2026.reasons.values() for m in r.moves})
 }
+"""Reasons by move in the default rule set; a case is judged by its own."""
 
 
 def every_applicant_signed(case: Case, moment: Moment) -> Refusal:
@@ -154,7 +153,7 @@ def timer_names_its_rule(case: Case, moment: Moment) -> Refusal:
 
 def known_ground(case: Case, moment: Moment) -> Refusal:
     """The ground is one the move may be based on, and the reason is written."""
-    allowed = GROUNDS[moment.act.move]
+    allowed = moment.world.scheme.grounds(moment.act.move)
     if moment.act.ground not in allowed:
         return f"事由应为 {sorted(allowed)} 之一。", f"the ground is one of {sorted(allowed)}"
     if not moment.act.reason.strip():
@@ -203,7 +202,7 @@ def review_passed(case: Case, moment: Moment) -> Refusal:
 
 def matrix_passed(case: Case, moment: Moment) -> Refusal:
     """Every right asked for stands in the matrix of art. 21 with its proofs."""
-    gaps = right_gaps(case.form)
+    gaps = right_gaps(case.form, moment.world.scheme)
     if gaps or not case.form.rights:
         detail = "；".join(f"{gap.rule} {gap.right.value} {gap.detail}" for gap in gaps) or "未申请权利"
         return f"来源与权利矩阵未通过：{detail}。", "the right matrix is not satisfied"

@@ -29,7 +29,7 @@ from registry.certificate import Record, RegisterEntry
 from registry.errors import PaperRefused
 from registry.party import masked
 from registry.rights import MATRIX, RIGHT_NAMES, RightRow
-from registry.scheme import scheme_of
+from registry.scheme import scheme_at
 
 TEMPLATE = Path(__file__).with_name("certificate.typ")
 DECLARATION = (
@@ -128,7 +128,7 @@ def _font_folders(fonts: Path) -> list[Path]:
 def _fields(paper: Paper) -> dict[str, Any]:
     entry, record, data = paper.entry, paper.record, paper.record.description
     deposited = datetime.fromisoformat(text_of(entry.deposited_at))
-    scheme = scheme_of(record.scheme)
+    scheme = scheme_at(record.scheme, deposited.date().isoformat())
     main = [
         ["数据名称", data.data_name],
         ["数据概述", _shortened(data.overview, 420)],

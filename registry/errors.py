@@ -6,6 +6,7 @@ RegistryError
 ├── NotEntitled           the actor may not take this step (role, organisation, separation of duties)
 ├── GuardRefused          the step exists, but its condition is not met
 ├── CalendarPending       a date needs the working days of a year that is not published yet
+├── NotDefined            the rule set of the case does not say what is asked of it
 ├── CodeExhausted         the 9,999 codes of this region, agency and month are used up
 ├── DepositRefused        the deposit authority's receipt does not fit the request or its key
 └── PaperRefused          a certificate paper cannot be made (a missing glyph, other bytes than issued)
@@ -60,6 +61,17 @@ class CalendarPending(RegistryError):
         super().__init__(
             f"{year}年工作日安排未公布，日期暂不能计算。"
             f" / The working days of {year} are not published; no date is guessed."
+        )
+
+
+class NotDefined(RegistryError):
+    """A rule set is asked for a step, clock, limit or name that its source does not lay down; nothing is invented."""
+
+    def __init__(self, scheme: str, zh: str, en: str) -> None:
+        self.scheme, self.zh, self.en = scheme, zh, en
+        super().__init__(
+            f"规则 {scheme} 没有规定{zh}，不能据以办理。"
+            f" / Rule set {scheme} does not define {en} and cannot be used for it."
         )
 
 

@@ -15,6 +15,7 @@ from msgspec import Meta
 from registry.asset import Count, Day, Description, Long, Short, Twin
 from registry.party import IdType, PartyKind
 from registry.rights import Basis, Gap, RightRow, SourceKind, judge
+from registry.scheme import NATIONAL_2026, Scheme
 
 SUBMITTED = "application-submitted/v1"
 
@@ -147,8 +148,8 @@ def attachment_kinds(form: Form) -> frozenset[str]:
     return frozenset(item.kind for item in form.attachments)
 
 
-def right_gaps(form: Form) -> tuple[Gap, ...]:
-    """What the matrix of art. 21 finds missing or forbidden in this form, row by row."""
+def right_gaps(form: Form, scheme: Scheme = NATIONAL_2026) -> tuple[Gap, ...]:
+    """What the matrix of art. 21 finds missing or forbidden in this form, row by row. Raises `NotDefined`."""
     kinds = {item.id_no: item.kind for item in form.applicants}
     return tuple(
         gap
@@ -161,6 +162,7 @@ def right_gaps(form: Form) -> tuple[Gap, ...]:
             row.clause,
             frozenset(form.participants),
             frozenset(row.consents),
+            scheme.matrix,
         )
     )
 

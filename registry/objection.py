@@ -13,7 +13,8 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from registry.calendar import Calendar, day_of, end_of, last_day
+from registry.calendar import Calendar, day_of, end_of
+from registry.clocks import period
 from registry.form import Attachment, Named
 from registry.scheme import Scheme
 
@@ -70,4 +71,4 @@ def investigation_ends(raised: Raised, scheme: Scheme, calendar: Calendar) -> in
 
 def investigation_last_day(received: date, scheme: Scheme, calendar: Calendar) -> date:
     """The last day of C07 of an objection received on `received`."""
-    return last_day(received, scheme.clocks["C07"].length, calendar)
+    return period("C07", received, scheme, calendar)

@@ -22,6 +22,8 @@ CONNECTOR = "connector/v1"
 
 AGENCY = "agency"
 DEPOSIT_AUTHORITY = "deposit_authority"
+AFFILIATE = "affiliate"
+"""Role of a party that is under common control with the agency: party and agency both sign for it (3.4, P)."""
 STAFF_ROLES = frozenset({"intake", "reviewer", "approver", "deposit_officer"})
 
 Text = Annotated[str, Meta(min_length=1, max_length=200)]

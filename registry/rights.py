@@ -1,7 +1,7 @@
 """Which of the three rights may be registered on which ground (guide art. 20 and 21), as a table.
 
 持有权, 使用权 and 经营权 are independent; several holders may hold the same right in the same data (art. 21), so
-the key of a right is (data, right, holder) and never (data, right).
+the key of a right is (data, right, holder) and never (data, right). The rows are data: `registry/rules/`.
 """
 
 from __future__ import annotations
@@ -13,8 +13,10 @@ from typing import Annotated
 
 from msgspec import Meta
 
+from ledger.reading import read
 from registry.asset import Day, Long, Short
 from registry.party import PartyKind
+from registry.rulefile import DEFAULT, rule_documents
 
 
 class Right(StrEnum):
@@ -23,13 +25,6 @@ class Right(StrEnum):
     HOLD = "HOLD"
     USE = "USE"
     OPERATE = "OPERATE"
-
-
-RIGHT_NAMES: Mapping[Right, str] = {
-    Right.HOLD: "数据持有权",
-    Right.USE: "数据使用权",
-    Right.OPERATE: "数据经营权",
-}
 
 
 class SourceKind(StrEnum):
@@ -84,67 +79,17 @@ class Ground:
     needs_source_use: bool = False
 
 
-def _row(hold: str, use: str, operate: str) -> Mapping[Right, Verdict]:
-    return {Right.HOLD: Verdict(hold), Right.USE: Verdict(use), Right.OPERATE: Verdict(operate)}
-
-
-_ANY = frozenset(SourceKind)
-_CONTRACT_OR_COLLECTED = frozenset({SourceKind.CONTRACT, SourceKind.COLLECTED})
-
 CONTRACT_EXTRACT = "合同摘录"
 PARTICIPANT_CONSENT = "其他参与方同意书"
 
+_SHIPPED = rule_documents()[DEFAULT]
+
+RIGHT_NAMES: Mapping[Right, str] = {Right(code): name for code, name in _SHIPPED["right_names"].items()}
+
 MATRIX: Mapping[Basis, Ground] = {
-    ground.basis: ground
-    for ground in (
-        Ground(
-            Basis.M1, "自身或共同参与的生产经营活动中采集生成", "21(一)", frozenset({SourceKind.COLLECTED}),
-            _row("Y", "Y", "Y"), proofs=("合法取得佐证",), conditions=("不违反法律法规、合同约定",),
-        ),
-        Ground(
-            Basis.M2, "基于民事合同授权他人采集由其促成产生的数据", "21(二)", _CONTRACT_OR_COLLECTED,
-            _row("Y", "Y", "Y"), proofs=("授权采集合同",), conditions=("数据已实际获取",),
-        ),
-        Ground(
-            Basis.M3, "自然人合法采集、生成、获取", "21(三)", _ANY,
-            _row("Y", "Y", "Y"), proofs=("合法取得佐证",), only_kind=PartyKind.NATURAL,
-        ),
-        Ground(
-            Basis.M4A, "通过自动化程序收集的公开数据", "21(四)", frozenset({SourceKind.CRAWLED}),
-            _row("Y", "Y", "N"), proofs=("公开数据收集说明",),
-            conditions=("落实分类分级保护", "不侵入、不干扰、不破坏技术措施、不损害权益", "确属公开数据"),
-            why_not="原样收集的公开数据只可登记持有权和使用权（第二十一条第四项）",
-        ),
-        Ground(
-            Basis.M4B, "由公开数据形成的数据产品", "21(四)", frozenset({SourceKind.CRAWLED}),
-            _row("Y", "Y", "Y"), proofs=("公开数据收集说明", "不实质性替代说明"),
-            conditions=("M4a 各项", "不实质性替代被收集方产品和服务"),
-        ),
-        Ground(
-            Basis.M5A, "合作融合开发，合同有约定", "21(五)", _CONTRACT_OR_COLLECTED,
-            _row("K", "K", "K"), proofs=(CONTRACT_EXTRACT,),
-        ),
-        Ground(
-            Basis.M5B, "已融合数据，合同未约定或约定不明确", "21(五)", _CONTRACT_OR_COLLECTED,
-            _row("Y", "Y", "C"), proofs=("参与方名单",),
-        ),
-        Ground(
-            Basis.M6, "对享有使用权的数据加工形成的衍生数据", "21(六)", frozenset({SourceKind.DERIVED}),
-            _row("Y", "Y", "Y"), proofs=("衍生加工说明",),
-            conditions=("享有原始数据使用权", "衍生数据权属合同优先", "内容、形式、结构实质改变且价值显著提升"),
-            needs_source_use=True,
-        ),
-        Ground(
-            Basis.M7, "受托处理数据", "21(七)", _ANY,
-            _row("N", "N", "N"),
-            why_not="受托人对委托处理的原始数据、过程数据、结果数据不可登记（第二十一条第七项），法律另有规定或合同另有约定的按约定依据申请",
-        ),
-        Ground(
-            Basis.M8, "仅有协议，不属于前述情形", "20", frozenset({SourceKind.CONTRACT}),
-            _row("K", "K", "K"), proofs=(CONTRACT_EXTRACT,),
-        ),
-    )
-}  # fmt: skip
+    Basis(basis): read(Ground, row, f"rules/{DEFAULT}.json.matrix.{basis}") for basis, row in _SHIPPED["matrix"].items()
+}
+"""The matrix of the default rule set; a case is judged by that of its own (`registry.scheme`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,12 +126,14 @@ def judge(
     clause: str = "",
     participants: frozenset[str] = frozenset(),
     consents: frozenset[str] = frozenset(),
+    matrix: Mapping[Basis, Ground] | Mapping[str, Ground] = MATRIX,
 ) -> tuple[Gap, ...]:
     """What stands between this holder and this right on this ground; empty when the matrix is satisfied.
 
-    `attachments` are the kinds handed in, `participants` the other parties of a fusion, `consents` those who agreed.
+    `attachments` are the kinds handed in, `participants` the other parties of a fusion, `consents` those who agreed,
+    `matrix` that of the case's rule set. Raises `NotDefined` when that rule set has none.
     """
-    ground = MATRIX[basis]
+    ground = matrix[basis]
     verdict = ground.verdicts[right]
     if verdict is Verdict.NO:
         return (Gap("PC-10", right, ground.why_not),)

@@ -25,10 +25,11 @@ from ledger.reading import body_of, read
 from ledger.signing import verify_sm2
 from ledger.store import Appended
 from registry import document, store
+from registry import worklist as todo
 from registry.application import actors_of, decide, decide_objection, decide_submission, timer_act
 from registry.asset import Twin
 from registry.calendar import Calendar, day_of
-from registry.case import MOVE, Act, Actor, Case, State, World
+from registry.case import MOVE, Act, Actor, Case, State, World, rules_of
 from registry.catalogue import Check, CodeAnswer, Listing, PublicRight, PublicView, integrity_of
 from registry.certificate import (
     DEPOSIT_RECEIPT,
@@ -56,9 +57,10 @@ from registry.certificate import (
 from registry.code import is_code, month_of, numbered
 from registry.document import Paper
 from registry.errors import CalendarPending, DepositRefused, GuardRefused, NotEntitled, PaperRefused, Unknown
-from registry.form import SUBMITTED, Form
+from registry.form import SUBMITTED, Form, applicant_ids, held_by_applicants
 from registry.objection import OBJECTION, Objection
 from registry.party import (
+    AFFILIATE,
     CONNECTOR,
     PARTY,
     STAFF,
@@ -70,7 +72,7 @@ from registry.party import (
     masked,
     party_subject,
 )
-from registry.precheck import Finding, precheck, require_submittable
+from registry.precheck import NOTHING, Finding, Known, precheck, require_submittable
 from registry.rights import MATRIX, Right, RightRow
 from registry.scheme import scheme_of
 from registry.tables import CertificateRow
@@ -78,6 +80,7 @@ from registry.telling import TOLD, Telling, state_at
 
 _HEX32 = re.compile(r"[0-9a-f]{32}")
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
+PENDING = "在办 / pending"
 
 
 class Signer(Protocol):
@@ -155,6 +158,23 @@ class CertificateStatus:
     valid_from: int
     valid_until: int
     as_of: int
+
+
+class MatterSource(Protocol):
+    """Another area's matters for the work list: what waits for somebody at this agency now."""
+
+    def __call__(self, session: Session, agency: Agency, at: int, calendar: Calendar) -> Sequence[todo.Matter]:
+        """Every open matter of the area."""
+
+
+@dataclass(frozen=True, slots=True)
+class Worklist:
+    """The lines somebody sees at `as_of`, how many of each level, and the calendar they were counted by."""
+
+    as_of: int
+    calendar: str
+    counts: dict[todo.Level, int]
+    lines: tuple[todo.Line, ...]
 
 
 # Parties, staff, connectors -------------------------------------------------------------------------------------------
@@ -235,9 +255,32 @@ def register_connector(session: Session, agency: Agency, signed: Signed, *, at: 
 # The seven steps ------------------------------------------------------------------------------------------------------
 
 
-def check_form(agency: Agency, form: Form, at: int) -> tuple[Finding, ...]:
-    """登记预检 of a form before it is signed."""
-    return precheck(form, scheme_of(form.scheme), at)
+def check_form(agency: Agency, form: Form, at: int, known: Known = NOTHING) -> tuple[Finding, ...]:
+    """登记预检 of a form before it is signed; `known` comes from `known_of`. Raises `FieldError`, `NotDefined`."""
+    scheme = scheme_of(form.scheme, day_of(at).isoformat())
+    scheme.require_steps()
+    return precheck(form, scheme, at, known)
+
+
+def known_of(session: Session, form: Form, at: int, calendar: Calendar, *, application: str = "") -> Known:
+    """What the register and the calendar say about a form, for the pre-check; `application` is its own id, if filed.
+
+    Others' certificates are named, their pending applications are not: those are nobody else's business yet.
+    """
+    content, own = form.description.content.digest.sha256, applicant_ids(form)
+    in_force, pending = store.taken(session, content, at, but=application)
+    wanted = {(row.right.value, row.holder_id) for row in held_by_applicants(form)}
+    others = {where for _, holder, where in in_force if holder not in own}
+    others |= {PENDING for _, holder, _ in pending if holder not in own}
+    return Known(
+        calendar=calendar,
+        registered=tuple(
+            (Right(right), where) for right, holder, where in sorted({*in_force, *pending}) if (right, holder) in wanted
+        ),
+        similar=tuple(sorted(others)),
+        disputes=(PENDING,) if store.disputed(session, content, but=application) else (),
+        affiliates=frozenset(store.with_role(session, own, AFFILIATE, at)),
+    )
 
 
 def submit_application(session: Session, agency: Agency, signed: Signed, *, at: int, calendar: Calendar) -> Appended:
@@ -247,6 +290,7 @@ def submit_application(session: Session, agency: Agency, signed: Signed, *, at: 
     identity = _hex_identity(statement.subject, "application")
     form = read(Form, statement.body)
     scheme = scheme_of(form.scheme, day_of(at).isoformat())
+    scheme.require_steps()
     if _is_known(session, signed):
         return facts.append(session, signed, at=at)
     if statement.no != 0:
@@ -267,7 +311,7 @@ def move(session: Session, agency: Agency, signed: Signed, *, at: int, calendar:
         return facts.append(session, signed, at=at)
     case = store.case(session, identity)
     if act.form is not None:
-        require_submittable(precheck(act.form, scheme_of(act.form.scheme), at))
+        require_submittable(precheck(act.form, rules_of(case), at))
     decide(case, act, _actors(session, signed, case.form, at), _world(session, agency, case, at, calendar), at)
     return _take_in(session, signed, at)
 
@@ -528,6 +572,42 @@ def _holders_in_force(session: Session, certificate_code: str, right: Right, at:
     }
 
 
+def worklist(
+    session: Session,
+    agency: Agency,
+    by: str,
+    *,
+    at: int,
+    calendar: Calendar,
+    role: str = "",
+    sources: Sequence[MatterSource] = (),
+) -> Worklist:
+    """What waits for `by`: staff of the agency by role, the agency itself for all roles, others for their own matters.
+
+    `sources` are other areas' matters. Raises `Unknown`, `NotEntitled` for a role that is not held.
+    """
+    viewer = _viewer(session, agency, by, at)
+    if role and viewer.roles and role not in viewer.roles:
+        raise NotEntitled("worklist", f"{by} 没有角色 {role[:40]}。", f"{by} does not have role {role[:40]}")
+    own = [item for item in store.cases_in(session, todo.states_of(viewer)) if item.form.agency == agency.uscc]
+    matters = [matter for item in own for matter in todo.matters_of(item, rules_of(item), calendar)]
+    for source in sources:
+        matters.extend(source(session, agency, at, calendar))
+    found = todo.lines(todo.seen_by(matters, viewer, role), at, calendar)
+    return Worklist(at, calendar.version, todo.counts(found), found)
+
+
+def _viewer(session: Session, agency: Agency, by: str, at: int) -> todo.Viewer:
+    kind, _, identity = by.partition(":")
+    if kind == "staff":
+        staff = store.staff_at(session, identity, at)
+        roles = frozenset(staff.roles.split()) if staff.active and staff.organisation == agency.uscc else frozenset()
+        return todo.Viewer(by, staff.organisation, roles)
+    if kind != "party":
+        raise NotEntitled("worklist", f"{by} 不办理登记事项。", f"{by} does not act on registrations")
+    return todo.Viewer(by, identity, whole_agency=identity == agency.uscc)
+
+
 # Inside ---------------------------------------------------------------------------------------------------------------
 
 _NEWEST = 2**53 - 1
@@ -538,7 +618,7 @@ def _world(
 ) -> World:
     return World(
         agency=agency.uscc,
-        scheme=scheme_of(case.form.scheme),
+        scheme=rules_of(case),
         calendar=calendar,
         conflicts=store.conflicts_of(session, case, at),
         source_gaps=source_gaps(session, case.form, at),
@@ -578,7 +658,7 @@ def _enter(
         receipt,
         fact.digest(),
         code,
-        scheme_of(case.form.scheme),
+        rules_of(case),
         agency.name,
         agency.catalogue_no,
         agency.authority_name,

@@ -9,7 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from sqlalchemy import bindparam, func, or_, select, update
+import msgspec
+from sqlalchemy import (
+    bindparam,
+    func,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session, aliased
 from sqlmodel import SQLModel, col
@@ -20,7 +27,7 @@ from ledger.reading import body_of, read
 from ledger.store import parts_of
 from registry import application, form, objection, party
 from registry.application import role_of
-from registry.case import MOVE, Act, Case, State
+from registry.case import FINAL, MOVE, Act, Case, State
 from registry.certificate import (
     DEPOSIT_RECEIPT,
     ENTRY,
@@ -55,6 +62,9 @@ from registry.tables import (
     ToldRow,
 )
 from registry.telling import TOLD, CertificateState, Telling
+
+_CASES = msgspec.json.Decoder(Case)
+"""A case is read back as `_write_case` wrote it; whether a row was tampered with is for `audit` to say."""
 
 
 def project(session: Session, fact: Fact) -> None:
@@ -331,7 +341,7 @@ def case(session: Session, identity: str) -> Case:
     row = session.get(ApplicationRow, identity)
     if row is None:
         raise Unknown("申请件 / application", identity)
-    return read(Case, canonical.decode(row.case.encode()))
+    return _CASES.decode(row.case)
 
 
 def cases_in(session: Session, states: Iterable[State]) -> list[Case]:
@@ -341,7 +351,7 @@ def cases_in(session: Session, states: Iterable[State]) -> list[Case]:
         .where(col(ApplicationRow.state).in_([state.value for state in states]))
         .order_by(col(ApplicationRow.changed_at), col(ApplicationRow.id))
     )
-    return [read(Case, canonical.decode(row.case.encode())) for row in rows]
+    return [_CASES.decode(row.case) for row in rows]
 
 
 def conflicts_of(session: Session, known: Case, at: int) -> tuple[str, ...]:
@@ -352,6 +362,64 @@ def conflicts_of(session: Session, known: Case, at: int) -> tuple[str, ...]:
         found.update(_holders_of(session, triple, at))
         found.update(_claims_of(session, triple, known.application))
     return tuple(sorted(found))
+
+
+Taken = tuple[str, str, str]
+"""A right, its holder, and the certificate or application under which it is held or asked for."""
+
+
+def taken(session: Session, content: str, at: int, but: str = "") -> tuple[list[Taken], list[Taken]]:
+    """Who holds rights in this very data (sha256 of its content) in force at `at`, and who has applied for them."""
+    later = aliased(CertificateRow)
+    newest = select(func.max(col(later.version))).where(col(later.code) == col(HoldingRow.code)).scalar_subquery()
+    same_version = col(CertificateRow.version) == col(HoldingRow.version)
+    held = session.execute(
+        select(col(HoldingRow.right), col(HoldingRow.holder), col(HoldingRow.code))
+        .join(CertificateRow, (col(CertificateRow.code) == col(HoldingRow.code)) & same_version)
+        .where(
+            col(HoldingRow.content) == content,
+            col(HoldingRow.version) == newest,
+            col(CertificateRow.valid_until) > at,
+        )
+    )
+    over = [state.value for state in FINAL | {State.REGISTERED}]
+    asked = session.execute(
+        select(col(ClaimRow.right), col(ClaimRow.holder), col(ClaimRow.application))
+        .join(ApplicationRow, col(ApplicationRow.id) == col(ClaimRow.application))
+        .where(
+            col(ClaimRow.content) == content,
+            col(ClaimRow.application) != but,
+            col(ApplicationRow.state).not_in(over),
+        )
+    )
+    return [(row[0], row[1], row[2]) for row in held], [(row[0], row[1], row[2]) for row in asked]
+
+
+def disputed(session: Session, content: str, but: str = "") -> list[str]:
+    """Applications for rights in this very data with an open objection, but not this one."""
+    rows = session.scalars(
+        select(col(ClaimRow.application))
+        .join(ApplicationRow, col(ApplicationRow.id) == col(ClaimRow.application))
+        .where(
+            col(ClaimRow.content) == content,
+            col(ClaimRow.application) != but,
+            col(ApplicationRow.state) == State.OBJECTION.value,
+        )
+        .distinct()
+    )
+    return sorted(rows)
+
+
+def with_role(session: Session, parties: Iterable[str], role: str, at: int) -> list[str]:
+    """Those of these parties on record that have this role at `at`."""
+    found = []
+    for uscc in sorted(parties):
+        try:
+            if role in party_at(session, uscc, at).roles.split():
+                found.append(uscc)
+        except Unknown:
+            continue
+    return found
 
 
 def certificate(session: Session, code: str) -> CertificateRow:

@@ -27,9 +27,15 @@ from clearing.usage.record import decode, encode
 from ledger import audit as ledger_audit
 from ledger import rebuild, store
 from ledger.chain import Chain
-from ledger.facts import Signature, Statement
+from ledger.facts import Signature, Signed, Statement
+from ledger.reading import body_of
 from ledger.rebuild import column_class
+from ledger.signing import sign_sm2
 from registry.asset import Twin
+from registry.rulebook import service as rulebook
+from registry.rulebook.rule_set import RULE_SET, rule_set_of
+from registry.rulebook.year_table import CALENDAR, DayRow, YearTable
+from registry.scheme import NATIONAL_2026
 from tests.played import Played, raw
 
 OPERATIONAL_TABLES = {
@@ -122,6 +128,7 @@ class Bench:
 def bench(played: Played, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
     home = played.copy(tmp_path_factory.mktemp("tamper") / "home")
     _hold(played, home)
+    _lay_down(played, home)
     chain = bootstrap.connect(settings.load(home).model_copy(update={"rpc_url": played.rpc}), None)
     patch = pytest.MonkeyPatch()
     patch.setattr(ledger_audit, "verify_sm2", _remembered(ledger_audit.verify_sm2))
@@ -151,6 +158,25 @@ def _hold(played: Played, home: Path) -> None:
         usage.hold(session, items[1:], signer=signer, at=at)
         signed = freeze(items[1:3], *store.next_of(session, last.subject), keys.sm2)
         usage.admit(session, receive(signed, [item.data for item in items[1:3]]), signer=signer, at=at)
+
+
+def _lay_down(played: Played, home: Path) -> None:
+    """A year's working days and the rule set in force, each stated by two members of the agency's staff."""
+    found = [keyfiles.load(path) for path in sorted((played.out / "world" / "keys").glob("staff-*.json"))]
+    staff = [keys for keys in found if keys.by in ("staff:intake-1", "staff:reviewer-1")]
+    assert len(staff) == 2, [keys.by for keys in found]
+    days = ("2027-01-01", "2027-05-01", "2027-10-01", "2027-10-02", "2027-10-03")
+    year = YearTable(2027, 1, "演示", tuple(DayRow(day, False) for day in days))
+
+    def signed(session: Session, kind: str, subject: str, body: Any) -> Signed:
+        statement = Statement(kind, subject, *store.next_of(session, subject), body_of(body))
+        return Signed(statement, tuple(sign_sm2(keys.sm2, statement, by=keys.by) for keys in staff))
+
+    with played.system(home) as system, jobs.transaction(system) as session:
+        house, at = system.house, system.clock()
+        rulebook.publish_calendar(session, house, signed(session, CALENDAR, "calendar:2027", year), at=at)
+        rules = rule_set_of(NATIONAL_2026)
+        rulebook.record_rule_set(session, house, signed(session, RULE_SET, "rule-set:national_2026", rules), at=at)
 
 
 def test_operational__tables_and_columns_are_a_closed_list() -> None:

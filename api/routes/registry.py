@@ -47,9 +47,10 @@ def connector(body: SignedDep, caller: CallerDep, session: WriteDep, system: Sys
 
 
 @router.post("/precheck", summary="登记预检 / pre-check of a form")
-def precheck(value: DocumentDep, caller: CallerDep, system: SystemDep, now: NowDep) -> dict[str, Any]:
+def precheck(value: DocumentDep, caller: CallerDep, session: ReadDep, system: SystemDep, now: NowDep) -> dict[str, Any]:
     form = reading.read(Form, value, "form")
-    return {"findings": plain(service.check_form(system.house, form, now))}
+    known = service.known_of(session, form, now, system.calendar)
+    return {"findings": plain(service.check_form(system.house, form, now, known))}
 
 
 @router.post(

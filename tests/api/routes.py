@@ -23,6 +23,8 @@ PUBLIC_GETS = {
     "/api/log/entries/{fact_id}",
     "/api/certificates/{code}/bundle",
     "/api/certificates",
+    "/api/calendars",
+    "/api/rule-sets",
     "/api/check/{code}",
     "/api/certificates/{code}/{form}",
     "/api/listings",

@@ -43,6 +43,16 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_application_state"), ["state"], unique=False)
 
     op.create_table(
+        "calendar_year",
+        sa.Column("year", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("version", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("document_no", sa.String(length=200), nullable=False),
+        sa.Column("document", sa.Text(), nullable=False),
+        sa.Column("from_at", sa.BigInteger(), nullable=False),
+        sa.Column("fact_id", sa.String(length=64), nullable=False),
+        sa.PrimaryKeyConstraint("year", "version"),
+    )
+    op.create_table(
         "certificate",
         sa.Column("code", sa.String(length=15), autoincrement=False, nullable=False),
         sa.Column("version", sa.Integer(), autoincrement=False, nullable=False),
@@ -597,6 +607,16 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_pricing_quote_supersedes"), ["supersedes"], unique=False)
 
     op.create_table(
+        "rule_set",
+        sa.Column("scheme", sa.String(length=40), nullable=False),
+        sa.Column("version", sa.String(length=4), nullable=False),
+        sa.Column("sha256", sa.String(length=64), nullable=False),
+        sa.Column("sm3", sa.String(length=64), nullable=False),
+        sa.Column("from_at", sa.BigInteger(), nullable=False),
+        sa.Column("fact_id", sa.String(length=64), nullable=False),
+        sa.PrimaryKeyConstraint("scheme", "version"),
+    )
+    op.create_table(
         "staff",
         sa.Column("id", sa.String(length=64), autoincrement=False, nullable=False),
         sa.Column("no", sa.Integer(), autoincrement=False, nullable=False),
@@ -800,6 +820,7 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_staff_organisation"))
 
     op.drop_table("staff")
+    op.drop_table("rule_set")
     with op.batch_alter_table("pricing_quote", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_pricing_quote_supersedes"))
         batch_op.drop_index(batch_op.f("ix_pricing_quote_report_sha256"))
@@ -925,6 +946,7 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_certificate_application"))
 
     op.drop_table("certificate")
+    op.drop_table("calendar_year")
     with op.batch_alter_table("application", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_application_state"))
 

@@ -1,19 +1,25 @@
-"""What a command says when something is wrong: one line in the domain's own words, and exit code 2."""
+"""What every command shares: the installation it is about, and one line in the domain's own words when it is wrong."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
 
 import typer
 from sqlalchemy.exc import DatabaseError
 
-from api import settings
+from api import bootstrap, settings
 from api.errors import STATUS
 
 EXPECTED: tuple[type[Exception], ...] = (
     *STATUS, settings.SettingsError, OSError, UnicodeDecodeError, DatabaseError,
 )  # fmt: skip
+
+HomeOption = Annotated[
+    Path | None, typer.Option("--home", help="安装目录（默认 SHUQING_HOME 或 ~/.shuqing） / folder of the installation")
+]
 
 
 @contextmanager
@@ -36,3 +42,15 @@ def _words(error: Exception) -> str:
     if isinstance(error, UnicodeDecodeError):
         return f"不是 UTF-8 文本：{error}。 / Not UTF-8 text: {error}."
     return " ".join(str(error).split()) or type(error).__name__
+
+
+def system_of(home: Path | None) -> bootstrap.System:
+    """The installation in this folder."""
+    return bootstrap.build(settings.load(home or settings.home_from_environment()))
+
+
+def stored(home: Path | None) -> bootstrap.System:
+    """An installation whose database is there already: what only reads must not answer from an empty one."""
+    system = system_of(home)
+    bootstrap.require_database(system)
+    return system
