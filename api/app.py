@@ -9,11 +9,13 @@ from fastapi.staticfiles import StaticFiles
 
 from api import errors
 from api.bootstrap import System
+from api.importing import Importer
+from api.pages import intake as intake_pages
 from api.pages import public
 from api.pages.guard import AnswerHeaders, Window
-from api.routes import log, market, registry, settlement, tiles, usage
+from api.routes import intake, log, market, registry, settlement, tiles, usage
 
-MODULES = (usage, log, tiles, registry, market, settlement, public)
+MODULES = (usage, log, tiles, registry, intake, market, settlement, public, intake_pages)
 _TEXT = {"type": "string"}
 REFUSED: dict[str, Any] = {
     "description": "拒绝，未写入任何内容 / refused, nothing was written",
@@ -43,6 +45,7 @@ def create(system: System) -> FastAPI:
     app.state.system = system
     app.state.window = Window()
     app.state.desk = usage.Desk(system)
+    app.state.importer = Importer(system)
     app.add_middleware(usage.Direct)
     app.add_middleware(AnswerHeaders)
     errors.install(app)

@@ -15,7 +15,7 @@ import typer
 import uvicorn
 from sqlalchemy.exc import DatabaseError
 
-from api import bootstrap, checks, court, erasing, jobs, keyfiles, settings, status
+from api import bootstrap, checks, cli_intake, court, erasing, jobs, keyfiles, settings, status
 from api import worker as working
 from api.app import create
 from api.auth import issue
@@ -41,6 +41,7 @@ app.add_typer(facts_app, name="facts")
 app.add_typer(keys_app, name="keys")
 app.add_typer(trial_app, name="trial")
 app.add_typer(ledger_app, name="ledger")
+app.add_typer(cli_intake.app, name="intake")
 
 EXPECTED: tuple[type[Exception], ...] = (
     *STATUS, settings.SettingsError, OSError, UnicodeDecodeError, DatabaseError,

@@ -13,6 +13,7 @@ party → asset → rights → form → precheck → application → objection �
 - `code`: the 15-character code; `certificate`: deposit record, register entry, status.
 - `document`: the certificate as PDF and JSON; `catalogue`: what the public sees.
 - `tables`, `store`, `service`: views of the facts, queries, and the calls from outside.
+- `intake`: papers, drafts and ten thousand rows of a workbook, before anything is a fact.
 - `onchain`: how a register entry is written to the RightsRegistry contract; `onchain_status`: how its status is, and
   what it was at any instant; `proof`: how a bundle of it is checked.
 """

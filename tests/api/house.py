@@ -207,7 +207,7 @@ def installation(home: Path, authority: str, **more: Any) -> Settings:
         fonts=FONTS,
         clock_file=clock,
         demo=True,
-        **more,
+        **{"papers_received": False, **more},
     )
 
 
