@@ -31,7 +31,7 @@ from registry.intake.columns import (
     heading_of,
     label_of,
 )
-from registry.intake.problems import problems, shown
+from registry.intake.problems import problems, readable, shown
 from registry.intake.sheets import Book, Line
 from registry.rights import RIGHT_NAMES
 
@@ -71,11 +71,12 @@ class House:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A line of sheet 申请 as the body of a draft; readable as a form only if it has no faults."""
+    """A line of sheet 申请: the form it fills in, with its canonical bytes, or its faults."""
 
     line: Line
     key: str
-    body: dict[str, Any]
+    form: Form | None
+    document: bytes
     faults: tuple[Fault, ...]
 
 
@@ -97,11 +98,11 @@ def rows_of(name: str, book: Book, house: House) -> Iterator[Row]:
         yield _Reading(line, house, rights.get(line.cells[0], []), keys).row()
 
 
-def draft_id(holder: str, key: str, body: Mapping[str, Any]) -> str:
+def draft_id(holder: str, key: str, document: bytes) -> str:
     """The id of an imported draft (32 hex): the same row of the same holder has the same id in whatever file, so
     importing it twice does not double it. It becomes the id of the application."""
-    document = canonical.encode({"body": dict(body), "holder": holder, "key": key})
-    return hashlib.sha256(b"shuqing/intake-row/v1\x00" + document).hexdigest()[:32]
+    head = canonical.encode({"holder": holder, "key": key})
+    return hashlib.sha256(b"shuqing/intake-row/v1\x00" + head + b"\x00" + document).hexdigest()[:32]
 
 
 def file_cell(file: DataFile) -> str:
@@ -136,8 +137,12 @@ class _Reading:
                 self._cell(column, text)
         self._groups()
         self._right_rows()
-        self._problems()
-        return Row(self.line, key, self.body, tuple(self.faults))
+        found = readable(self.body, Form)
+        if found is None:
+            self._problems()
+        if found is None or self.faults:
+            return Row(self.line, key, None, b"", tuple(self.faults))
+        return Row(self.line, key, *found, ())
 
     def _wrong(self, heading: str, rule: str) -> None:
         if not any((fault.sheet, fault.heading) == (APPLICATIONS, heading) for fault in self.faults):
@@ -281,8 +286,10 @@ class _Reading:
                 heading = next((column.heading for column in RIGHT_ROWS if column.path == place[2]), "")
                 self.faults.append(Fault(RIGHTS, line.number, heading, problem.zh))
                 self._wrong("登记权利", f"“{RIGHTS}”表第{line.number}行有错")
+            elif place and place[2] in ("holder_name", "holder_id"):
+                continue  # taken over from the applicant, where it is said already
             else:
-                heading = heading_of(problem.path)
+                heading = "权利限制" if place and place[2] == "limits" else heading_of(problem.path)
                 self._wrong(heading, problem.zh if heading else f"{label_of(problem.path)}：{problem.zh}")
 
 

@@ -266,11 +266,10 @@ class Judged:
 
 def judge(agency: Agency, holder: str, row: Row, at: int) -> Judged:
     """Checks a row as the form it is to become; what stops submission is a fault of the row."""
-    if row.faults:
+    if row.form is None:
         return Judged(row, "", "", row.faults, red=False)
     try:
-        form = read(Form, row.body)
-        findings = service.check_form(agency, form, at)
+        findings = service.check_form(agency, row.form, at)
     except FieldError as error:
         heading = heading_of(error.field.removeprefix("body.").removeprefix("form."))
         fault = Fault(APPLICATIONS, row.line.number, heading, f"应为{error.expected}，实为{error.given}")
@@ -281,9 +280,8 @@ def judge(agency: Agency, holder: str, row: Row, at: int) -> Judged:
     )
     if faults:
         return Judged(row, "", "", faults, red=False)
-    body = body_of(form)
     red = any(item.level is Level.RED for item in findings)
-    return Judged(row, draft_id(holder, row.key, body), _typed(body), (), red)
+    return Judged(row, draft_id(holder, row.key, row.document), row.document.decode(), (), red)
 
 
 def import_id(holder: str, sha256: str) -> str:
