@@ -7,12 +7,14 @@ of when the process dies; so nobody runs the same import twice at once, and whoe
 
 from __future__ import annotations
 
+import atexit
 import fcntl
+import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
+from queue import SimpleQueue
 
 import structlog
 
@@ -35,25 +37,55 @@ Tell = Callable[[int, int], None]
 """Told how many rows of how many are done."""
 
 
+class _Stopped(Exception):
+    """The process is about to end; the import stays as it is, to be carried on."""
+
+
 class Importer:
-    """Runs imports one after another in a thread of this process."""
+    """Runs imports one after another in a thread of this process, which stops between two chunks when that ends."""
+
+    PATIENCE = 10
+    """Seconds the end of the process waits for the chunk that is being written."""
 
     def __init__(self, system: System) -> None:
         self._system = system
-        self._pool = ThreadPoolExecutor(1, thread_name_prefix="import")
+        self._wanted: SimpleQueue[str] = SimpleQueue()
+        self._known = set[str]()
+        self._lock, self._stop = threading.Lock(), threading.Event()
+        self._thread: threading.Thread | None = None
 
     def start(self, identity: str) -> None:
         """Sees to it that this import is run: soon, if it has not ended and nobody else runs it."""
-        self._pool.submit(self._run, identity)
+        with self._lock:
+            if identity in self._known:
+                return
+            self._known.add(identity)
+            self._wanted.put(identity)
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._work, name="import", daemon=True)
+                self._thread.start()
+                atexit.register(self.stop)
 
-    def _run(self, identity: str) -> None:
-        try:
-            run(self._system, identity)
-        except Exception:
-            logger.exception("import failed", id=identity)
+    def stop(self) -> None:
+        """Stops after the chunk being written; what is left is carried on by whoever looks at it next."""
+        self._stop.set()
+        self._wanted.put("")
+        if self._thread is not None:
+            self._thread.join(self.PATIENCE)
+
+    def _work(self) -> None:
+        while not self._stop.is_set():
+            identity = self._wanted.get()
+            if identity:
+                try:
+                    run(self._system, identity, stop=self._stop)
+                except Exception:
+                    logger.exception("import failed", id=identity)
+                with self._lock:
+                    self._known.discard(identity)
 
 
-def run(system: System, identity: str, tell: Tell = lambda _done, _total: None) -> None:
+def run(system: System, identity: str, tell: Tell | None = None, stop: threading.Event | None = None) -> None:
     """Runs an import to its end, unless it has ended or somebody runs it. Raises `Unknown`."""
     with _alone(system, identity) as alone:
         if not alone:
@@ -64,12 +96,26 @@ def run(system: System, identity: str, tell: Tell = lambda _done, _total: None) 
                 return
             name, holder = row.name, row.holder
         try:
-            _import(system, identity, name, holder, tell)
+            _import(system, identity, name, holder, _between(tell, stop))
+        except _Stopped:
+            return
         except FileRefused as refused:
             _end(system, identity, refused=str(refused))
         except Exception:
             _end(system, identity, refused="平台内部错误，请重新上传。 / A fault of ours: upload the file again.")
             raise
+
+
+def _between(tell: Tell | None, stop: threading.Event | None) -> Tell:
+    """What is done after each chunk."""
+
+    def after(done: int, total: int) -> None:
+        if tell is not None:
+            tell(done, total)
+        if stop is not None and stop.is_set():
+            raise _Stopped
+
+    return after
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ import hashlib
 import io
 import os
 import secrets
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
@@ -20,11 +21,14 @@ from registry.intake.sealing import PIECE, Sealed, Sealer
 
 SECRET = "attachments.secret"
 INCOMING = ".incoming"
+_FIRST = threading.Lock()
+"""Held while the key is read, so that two first uses do not both make it."""
 
 
 def secret(home: Path) -> bytes:
     """The installation's key for what people hand in."""
-    return keyfiles.secret(home / "keys" / SECRET)
+    with _FIRST:
+        return keyfiles.secret(home / "keys" / SECRET)
 
 
 def paper_file(home: Path, sha256: str) -> Path:

@@ -290,8 +290,14 @@ def import_id(holder: str, sha256: str) -> str:
 
 
 def open_import(session: Session, holder: str, name: str, sha256: str, *, at: int) -> ImportRow:
-    """An import about to begin, or to begin again: rows it wrote before stay and are not written twice."""
+    """An import about to begin, or to begin again: rows it wrote before stay and are not written twice.
+
+    One that has not ended is left as it is, since somebody may be at it.
+    """
     identity = import_id(holder, sha256)
+    known = session.get(ImportRow, identity)
+    if known is not None and known.state in (ImportState.WAITING.value, ImportState.RUNNING.value):
+        return known
     fresh = ImportRow(
         id=identity, holder=holder, name=name[:200], sha256=sha256, state=ImportState.WAITING.value, total=0, done=0,
         written=0, same=0, wrong=0, red=0, message="", made_at=at, updated_at=at,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,14 +13,14 @@ import openpyxl
 import pytest
 
 from api import sealed
-from api.importing import ENDS
+from api.importing import CHUNK, ENDS, Importer, run
 from ledger.facts import Signed, Statement
 from ledger.reading import body_of
 from ledger.signing import sign_sm2
 from registry.intake import store
 from registry.intake.attachment import LIMITS
 from tests.api.house import Platform, open_platform
-from tests.registry.intake.intake_forms import filled, table, typed
+from tests.registry.intake.intake_forms import as_csv, filled, table, typed
 from tests.registry.registry_house import AGENCY, PROVIDER, RIVAL, a_form
 
 HOLDER, OTHER, CLERK = f"party:{PROVIDER}", f"party:{RIVAL}", "staff:clerk"
@@ -271,16 +272,12 @@ def test_import__refused_whole__says_why_on_the_page_and_to_programs(strict: Pla
 def test_import__left_by_a_server_that_died__is_carried_on_by_whoever_looks(platform: Platform) -> None:
     """The upload is stored and committed, then nobody runs it: as after a power cut."""
     data = filled([typed("1", a_form(attachments=()))])
-    platform.app.state.importer._pool.shutdown()
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(type(platform.app.state.importer), "start", lambda *_: None)
+        patched.setattr(Importer, "start", lambda *_: None)
         sent = platform.client.post(
             "/api/intake/imports", params={"name": "a.xlsx"}, content=data, headers=key(platform, HOLDER)
         )
-    from api.importing import Importer
-
     identity = str(good(sent)["id"])
-    platform.app.state.importer = Importer(platform.system)
     found = ended(platform, identity)
     assert (found["state"], found["written"]) == ("DONE", 1)
 
@@ -289,3 +286,22 @@ def test_agency_staff__see_their_own_agencys_drafts_not_the_applicants(strict: P
     mine = good(post(strict, "/api/drafts", {"body": {}}, f"party:{AGENCY}"))
     listed = good(strict.client.get("/api/drafts", headers=key(strict, CLERK)))
     assert [item["id"] for item in listed["drafts"]] == [mine["id"]]  # type: ignore[attr-defined]
+
+
+def test_importer__stopped_between_two_chunks__leaves_an_import_to_be_carried_on(platform: Platform) -> None:
+    """What the end of a server process does; the next one finishes it, and nothing is there twice."""
+    rows = [typed(str(number), a_form(attachments=())) for number in range(CHUNK + 20)]
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(Importer, "start", lambda *_: None)
+        sent = platform.client.post(
+            "/api/intake/imports", params={"name": "a.csv"}, content=as_csv(rows), headers=key(platform, HOLDER)
+        )
+    identity = str(good(sent)["id"])
+    stop = threading.Event()
+    stop.set()
+    run(platform.system, identity, stop=stop)
+    with platform.reading() as session:
+        row = store.import_(session, identity)
+        assert (row.state, row.total, row.written) == ("RUNNING", CHUNK + 20, CHUNK)
+    found = ended(platform, identity)
+    assert (found["state"], found["written"], found["same"]) == ("DONE", 20, CHUNK)
