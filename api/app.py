@@ -10,9 +10,12 @@ from starlette.types import Receive, Scope, Send
 
 from api import errors
 from api.bootstrap import System
+from api.importing import Importer
+from api.pages import intake as intake_pages
 from api.pages import public
 from api.pages.guard import AnswerHeaders, Window
 from api.routes import (
+    intake,
     likeness,
     log,
     market,
@@ -34,8 +37,11 @@ MODULES = (
     settlement,
     rulebook,
     worklist,
+    intake,
+    intake_pages,
     public,
 )
+
 
 _TEXT = {"type": "string"}
 REFUSED: dict[str, Any] = {
@@ -76,6 +82,7 @@ def create(system: System) -> FastAPI:
     app.state.system = system
     app.state.window = Window()
     app.state.desk = usage.Desk(system)
+    app.state.importer = Importer(system)
     app.add_middleware(AnswerHeaders)
     errors.install(app)
     for module in MODULES:

@@ -320,6 +320,7 @@ def house(settings: Settings) -> Agency:
         authority=authority.uscc,
         authority_name=authority.name,
         authority_key=authority.sm2,
+        papers_received=settings.papers_received,
     )
 
 

@@ -16,6 +16,7 @@ import uvicorn
 from api import (
     bootstrap,
     checks,
+    cli_intake,
     cli_likeness,
     cli_rules,
     court,
@@ -54,6 +55,7 @@ app.add_typer(cli_likeness.app, name="likeness")
 app.add_typer(cli_rules.calendar_app, name="calendar")
 app.add_typer(cli_rules.rules_app, name="rules")
 app.command("precheck")(cli_rules.precheck_)
+app.add_typer(cli_intake.app, name="intake")
 
 
 @app.command()

@@ -66,6 +66,7 @@ STATUS: dict[type[Exception], int] = {
     r.CodeExhausted: 409,
     r.DepositRefused: 409,
     r.PaperRefused: 500,
+    r.FileRefused: 422,
     c.ClearingError: 500,
     c.BadMoney: 422,
     c.BadTerms: 422,

@@ -8,6 +8,7 @@ import clearing.pricing.tables
 import clearing.settlement.tables
 import clearing.usage.tables
 import ledger.tables
+import registry.intake.tables
 import registry.likeness.tables
 import registry.rulebook.tables
 import registry.tables
@@ -17,6 +18,7 @@ MODULES = (
     registry.tables,
     registry.likeness.tables,
     registry.rulebook.tables,
+    registry.intake.tables,
     clearing.market.tables,
     clearing.usage.tables,
     clearing.pricing.tables,

@@ -81,6 +81,8 @@ class Settings(BaseSettings):
     fonts: Path = Path("node_modules/@expo-google-fonts/noto-sans-sc")
     clock_file: Path | None = None
     """A file with the current second: for demonstrations on the development chain only."""
+    papers_received: bool = True
+    """Must the papers a form names have been handed in here? False where another system keeps them."""
     demo: bool = False
     """Marks every page and paper 演示."""
 

@@ -19,6 +19,7 @@ party → asset → rights → scheme → form → precheck → application → 
 - `worklist`: what waits for whom, least time left first.
 - `tables`, `store`, `service`: views of the facts, queries, and the calls from outside.
 - `rulebook`: working days and rule-set versions as facts that two members of staff sign.
+- `intake`: papers, drafts and ten thousand rows of a workbook, before anything is a fact.
 - `onchain`: how a register entry is written to the RightsRegistry contract; `onchain_status`: how its status is, and
   what it was at any instant; `proof`: how a bundle of it is checked.
 """

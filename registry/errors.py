@@ -9,7 +9,8 @@ RegistryError
 ├── NotDefined            the rule set of the case does not say what is asked of it
 ├── CodeExhausted         the 9,999 codes of this region, agency and month are used up
 ├── DepositRefused        the deposit authority's receipt does not fit the request or its key
-└── PaperRefused          a certificate paper cannot be made (a missing glyph, other bytes than issued)
+├── PaperRefused          a certificate paper cannot be made (a missing glyph, other bytes than issued)
+└── FileRefused           a file handed in is not what it says, too large, or not safe to keep
 
 Malformed input is `ledger.errors.FieldError`; wrong signatures are `ledger.errors.BadSignature`.
 """
@@ -98,3 +99,11 @@ class PaperRefused(RegistryError):
 
     def __init__(self, zh: str, en: str) -> None:
         super().__init__(f"凭证未生成：{zh} / Certificate not made: {en}")
+
+
+class FileRefused(RegistryError):
+    """A file handed in is refused whole; nothing of it was kept. `name` is the file's own."""
+
+    def __init__(self, name: str, zh: str, en: str) -> None:
+        self.name, self.zh, self.en = name, zh, en
+        super().__init__(f"文件“{name}”不予接收：{zh}。 / File {name!r} refused: {en}.")

@@ -57,7 +57,14 @@ from registry.certificate import (
 from registry.code import is_code, month_of, numbered
 from registry.document import Paper
 from registry.errors import CalendarPending, DepositRefused, GuardRefused, NotEntitled, PaperRefused, Unknown
-from registry.form import SUBMITTED, Form, applicant_ids, held_by_applicants
+from registry.form import (
+    SUBMITTED,
+    Form,
+    applicant_ids,
+    held_by_applicants,
+)
+from registry.intake.attachment import holders_of, not_received, require_room
+from registry.intake.store import papers_with
 from registry.objection import OBJECTION, Objection
 from registry.party import (
     AFFILIATE,
@@ -110,6 +117,8 @@ class Agency:
     authority_name: str
     authority_key: str
     scheme: str = "national_2026"
+    papers_received: bool = False
+    """Must the papers a form names have been handed in here (PC-22)?"""
 
     def __post_init__(self) -> None:
         check_uscc(self.uscc, "agency.uscc")
@@ -283,6 +292,19 @@ def known_of(session: Session, form: Form, at: int, calendar: Calendar, *, appli
     )
 
 
+def papers_not_received(session: Session, agency: Agency, form: Form) -> tuple[Finding, ...]:
+    """PC-22 for each paper the form names that was not handed in here by its applicants or representative.
+
+    Nothing where the agency keeps papers elsewhere. Raises `FileRefused` when there are too many or they are too large.
+    """
+    if not agency.papers_received or not form.attachments:
+        return ()
+    first, *others = form.attachments
+    require_room(first.size, first.name, [item.size for item in others])
+    digests = {item.digest.sha256 for item in form.attachments}
+    return not_received(form, papers_with(session, holders_of(form), digests))
+
+
 def submit_application(session: Session, agency: Agency, signed: Signed, *, at: int, calendar: Calendar) -> Appended:
     """Steps I-01 and I-02: an application form signed by every applicant, or by the representative."""
     statement = signed.statement
@@ -296,6 +318,7 @@ def submit_application(session: Session, agency: Agency, signed: Signed, *, at: 
     if statement.no != 0:
         raise FieldError("statement.no", "0", str(statement.no))
     require_submittable(precheck(form, scheme, at))
+    require_submittable(papers_not_received(session, agency, form))
     actors = _actors(session, signed, form, at)
     decide_submission(identity, form, actors, World(agency.uscc, scheme, calendar), at)
     return _take_in(session, signed, at)
@@ -312,6 +335,8 @@ def move(session: Session, agency: Agency, signed: Signed, *, at: int, calendar:
     case = store.case(session, identity)
     if act.form is not None:
         require_submittable(precheck(act.form, rules_of(case), at))
+        require_submittable(precheck(act.form, scheme_of(act.form.scheme), at))
+        require_submittable(papers_not_received(session, agency, act.form))
     decide(case, act, _actors(session, signed, case.form, at), _world(session, agency, case, at, calendar), at)
     return _take_in(session, signed, at)
 

@@ -3,6 +3,7 @@
 - `registry`: parties, the seven steps, certificates and the public check.
 - `likeness`: sketches of data and the report on similar data.
 - `rulebook`: working days and rule sets; `worklist`: what waits for the caller.
+- `intake`: papers handed in, drafts, the two steps of submission, imports.
 - `market`: listings, agreements, usage batches and price quotes.
 - `usage`: single usage records, which share their commits.
 - `settlement`: the cycle, driven by the operator, confirmed by the parties.

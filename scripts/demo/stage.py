@@ -110,6 +110,7 @@ class Stage:
             ),
             check_base_url=self.url,
             clock_file=self.clock.file,
+            papers_received=False,
             demo=True,
         )  # fmt: skip
         save(settings)

@@ -156,10 +156,10 @@ def template(folder: Path) -> Path:
 
 
 @contextmanager
-def open_platform(home: Path, empty: Path, *, peopled: bool = True) -> Iterator[Platform]:
-    """A platform in `home`, with parties and staff admitted over HTTP if `peopled`."""
+def open_platform(home: Path, empty: Path, *, peopled: bool = True, **more: Any) -> Iterator[Platform]:
+    """A platform in `home`, with parties and staff admitted over HTTP if `peopled`; `more` are further settings."""
     authority = sm.generate()
-    system = bootstrap.build(installation(home, authority.public))
+    system = bootstrap.build(installation(home, authority.public, **more))
     shutil.copy(empty, home / "shuqing.db")
     app = create(system)
     keys = {
@@ -207,7 +207,7 @@ def installation(home: Path, authority: str, **more: Any) -> Settings:
         fonts=FONTS,
         clock_file=clock,
         demo=True,
-        **more,
+        **{"papers_received": False, **more},
     )
 
 

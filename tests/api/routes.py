@@ -44,6 +44,11 @@ READING_POSTS = {"/check", "/api/precheck", "/api/cycles/{cycle}/instructions/dr
 BODILESS_POSTS = {
     f"/api/cycles/{{cycle}}/{step}" for step in ("cut-off", "rating", "statements", "window", "netting", "payments")
 }
+BODILESS_POSTS |= {"/api/drafts/{draft}/withdrawal"}
+FILE_POSTS = {"/api/attachments", "/api/intake/imports"}
+"""A file, as a form or as bare bytes; `test_intake_files` is their test of wrong bodies."""
+PAGE_POSTS = {"/intake"}
+"""The same from a page: answered with a page."""
 CSV_POSTS = {"/api/bank-files"}
 RECORD_POSTS = {"/api/usage/records"}
 """One canonical record, no statement; stored by a group commit, whose failures `test_single_intake` shows (D11)."""
@@ -61,6 +66,9 @@ PLACEHOLDERS = {
     "party": "91330100MA0000001X",
     "charge": "0" * 64,
     "place": "0/000",
+    "draft": "0" * 32,
+    "attachment": "0" * 32,
+    "identity": "0" * 32,
 }
 
 

@@ -43,6 +43,39 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_application_state"), ["state"], unique=False)
 
     op.create_table(
+        "attachment",
+        sa.Column("id", sa.String(length=32), autoincrement=False, nullable=False),
+        sa.Column("holder", sa.String(length=240), autoincrement=False, nullable=False),
+        sa.Column("draft", sa.String(length=32), autoincrement=False, nullable=False),
+        sa.Column("kind", sa.String(length=200), autoincrement=False, nullable=False),
+        sa.Column("name", sa.String(length=200), autoincrement=False, nullable=False),
+        sa.Column("version", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("media_type", sa.String(length=200), autoincrement=False, nullable=False),
+        sa.Column("size", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("sha256", sa.String(length=64), autoincrement=False, nullable=False),
+        sa.Column("sm3", sa.String(length=64), autoincrement=False, nullable=False),
+        sa.Column("uploader", sa.String(length=240), autoincrement=False, nullable=False),
+        sa.Column("uploaded_at", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    with op.batch_alter_table("attachment", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_attachment_draft"), ["draft"], unique=False)
+        batch_op.create_index("ix_attachment_named", ["holder", "kind", "name"], unique=False)
+        batch_op.create_index(batch_op.f("ix_attachment_sha256"), ["sha256"], unique=False)
+
+    op.create_table(
+        "attachment_access",
+        sa.Column("id", sa.String(length=32), autoincrement=False, nullable=False),
+        sa.Column("attachment", sa.String(length=32), autoincrement=False, nullable=False),
+        sa.Column("reader", sa.String(length=240), autoincrement=False, nullable=False),
+        sa.Column("purpose", sa.String(length=200), autoincrement=False, nullable=False),
+        sa.Column("opened_at", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    with op.batch_alter_table("attachment_access", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_attachment_access_attachment"), ["attachment"], unique=False)
+
+    op.create_table(
         "calendar_year",
         sa.Column("year", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("version", sa.Integer(), autoincrement=False, nullable=False),
@@ -351,6 +384,18 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_deposit_application"), ["application"], unique=False)
 
     op.create_table(
+        "draft",
+        sa.Column("id", sa.String(length=32), autoincrement=False, nullable=False),
+        sa.Column("holder", sa.String(length=240), autoincrement=False, nullable=False),
+        sa.Column("kind", sa.String(length=64), autoincrement=False, nullable=False),
+        sa.Column("body", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("updated_at", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    with op.batch_alter_table("draft", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_draft_holder"), ["holder"], unique=False)
+
+    op.create_table(
         "fact",
         sa.Column("seq", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
         sa.Column("id", sa.String(length=64), nullable=False),
@@ -435,6 +480,27 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("incident", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_incident_repaired_at"), ["repaired_at"], unique=False)
+
+    op.create_table(
+        "intake_import",
+        sa.Column("id", sa.String(length=32), autoincrement=False, nullable=False),
+        sa.Column("holder", sa.String(length=240), autoincrement=False, nullable=False),
+        sa.Column("name", sa.String(length=200), autoincrement=False, nullable=False),
+        sa.Column("sha256", sa.String(length=64), autoincrement=False, nullable=False),
+        sa.Column("state", sa.String(length=10), autoincrement=False, nullable=False),
+        sa.Column("total", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("done", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("written", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("same", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("wrong", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("red", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("message", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("made_at", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("updated_at", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    with op.batch_alter_table("intake_import", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_intake_import_holder"), ["holder"], unique=False)
 
     op.create_table(
         "leader",
@@ -859,6 +925,10 @@ def downgrade() -> None:
     op.drop_table("map_node")
     op.drop_table("map_leaf")
     op.drop_table("leader")
+    with op.batch_alter_table("intake_import", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_intake_import_holder"))
+
+    op.drop_table("intake_import")
     with op.batch_alter_table("incident", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_incident_repaired_at"))
 
@@ -879,6 +949,10 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_fact_kind"))
 
     op.drop_table("fact")
+    with op.batch_alter_table("draft", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_draft_holder"))
+
+    op.drop_table("draft")
     with op.batch_alter_table("deposit", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_deposit_application"))
 
@@ -947,6 +1021,16 @@ def downgrade() -> None:
 
     op.drop_table("certificate")
     op.drop_table("calendar_year")
+    with op.batch_alter_table("attachment_access", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_attachment_access_attachment"))
+
+    op.drop_table("attachment_access")
+    with op.batch_alter_table("attachment", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_attachment_sha256"))
+        batch_op.drop_index("ix_attachment_named")
+        batch_op.drop_index(batch_op.f("ix_attachment_draft"))
+
+    op.drop_table("attachment")
     with op.batch_alter_table("application", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_application_state"))
 

@@ -1,0 +1,132 @@
+"""A file on its way in: streamed from the request into its sealed place, never whole in memory or plain on a disk.
+
+Two ways of sending are read: a form (multipart/form-data, RFC 7578, as browsers send it) with the file in the field
+"file" and short texts beside it, or the bare bytes as the body with the same texts in the query.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from typing import Annotated
+
+from fastapi import Depends, Request
+from fastapi.concurrency import run_in_threadpool
+from python_multipart import MultipartParser
+from python_multipart.exceptions import FormParserError, MultipartParseError
+from python_multipart.multipart import parse_options_header
+
+from api.auth import CallerDep
+from api.bodies import TooLarge
+from api.deps import SystemDep
+from api.sealed import Incoming
+from ledger.errors import FieldError
+from registry.intake.attachment import LIMITS
+
+FORM = "multipart/form-data"
+MAX_TEXT = 4_000
+"""Bytes of one short text of a form."""
+MAX_TEXTS = 10
+
+
+class Form:
+    """Reads a form as it arrives: the field "file" goes into `incoming`, the others are kept as texts."""
+
+    def __init__(self, boundary: bytes, incoming: Incoming) -> None:
+        self.incoming, self.texts, self.ended = incoming, dict[str, bytes](), False
+        self._name, self._headers, self._header, self._value = "", dict[bytes, bytes](), b"", b""
+        self.parser = MultipartParser(
+            boundary,
+            {
+                "on_part_begin": self._begin,
+                "on_header_field": self._header_field,
+                "on_header_value": self._header_value,
+                "on_header_end": self._header_end,
+                "on_headers_finished": self._named,
+                "on_part_data": self._data,
+                "on_end": self._end,
+            },
+        )
+
+    def _begin(self) -> None:
+        self._name, self._headers, self._header, self._value = "", {}, b"", b""
+
+    def _header_field(self, data: bytes, start: int, end: int) -> None:
+        self._header += data[start:end]
+
+    def _header_value(self, data: bytes, start: int, end: int) -> None:
+        self._value += data[start:end]
+
+    def _header_end(self) -> None:
+        self._headers[self._header.lower()] = self._value
+        self._header, self._value = b"", b""
+
+    def _named(self) -> None:
+        _, options = parse_options_header(self._headers.get(b"content-disposition", b""))
+        self._name = options.get(b"name", b"").decode("utf-8", "replace")
+        if self._name in self.texts or (self._name == "file" and self.incoming.named):
+            raise FieldError(f"form.{self._name}"[:80], "出现一次 / once", "重复出现 / twice")
+        if self._name == "file":
+            name = options.get(b"filename", b"").decode("utf-8", "replace")
+            self.incoming.name = name.replace("\\", "/").rpartition("/")[2]
+            self.incoming.declared = self._headers.get(b"content-type", b"").decode("latin-1")
+            self.incoming.named = True
+        elif len(self.texts) >= MAX_TEXTS:
+            raise FieldError("form", f"至多 {MAX_TEXTS} 项 / at most {MAX_TEXTS} texts", "更多 / more")
+        else:
+            self.texts[self._name] = b""
+
+    def _data(self, data: bytes, start: int, end: int) -> None:
+        if self._name == "file":
+            self.incoming.write(data[start:end])
+        else:
+            self.texts[self._name] += data[start:end]
+            if len(self.texts[self._name]) > MAX_TEXT:
+                raise FieldError(f"form.{self._name}"[:80], f"至多 {MAX_TEXT} 字节 / bytes", "更长 / longer")
+
+    def _end(self) -> None:
+        self.ended = True
+
+
+async def _received(request: Request, _caller: CallerDep, system: SystemDep) -> AsyncIterator[Incoming]:
+    """The file of this request; thrown away again unless the route puts it into its place."""
+    with Incoming(system.settings.home, LIMITS.file) as incoming:
+        incoming.texts = dict(request.query_params)
+        kind, options = parse_options_header(request.headers.get("content-type", ""))
+        if kind == FORM.encode():
+            await _form(request, options.get(b"boundary", b""), incoming)
+        else:
+            incoming.name = incoming.texts.get("name", "")
+            incoming.declared = request.headers.get("content-type", "")
+            await _pour(request, incoming.write, LIMITS.file)
+        incoming.finish()
+        yield incoming
+
+
+ReceivedDep = Annotated[Incoming, Depends(_received)]
+
+
+async def _form(request: Request, boundary: bytes, incoming: Incoming) -> None:
+    if not boundary:
+        raise FieldError("Content-Type", f"{FORM}; boundary=…", "没有 boundary / no boundary")
+    try:
+        form = Form(boundary, incoming)
+        await _pour(request, form.parser.write, LIMITS.file + (1 << 20))
+        form.parser.finalize()
+    except (FormParserError, MultipartParseError) as error:
+        raise FieldError("form", "完整的表单 / a complete form", str(error)[:80]) from error
+    if not form.ended or not incoming.named:
+        raise FieldError("form.file", "一个文件 / a file", "没有 / none")
+    incoming.texts |= {name: text.decode("utf-8", "replace") for name, text in form.texts.items()}
+
+
+async def _pour(request: Request, write: Callable[[bytes], object], limit: int) -> None:
+    announced = request.headers.get("content-length", "")
+    if announced.isdecimal() and int(announced[:20]) > limit:
+        raise TooLarge(limit)
+    taken = 0
+    async for chunk in request.stream():
+        taken += len(chunk)
+        if taken > limit:
+            raise TooLarge(limit)
+        if chunk:
+            await run_in_threadpool(write, chunk)
