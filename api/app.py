@@ -9,11 +9,13 @@ from fastapi.staticfiles import StaticFiles
 
 from api import errors
 from api.bootstrap import System
-from api.pages import public
+from api.pages import applicant, case, entry, notices, public, signing, staff
 from api.pages.guard import AnswerHeaders, Window
 from api.routes import log, market, registry, settlement, tiles, usage
 
 MODULES = (usage, log, tiles, registry, market, settlement, public)
+OFFICE = (entry, signing, applicant, case, staff, notices)
+"""Pages for people with a session, and what leads there; their writes are forms, not signed bodies."""
 _TEXT = {"type": "string"}
 REFUSED: dict[str, Any] = {
     "description": "拒绝，未写入任何内容 / refused, nothing was written",
@@ -46,7 +48,7 @@ def create(system: System) -> FastAPI:
     app.add_middleware(usage.Direct)
     app.add_middleware(AnswerHeaders)
     errors.install(app)
-    for module in MODULES:
+    for module in (*MODULES, *OFFICE):
         app.include_router(module.router)
     app.mount("/static", StaticFiles(packages=[("api", "static")]))
     return app

@@ -1,0 +1,39 @@
+"""Drafts and objections of people without a key: operational, never facts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import BigInteger, Column, String, Text
+from sqlmodel import Field, SQLModel
+
+
+def _column(type_: Any, *, key: bool = False, index: bool = False) -> Any:
+    info = {"class": "operational"}
+    return Field(sa_column=Column(type_, primary_key=key, index=index, nullable=False, info=info))
+
+
+class DraftRow(SQLModel, table=True):
+    """What somebody is typing: kind "application", or "correction" of a case; `body` is JSON of field values."""
+
+    __tablename__ = "draft"
+    id: str = _column(String(32), key=True)
+    holder: str = _column(String(240), index=True)
+    kind: str = _column(String(40))
+    body: str = _column(Text)
+    updated_at: int = _column(BigInteger)
+
+
+class ObjectionRequestRow(SQLModel, table=True):
+    """An objection left on the public page: it becomes a fact when a clerk has verified the contact and signs for it
+    (decisions D14). `id` is also the objection's; `answer` is why it was not taken in."""
+
+    __tablename__ = "objection_request"
+    id: str = _column(String(32), key=True)
+    application: str = _column(String(32), index=True)
+    objector: str = _column(String(200))
+    contact: str = _column(String(200))
+    reason: str = _column(Text)
+    papers: str = _column(Text)
+    received_at: int = _column(BigInteger)
+    answer: str = _column(Text)
