@@ -31,6 +31,7 @@ from tests.api.routes import (
     CSV_POSTS,
     GETS,
     LINES_POSTS,
+    OFFICE_ROUTES,
     PLACEHOLDERS,
     POSTS,
     PUBLIC_POSTS,
@@ -390,6 +391,6 @@ def _places(value: Any, path: tuple[Any, ...]) -> Iterator[tuple[Any, ...]]:
 
 
 def test_placeholders__cover_every_path() -> None:
-    used = {name for route in GETS + POSTS for name in re.findall(r"{(\w+)", route.path)}
+    used = {name for route in GETS + POSTS + OFFICE_ROUTES for name in re.findall(r"{(\w+)", route.path)}
     assert used == set(PLACEHOLDERS)
     assert set(NAMES) >= {AGENCY, OPERATOR}
