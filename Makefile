@@ -11,7 +11,7 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do \
 help:  ## what can be made
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:[^#]*## /\t/'
 
-setup: .setup-python .setup-node api/built/verifier.html  ## virtual environment, Node tools and the verifier page, from lock files
+setup: .setup-python .setup-node api/built/verifier.html api/built/office.js  ## virtual environment, Node tools and the built pages, from lock files
 
 .setup-python: requirements.lock pyproject.toml
 	@test -n "$(PYTHON)" || { echo "需要 Python 3.11 至 3.13（含 venv）。 / Python 3.11 to 3.13 with venv is needed."; exit 1; }
@@ -30,6 +30,10 @@ setup: .setup-python .setup-node api/built/verifier.html  ## virtual environment
 api/built/verifier.html: .setup-python .setup-node scripts/build_verifier_page.py $(wildcard scripts/verifier_page/*)
 	@echo "[set-up 3/3] the verifier page"
 	@$(BIN)/python -m scripts.build_verifier_page
+
+api/built/office.js: .setup-python .setup-node scripts/build_office_page.py api/office/words.json $(wildcard scripts/office_page/* scripts/verifier_page/core.mjs)
+	@echo "[set-up 3/3] the script of the office pages"
+	@$(BIN)/python -m scripts.build_office_page
 
 demo: setup  ## the main job: register, list, agree, use, price, settle, verify
 	@$(BIN)/shuqing demo --out demo-out

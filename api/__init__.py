@@ -6,11 +6,13 @@ settings → bootstrap → app → deps → auth → bodies → routes → error
 - `bootstrap` is the only constructor; `schema` lists every table.
 - `app` is the HTTP application; `deps` gives a route its session and commits before the answer (D1).
 - `group` commits for many requests at once: single usage records (D11).
-- `auth`: whose API key; `bodies`: signed statements, read strictly; `errors`: domain error to status.
+- `auth`: whose API key; `sessions`: who is logged in with a browser, by the same keys;
+  `bodies`: signed statements, read strictly; `errors`: domain error to status.
 - `routes`: one module per package behind them; `views`: results as JSON.
-- `pages`: what anybody with a browser may see; no scripts, no request to anywhere else.
 - `uploads`: a file streamed in; `sealed`: what people hand in, as sealed files of the home folder; `importing`: runs
   imports beside the requests; `bulk`: signs all good drafts of a holder.
+- `pages`: what anybody with a browser may see, and the office; no request to anywhere else.
+- `office`: what the office pages show and ask for; `desk`: statements that wait for several signatures.
 - `papers`: certificate files; `proofs`: what a bundle must carry; `trust_file`: whom a stranger may believe.
 - `verifiers`: the stand-alone verifiers as files; `court`: a bundle with all that a court asks about it.
 - `jobs`: timers, deposits, integration, heads, witnesses, anchoring, each step its own commit; `worker`: who does it

@@ -11,8 +11,18 @@ from starlette.types import Receive, Scope, Send
 from api import errors
 from api.bootstrap import System
 from api.importing import Importer
-from api.pages import intake as intake_pages
-from api.pages import public
+from api.pages import (
+    applicant,
+    case,
+    entry,
+    notices,
+    public,
+    signing,
+    staff,
+)
+from api.pages import (
+    intake as intake_pages,
+)
 from api.pages.guard import AnswerHeaders, Window
 from api.routes import (
     intake,
@@ -43,6 +53,8 @@ MODULES = (
 )
 
 
+OFFICE = (entry, signing, applicant, case, staff, notices)
+"""Pages for people with a session, and what leads there; their writes are forms, not signed bodies."""
 _TEXT = {"type": "string"}
 REFUSED: dict[str, Any] = {
     "description": "拒绝，未写入任何内容 / refused, nothing was written",
@@ -85,7 +97,7 @@ def create(system: System) -> FastAPI:
     app.state.importer = Importer(system)
     app.add_middleware(AnswerHeaders)
     errors.install(app)
-    for module in MODULES:
+    for module in (*MODULES, *OFFICE):
         app.include_router(module.router)
     app.mount("/static", StaticFiles(packages=[("api", "static")]))
     return app

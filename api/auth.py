@@ -19,6 +19,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from sqlalchemy import BigInteger, Engine, String, bindparam, inspect, select
 from sqlmodel import Field, Session, SQLModel
 
+from api import sessions
 from api.deps import NowDep, ReadDep
 from ledger.facts import Signed
 from registry import store as registry
@@ -75,9 +76,18 @@ _bearer = HTTPBearer(
 
 
 def caller(
-    session: ReadDep, now: NowDep, given: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
+    request: Request,
+    session: ReadDep,
+    now: NowDep,
+    given: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
 ) -> Caller:
-    """The caller of this request. Raises `Unauthorised`."""
+    """The caller of this request: by API key, or by the session of our own pages. Raises `Unauthorised`, `Forged`."""
+    if given is None and "Authorization" not in request.headers:
+        visitor = sessions.visitor_of(session, request, now)
+        if visitor is not None:
+            if request.method not in sessions.SAFE:
+                sessions.require_own_page(request, request.headers.get("x-csrf-token", ""))
+            return Caller(visitor.holder)
     return caller_of(session, given.credentials if given else "", now)
 
 

@@ -24,9 +24,11 @@ import ledger.witness
 import registry.errors as r
 from api.auth import Forbidden, Unauthorised
 from api.bodies import TooLarge, WrongType
+from api.desk.waiting import DeskRefused
 from api.group import NotStored, Overloaded
 from api.pages.guard import HEADERS, TooMany
 from api.pages.render import error_page
+from api.sessions import Forged, NotLoggedIn
 from api.verifiers import NotBuilt
 from ledger.answer import NotCovered
 from ledger.bundle import NotPublished
@@ -83,6 +85,9 @@ STATUS: dict[type[Exception], int] = {
     p.PricingRefused: 422,
     Unauthorised: 401,
     Forbidden: 403,
+    NotLoggedIn: 401,
+    DeskRefused: 409,
+    Forged: 403,
     TooLarge: 413,
     WrongType: 415,
     TooMany: 429,
@@ -155,8 +160,8 @@ _HTTP = {
 
 
 def _answer(request: Request, body: dict[str, Any], status: int, headers: Mapping[str, str] | None = None) -> Response:
-    """JSON for programs, a page for people: whatever lies under /api is for programs."""
-    if request.url.path.startswith("/api/"):
+    """JSON for programs, a page for people; what lies under /api, or our script asks for, is for programs."""
+    if request.url.path.startswith("/api/") or request.headers.get("accept") == "application/json":
         return JSONResponse(body, status, headers)
     return error_page(request, body["message"], status, headers)
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import api.auth
+import api.desk.tables
+import api.office.tables
+import api.sessions
 import clearing.market.tables
 import clearing.pricing.tables
 import clearing.settlement.tables
@@ -24,5 +27,8 @@ MODULES = (
     clearing.pricing.tables,
     clearing.settlement.tables,
     api.auth,
+    api.desk.tables,
+    api.office.tables,
+    api.sessions,
 )
 TABLES = ledger.tables.metadata.sorted_tables

@@ -1,4 +1,4 @@
-"""The two stand-alone verifiers as files to hand out: the page and the Python program, with their digests."""
+"""Files made at set-up and handed out: the two stand-alone verifiers, and the script of the office pages."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "api" / "built" / "verifier.html"
+SCRIPT = ROOT / "api" / "built" / "office.js"
 PROGRAM = ROOT / "scripts" / "verify_bundle.py"
 _POLICY = re.compile(rb'http-equiv="Content-Security-Policy" content="([^"]+)"')
 
@@ -23,6 +24,15 @@ def page() -> bytes:
             " / The verifier page is not built here: run make setup, or use verify_bundle.py."
         )
     return PAGE.read_bytes()
+
+
+def office_script() -> bytes:
+    """The script of the office pages, made at set-up from npm packages. Raises `NotBuilt`."""
+    if not SCRIPT.exists():
+        raise NotBuilt(
+            "本安装没有构建办事页面的脚本：请先运行 make setup。 / The office script is not built here: run make setup."
+        )
+    return SCRIPT.read_bytes()
 
 
 def program() -> bytes:

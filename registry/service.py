@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 from ledger import sm
 from ledger import store as facts
 from ledger.digest import TwinDigest, twin
-from ledger.errors import BadSignature, FieldError
+from ledger.errors import BadSignature, FieldError, LedgerError
 from ledger.facts import SM2, Fact, PartsRoot, Signature, Signed, Statement
 from ledger.reading import body_of, read
 from ledger.signing import verify_sm2
@@ -29,7 +29,16 @@ from registry import worklist as todo
 from registry.application import actors_of, decide, decide_objection, decide_submission, timer_act
 from registry.asset import Twin
 from registry.calendar import Calendar, day_of
-from registry.case import MOVE, Act, Actor, Case, State, World, rules_of
+from registry.case import (
+    MOVE,
+    Act,
+    Actor,
+    Case,
+    Role,
+    State,
+    World,
+    rules_of,
+)
 from registry.catalogue import Check, CodeAnswer, Listing, PublicRight, PublicView, integrity_of
 from registry.certificate import (
     DEPOSIT_RECEIPT,
@@ -56,7 +65,15 @@ from registry.certificate import (
 )
 from registry.code import is_code, month_of, numbered
 from registry.document import Paper
-from registry.errors import CalendarPending, DepositRefused, GuardRefused, NotEntitled, PaperRefused, Unknown
+from registry.errors import (
+    CalendarPending,
+    DepositRefused,
+    GuardRefused,
+    NotEntitled,
+    PaperRefused,
+    RegistryError,
+    Unknown,
+)
 from registry.form import (
     SUBMITTED,
     Form,
@@ -339,6 +356,38 @@ def move(session: Session, agency: Agency, signed: Signed, *, at: int, calendar:
         require_submittable(papers_not_received(session, agency, act.form))
     decide(case, act, _actors(session, signed, case.form, at), _world(session, agency, case, at, calendar), at)
     return _take_in(session, signed, at)
+
+
+def rehearse(
+    session: Session,
+    agency: Agency,
+    application: str,
+    act: Act,
+    actors: tuple[Actor, ...],
+    *,
+    at: int,
+    calendar: Calendar,
+) -> None:
+    """Raises what `move` would raise if these actors signed this act now; a page asks before it lets them sign."""
+    case = store.case(session, application)
+    if act.form is not None:
+        require_submittable(precheck(act.form, scheme_of(act.form.scheme), at))
+    decide(case, act, actors, world_of(session, agency, case, at, calendar), at)
+
+
+def world_of(session: Session, agency: Agency, case: Case, at: int, calendar: Calendar) -> World:
+    """What a decision about this case must know at `at` besides the case: also for pages that show its clocks."""
+    return _world(session, agency, case, at, calendar)
+
+
+def may_object(session: Session, agency: Agency, case: Case, *, at: int, calendar: Calendar) -> bool:
+    """Would an objection of somebody outside be taken in now?"""
+    somebody = Actor("party:", Role.OBJECTOR, "")
+    try:
+        decide_objection(case, (somebody,), _world(session, agency, case, at, calendar), at)
+    except (RegistryError, LedgerError):
+        return False
+    return True
 
 
 def object_to(session: Session, agency: Agency, signed: Signed, *, at: int, calendar: Calendar) -> Appended:

@@ -1,1 +1,9 @@
-"""Pages for anybody with a browser: rendered here, without scripts, without a request to anywhere else."""
+"""Pages for anybody with a browser: rendered here, without a request to anywhere else.
+
+- `public`: home, check, register, log, verifiers: no scripts; `checking`: what a check may show; `upload`: its form.
+- `notices`: what is published, and objections to it.
+- `office`: what every office page needs: a visitor, a posted form, the one script.
+- `entry`: login, keys, admission; `signing`: the signature desk; `applicant`: applications and drafts.
+- `case`: one case and the form of each move; `staff`: work list, admissions, objections to verify, colleagues.
+- `guard`: headers and a limit per address; `render`: templates to pages.
+"""

@@ -9,6 +9,7 @@ from fastapi import Request
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from api.office import words
 from registry.calendar import text_of
 from registry.scheme import NATIONAL_2026
 
@@ -32,7 +33,7 @@ def grouped(digest: str) -> str:
 _templates = Environment(
     loader=PackageLoader("api"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
 )
-_templates.filters |= {"moment": moment, "day": day, "grouped": grouped}
+_templates.filters |= {"moment": moment, "day": day, "grouped": grouped, "limit": words.limit}
 _templates.globals["source"] = NATIONAL_2026.title
 
 

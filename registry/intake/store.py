@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable
 from typing import Any
 
-from sqlalchemy import func, insert, select
+from sqlalchemy import ColumnElement, and_, func, insert, select
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
 from ledger.facts import Fact
 from registry.errors import Unknown
-from registry.form import Attachment
+from registry.form import SUBMITTED, Attachment
 from registry.intake.attachment import Paper
 from registry.intake.tables import AttachmentAccessRow, AttachmentRow, DraftRow, ImportRow
 from registry.tables import ApplicationRow
@@ -26,21 +26,26 @@ _SLICE = 500
 def draft(session: Session, identity: str, holder: str) -> DraftRow:
     """A draft of this holder. Raises `Unknown`, also for somebody else's."""
     row = session.get(DraftRow, identity)
-    if row is None or row.holder != holder:
+    if row is None or row.holder != holder or row.kind != SUBMITTED:
         raise Unknown("草稿 / draft", identity)
     return row
 
 
 def drafts(session: Session, holder: str, *, after: str = "", limit: int = 100) -> list[DraftRow]:
     """The holder's drafts in the order of their ids, beginning after one."""
-    query = select(DraftRow).where(col(DraftRow.holder) == holder, col(DraftRow.id) > after)
+    query = select(DraftRow).where(_own(holder), col(DraftRow.id) > after)
     return list(session.scalars(query.order_by(col(DraftRow.id)).limit(limit)))
 
 
 def count_drafts(session: Session, holder: str) -> int:
     """How many drafts the holder has."""
-    query = select(func.count()).select_from(DraftRow).where(col(DraftRow.holder) == holder)
+    query = select(func.count()).select_from(DraftRow).where(_own(holder))
     return int(session.scalar(query) or 0)
+
+
+def _own(holder: str) -> ColumnElement[bool]:
+    """Drafts of whole statements; what is being typed in the office lies in the same table under kinds of its own."""
+    return and_(col(DraftRow.holder) == holder, col(DraftRow.kind) == SUBMITTED)
 
 
 def add_drafts(session: Session, rows: Iterable[dict[str, Any]]) -> None:

@@ -49,19 +49,19 @@ function refuse(what) {
 }
 
 // 2 bytes -------------------------------------------------------------------------------------------------------------
-const utf8 = (text) => new TextEncoder().encode(text);
+export const utf8 = (text) => new TextEncoder().encode(text);
 export const hex = (bytes) => Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
-function unhex(text) {
+export function unhex(text) {
   if (typeof text !== "string" || !/^(?:[0-9a-fA-F]{2})*$/u.test(text)) refuse(text);
   return Uint8Array.from(text.match(/../gu) ?? [], (pair) => parseInt(pair, 16));
 }
-function join(...pieces) {
+export function join(...pieces) {
   const result = new Uint8Array(pieces.reduce((length, piece) => length + piece.length, 0));
   pieces.reduce((place, piece) => (result.set(piece, place), place + piece.length), 0);
   return result;
 }
-const number = (bytes) => BigInt(`0x${hex(bytes) || "0"}`);
-const word = (value, length = 32) => unhex(value.toString(16).padStart(2 * length, "0"));
+export const number = (bytes) => BigInt(`0x${hex(bytes) || "0"}`);
+export const word = (value, length = 32) => unhex(value.toString(16).padStart(2 * length, "0"));
 const same = (left, right) => hex(left) === hex(right);
 /** Own members only: a bundle may use any name, also that of something every object has. */
 const has = (record, name) => typeof record === "object" && record !== null && Object.hasOwn(record, name);
@@ -134,7 +134,7 @@ function string(token) {
   return FORBIDDEN.test(text) || text.normalize("NFC") !== text ? refuse(text) : text;
 }
 /** The one byte form of a value of the profile (RFC 8785): sorted keys, no white space, raw UTF-8. */
-function canonicalText(value) {
+export function canonicalText(value) {
   if (Array.isArray(value)) return `[${value.map(canonicalText).join(",")}]`;
   if (!isRecord(value)) return JSON.stringify(value);
   return `{${Object.keys(value).sort().map((key) => `${JSON.stringify(key)}:${canonicalText(value[key])}`).join(",")}}`;
@@ -182,7 +182,7 @@ export function sm3(bytes) {
 }
 /** Both digests of the same bytes. */
 export const twin = (bytes) => ({ sha256: sha256(bytes), sm3: sm3(bytes) });
-const both = (digest) => join(digest.sha256, digest.sm3);
+export const both = (digest) => join(digest.sha256, digest.sm3);
 const ZERO = { sha256: new Uint8Array(32), sm3: new Uint8Array(32) };
 
 /** {"sha256": 64 hex, "sm3": 64 hex}; a missing side is refused. */
@@ -195,7 +195,7 @@ function readTwin(value, code, where) {
 }
 
 // 5 signatures --------------------------------------------------------------------------------------------------------
-const SM2_CURVE = {
+export const SM2_CURVE = {
   p: 0xfffffffeffffffffffffffffffffffffffffffff00000000ffffffffffffffffn,
   a: 0xfffffffeffffffffffffffffffffffffffffffff00000000fffffffffffffffcn,
   b: 0x28e9fa9e9d9f5e344d5a9e4bcf6509a7f39789f515ab8f92ddbcbd414d940e93n,
@@ -203,7 +203,7 @@ const SM2_CURVE = {
   Gx: 0x32c4ae2c1f1981195f9904466a39c9948fe30bbff2660be1715a4589334c74c7n,
   Gy: 0xbc3736a2f4f6779c59bdcee36b692153d0a9877cc62a474002df32e52139f0a0n,
 };
-const Sm2Point = weierstrass(SM2_CURVE);
+export const Sm2Point = weierstrass(SM2_CURVE);
 /** u·G + v·point; noble checks that the scalars are below the order. */
 const combine = (Point, u, v, point) => Point.BASE.multiplyUnsafe(u).add(point.multiplyUnsafe(v));
 

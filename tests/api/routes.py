@@ -8,7 +8,7 @@ from typing import Any
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 
-from api.app import MODULES
+from api.app import MODULES, OFFICE
 
 PUBLIC_GETS = {
     "/",
@@ -69,6 +69,7 @@ PLACEHOLDERS = {
     "draft": "0" * 32,
     "attachment": "0" * 32,
     "identity": "0" * 32,
+    "move": "I-07",
 }
 
 
@@ -79,6 +80,20 @@ def of_method(method: str) -> list[APIRoute]:
 
 
 GETS, POSTS = of_method("GET"), of_method("POST")
+OFFICE_ROUTES = [route for module in OFFICE for route in module.router.routes if isinstance(route, APIRoute)]
+OFFICE_PUBLIC = {
+    "/office.js",
+    "/office",
+    "/office/login",
+    "/office/login/challenge",
+    "/office/keys",
+    "/office/enrol",
+    "/notices",
+    "/notices/{application}",
+    "/notices/{application}/objection",
+}
+"""Office pages that need no session: the way in, what is published, and objections of people without a key."""
+OFFICE_READING = {"/office/login/challenge"}
 WRITES = [route for route in POSTS if route.path not in READING_POSTS | RECORD_POSTS]
 
 

@@ -32,6 +32,7 @@ from tests.api.routes import (
     FILE_POSTS,
     GETS,
     LINES_POSTS,
+    OFFICE_ROUTES,
     PAGE_POSTS,
     PLACEHOLDERS,
     POSTS,
@@ -392,6 +393,6 @@ def _places(value: Any, path: tuple[Any, ...]) -> Iterator[tuple[Any, ...]]:
 
 
 def test_placeholders__cover_every_path() -> None:
-    used = {name for route in GETS + POSTS for name in re.findall(r"{(\w+)", route.path)}
+    used = {name for route in GETS + POSTS + OFFICE_ROUTES for name in re.findall(r"{(\w+)", route.path)}
     assert used == set(PLACEHOLDERS)
     assert set(NAMES) >= {AGENCY, OPERATOR}

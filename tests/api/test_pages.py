@@ -271,7 +271,8 @@ def test_pages__every_link_leads_somewhere(scene: Scene) -> None:
     for path in ("/", "/check", f"/check?code={scene.code}", "/register", "/log"):
         for address in PUBLIC_ADDRESSES.findall(scene.platform.client.get(path).text):
             if address.startswith("/"):
-                assert scene.platform.client.get(unescape(address)).status_code == 200, address
+                found = scene.platform.client.get(unescape(address), follow_redirects=True)
+                assert found.status_code == 200, address
 
 
 def test_pages__every_input_has_a_label(scene: Scene) -> None:

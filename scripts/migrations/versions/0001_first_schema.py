@@ -622,6 +622,21 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_objection_application"), ["application"], unique=False)
 
     op.create_table(
+        "objection_request",
+        sa.Column("id", sa.String(length=32), nullable=False),
+        sa.Column("application", sa.String(length=32), nullable=False),
+        sa.Column("objector", sa.String(length=200), nullable=False),
+        sa.Column("contact", sa.String(length=200), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("papers", sa.Text(), nullable=False),
+        sa.Column("received_at", sa.BigInteger(), nullable=False),
+        sa.Column("answer", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    with op.batch_alter_table("objection_request", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_objection_request_application"), ["application"], unique=False)
+
+    op.create_table(
         "party",
         sa.Column("uscc", sa.String(length=18), autoincrement=False, nullable=False),
         sa.Column("no", sa.Integer(), autoincrement=False, nullable=False),
@@ -814,6 +829,53 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_use_authorisation_code"), ["code"], unique=False)
 
     op.create_table(
+        "waiting_signature",
+        sa.Column("statement", sa.String(length=32), autoincrement=False, nullable=False),
+        sa.Column("place", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("signer", sa.String(length=240), autoincrement=False, nullable=False),
+        sa.Column("role", sa.String(length=64), autoincrement=False, nullable=False),
+        sa.Column("organisation", sa.String(length=18), autoincrement=False, nullable=False),
+        sa.Column("signature", sa.Text(), autoincrement=False, nullable=False),
+        sa.PrimaryKeyConstraint("statement", "place"),
+    )
+    with op.batch_alter_table("waiting_signature", schema=None) as batch_op:
+        batch_op.create_index("ix_waiting_signature_signer", ["signer"], unique=False)
+
+    op.create_table(
+        "waiting_statement",
+        sa.Column("id", sa.String(length=32), autoincrement=False, nullable=False),
+        sa.Column("title", sa.String(length=200), autoincrement=False, nullable=False),
+        sa.Column("kind", sa.String(length=64), autoincrement=False, nullable=False),
+        sa.Column("subject", sa.String(length=240), autoincrement=False, nullable=False),
+        sa.Column("statement", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("note", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("drafted_by", sa.String(length=240), autoincrement=False, nullable=False),
+        sa.Column("drafted_at", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("back", sa.String(length=400), autoincrement=False, nullable=False),
+        sa.Column("outcome", sa.String(length=12), autoincrement=False, nullable=False),
+        sa.Column("text", sa.Text(), autoincrement=False, nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    with op.batch_alter_table("waiting_statement", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_waiting_statement_drafted_by"), ["drafted_by"], unique=False)
+        batch_op.create_index(batch_op.f("ix_waiting_statement_outcome"), ["outcome"], unique=False)
+        batch_op.create_index(batch_op.f("ix_waiting_statement_subject"), ["subject"], unique=False)
+
+    op.create_table(
+        "web_session",
+        sa.Column("sha256", sa.String(length=64), nullable=False),
+        sa.Column("nonce", sa.String(length=32), nullable=False),
+        sa.Column("holder", sa.String(length=240), nullable=False),
+        sa.Column("sm2", sa.String(length=130), nullable=False),
+        sa.Column("made_at", sa.BigInteger(), nullable=False),
+        sa.Column("ends_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("sha256"),
+        sa.UniqueConstraint("nonce"),
+    )
+    with op.batch_alter_table("web_session", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_web_session_holder"), ["holder"], unique=False)
+
+    op.create_table(
         "entry",
         sa.Column("log_index", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("fact_id", sa.String(length=64), nullable=False),
@@ -858,6 +920,20 @@ def downgrade() -> None:
 
     op.drop_table("outbox")
     op.drop_table("entry")
+    with op.batch_alter_table("web_session", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_web_session_holder"))
+
+    op.drop_table("web_session")
+    with op.batch_alter_table("waiting_statement", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_waiting_statement_subject"))
+        batch_op.drop_index(batch_op.f("ix_waiting_statement_outcome"))
+        batch_op.drop_index(batch_op.f("ix_waiting_statement_drafted_by"))
+
+    op.drop_table("waiting_statement")
+    with op.batch_alter_table("waiting_signature", schema=None) as batch_op:
+        batch_op.drop_index("ix_waiting_signature_signer")
+
+    op.drop_table("waiting_signature")
     with op.batch_alter_table("use_authorisation", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_use_authorisation_code"))
 
@@ -898,6 +974,10 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_party_evm"))
 
     op.drop_table("party")
+    with op.batch_alter_table("objection_request", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_objection_request_application"))
+
+    op.drop_table("objection_request")
     with op.batch_alter_table("objection", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_objection_application"))
 

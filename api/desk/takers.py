@@ -1,0 +1,47 @@
+"""Which kinds can be signed at the desk, and the service each is taken in by. One line a kind."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from sqlmodel import Session
+
+from api.bootstrap import System
+from ledger.facts import Signed
+from ledger.store import Appended
+from registry import service as registry
+
+Taker = Callable[[Session, System, Signed, int], Appended]
+"""How a kind is taken in once everybody has signed: (session, system, statement with signatures, instant)."""
+
+
+def _party(session: Session, system: System, signed: Signed, at: int) -> Appended:
+    """The clerk has looked at the papers and signed; with that the agency confirms by its own key (decisions D14)."""
+    agency = system.agency.signer
+    whole = Signed(signed.statement, (*signed.signatures, agency.sign(signed.statement)))
+    return registry.register_party(session, system.house, whole, at=at)
+
+
+def _staff(session: Session, system: System, signed: Signed, at: int) -> Appended:
+    return registry.register_staff(session, system.house, signed, at=at)
+
+
+def _application(session: Session, system: System, signed: Signed, at: int) -> Appended:
+    return registry.submit_application(session, system.house, signed, at=at, calendar=system.calendar)
+
+
+def _move(session: Session, system: System, signed: Signed, at: int) -> Appended:
+    return registry.move(session, system.house, signed, at=at, calendar=system.calendar)
+
+
+def _objection(session: Session, system: System, signed: Signed, at: int) -> Appended:
+    return registry.object_to(session, system.house, signed, at=at, calendar=system.calendar)
+
+
+TAKERS: Mapping[str, Taker] = {
+    "party/v1": _party,
+    "staff/v1": _staff,
+    "application-submitted/v1": _application,
+    "application-move/v1": _move,
+    "objection/v1": _objection,
+}

@@ -1,0 +1,9 @@
+"""What the office pages show and ask for, without HTTP: forms to documents and back, moves to forms, cases to words.
+
+- `words`: Chinese names of kinds, moves, fields and values (`words.json`, shared with the browser's script).
+- `fields`: a posted form as text values, read strictly; `widgets`: what a field looks like.
+- `application_form`: the form of annex 1, section by section, to a document and back, with a message at each field.
+- `moves`: which moves a person may make from here, the form of a move from the table's fields, and the act it makes.
+- `clocks`: what is due when; `history`: what has happened, by whom; `access`: who may look.
+- `tables`: drafts and objections of the public (operational); `store`: questions asked of them.
+"""

@@ -1,0 +1,137 @@
+"""Reading and writing drafts and objection requests, and the cases a party takes part in."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from sqlmodel import Session, col, select
+
+from api.office.tables import ObjectionRequestRow
+from ledger import canonical
+from ledger import store as facts
+from ledger.reading import read
+from registry.case import Case
+from registry.errors import Unknown
+from registry.intake.tables import DraftRow
+from registry.tables import ApplicationRow, ClaimRow
+
+TYPED = ("application", "correction")
+"""Kinds of draft whose body is what was typed into the office's form."""
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What somebody is typing. `application` and `move` are set for the corrected form of a case."""
+
+    id: str
+    holder: str
+    kind: str
+    values: Mapping[str, str]
+    application: str
+    move: str
+    updated_at: int
+
+
+def save_draft(
+    session: Session, holder: str, values: Mapping[str, str], *, at: int, identity: str = "",
+    kind: str = "application", application: str = "", move: str = "",
+) -> Draft:  # fmt: skip
+    """Keeps what was typed; a new draft when `identity` is "". Raises `Unknown` for somebody else's draft."""
+    body = json.dumps({"application": application, "move": move, "values": dict(values)}, ensure_ascii=False)
+    if identity:
+        draft(session, holder, identity)
+        row = session.get(DraftRow, identity)
+        assert row is not None
+        row.body, row.updated_at = body, at
+    else:
+        identity = secrets.token_hex(16)
+        session.add(DraftRow(id=identity, holder=holder, kind=kind, body=body, updated_at=at))
+    session.flush()
+    return draft(session, holder, identity)
+
+
+def draft(session: Session, holder: str, identity: str) -> Draft:
+    """Somebody's own draft. Raises `Unknown`, also for another's."""
+    row = session.get(DraftRow, identity)
+    if row is None or row.holder != holder or row.kind not in TYPED:
+        raise Unknown("草稿 / draft", identity[:40])
+    return _draft(row)
+
+
+def drafts(session: Session, holder: str, application: str = "") -> list[Draft]:
+    """Somebody's drafts, newest first; only those about one case if it is named."""
+    rows = session.exec(
+        select(DraftRow)
+        .where(DraftRow.holder == holder, col(DraftRow.kind).in_(TYPED))
+        .order_by(col(DraftRow.updated_at).desc(), col(DraftRow.id))
+    )
+    found = [_draft(row) for row in rows]
+    return [item for item in found if not application or item.application == application]
+
+
+def discard_draft(session: Session, holder: str, identity: str) -> None:
+    """Throws a draft away. Raises `Unknown`."""
+    draft(session, holder, identity)
+    session.delete(session.get(DraftRow, identity))
+    session.flush()
+
+
+def _draft(row: DraftRow) -> Draft:
+    body = json.loads(row.body)
+    return Draft(row.id, row.holder, row.kind, body["values"], body["application"], body["move"], row.updated_at)
+
+
+def cases_of_party(session: Session, uscc: str) -> list[Case]:
+    """The cases this party applies in, newest first: those that claim a right for it, and those that name it."""
+    claimed = select(ClaimRow.application).where(ClaimRow.holder == uscc)
+    rows = session.exec(
+        select(ApplicationRow)
+        .where(col(ApplicationRow.id).in_(claimed) | col(ApplicationRow.case).contains(f'"id_no":"{uscc}"'))
+        .order_by(col(ApplicationRow.submitted_at).desc(), col(ApplicationRow.id))
+    )
+    found = [read(Case, canonical.decode(row.case.encode())) for row in rows]
+    return [case for case in found if uscc in _parties(case)]
+
+
+def _parties(case: Case) -> set[str]:
+    representative = case.form.representative
+    return {item.id_no for item in case.form.applicants} | ({representative.id_no} if representative else set())
+
+
+def put_objection(session: Session, row: ObjectionRequestRow) -> None:
+    """Keeps an objection somebody left without a key."""
+    session.add(row)
+    session.flush()
+
+
+def objection_request(session: Session, identity: str) -> ObjectionRequestRow:
+    """The request with this id. Raises `Unknown`."""
+    row = session.get(ObjectionRequestRow, identity)
+    if row is None:
+        raise Unknown("异议登记 / objection request", identity[:40])
+    return row
+
+
+def waiting_objections(session: Session) -> list[ObjectionRequestRow]:
+    """Requests that are neither taken in as a fact nor answered, oldest first."""
+    rows = session.exec(
+        select(ObjectionRequestRow)
+        .where(ObjectionRequestRow.answer == "")
+        .order_by(col(ObjectionRequestRow.received_at), col(ObjectionRequestRow.id))
+    )
+    return [row for row in rows if not is_taken(session, row)]
+
+
+def is_taken(session: Session, row: ObjectionRequestRow) -> bool:
+    """Has a clerk stated this objection as a fact?"""
+    return facts.next_of(session, f"objection:{row.id}")[0] > 0
+
+
+def answer_objection(session: Session, row: ObjectionRequestRow, answer: str) -> None:
+    """Notes why a request was not taken in."""
+    row.answer = answer
+    session.add(row)
+    session.flush()

@@ -1,0 +1,36 @@
+"""What a form field looks like: a value for templates. A page lays fields out; it never decides what they are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Widget:
+    """One field: its name in the form, its labels, its kind and help.
+
+    `kind` is one of text, long, date, number, choice, tick, papers, files, fixed (shown, not typed). `options` are
+    (value, label) of a choice. `required` only marks: what is missing is said beside the field, and drafts are kept.
+    """
+
+    name: str
+    zh: str
+    en: str
+    kind: str = "text"
+    options: tuple[tuple[str, str], ...] = ()
+    required: bool = False
+    help: str = ""
+    most: int = 200
+    value: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Fields that belong together; a repeated group shows one set of fields for each of its rows."""
+
+    title: str
+    en: str
+    widgets: tuple[Widget, ...]
+    repeated: str = ""
+    help: str = ""
+    anchor: str = ""

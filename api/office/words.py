@@ -1,0 +1,54 @@
+"""Chinese names of kinds, moves, roles, fields and values: one file for these pages and for the browser's script."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from importlib.resources import files
+from typing import Any
+
+from ledger.errors import FieldError
+
+_WORDS: Mapping[str, Any] = json.loads(files("api.office").joinpath("words.json").read_text(encoding="utf-8"))
+
+KINDS: Mapping[str, str] = _WORDS["kinds"]
+MOVES: Mapping[str, str] = _WORDS["moves"]
+MOVES_EN: Mapping[str, str] = _WORDS["moves_en"]
+ROLES: Mapping[str, str] = _WORDS["roles"]
+FIELDS: Mapping[str, str] = _WORDS["fields"]
+VALUES: Mapping[str, Mapping[str, str]] = _WORDS["values"]
+
+
+def move_name(move: str) -> str:
+    """ "I-15 审查通过并公示"; a move the file does not name yet keeps its number."""
+    return f"{move} {MOVES[move]}" if move in MOVES else move
+
+
+def told(error: Exception) -> tuple[str, str]:
+    """What went wrong as a person is told it, in Chinese and English; a field by the name it has on the page."""
+    if isinstance(error, FieldError):
+        name = error.field.rpartition(".")[2].partition("[")[0]
+        expected, _, en = error.expected.partition(" / ")
+        given, _, given_en = error.given.partition(" / ")
+        chinese = f"{label(name)}：应为{expected}，现为{given}。" if name else f"应为{expected}，现为{given}。"
+        return chinese, f"{name}: expected {en or expected}, given {given_en or given}."
+    chinese, _, english = str(error).partition(" / ")
+    return chinese, english
+
+
+def basis(text: str) -> str:
+    """The articles a move rests on: "G17(一)" as "指引第17条(一)", "P" as a rule of this product."""
+    named = re.sub(r"G([0-9]+)((?:\([^)]*\))?)", r"指引第\1条\2", text)
+    return re.sub(r"\bP\b", "产品规则", named).replace(", ", "；").replace(" ", "、")
+
+
+def limit(text: str) -> str:
+    """A limit of the publicity text: the code of a right before the colon as its name."""
+    code, colon, rest = text.partition(": ")
+    return f"{VALUES['right'][code]}：{rest}" if colon and code in VALUES["right"] else text
+
+
+def label(name: str, parent: str = "") -> str:
+    """What a field is called: "parent.name" before "name", because one word may mean two things."""
+    return FIELDS.get(f"{parent}.{name}", FIELDS.get(name, name))

@@ -1,0 +1,221 @@
+"""The staff's pages: the work list by time left, requests to be admitted, objections to verify, colleagues' keys."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from fastapi import APIRouter, Request
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from sqlmodel import Session
+
+from api.auth import Forbidden
+from api.bootstrap import System
+from api.deps import NowDep, ReadDep, SystemDep, WriteDep
+from api.desk import service as desk
+from api.desk import store as waiting
+from api.desk.waiting import DeskRefused, Slot, Waiting
+from api.office import clocks, moves, store, words
+from api.office.access import require_role
+from api.office.clocks import Due
+from api.pages.office import FormDep, WaitingDep, office_page, see
+from api.sessions import HolderDep, Visitor, VisitorDep
+from ledger.errors import FieldError
+from ledger.reading import body_of, read
+from registry import service
+from registry import store as registry
+from registry.case import FINAL, STATE_NAMES, Case, State
+from registry.objection import OBJECTION, Objection
+from registry.party import PARTY, STAFF, STAFF_ROLES, Staff, party_subject, staff_subject
+
+router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
+
+OPEN_STATES = tuple(state for state in State if state not in FINAL and state is not State.DRAFT)
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One case on the work list: whose turn, what is due first, whether this person can go on with it."""
+
+    case: Case
+    state: str
+    due: Due | None
+    left: str
+    mine: bool
+    turn: str
+
+
+@router.get("/office")
+def office(request: Request, visitor: VisitorDep, session: ReadDep, system: SystemDep) -> Response:
+    """Where each goes after login: an applicant to the applications, staff to the work list."""
+    if visitor is None:
+        return RedirectResponse("/office/login", 303)
+    own = visitor.is_staff and visitor.organisation == system.settings.agency
+    return RedirectResponse("/office/work" if own else "/office/applications", 303)
+
+
+@router.get("/office/work")
+def work(
+    request: Request, visitor: HolderDep, session: ReadDep, system: SystemDep, now: NowDep, count: WaitingDep
+) -> HTMLResponse:
+    _require_staff(visitor, system)
+    tasks = tasks_of(session, system, visitor, now)
+    return office_page(
+        request,
+        "work",
+        visitor,
+        tasks=[task for task in tasks if task.mine],
+        others=[task for task in tasks if not task.mine],
+        count=count,
+        requests=len(_admissions(session)) if "intake" in visitor.roles else 0,
+        objections=len(store.waiting_objections(session)) if "intake" in visitor.roles else 0,
+        roles=[words.ROLES.get(role, role) for role in sorted(visitor.roles)],
+        now=now,
+    )
+
+
+def tasks_of(session: Session, system: System, visitor: Visitor, now: int) -> list[Task]:
+    """The open cases of the agency, what is due soonest first; those without a date last."""
+    tasks = []
+    for case in registry.cases_in(session, OPEN_STATES):
+        if case.form.agency != visitor.organisation:
+            continue
+        world = service.world_of(session, system.house, case, now, system.calendar)
+        due = next(iter(clocks.dues(case, world)), None)
+        turn = clocks.TURN.get(case.state, ())
+        mine = bool(set(turn) & moves.roles_of(visitor, case)) and bool(moves.possible(case, visitor))
+        names = "、".join(words.ROLES[role.value] for role in turn)
+        tasks.append(Task(case, STATE_NAMES[case.state], due, due.left(now) if due else "", mine, names))
+    return sorted(
+        tasks, key=lambda task: (task.due is None or task.due.ends is None, (task.due and task.due.ends) or 0)
+    )
+
+
+# Requests to be admitted ----------------------------------------------------------------------------------------------
+
+
+@router.get("/office/admissions")
+def admissions(request: Request, visitor: HolderDep, session: ReadDep, system: SystemDep) -> HTMLResponse:
+    require_role(visitor, system.settings.agency, "intake")
+    return office_page(request, "admissions", visitor, requests=_admissions(session))
+
+
+def _admissions(session: Session) -> list[Waiting]:
+    return waiting.open_of_kind(session, PARTY)
+
+
+# Objections of people without a key -----------------------------------------------------------------------------------
+
+
+@router.get("/office/objections")
+def objection_list(request: Request, visitor: HolderDep, session: ReadDep, system: SystemDep) -> HTMLResponse:
+    require_role(visitor, system.settings.agency, "intake")
+    return office_page(request, "objections", visitor, requests=store.waiting_objections(session))
+
+
+@router.get("/office/objections/{identity}")
+def objection_page(
+    request: Request, identity: str, visitor: HolderDep, session: ReadDep, system: SystemDep
+) -> HTMLResponse:
+    require_role(visitor, system.settings.agency, "intake")
+    row = store.objection_request(session, identity)
+    return office_page(
+        request,
+        "objection_request",
+        visitor,
+        row=row,
+        papers=moves.papers_of(row.papers, "papers"),
+        case=registry.case(session, row.application),
+        taken=store.is_taken(session, row),
+        waiting=waiting.about(session, [f"objection:{row.id}"]),
+    )
+
+
+@router.post("/office/objections/{identity}/statement")
+def take_objection(
+    identity: str, fields: FormDep, visitor: HolderDep, session: WriteDep, system: SystemDep, now: NowDep
+) -> Response:
+    """The clerk has verified the contact and states the objection; it waits for the clerk's signature."""
+    require_role(visitor, system.settings.agency, "intake")
+    row = store.objection_request(session, identity)
+    if fields.get("verified") != "1":
+        raise FieldError("verified", "已核实联系方式 / the contact was verified", "未勾选 / not ticked")
+    if row.answer or store.is_taken(session, row) or waiting.about(session, [f"objection:{row.id}"]):
+        raise DeskRefused("该异议已处理或正在待签。", "it was dealt with already, or waits for a signature")
+    body = Objection(row.application, row.objector, row.contact, row.reason, moves.papers_of(row.papers, "papers"))
+    made = desk.draft(
+        session,
+        title=f"收到异议：{row.objector}"[:200],
+        kind=OBJECTION,
+        subject=f"objection:{row.id}",
+        body=body_of(body),
+        slots=(Slot(visitor.holder, "intake"),),
+        by=visitor.holder,
+        at=now,
+        back=f"/office/objections/{row.id}",
+    )
+    return see(f"/office/desk/{made.id}")
+
+
+@router.post("/office/objections/{identity}/refusal")
+def refuse_objection(
+    identity: str, fields: FormDep, visitor: HolderDep, session: WriteDep, system: SystemDep
+) -> Response:
+    require_role(visitor, system.settings.agency, "intake")
+    row = store.objection_request(session, identity)
+    reason = fields.get("reason", "")
+    if not reason or row.answer or store.is_taken(session, row):
+        raise FieldError("reason", "不予收件的理由 / why it is not taken in", "未填写或已处理 / empty, or dealt with")
+    store.answer_objection(session, row, reason[:2000])
+    return see("/office/objections")
+
+
+# Colleagues -----------------------------------------------------------------------------------------------------------
+
+
+@router.get("/office/colleagues")
+def colleagues(request: Request, visitor: HolderDep) -> HTMLResponse:
+    _require_house(visitor)
+    return office_page(request, "colleagues", visitor, roles=_role_names(), typed={}, chinese="", english="")
+
+
+@router.post("/office/colleagues")
+def hire(request: Request, fields: FormDep, visitor: HolderDep, session: WriteDep, now: NowDep) -> Response:
+    """A member of staff with a key and roles, stated by the organisation itself."""
+    _require_house(visitor)
+    roles = tuple(role for role in sorted(STAFF_ROLES) if fields.get(f"role.{role}") == "1")
+    document = {
+        "organisation": visitor.organisation,
+        "sm2": fields.get("sm2", "").lower(),
+        "roles": list(roles),
+        "active": fields.get("active", "1") == "1",
+    }
+    try:
+        body = read(Staff, document)
+        if not roles and body.active:
+            raise FieldError("roles", "至少一个角色 / at least one role", "无 / none")
+        subject = staff_subject(fields.get("identity", ""))
+        made = desk.draft(
+            session, title=f"经办人员 {fields.get('identity', '')}"[:200], kind=STAFF, subject=subject,
+            body=body_of(body), slots=(Slot(party_subject(visitor.organisation)),), by=visitor.holder, at=now,
+            back="/office/colleagues",
+        )  # fmt: skip
+    except FieldError as error:
+        chinese, english = words.told(error)
+        return office_page(
+            request, "colleagues", visitor, 422, roles=_role_names(), typed=fields, chinese=chinese, english=english
+        )
+    return see(f"/office/desk/{made.id}")
+
+
+def _role_names() -> list[tuple[str, str]]:
+    return [(role, words.ROLES[role]) for role in ("intake", "reviewer", "approver", "deposit_officer")]
+
+
+def _require_house(visitor: Visitor) -> None:
+    if visitor.is_staff:
+        raise Forbidden("请以机构自己的钥匙登录。 / Log in with the organisation's own key.")
+
+
+def _require_staff(visitor: Visitor, system: System) -> None:
+    if not visitor.is_staff or visitor.organisation != system.settings.agency:
+        raise Forbidden("本页面供登记机构经办人员使用。 / For the agency's own staff.")

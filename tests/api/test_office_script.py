@@ -1,0 +1,162 @@
+"""The script of the office pages in Node: its keys and signatures are those of the Python library, byte for byte, and
+the table it shows is made from what it signs."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from api import keyfiles
+from ledger import canonical, sm
+from ledger.facts import Signature, Statement
+from ledger.reading import body_of
+from ledger.signing import verify_sm2
+from registry.form import SUBMITTED
+from scripts.build_office_page import build
+from scripts.build_verifier_page import ESBUILD, ROOT
+from tests.registry.registry_house import a_form
+
+ENTRY = """
+import { open, lock } from "./keys.mjs";
+import { newKeys, publicOf, addressOf } from "./sm2.mjs";
+import { readStatement, shown, signText } from "./statement.mjs";
+globalThis.Office = { open, lock, newKeys, publicOf, addressOf, readStatement, shown, signText };
+"""
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The script's own modules without the page's wiring, bundled as the page is."""
+    if shutil.which("node") is None or not ESBUILD.exists():
+        pytest.skip("Node and the locked packages are needed")
+    file = tmp_path_factory.mktemp("script") / "office.cjs"
+    command = [str(ESBUILD), "--bundle", "--format=cjs", "--platform=node", "--charset=utf8", f"--outfile={file}"]
+    folder = ROOT / "scripts" / "office_page"
+    done = subprocess.run(command, cwd=folder, input=ENTRY, text=True, capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return file
+
+
+def run(bundle: Path, program: str, **given: Any) -> Any:
+    """The value of an async program over `Office` and `given`."""
+    text = (
+        f"require({json.dumps(str(bundle))}); globalThis.sessionStorage ??= {{ getItem: () => null }};"
+        f" const given = {json.dumps(given)};"
+        f" (async () => {{ {program} }})().then((value) => console.log(JSON.stringify(value)))"
+        ".catch((error) => console.log(JSON.stringify({ error: error.message })));"
+    )
+    done = subprocess.run(["node", "-e", text], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def test_signature__made_by_the_script__the_library_verifies(bundle: Path, tmp_path: Path) -> None:
+    keys = keyfiles.create(tmp_path / "k.json", "staff:clerk")
+    statement = Statement(SUBMITTED, "application:" + "a" * 32, 0, None, body_of(a_form()))
+    given = {"text": statement.bytes().decode(), "file": (tmp_path / "k.json").read_text()}
+    program = "const keys = await Office.open(given.file, ''); return Office.signText(given.text, keys, 'intake')"
+    for _ in range(3):
+        document = run(bundle, program, **given)
+        signature = Signature.of_document(document)
+        assert (signature.by, signature.role, signature.key) == ("staff:clerk", "intake", keys.sm2.public)
+        assert verify_sm2(statement, signature)
+    assert run(bundle, program, **given)["value"] != document["value"], "a fresh nonce each time"
+
+
+def test_keys__made_by_the_script__are_a_key_file_of_the_command_line(bundle: Path, tmp_path: Path) -> None:
+    made = run(bundle, "return Office.newKeys('party:91330100MAE0001410')")
+    file = tmp_path / "made.json"
+    file.write_text(json.dumps(made))
+    file.chmod(0o600)
+    loaded = keyfiles.load(file)
+    told = run(
+        bundle, "const k = await Office.open(given.file, ''); return [k.public, k.address]", file=json.dumps(made)
+    )
+    assert told == [loaded.sm2.public, loaded.address.lower()]
+
+
+def test_key_file__locked__opens_with_its_passphrase_only(bundle: Path) -> None:
+    program = """
+      const keys = Office.newKeys('staff:clerk'), file = await Office.lock(keys, given.pass);
+      const tried = async (text, pass) => {
+        try { return (await Office.open(text, pass)).sm2 === keys.sm2; } catch (error) { return error.message; }
+      };
+      const other = file.replace('"staff:clerk"', '"staff:other"');
+      const damaged = file.replace(/"data": "../u, '"data": "f0f0');
+      return [
+        file.includes(keys.sm2), await tried(file, given.pass), await tried(file, given.pass + ' '),
+        await tried(file, ''),
+        await tried(other, given.pass), await tried(damaged, given.pass), await tried('{}', ''), await tried('x', ''),
+      ];
+    """  # fmt: skip
+    found = run(bundle, program, **{"pass": "口令一二三四五六"})
+    assert found[:2] == [False, True]
+    assert all(isinstance(item, str) and not item.isascii() for item in found[2:]), found
+    short = run(bundle, "return await Office.lock(Office.newKeys('staff:x'), '短')")
+    assert "至少 8 个字符" in short["error"]
+
+
+def test_shown__is_everything_that_is_signed(bundle: Path) -> None:
+    """Each text and number of the statement stands in the table the signer reads."""
+    statement = Statement(SUBMITTED, "application:" + "a" * 32, 0, None, body_of(a_form()))
+    rows = run(
+        bundle, "return Office.shown(Office.readStatement(given.text).statement)", text=statement.bytes().decode()
+    )
+    table = json.dumps(rows, ensure_ascii=False)
+
+    def scalars(value: Any) -> Any:
+        if isinstance(value, dict):
+            for item in value.values():
+                yield from scalars(item)
+        elif isinstance(value, list):
+            for item in value:
+                yield from scalars(item)
+        else:
+            yield value
+
+    for value in scalars(statement.document()):
+        assert value in (True, False, "") or str(value) in table, value
+    assert "数据持有权（HOLD）" in table
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda text: text.replace(":0,", ": 0,"),
+        lambda text: text[:-1] + ',"no":0}',
+        lambda text: text.replace("无", "\u202e无", 1),
+        lambda text: text + " ",
+        lambda text: "[1]",
+        lambda text: "{}",
+    ],
+)
+def test_text__that_is_not_the_one_form__is_not_signed(bundle: Path, change: Any, tmp_path: Path) -> None:
+    keyfiles.create(tmp_path / "k.json", "staff:clerk")
+    statement = Statement(SUBMITTED, "application:" + "a" * 32, 0, None, body_of(a_form()))
+    text = change(statement.bytes().decode())
+    with pytest.raises(Exception):  # noqa: B017
+        Statement.of_document(canonical.decode(text.encode()))
+    program = "return Office.signText(given.text, await Office.open(given.file, ''))"
+    answer = run(bundle, program, text=text, file=(tmp_path / "k.json").read_text())
+    assert "error" in answer
+
+
+def test_build__no_address_of_anybody_and_the_same_bytes_again() -> None:
+    if not ESBUILD.exists():
+        pytest.skip("the locked packages are needed")
+    data = build()
+    assert data == build()
+    assert b"http://" not in data.replace(b"http://www.w3.org", b"")
+    assert b"eval(" not in data
+
+
+def test_known_answer__private_one_is_the_generator(bundle: Path) -> None:
+    key = sm.from_private((1).to_bytes(32, "big"))
+    assert run(bundle, "return Office.publicOf('0'.repeat(63) + '1')") == key.public
+    for wrong in ("0" * 64, "f" * 64):
+        assert "error" in run(bundle, "return Office.publicOf(given.d)", d=wrong)

@@ -1,0 +1,405 @@
+"""The office in a real browser: a stranger is admitted, applies, is reviewed, published, objected to, registered and
+checked; every key is unlocked and every signature made by the page's own script."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from api import keyfiles
+from ledger import store as facts
+from ledger.signing import verify_sm2
+from registry import store as views
+from registry.case import State
+from scripts import build_office_page
+from tests.api.house import Platform, open_platform, template
+from tests.registry.registry_house import AGENCY, RIVAL, uscc
+from tests.services.devtools import Browser, browser
+from tests.services.server import Missing, provide
+
+pytestmark = pytest.mark.services
+
+STRANGER = uscc(42)
+NAME = "湖州某某地图数据有限公司（演示）"
+PASSPHRASE = "演示口令一二三四"
+PICTURES = os.environ.get("SHUQING_TEST_PICTURES", "")
+"""A folder for the pictures, to look at them; otherwise they are thrown away."""
+
+
+class Player:
+    """One browser that different people use one after the other: logging in, filling in, pressing, looking."""
+
+    def __init__(self, page: Browser, url: str, pictures: Path, downloads: Path) -> None:
+        self.page, self.url, self.pictures, self.downloads, self.count = page, url, pictures, downloads, 0
+
+    def go(self, path: str) -> None:
+        self.page.call("Page.navigate", url=self.url + path)
+        self.wait(f"location.href.startsWith({json.dumps(self.url)}) && document.readyState === 'complete'")
+
+    def wait(self, condition: str, seconds: int = 30) -> None:
+        """Waits for a condition across page loads."""
+        end = time.monotonic() + seconds
+        while True:
+            with suppress(AssertionError):
+                if self.page.value(f"Boolean({condition})"):
+                    return
+            assert time.monotonic() < end, (condition, self.text())
+            time.sleep(0.05)
+
+    def text(self) -> str:
+        return str(self.page.value("document.body.innerText"))
+
+    def fill(self, **fields: str) -> None:
+        """Types into fields by their names ("__" for a dot), as a person leaves them: value set, change announced."""
+        for name, value in fields.items():
+            self.set(f'[name="{name.replace("__", ".")}"]', value)
+
+    def set(self, selector: str, value: str) -> None:
+        found = self.page.value(
+            f"(() => {{ const at = document.querySelector({json.dumps(selector)}); if (!at) return false;"
+            f" at.type === 'checkbox' ? (at.checked = {json.dumps(bool(value))}) : (at.value = {json.dumps(value)});"
+            " at.dispatchEvent(new Event('change', {bubbles: true})); return at.type === 'checkbox' || at.value ==="
+            f" {json.dumps(value)}; }})()"
+        )
+        assert found, (selector, value)
+
+    def press(self, selector: str, *, leaves: bool = True) -> None:
+        """Presses a button or link; `leaves` waits for the next page."""
+        self.page.value("window.before = true")
+        pressed = (
+            f"(() => {{ const at = document.querySelector({json.dumps(selector)}); at?.click(); return !!at; }})()"
+        )
+        assert self.page.value(pressed), selector
+        if leaves:
+            self.wait("!window.before && document.readyState === 'complete'")
+
+    def key(self, name: str, code: int) -> None:
+        for kind in ("keyDown", "keyUp"):
+            more = {"text": "\r"} if name == "Enter" and kind == "keyDown" else {}
+            self.page.call("Input.dispatchKeyEvent", type=kind, key=name, code=name, windowsVirtualKeyCode=code, **more)
+
+    def log_in(self, file: Path, passphrase: str = "", *, keyboard: bool = False) -> None:
+        self.go("/office/login")
+        self.page.choose("#key-file", file)
+        if keyboard:
+            self.page.value("document.getElementById('key-pass').focus()")
+            self.page.call("Input.insertText", text=passphrase)
+            self.key("Tab", 9)
+            assert self.page.value("document.activeElement.matches('[data-key-keep]')")
+            self.page.call("Input.dispatchKeyEvent", type="keyDown", key=" ", code="Space", text=" ")
+            self.page.call("Input.dispatchKeyEvent", type="keyUp", key=" ", code="Space")
+            self.page.value("window.before = true")
+            for _ in range(2):
+                self.key("Tab", 9)
+            assert self.page.value("document.activeElement.matches('[data-login-go]')")
+            self.key("Enter", 13)
+            self.wait("!window.before && document.readyState === 'complete'")
+        else:
+            self.set("#key-pass", passphrase)
+            self.set("[data-key-keep]", "1")
+            self.press("[data-login-go]")
+        assert self.page.value("!!document.querySelector('[data-logout]')"), self.text()
+
+    def log_out(self) -> None:
+        self.press("[data-logout] button")
+        assert not self.page.value("!!document.querySelector('[data-logout]')"), self.text()
+        assert self.page.value("sessionStorage.length") == 0
+
+    def sign(self, *, done: bool = True) -> None:
+        """Reads what is shown, signs it, and sees what has become of it."""
+        self.wait("document.querySelector('[data-words] dl')")
+        self.press("[data-sign-go]")
+        if done:
+            assert "已签齐，已办结" in self.text(), self.text()
+
+    def sign_first(self) -> None:
+        """What waits first on the desk."""
+        self.go("/office/desk")
+        self.press("main table a")
+        self.sign()
+
+    def picture(self, name: str, width: int = 1100) -> Path:
+        """A picture of the whole page at a width, without anything to scroll sideways to."""
+        self.count += 1
+        self.page.call(
+            "Emulation.setDeviceMetricsOverride", width=width, height=900, deviceScaleFactor=1, mobile=width < 600
+        )
+        assert self.page.value("document.documentElement.scrollWidth") <= width, f"{name}: scrolls sideways at {width}"
+        file = self.pictures / f"{self.count:02d}-{name}-{width}.png"
+        height = int(self.page.value("document.documentElement.scrollHeight"))
+        self.page.call(
+            "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=width < 600
+        )
+        self.page.picture(file)
+        self.page.call("Emulation.clearDeviceMetricsOverride")
+        return file
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
+    try:
+        if shutil.which("chromium") is None:
+            provide()
+    except Missing as missing:
+        pytest.exit(f"make test-services：{missing}", returncode=1)
+    build_office_page.main()
+    folder = tmp_path_factory.mktemp("office")
+    with open_platform(folder / "home", template(folder)) as platform:
+        yield platform
+
+
+@pytest.fixture(scope="module")
+def keys(house: Platform, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Everybody's key file as the command line writes it."""
+    folder = tmp_path_factory.mktemp("keys")
+    files = {}
+    for by in ("staff:clerk", "staff:reviewer", "staff:approver", "staff:officer", f"party:{RIVAL}", f"party:{AGENCY}"):
+        file = folder / f"{by.replace(':', '-')}.json"
+        keyfiles.create(file, by)
+        document = json.loads(file.read_text()) | {"sm2": house.keys[by].private.hex()}
+        file.write_text(json.dumps(document))
+        files[by] = file
+    return files
+
+
+@pytest.fixture(scope="module")
+def player(house: Platform, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Player]:
+    folder = tmp_path_factory.mktemp("browser")
+    pictures = Path(PICTURES) if PICTURES else folder / "pictures"
+    pictures.mkdir(exist_ok=True, parents=True)
+    (folder / "downloads").mkdir()
+    with browser(folder) as page:
+        url = str(house.client.base_url).rstrip("/")
+        page.open(url + "/office/login")
+        page.call("Browser.setDownloadBehavior", behavior="allow", downloadPath=str(folder / "downloads"))
+        yield Player(page, url, pictures, folder / "downloads")
+
+
+def downloaded(player: Player) -> Path:
+    """The key file the browser has just saved."""
+    end = time.monotonic() + 20
+    while True:
+        found = list(player.downloads.glob("*.shuqing-key.json"))
+        if found:
+            return found[0]
+        assert time.monotonic() < end, "nothing was downloaded"
+        time.sleep(0.1)
+
+
+def case_of(house: Platform) -> Any:
+    with house.reading() as session:
+        found = views.cases_in(session, list(State))
+        assert len(found) == 1
+        return found[0]
+
+
+@pytest.mark.clause("G14", "G16", "G17", "G24", "G25", "G26", "G27")
+@pytest.mark.clause("G14", "I-02", "I-04", "I-05", "I-07", "I-15", "I-17", "I-20", "I-24", "I-27")
+def test_seven_steps__by_people_who_never_read_the_code(
+    house: Platform, player: Player, keys: dict[str, Path], tmp_path: Path
+) -> None:
+    # 入册: a stranger makes a key in the browser; a clerk looks at the papers and signs
+    player.go("/office/enrol")
+    player.fill(name=NAME, uscc=STRANGER, contact="演示联系人", phone="0572-0000000")
+    for number in ("e-pass", "e-pass2"):
+        player.set(f"#{number}", PASSPHRASE)
+    player.press("[data-enrol-go]", leaves=False)
+    player.wait("!document.querySelector('[data-enrol-done]').hidden")
+    player.picture("enrol")
+    own = downloaded(player)
+    assert json.loads(own.read_text())["cipher"] == "AES-256-GCM"
+    player.log_in(keys["staff:clerk"])
+    player.picture("work-list-empty")
+    player.go("/office/admissions")
+    player.press("main table a")
+    player.wait("document.querySelector('[data-words] dl')")
+    player.picture("admission")
+    player.sign()
+    player.log_out()
+
+    # 申请
+    player.log_in(own, PASSPHRASE, keyboard=True)
+    player.go("/office/applications/new")
+    player.picture("application-empty")
+    player.press('button[value="check"]')
+    assert "必须改正" in player.text(), player.text()[:1500]
+    player.picture("application-errors")
+    file, papers = tmp_path / "map.csv", {}
+    file.write_text("x,y,name\n1,2,甲\n3,4,乙\n", encoding="utf-8")
+    for kind in ("身份佐证", "数据样例", "合法取得佐证"):
+        papers[kind] = tmp_path / f"{kind}.pdf"
+        papers[kind].write_text(f"演示 {kind}", encoding="utf-8")
+    player.fill(
+        applicants__0__contact="演示联系人",
+        applicants__0__phone="0572-0000000",
+        applicants__0__address="演示地址",
+        applicants__0__business__legal_representative="演示",
+        applicants__0__business__founded="2020-01-01",
+        applicants__0__business__standing="存续",
+        description__data_name="2025年湖州市交通道路地图数据集（演示）",
+        description__overview="该数据为演示用道路坐标与名称。",
+        description__industry="交通运输、仓储和邮政业/道路运输业",
+        description__industry_code="G54",
+        description__region_scope="市级",
+        description__time_from="2025-01-01",
+        description__time_to="2025-12-31",
+        description__update_rate="按年更新",
+        description__form="表格",
+        description__structure="结构化",
+        description__limits="无",
+        description__volume__0__number="2",
+        source_kind="采集生成",
+        right_basis="M1",
+        rights__0__right="HOLD",
+    )
+    player.page.choose('[id="file-description.content"]', file)
+    player.wait("document.querySelector('[name=\"description.content\"]').value.includes('map.csv')")
+    for kind, paper in papers.items():
+        player.set("#kind-attachments", kind)
+        player.page.choose("#file-attachments", paper)
+        player.wait(f"document.querySelector('[name=attachments]').value.includes({json.dumps(paper.name)})")
+    player.press('button[value="add.rights"]')
+    player.fill(rights__1__right="USE")
+    player.picture("application-filled")
+    player.press('button[value="preview"]')
+    assert "公示时公开的内容" in player.text(), player.text()
+    player.picture("preview")
+    player.press("main form button")
+    player.picture("statement-application")
+    player.sign()
+    application = case_of(house).application
+    player.go(f"/office/cases/{application}")
+    player.picture("case-applicant")
+    player.log_out()
+
+    # 受理: a correction asked for and answered
+    player.log_in(keys["staff:clerk"])
+    player.picture("work-list")
+    player.go(f"/office/cases/{application}")
+    player.picture("case-clerk")
+    player.go(f"/office/cases/{application}/moves/I-04")
+    player.press("main form.long-form .row button")
+    assert "至少一项" in player.text()
+    player.picture("correction-refused")
+    player.set('[name="items.0.what"]', "经营范围")
+    player.set('[name="items.0.why"]', "未填写经营范围")
+    player.press("main form.long-form .row button")
+    player.sign()
+    player.log_out()
+    player.log_in(own, PASSPHRASE)
+    player.go(f"/office/cases/{application}/correction/I-05")
+    player.set('[name="applicants.0.business.scope"]', "道路地图数据服务")
+    player.press('button[value="preview"]')
+    player.press('a[href*="moves/I-05"]')
+    player.set('[name="answers.1"]', "已补填经营范围")
+    player.picture("answer")
+    player.press("main form.long-form .row button")
+    player.sign()
+    player.log_out()
+    player.log_in(keys["staff:clerk"])
+    player.go(f"/office/cases/{application}/moves/I-07")
+    player.press("main form.long-form .row button")
+    player.sign()
+    player.log_out()
+    assert case_of(house).state is State.UNDER_REVIEW
+
+    # 审查、公示, by two persons
+    player.log_in(keys["staff:reviewer"])
+    player.go(f"/office/cases/{application}/moves/I-15")
+    for name in ("description", "source", "right"):
+        player.set(f'[name="review.{name}"]', "1")
+    player.picture("review")
+    player.press("main form.long-form .row button")
+    player.sign(done=False)
+    assert "等待签署" in player.text()
+    player.log_out()
+    player.log_in(keys["staff:approver"])
+    player.go("/office/desk")
+    player.picture("desk")
+    player.sign_first()
+    player.log_out()
+    assert case_of(house).state is State.PUBLICITY
+
+    # 异议: somebody without a key, on a phone
+    player.go("/")
+    player.picture("home", 360)
+    player.go("/notices")
+    player.picture("notices", 360)
+    player.press("main table a")
+    player.picture("notice", 360)
+    player.picture("notice")
+    player.press("#object button")
+    assert "请填写" in player.text()
+    player.picture("objection-errors", 360)
+    player.fill(objector="某市民", contact="演示电话", reason="该地图含本人测绘成果")
+    player.press("#object button:last-of-type")
+    assert "等待核实" in player.text()
+    player.picture("objection-left", 360)
+    player.log_in(keys["staff:clerk"])
+    player.go("/office/objections")
+    player.press("main table a")
+    player.picture("objection-request")
+    player.set('[name="verified"]', "1")
+    player.press("main form button")
+    player.sign()
+    player.log_out()
+    player.log_in(keys[f"party:{RIVAL}"])
+    player.go(f"/notices/{application}")
+    player.fill(contact="演示", reason="本公司主张权属")
+    player.press("#object button:last-of-type")
+    player.sign()
+    player.log_out()
+    player.log_in(keys["staff:reviewer"])
+    player.go(f"/office/cases/{application}/moves/I-20")
+    for raised in case_of(house).objections:
+        player.set(f'[name="decisions.{raised.id}.outcome"]', "rejected")
+        player.set(f'[name="decisions.{raised.id}.reason"]', "经查异议不成立")
+    player.picture("decisions")
+    player.press("main form.long-form .row button")
+    player.sign(done=False)
+    player.log_out()
+    player.log_in(keys["staff:approver"])
+    player.sign_first()
+    player.log_out()
+
+    # 信息存证、凭证核发; the worker's part is done here
+    house.now += 14 * 86400
+    with house.books() as books:
+        assert books.timers() == ["I-18"]
+    player.log_in(keys["staff:officer"])
+    player.picture("work-list-officer")
+    player.go(f"/office/cases/{application}/moves/I-24")
+    player.picture("deposit")
+    player.press("main form.long-form .row button")
+    player.sign()
+    player.log_out()
+    with house.books() as books:
+        code = books.take_receipt(books.receipt(application)).code
+    house.issue(code)
+
+    # 公开核验
+    player.go("/check")
+    player.set("#code", code)
+    player.press("form[action='/check'] button")
+    assert "有效" in player.text()
+    player.picture("check", 360)
+    player.log_in(own, PASSPHRASE)
+    player.go(f"/office/cases/{application}")
+    player.picture("case-issued")
+    player.picture("case-issued", 360)
+    with house.reading() as session:
+        for fact in facts.facts_of(session, f"application:{application}"):
+            assert all(verify_sm2(fact.statement, item) for item in fact.signatures)
+    assert case_of(house).state is State.ISSUED
+
+    # The browser spoke to this site only, and no policy was broken.
+    assert all(address.startswith((player.url, "blob:", "data:")) for address in player.page.requested)
+    assert [line for line in player.page.said if "Content Security Policy" in line or "xception" in line] == []
