@@ -23,6 +23,7 @@ import clearing.market.store as market
 import clearing.pricing.store as pricing
 import clearing.settlement.store as settlement
 import clearing.usage.store as usage
+import registry.afterlife.store
 import registry.store
 from api import keyfiles
 from api.keyfiles import KeyFile
@@ -348,6 +349,7 @@ def projectors() -> dict[str, Projector]:
     """Which function writes the view rows of which kind; a kind has one."""
     tables = (
         registry.store.PROJECTORS,
+        registry.afterlife.store.PROJECTORS,
         market.PROJECTORS,
         usage.PROJECTORS,
         pricing.PROJECTORS,

@@ -25,6 +25,7 @@ from ledger.digest import TwinDigest
 from ledger.errors import ChainUnavailable, ForkedLog, NotLeader, TransactionReverted, WitnessRefused, WrongChain
 from registry import service as registration
 from registry import store as store_
+from registry.afterlife import service as afterlife
 from registry.case import State
 
 logger = structlog.get_logger()
@@ -65,11 +66,10 @@ def snapshot(system: System) -> Iterator[Session]:
 
 
 def timers(system: System) -> None:
-    """Makes every registration move whose time has come, under the agency's system key."""
+    """Makes every move of registrations, remarks and objections whose time has come, under the agency's system key."""
     with transaction(system) as session:
-        registration.run_timers(
-            session, system.house, system.agency.signer, at=system.clock(), calendar=system.calendar
-        )
+        for run in (registration.run_timers, afterlife.run_timers):
+            run(session, system.house, system.agency.signer, at=system.clock(), calendar=system.calendar)
 
 
 def deposits(system: System) -> int:

@@ -8,11 +8,13 @@ import clearing.pricing.tables
 import clearing.settlement.tables
 import clearing.usage.tables
 import ledger.tables
+import registry.afterlife.tables
 import registry.tables
 
 MODULES = (
     ledger.tables,
     registry.tables,
+    registry.afterlife.tables,
     clearing.market.tables,
     clearing.usage.tables,
     clearing.pricing.tables,

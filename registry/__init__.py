@@ -9,9 +9,11 @@ party → asset → rights → form → precheck → application → objection �
 - `scheme`: the rule set with its clocks; `calendar`: working days, legal dates, pauses.
 - `form`: what the applicant files and what is published; `precheck`: what a machine can say about it.
 - `objection`: who objects and what was decided.
-- `case`: where an application stands; `conditions`: the guards of its moves; `application`: the table of moves.
+- `case`: where an application stands; `moves`: what a table of moves is; `conditions`: the guards of an application's
+  moves; `application`: the table of its moves.
 - `code`: the 15-character code; `certificate`: deposit record, register entry, status.
 - `telling`: what the agency tells of a certificate when its state changes.
+- `afterlife`: remarks and encumbrances, objections after registration, cancellation and correction by the agency.
 - `document`: the certificate as PDF and JSON; `catalogue`: what the public sees.
 - `tables`, `store`, `service`: views of the facts, queries, and the calls from outside.
 - `onchain`: how a register entry is written to the RightsRegistry contract; `onchain_status`: how its status is, and

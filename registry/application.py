@@ -9,15 +9,15 @@ case rebuilt from its facts is the case that was decided on.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence, Set
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date
 
 from ledger.facts import Signature
 from registry import conditions as only_if
+from registry import moves
 from registry.calendar import Pause, day_of, start_of
 from registry.case import (
     BEFORE_DEPOSIT,
-    STAFF,
     Act,
     Actor,
     Case,
@@ -33,22 +33,8 @@ from registry.errors import GuardRefused, IllegalMove, NotEntitled
 from registry.form import Form, applicant_ids
 from registry.objection import Raised
 
-
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """One row of the table. `target` None means the state stays; `signers` are alternative sets of roles."""
-
-    move: str
-    sources: frozenset[State | None]
-    target: State | None
-    signers: tuple[frozenset[Role], ...]
-    needs: frozenset[str]
-    may: frozenset[str]
-    guards: tuple[Guard, ...]
-    clock: str
-    paper: str
-    basis: str
-
+Rule = moves.Rule[State]
+"""A row of the table of applications."""
 
 _APPLICANT = (frozenset({Role.APPLICANT}), frozenset({Role.REPRESENTATIVE}))
 _INTAKE = (frozenset({Role.INTAKE}),)
@@ -73,7 +59,7 @@ def _rule(
     may: str = "reason papers",
 ) -> Rule:
     fields = frozenset(needs.split()), frozenset(may.split())
-    return Rule(move, frozenset(sources), target, signers, *fields, guards, clock, paper, basis)
+    return moves.Rule(move, frozenset(sources), target, signers, *fields, guards, clock, paper, basis)
 
 
 # fmt: off
@@ -174,13 +160,7 @@ def role_of(form: Form, signature: Signature) -> Role:
     """The capacity in which a signature stands on a case with this form. Raises `NotEntitled` for an unknown role."""
     kind, _, identity = signature.by.partition(":")
     if kind == "staff":
-        try:
-            role = Role(signature.role)
-        except ValueError:
-            role = Role.SYSTEM
-        if role not in STAFF:
-            raise NotEntitled("签名", f"经办角色应为 {sorted(STAFF)} 之一。", f"staff acts as one of {sorted(STAFF)}")
-        return role
+        return moves.staff_role(signature)
     if kind != "party":
         raise NotEntitled("签名", "仅当事方和经办人可以办理登记。", "only parties and staff act on a case")
     if signature.role == Role.SYSTEM and identity == form.agency:
@@ -192,17 +172,8 @@ def role_of(form: Form, signature: Signature) -> Role:
 
 def rule_for(state: State | None, move: str, roles: Sequence[Role]) -> Rule:
     """The row of the table for this move from this state by these roles. Raises `IllegalMove` or `NotEntitled`."""
-    rule = RULES.get(move)
-    if rule is None or state not in rule.sources:
-        raise IllegalMove(state.value if state else "–", move)
-    if frozenset(roles) not in rule.signers:
-        wanted = " | ".join("+".join(sorted(role.value for role in group)) for group in rule.signers)
-        given = "+".join(sorted(role.value for role in roles)) or "–"
-        raise NotEntitled(move, f"应由 {wanted} 签署，实为 {given}。", f"signed by {given}, expected {wanted}")
-    single = frozenset(roles) != frozenset({Role.APPLICANT})
-    if single and len(roles) != len(frozenset(roles)):
-        raise NotEntitled(move, "同一角色只签一次。", "each role signs once")
-    return rule
+    known = [RULES[move]] if move in RULES else []
+    return moves.rule_for(known, state, move, roles, {Role.APPLICANT})
 
 
 def decide(case: Case, act: Act, actors: tuple[Actor, ...], world: World, now: int) -> Rule:
@@ -217,11 +188,11 @@ def decide(case: Case, act: Act, actors: tuple[Actor, ...], world: World, now: i
 
 def _decide(case: Case, act: Act, actors: tuple[Actor, ...], world: World, now: int) -> Rule:
     rule = rule_for(case.state, act.move, [actor.role for actor in actors])
-    _require_separation(case, actors, world, act.move)
-    _require_fields(rule, act)
+    moves.require_separation(actors, world.agency, applicant_ids(case.form), act.move, case.reviewers, case.approvers)
+    moves.require_fields(rule, act, _EMPTY)
     if now < case.changed_at:
         raise GuardRefused(act.move, "time_runs_forward", "办理时间早于上一步。", "earlier than the step before")
-    _require_guards(rule, case, Moment(act, actors, world, now))
+    moves.require_guards(rule, case, Moment(act, actors, world, now))
     return rule
 
 
@@ -231,7 +202,7 @@ def decide_submission(application: str, form: Form, actors: tuple[Actor, ...], w
     for state, move in ((None, "I-01"), (State.DRAFT, "I-02")):
         act = Act(move, form=form)
         rule = rule_for(state, move, [actor.role for actor in actors])
-        _require_guards(rule, case, Moment(act, actors, world, now))
+        moves.require_guards(rule, case, Moment(act, actors, world, now))
     return case
 
 
@@ -403,36 +374,4 @@ def _joined(known: tuple[str, ...], roles: Sequence[tuple[str, Role]], wanted: R
     return known + tuple(by for by, role in roles if role is wanted and by not in known)
 
 
-def _require_separation(case: Case, actors: tuple[Actor, ...], world: World, move: str) -> None:
-    """Staff belongs to the agency, never to an applicant; nobody reviews and approves the same case (3.4, P)."""
-    if len({actor.by for actor in actors}) != len(actors):
-        raise NotEntitled(move, "两个角色须由不同的人担任。", "two roles need two persons")
-    for actor in actors:
-        if actor.role not in STAFF:
-            continue
-        if actor.organisation != world.agency or actor.organisation in applicant_ids(case.form):
-            raise NotEntitled(move, f"{actor.by} 不是本登记机构的经办人。", f"{actor.by} is not staff of this agency")
-        if actor.role is Role.APPROVER and actor.by in case.reviewers:
-            raise NotEntitled(move, f"{actor.by} 已是本案审查人，不得复核。", f"{actor.by} reviewed this case")
-        if actor.role is Role.REVIEWER and actor.by in case.approvers:
-            raise NotEntitled(move, f"{actor.by} 已是本案复核人，不得审查。", f"{actor.by} approved in this case")
-
-
-_FIELDS = tuple(name for name in Act.__dataclass_fields__ if name != "move")
 _EMPTY = Act("I-00")
-
-
-def _require_fields(rule: Rule, act: Act) -> None:
-    """The act carries what its move needs and nothing that another move would use."""
-    filled = {name for name in _FIELDS if getattr(act, name) != getattr(_EMPTY, name)}
-    for name in sorted(rule.needs - filled):
-        raise GuardRefused(rule.move, "fields", f"须填写 {name}。", f"{name} is required")
-    for name in sorted(filled - rule.needs - rule.may):
-        raise GuardRefused(rule.move, "fields", f"不应填写 {name}。", f"{name} does not belong to this move")
-
-
-def _require_guards(rule: Rule, case: Case, moment: Moment) -> None:
-    for guard in rule.guards:
-        refusal = guard(case, moment)
-        if refusal is not None:
-            raise GuardRefused(rule.move, guard.__name__, *refusal)

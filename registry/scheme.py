@@ -71,6 +71,8 @@ NATIONAL_2026 = Scheme(
         "C07": Clock("异议调查", "收到异议", 10, Unit.WORKING_DAY, "超期提醒", "G25"),
         "C08": Clock("有效期", "存证", 5, Unit.YEAR, "届满", "G26"),
         "C09": Clock("续期窗口", "有效期届满前", 6, Unit.MONTH, "届满前一日", "G36"),
+        "C11": Clock("异议通知", "收到齐全的异议材料", 5, Unit.WORKING_DAY, "超期提醒", "G29"),
+        "C12": Clock("异议答复", "通知登记申请人", 10, Unit.WORKING_DAY, "转入调查 O-06", "P"),
     },
     max_extension=10,
     max_years=5,

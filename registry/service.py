@@ -25,11 +25,13 @@ from ledger.reading import body_of, read
 from ledger.signing import verify_sm2
 from ledger.store import Appended
 from registry import document, store
+from registry.afterlife import store as afterlife
+from registry.afterlife.blocking import Operation, flags_of, hindrances
 from registry.application import actors_of, decide, decide_objection, decide_submission, timer_act
 from registry.asset import Twin
 from registry.calendar import Calendar, day_of
 from registry.case import MOVE, Act, Actor, Case, State, World
-from registry.catalogue import Check, CodeAnswer, Listing, PublicRight, PublicView, integrity_of
+from registry.catalogue import Check, CodeAnswer, Integrity, Listing, PublicRight, PublicView, integrity_of
 from registry.certificate import (
     DEPOSIT_RECEIPT,
     ENTRY,
@@ -346,6 +348,7 @@ def record_deposit_receipt(
     code = str(entry.body["code"])
     act = Act("I-25", rule="G26", receipt=taken.fact.id, code=code)
     _system_move(session, case, act, _with_code(world, code), signer, at)
+    tell(session, signer, store.certificate(session, code), at=at, basis=entry.id)
     return Registered(code, entry, taken.fact, replayed=False)
 
 
@@ -460,8 +463,19 @@ def source_gaps(session: Session, form: Form, at: int) -> tuple[str, ...]:
     return tuple(gaps)
 
 
-def check(session: Session, code: str, at: int, *, file: TwinDigest | None = None, token: str = "") -> Check:
-    """The public check page: integrity of a file and current status, two separate answers. Never raises."""
+def check(
+    session: Session,
+    code: str,
+    at: int,
+    *,
+    file: TwinDigest | None = None,
+    token: str = "",
+    purpose: Operation | None = None,
+) -> Check:
+    """The public check page: integrity of a file and current status, two separate answers. Never raises.
+
+    With both good, it is `ok` if no remark and no open objection stops the `purpose`; without one, none may stop any.
+    """
     nothing = integrity_of((), file)
     if not is_code(code):
         return Check(code[:40], CodeAnswer.MALFORMED_CODE, nothing, at)
@@ -474,10 +488,14 @@ def check(session: Session, code: str, at: int, *, file: TwinDigest | None = Non
     status = status_at(store.standing_of(session, row), at)
     if status is None:
         return Check(code, CodeAnswer.UNKNOWN_CODE, nothing, at)
+    integrity, remarks = integrity_of(documents, file), afterlife.remarks_of(session, code)
+    ended = afterlife.ended_rights(session, code)
+    objection = status in IN_FORCE and afterlife.objection_open(session, code)
+    stops = hindrances(remarks, objection, purpose, at, row.version) if status in IN_FORCE else ()
     return Check(
         code=code,
         status=status,
-        integrity=integrity_of(documents, file),
+        integrity=integrity,
         as_of=at,
         version=row.version,
         agency=row.agency_name,
@@ -489,7 +507,13 @@ def check(session: Session, code: str, at: int, *, file: TwinDigest | None = Non
         token_matches=issued is not None and secrets.compare_digest(issued.token.encode(), token.encode()),
         entry=Twin(row.fact_id, row.entry_sm3),
         entry_id=row.fact_id,
-        view=_public_view(_entered_record(session, row.fact_id)) if row.public else None,
+        view=_public_view(_entered_record(session, row.fact_id), ended) if row.public else None,
+        flags=flags_of(remarks, at) if status in IN_FORCE else (),
+        objection=objection,
+        cancelled=tuple(sorted(ended)),
+        purpose=purpose,
+        stops=stops,
+        ok=integrity is Integrity.INTACT and status is Status.VALID and not stops,
     )
 
 
@@ -521,6 +545,8 @@ def _holders_in_force(session: Session, certificate_code: str, right: Right, at:
     if status_at(store.standing_of(session, row), at) not in IN_FORCE:
         return set()
     day = day_of(at).isoformat()
+    if right in afterlife.ended_rights(session, row.code):
+        return set()
     return {
         held.holder
         for held in store.holdings(session, row.code, row.version)
@@ -623,6 +649,12 @@ def _is_known(session: Session, signed: Signed) -> bool:
 
 def _actors(session: Session, signed: Signed, form: Form, at: int) -> tuple[Actor, ...]:
     """Every signature verified with the key in force, as actors on this case."""
+    return actors_of(form, signed.signatures, organisations_of(session, signed, at))
+
+
+def organisations_of(session: Session, signed: Signed, at: int) -> dict[str, str]:
+    """The organisation (USCC) of each member of staff who signed, after every signature was verified with the key in
+    force and every staff role with the staff's own. Raises `BadSignature`, `NotEntitled`, `Unknown`."""
     if not signed.signatures:
         raise BadSignature(signed.statement.subject, "没有签名 / no signature")
     organisations: dict[str, str] = {}
@@ -636,7 +668,7 @@ def _actors(session: Session, signed: Signed, form: Form, at: int) -> tuple[Acto
                     f"{signature.by} does not have role {signature.role or '–'}",
                 )  # fmt: skip
             organisations[signature.by] = staff.organisation
-    return actors_of(form, signed.signatures, organisations)
+    return organisations
 
 
 def _require_valid(statement: Statement, signature: Signature, key: str) -> None:
@@ -725,13 +757,13 @@ def _entered_record(session: Session, fact_id: str) -> Record:
     return record_in(read(RegisterEntry, facts.fact(session, fact_id).body), facts.parts_of(session, fact_id))
 
 
-def _public_view(record: Record) -> PublicView:
+def _public_view(record: Record, ended: frozenset[Right] = frozenset()) -> PublicView:
     data = record.description
     return PublicView(
         data.data_name,
         data.overview,
         data.limits,
-        tuple(_public_right(row) for row in record.rights),
+        tuple(_public_right(row) for row in record.rights if row.right not in ended),
         record.source_kind.value,
         data.kind.value,
         tuple(source.certificate for source in data.sources),

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from sqlalchemy import func, or_, select, update
+from sqlalchemy import exists, func, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session, aliased
 from sqlmodel import SQLModel, col
@@ -19,6 +19,8 @@ from ledger.facts import Fact
 from ledger.reading import body_of, read
 from ledger.store import parts_of
 from registry import application, form, objection, party
+from registry.afterlife import store as afterlife
+from registry.afterlife.tables import RightEndingRow
 from registry.application import role_of
 from registry.case import MOVE, Act, Case, State
 from registry.certificate import (
@@ -194,6 +196,7 @@ def _entered(session: Session, fact: Fact) -> None:
             ),
         )
     _count_code(session, body.code)
+    afterlife.move_onto(session, record.application, body.code)
 
 
 def _issued(session: Session, fact: Fact) -> None:
@@ -408,7 +411,15 @@ def issue_of(session: Session, code: str, version: int) -> IssueRow | None:
 
 def standing_of(session: Session, row: CertificateRow) -> Standing:
     """What decides the state of a certificate version, from every view that has a say in it."""
-    return Standing(row.valid_from, row.valid_until)
+    ending = afterlife.ending_of(session, row.code)
+    return Standing(
+        row.valid_from,
+        row.valid_until,
+        ended=Status.CANCELLED if ending else None,
+        ended_at=ending.ended_at if ending else 0,
+        encumbered=afterlife.encumbered(session, row.code),
+        objection=afterlife.objection_open(session, row.code),
+    )
 
 
 def last_told(session: Session, code: str, version: int) -> CertificateState:
@@ -512,6 +523,8 @@ def _holders_of(session: Session, triple: tuple[str, str, str], at: int) -> list
     later = aliased(CertificateRow)
     newest = select(func.max(col(later.version))).where(col(later.code) == col(HoldingRow.code)).scalar_subquery()
     same_code = col(CertificateRow.code) == col(HoldingRow.code)
+    same_right = col(RightEndingRow.right) == col(HoldingRow.right)
+    cancelled = exists().where(col(RightEndingRow.code) == col(HoldingRow.code), same_right)
     rows = session.execute(
         select(col(HoldingRow.code))
         .join(
@@ -524,6 +537,7 @@ def _holders_of(session: Session, triple: tuple[str, str, str], at: int) -> list
             col(HoldingRow.holder) == triple[2],
             col(HoldingRow.version) == newest,
             col(CertificateRow.valid_until) > at,
+            ~cancelled,
         )
     )
     return [row.code for row in rows]

@@ -1,5 +1,6 @@
 """Doors over HTTP: translate, authorise, call one service, render. No route computes or commits.
 
+- `afterlife`: remarks, objections after registration, cancellation and correction by the agency.
 - `registry`: parties, the seven steps, certificates and the public check.
 - `market`: listings, agreements, usage batches and price quotes.
 - `usage`: single usage records, which share their commits.

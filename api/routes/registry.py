@@ -19,6 +19,7 @@ from ledger import reading
 from ledger.canonical import MAX_INT
 from ledger.digest import TwinDigest
 from registry import service, store
+from registry.afterlife.blocking import Operation
 from registry.case import Case
 from registry.certificate import record_digest
 from registry.form import Form
@@ -125,10 +126,11 @@ def check(
     t: Annotated[str, Query(max_length=64, description="二维码中的令牌 / token from the QR code")] = "",
     sha256: Annotated[str, Query(max_length=64, description="文件的 SHA-256 / of the file to compare")] = "",
     sm3: Annotated[str, Query(max_length=64, description="文件的 SM3 / of the file to compare")] = "",
+    purpose: Annotated[Operation | None, Query(description="核验用途 / what it is to serve; none: any")] = None,
 ) -> dict[str, Any]:
     given = {name: value for name, value in (("sha256", sha256), ("sm3", sm3)) if value}
     file = TwinDigest.of_document(given, "file") if given else None
-    return checked(session, code, now, token=t, file=file).document()
+    return checked(session, code, now, token=t, file=file, purpose=purpose).document()
 
 
 @router.get("/certificates/{code}/bundle", summary="凭证证据包 / the certificate's proof bundle, for whoever holds it")

@@ -68,6 +68,14 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_certificate_deposited_at"), ["deposited_at"], unique=False)
 
     op.create_table(
+        "certificate_ending",
+        sa.Column("code", sa.String(length=15), autoincrement=False, nullable=False),
+        sa.Column("move", sa.String(length=4), autoincrement=False, nullable=False),
+        sa.Column("ended_at", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("fact_id", sa.String(length=64), autoincrement=False, nullable=False),
+        sa.PrimaryKeyConstraint("code"),
+    )
+    op.create_table(
         "certificate_issue",
         sa.Column("code", sa.String(length=15), autoincrement=False, nullable=False),
         sa.Column("version", sa.Integer(), autoincrement=False, nullable=False),
@@ -575,6 +583,72 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_pricing_quote_supersedes"), ["supersedes"], unique=False)
 
     op.create_table(
+        "register_correction",
+        sa.Column("fact_id", sa.String(length=64), autoincrement=False, nullable=False),
+        sa.Column("code", sa.String(length=15), autoincrement=False, nullable=False),
+        sa.Column("version", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("objection", sa.String(length=32), autoincrement=False, nullable=False),
+        sa.Column("decided_at", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.PrimaryKeyConstraint("fact_id"),
+    )
+    with op.batch_alter_table("register_correction", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_register_correction_code"), ["code"], unique=False)
+        batch_op.create_index(batch_op.f("ix_register_correction_objection"), ["objection"], unique=False)
+
+    op.create_table(
+        "register_objection",
+        sa.Column("id", sa.String(length=32), autoincrement=False, nullable=False),
+        sa.Column("certificate", sa.String(length=15), autoincrement=False, nullable=False),
+        sa.Column("state", sa.String(length=16), autoincrement=False, nullable=False),
+        sa.Column("open", sa.Boolean(), autoincrement=False, nullable=False),
+        sa.Column("filed_at", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("changed_at", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("document", sa.Text(), autoincrement=False, nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    with op.batch_alter_table("register_objection", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_register_objection_certificate"), ["certificate"], unique=False)
+        batch_op.create_index(batch_op.f("ix_register_objection_state"), ["state"], unique=False)
+
+    op.create_table(
+        "remark",
+        sa.Column("id", sa.String(length=32), autoincrement=False, nullable=False),
+        sa.Column("kind", sa.String(length=16), autoincrement=False, nullable=False),
+        sa.Column("encumbers", sa.Boolean(), autoincrement=False, nullable=False),
+        sa.Column("standing", sa.Boolean(), autoincrement=False, nullable=False),
+        sa.Column("to_day", sa.String(length=10), autoincrement=False, nullable=True),
+        sa.Column("noted", sa.String(length=10), autoincrement=False, nullable=True),
+        sa.Column("document", sa.Text(), autoincrement=False, nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    with op.batch_alter_table("remark", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_remark_to_day"), ["to_day"], unique=False)
+
+    op.create_table(
+        "remark_place",
+        sa.Column("remark", sa.String(length=32), autoincrement=False, nullable=False),
+        sa.Column("target", sa.String(length=64), autoincrement=False, nullable=False),
+        sa.Column("rank", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("rights", sa.String(length=40), autoincrement=False, nullable=False),
+        sa.PrimaryKeyConstraint("remark", "target"),
+    )
+    with op.batch_alter_table("remark_place", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_remark_place_target"), ["target"], unique=False)
+
+    op.create_table(
+        "right_ending",
+        sa.Column("code", sa.String(length=15), autoincrement=False, nullable=False),
+        sa.Column("right", sa.String(length=10), autoincrement=False, nullable=False),
+        sa.Column("move", sa.String(length=4), autoincrement=False, nullable=False),
+        sa.Column("objection", sa.String(length=32), autoincrement=False, nullable=False),
+        sa.Column("ended_at", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("fact_id", sa.String(length=64), autoincrement=False, nullable=False),
+        sa.PrimaryKeyConstraint("code", "right"),
+    )
+    with op.batch_alter_table("right_ending", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_right_ending_objection"), ["objection"], unique=False)
+
+    op.create_table(
         "staff",
         sa.Column("id", sa.String(length=64), autoincrement=False, nullable=False),
         sa.Column("no", sa.Integer(), autoincrement=False, nullable=False),
@@ -778,6 +852,28 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_staff_organisation"))
 
     op.drop_table("staff")
+    with op.batch_alter_table("right_ending", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_right_ending_objection"))
+
+    op.drop_table("right_ending")
+    with op.batch_alter_table("remark_place", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_remark_place_target"))
+
+    op.drop_table("remark_place")
+    with op.batch_alter_table("remark", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_remark_to_day"))
+
+    op.drop_table("remark")
+    with op.batch_alter_table("register_objection", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_register_objection_state"))
+        batch_op.drop_index(batch_op.f("ix_register_objection_certificate"))
+
+    op.drop_table("register_objection")
+    with op.batch_alter_table("register_correction", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_register_correction_objection"))
+        batch_op.drop_index(batch_op.f("ix_register_correction_code"))
+
+    op.drop_table("register_correction")
     with op.batch_alter_table("pricing_quote", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_pricing_quote_supersedes"))
         batch_op.drop_index(batch_op.f("ix_pricing_quote_report_sha256"))
@@ -890,6 +986,7 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_certificate_issue_json_sha256"))
 
     op.drop_table("certificate_issue")
+    op.drop_table("certificate_ending")
     with op.batch_alter_table("certificate", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_certificate_deposited_at"))
         batch_op.drop_index(batch_op.f("ix_certificate_data_name"))
