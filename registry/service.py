@@ -403,12 +403,13 @@ def tell(
     """States certificate-status/v1 if the version's state at `at` is not the one told last; else `None`.
 
     Call it after whatever may have changed the state; `basis` is the fact id or the rule behind the change,
-    `effective_at` the second from which it holds (default: `at`).
+    `effective_at` the second from which it holds (default: `at`). It is told of no earlier second than the telling
+    before, and one second later where the very same was told of that second already: on the chain the two would be one.
     """
     state = state_at(store.standing_of(session, row), at)
     if state is None or state == store.last_told(session, row.code, row.version):
         return None
-    since = at if effective_at is None else effective_at
+    since = store.next_instant(session, row, state, at if effective_at is None else effective_at)
     body = Telling(row.code, row.version, state.status, state.encumbered, state.objection, since, basis)
     return _state(session, TOLD, certificate_subject(row.code), body, signer, "system", at)
 

@@ -435,6 +435,22 @@ def last_told(session: Session, code: str, version: int) -> CertificateState:
     return CertificateState(Status(row.status), row.encumbered, row.objection)
 
 
+def next_instant(session: Session, row: CertificateRow, state: CertificateState, at: int) -> int:
+    """The first second from `at` on of which this state of the version can be told, after all that was told of it."""
+    told = session.scalars(
+        select(ToldRow).where(
+            col(ToldRow.code) == row.code, col(ToldRow.version) == row.version, col(ToldRow.effective_at) >= at
+        )
+    ).all()
+    since = max([at, *(known.effective_at for known in told)])
+    same = {
+        known.effective_at
+        for known in told
+        if (known.status, known.encumbered, known.objection) == (state.status, state.encumbered, state.objection)
+    }
+    return since + 1 if since in same else since
+
+
 def authorisation(session: Session, fact_id: str) -> AuthorisationRow | None:
     """A use authorisation by its fact id."""
     return session.get(AuthorisationRow, fact_id)

@@ -52,3 +52,19 @@ def test_tell__says_a_change_once_and_nothing_else(house: House, monkeypatch: py
     assert lapsed is not None
     assert lapsed.body["status"] == "LAPSED"
     assert store.last_told(house.session, code, 1) == CertificateState(Status.LAPSED)
+
+
+def test_tell__up_and_down_within_a_second__each_telling_is_another(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The chain knows a telling by its state and second: the same state told of the same second would be lost."""
+    code = house.certificate(a_form())
+    row = store.certificate(house.session, code)
+    standing = store.standing_of(house.session, row)
+    told = []
+    for encumbered in (True, False, True, False, True):
+        monkeypatch.setattr(store, "standing_of", lambda session, row, e=encumbered: replace(standing, encumbered=e))
+        fact = service.tell(house.session, house.signer, row, at=row.valid_from + 5, basis="E-01")
+        assert fact is not None
+        told.append((encumbered, fact.body["effective_at"] - row.valid_from))
+    assert told == [(True, 5), (False, 5), (True, 6), (False, 6), (True, 7)]
