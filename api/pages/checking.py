@@ -31,10 +31,14 @@ class Checked:
     place: Place | None = None
 
     def document(self) -> dict[str, Any]:
-        """The JSON answer; "anchored" is absent where the proof is not shown."""
+        """The JSON answer; "anchored" is absent where the proof is not shown, and flags where no more than the status is
+        shown: an empty list would say that there are none."""
         result: dict[str, Any] = plain(self.check)
         if not self.check.entry_id:
             del result["entry_id"]
+        if not self.check.version:
+            for name in ("flags", "objection", "cancelled", "stops"):
+                del result[name]
         if self.state is not None:
             result |= {"log": self.state.value, "anchored": self.place is not None}
         if self.place is not None:
