@@ -31,7 +31,7 @@ class Checked:
     place: Place | None = None
 
     def document(self) -> dict[str, Any]:
-        """The JSON answer; "anchored" is absent where the proof is not shown, and flags where no more than the status is
+        """The JSON answer; "anchored" is absent where the proof is not shown, flags where no more than the status is
         shown: an empty list would say that there are none."""
         result: dict[str, Any] = plain(self.check)
         if not self.check.entry_id:
