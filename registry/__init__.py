@@ -1,6 +1,6 @@
 """Who holds which right in which data. No money here, and no transaction hash.
 
-party → asset → rights → form → precheck → application → objection → certificate → catalogue
+party → asset → rights → form → certificate → precheck → application → objection → succession → catalogue
 
 - `errors` names what can go wrong.
 - `party`: organisations, staff and connectors, and the keys they sign with.
@@ -8,9 +8,10 @@ party → asset → rights → form → precheck → application → objection �
 - `rights`: which right on which ground, as a table.
 - `scheme`: the rule set with its clocks; `calendar`: working days, legal dates, pauses.
 - `form`: what the applicant files and what is published; `precheck`: what a machine can say about it.
+- `code`: the 15-character code; `certificate`: deposit record, register entry, ending, status.
 - `objection`: who objects and what was decided.
-- `case`: where an application stands; `conditions`: the guards of its moves; `application`: the table of moves.
-- `code`: the 15-character code; `certificate`: deposit record, register entry, status.
+- `case`: where an application stands; `succession`: what a later registration makes of the entry in force.
+- `conditions`: the guards of the moves; `application`: the table of moves.
 - `telling`: what the agency tells of a certificate when its state changes.
 - `document`: the certificate as PDF and JSON; `catalogue`: what the public sees.
 - `tables`, `store`, `service`: views of the facts, queries, and the calls from outside.

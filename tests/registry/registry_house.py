@@ -139,7 +139,7 @@ class House:
 
     def timers(self) -> list[str]:
         made = service.run_timers(self.session, self.agency, self.signer, at=self.now, calendar=CALENDAR)
-        return [fact.body["move"] for fact in made]
+        return [fact.body["move"] for fact in made if fact.kind == MOVE]
 
     def accept(self, identity: str) -> None:
         today = day_of(self.now).isoformat()
