@@ -28,7 +28,7 @@ from registry.form import (
 from registry.party import IdType, PartyKind, resident_id_is_valid, uscc_is_valid
 from registry.rights import MATRIX, RIGHT_NAMES
 from registry.scheme import Scheme
-from registry.succession import misfits, section_misfits, standing_misfit, window_misfit
+from registry.succession import Misfit, misfits, section_misfits, standing_misfit, window_misfit
 
 
 class Level(StrEnum):
@@ -75,7 +75,7 @@ def precheck(form: Form, scheme: Scheme, at: int, entry: InForce | None = None) 
     """
     first = form.type is RegistrationType.INITIAL
     ground = (*_ground(form), *_rights(form, scheme, at)) if first else _later(form, scheme, at, entry)
-    found = (*_identity(form), *_data(form, scheme), *_row_per_right(form), *ground, *_papers(form))
+    found = (*_section(form), *_identity(form), *_data(form, scheme), *_row_per_right(form), *ground, *_papers(form))
     return tuple(sorted(found, key=lambda item: ("SRW".index(item.level.value), item.rule, item.field)))
 
 
@@ -221,6 +221,16 @@ def _term(form: Form, scheme: Scheme, at: int) -> Iterator[Finding]:
         yield Finding("PC-18", Level.RED, "years", f"申请有效期超过{last}。", f"The term asked for ends after {last}.")
 
 
+def _section(form: Form) -> Iterator[Finding]:
+    """A form with the section of another type, or with one side of a transfer, cannot be attributed."""
+    for item in section_misfits(form):
+        yield _finding(item, Level.STOP)
+
+
+def _finding(item: Misfit, level: Level) -> Finding:
+    return Finding(item.rule, level, item.field, item.zh, f"{item.en[:1].upper()}{item.en[1:]}.")
+
+
 def _row_per_right(form: Form) -> Iterator[Finding]:
     keys = [(row.holder_id, row.right) for row in form.rights]
     if len(keys) != len(set(keys)):
@@ -231,21 +241,16 @@ def _row_per_right(form: Form) -> Iterator[Finding]:
 
 def _later(form: Form, scheme: Scheme, at: int, entry: InForce | None) -> Iterator[Finding]:
     """PC-24, PC-28 to PC-31: what a 转让, 变更, 续期 or 注销 may not ask for. Only what cannot be read stops it."""
-    wrong = section_misfits(form)
-    for item in wrong:
-        yield Finding(item.rule, Level.STOP, item.field, item.zh, f"{item.en[:1].upper()}{item.en[1:]}.")
-    if wrong:
-        return
     if form.type is RegistrationType.RENEWAL:
         yield from _term(form, scheme, at)
-    if entry is None:
+    if entry is None or section_misfits(form):
         return
     found = (
         standing_misfit(form, entry), window_misfit(form, entry, day_of(at), scheme), *misfits(form, entry),
     )  # fmt: skip
     for misfit in found:
         if misfit is not None:
-            yield Finding(misfit.rule, Level.RED, misfit.field, misfit.zh, f"{misfit.en[:1].upper()}{misfit.en[1:]}.")
+            yield _finding(misfit, Level.RED)
 
 
 def _papers(form: Form) -> Iterator[Finding]:

@@ -547,12 +547,16 @@ def source_gaps(session: Session, form: Form, at: int) -> tuple[str, ...]:
 
 
 def check(session: Session, code: str, at: int, *, file: TwinDigest | None = None, token: str = "") -> Check:
-    """The public check page: integrity of a file and current status, two separate answers. Never raises."""
+    """The public check page: integrity of a file and current status, two separate answers. Never raises.
+
+    It answers for the newest version, unless file or token are those of an older one: that paper is intact, and
+    superseded.
+    """
     nothing = integrity_of((), file)
     if not is_code(code):
         return Check(code[:40], CodeAnswer.MALFORMED_CODE, nothing, at)
     try:
-        row = store.certificate(session, code)
+        row = store.version_shown(session, code, file.sha256.hex() if file else "", token)
     except Unknown:
         return Check(code, CodeAnswer.UNKNOWN_CODE, nothing, at)
     issued = store.issue_of(session, row.code, row.version)

@@ -511,6 +511,25 @@ def issue_of(session: Session, code: str, version: int) -> IssueRow | None:
     return session.get(IssueRow, (code, version))
 
 
+def version_shown(session: Session, code: str, file_sha256: str, token: str) -> CertificateRow:
+    """The version whose issued paper has this digest, or whose QR code this token; the newest otherwise.
+
+    Raises `Unknown`.
+    """
+    newest = certificate(session, code)
+    if newest.version > 1 and (file_sha256 or token):
+        papers = or_(
+            col(IssueRow.pdf_sha256) == file_sha256,
+            col(IssueRow.json_sha256) == file_sha256,
+            col(IssueRow.token) == token,
+        )
+        query = select(col(IssueRow.version)).where(col(IssueRow.code) == code, papers)
+        found = session.scalars(query.order_by(col(IssueRow.version).desc()).limit(1)).first()
+        if found is not None:
+            return certificate_version(session, code, found)
+    return newest
+
+
 def standing_of(session: Session, row: CertificateRow) -> Standing:
     """What decides the state of a certificate version, from every view that has a say in it."""
     ended = Status(row.ended) if row.ended else None

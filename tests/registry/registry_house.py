@@ -37,7 +37,7 @@ from registry.asset import (
     data_file,
 )
 from registry.calendar import SHANGHAI, day_of, published
-from registry.case import MOVE, Act, Case, Item, Review
+from registry.case import DECISION, MOVE, Act, AgencyDecision, Case, Item, Review
 from registry.certificate import DEPOSIT_RECEIPT, DepositReceipt, record_digest
 from registry.form import (
     SUBMITTED,
@@ -52,6 +52,8 @@ from registry.form import (
 from registry.objection import OBJECTION, Objection
 from registry.party import IdType, Party, PartyKind, Staff
 from registry.rights import Basis, Right, RightRow, SourceKind
+from registry.scheme import NATIONAL_2026
+from registry.succession import Wish, announcement_needed
 
 FONTS = Path(__file__).parents[2] / "node_modules/@expo-google-fonts/noto-sans-sc"
 CALENDAR = published()
@@ -192,6 +194,34 @@ class House:
             self.session, self.agency, code, fonts=FONTS, check_url="https://example.test/check",
             signer=self.signer, at=self.now, calendar=CALENDAR,
         )  # fmt: skip
+
+    def draft(self, code: str, kind: RegistrationType, **wish: Any) -> Form:
+        """The form of a later registration with its papers, as a holder would complete it."""
+        form = service.draft_form(self.session, code, Wish(kind, **wish), self.now)
+        return replace(form, attachments=tuple(attachment(name) for name in precheck.TYPE_PAPERS[kind]))
+
+    def review(self, identity: str) -> None:
+        """From the intake to READY, by publicity or by a decision without, as the type wants it."""
+        self.accept(identity)
+        if announcement_needed(self.case(identity).form, NATIONAL_2026):
+            self.publish(identity)
+            self.now += 14 * 86400
+            assert "I-18" in self.timers()
+        else:
+            self.move(identity, Act("I-16", review=PASSED, reason="该类登记不公示"), *TWO)
+
+    def later(self, form: Form) -> service.Registered:
+        """The straight way of a later registration from form to deposit."""
+        identity = self.file(form)
+        self.review(identity)
+        return self.deposit(identity)
+
+    def open_by_agency(self, decision: AgencyDecision, *who: str, identity: str = "") -> str:
+        identity = identity or secrets.token_hex(16)
+        signers = [(by, STAFF.get(by.removeprefix("staff:"), "")) for by in who or TWO]
+        signed = self.signed(DECISION, f"application:{identity}", decision, *signers)
+        service.open_by_agency(self.session, self.agency, signed, at=self.now, calendar=CALENDAR)
+        return identity
 
     def certificate(self, form: Form) -> str:
         """The straight way from form to code, waiting out the publicity."""
