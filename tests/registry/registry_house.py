@@ -6,6 +6,7 @@ Nothing is mocked: every statement is signed by the key of whoever makes it and 
 from __future__ import annotations
 
 import secrets
+import shutil
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -237,8 +238,8 @@ TWO = ("staff:reviewer", "staff:approver")
 PASSED = Review(True, True, True)
 
 
-def open_house(path: Path, now: str = "2026-08-03 09:00") -> House:
-    """A fresh house on a SQLite file in WAL mode."""
+def engine_on(path: Path) -> Engine:
+    """A SQLite file in WAL mode."""
     engine = create_engine(f"sqlite:///{path}")
 
     @event.listens_for(engine, "connect")
@@ -246,6 +247,19 @@ def open_house(path: Path, now: str = "2026-08-03 09:00") -> House:
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=OFF")
 
+    return engine
+
+
+def copied_house(house: House, path: Path) -> House:
+    """The same house on a copy of its database, which must be closed: for tests that begin often."""
+    shutil.copy(str(house.engine.url.database), path)
+    engine = engine_on(path)
+    return replace(house, engine=engine, session=Session(engine))
+
+
+def open_house(path: Path, now: str = "2026-08-03 09:00") -> House:
+    """A fresh house on a SQLite file in WAL mode."""
+    engine = engine_on(path)
     SQLModel.metadata.create_all(engine)
     keys = {f"party:{AUTHORITY}": sm.generate()}
     agency = service.Agency(
