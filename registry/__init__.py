@@ -1,6 +1,6 @@
 """Who holds which right in which data. No money here, and no transaction hash.
 
-party → asset → rights → form → precheck → application → objection → certificate → catalogue
+party → asset → rights → form → certificate → precheck → application → objection → succession → catalogue
 
 - `errors` names what can go wrong.
 - `party`: organisations, staff and connectors, and the keys they sign with.
@@ -8,10 +8,10 @@ party → asset → rights → form → precheck → application → objection �
 - `rights`: which right on which ground, as a table.
 - `scheme`: the rule set with its clocks; `calendar`: working days, legal dates, pauses.
 - `form`: what the applicant files and what is published; `precheck`: what a machine can say about it.
+- `code`: the 15-character code; `certificate`: deposit record, register entry, ending, status.
 - `objection`: who objects and what was decided.
-- `case`: where an application stands; `moves`: what a table of moves is; `conditions`: the guards of an application's
-  moves; `application`: the table of its moves.
-- `code`: the 15-character code; `certificate`: deposit record, register entry, status.
+- `case`: where an application stands; `succession`: what a later registration makes of the entry in force.
+- `moves`: what a table of moves is; `conditions`: the guards of an application's moves; `application`: its table.
 - `telling`: what the agency tells of a certificate when its state changes.
 - `afterlife`: remarks and encumbrances, objections after registration, cancellation and correction by the agency.
 - `document`: the certificate as PDF and JSON; `catalogue`: what the public sees.

@@ -4,6 +4,10 @@
 (registration.md 1.3): from which state to which, who must sign, under which conditions, with which clock and paper.
 `decide` checks a move before it is taken in; `apply` folds a stored one into the case. Both ask the same table, so a
 case rebuilt from its facts is the case that was decided on.
+
+All five types of registration (art. 32) go the same way; where they differ, a guard belongs to some types only
+(`guards_of`). What the agency opens of its own accord (B-04, Z-03 to Z-05) begins at READY: nobody applied, two persons
+decided, and what remains is deposit and issue.
 """
 
 from __future__ import annotations
@@ -20,6 +24,7 @@ from registry.case import (
     BEFORE_DEPOSIT,
     Act,
     Actor,
+    AgencyDecision,
     Case,
     Moment,
     Role,
@@ -30,7 +35,7 @@ from registry.case import (
 )
 from registry.conditions import Guard
 from registry.errors import GuardRefused, IllegalMove, NotEntitled
-from registry.form import Form, applicant_ids
+from registry.form import Form, RegistrationType, applicant_ids
 from registry.objection import Raised
 
 Rule = moves.Rule[State]
@@ -62,16 +67,27 @@ def _rule(
     return moves.Rule(move, frozenset(sources), target, signers, *fields, guards, clock, paper, basis)
 
 
+def _opened(move: str, paper: str, basis: str) -> Rule:
+    guards = (
+        only_if.addressed_to_this_agency, only_if.section_fits_the_type, only_if.ground_of_the_move,
+        only_if.certificate_is_in_force, only_if.differs_only_as_allowed,
+    )  # fmt: skip
+    return _rule(move, {None}, State.READY, _TWO, guards, clock="–", paper=paper, basis=basis, needs="form reason")
+
+
 # fmt: off
 RULES: Mapping[str, Rule] = {
     rule.move: rule
     for rule in (
         _rule("I-01", {None}, State.DRAFT, _APPLICANT,
-              (only_if.addressed_to_this_agency, only_if.agency_is_not_applicant),
+              (only_if.addressed_to_this_agency, only_if.agency_is_not_applicant, only_if.section_fits_the_type),
               clock="–", paper="–", basis="G16"),
-        _rule("I-02", {State.DRAFT}, State.SUBMITTED, _APPLICANT, (only_if.every_applicant_signed,),
+        _rule("I-02", {State.DRAFT}, State.SUBMITTED, _APPLICANT,
+              (only_if.every_applicant_signed, only_if.certificate_is_in_force, only_if.filed_in_its_window,
+               only_if.no_other_renewal),
               clock="C01 starts", paper="收件回执", basis="G16 G17", needs="form"),
-        _rule("I-03", BEFORE_DEPOSIT, State.WITHDRAWN, _APPLICANT, (only_if.every_applicant_signed,),
+        _rule("I-03", BEFORE_DEPOSIT, State.WITHDRAWN, _APPLICANT,
+              (only_if.every_applicant_signed, only_if.applied_for),
               clock="all stop", paper="撤回确认书", basis="P"),
         _rule("I-04", {State.SUBMITTED}, State.CORRECTION, _INTAKE,
               (only_if.written_in_time, only_if.one_complete_list, only_if.deadline_is_whole_day),
@@ -106,11 +122,15 @@ RULES: Mapping[str, Rule] = {
               State.REFUSED, _TWO, (only_if.known_ground,),
               clock="stop", paper="不予登记告知书", basis="G22", needs="ground reason"),
         _rule("I-15", {State.UNDER_REVIEW}, State.PUBLICITY, _TWO,
-              (only_if.review_passed, only_if.matrix_passed, only_if.source_rights_held, only_if.text_is_the_form),
+              (only_if.review_passed, only_if.matrix_passed, only_if.source_rights_held,
+               only_if.certificate_is_in_force, only_if.differs_only_as_allowed, only_if.nothing_blocks_it,
+               only_if.text_is_the_form),
               clock="C03 pauses, C06 starts at release", paper="公示公告", basis="G24 G28",
               needs="review publicity"),
         _rule("I-16", {State.UNDER_REVIEW}, State.READY, _TWO,
-              (only_if.review_passed, only_if.matrix_passed, only_if.source_rights_held, only_if.waiver_was_asked),
+              (only_if.review_passed, only_if.matrix_passed, only_if.source_rights_held,
+               only_if.certificate_is_in_force, only_if.differs_only_as_allowed, only_if.nothing_blocks_it,
+               only_if.waiver_was_asked),
               clock="–", paper="不公示决定书", basis="G24", needs="review reason"),
         _rule("I-17", {State.PUBLICITY, State.OBJECTION}, State.OBJECTION, _OBJECTOR, (only_if.within_publicity,),
               clock="C07 per objection", paper="异议收件通知", basis="G25"),
@@ -134,23 +154,35 @@ RULES: Mapping[str, Rule] = {
               clock="C03 pauses, C07", paper="异议收件通知", basis="P"),
         _rule("I-24", {State.READY}, State.DEPOSITING, _OFFICER,
               (only_if.no_open_objection, only_if.matrix_passed, only_if.source_rights_held,
+               only_if.certificate_is_in_force, only_if.still_applies, only_if.nothing_blocks_it,
                only_if.term_still_runs, only_if.nobody_holds_it_twice, only_if.officer_is_not_sole_reviewer,
                only_if.record_is_current),
               clock="C03 runs on", paper="存证请求", basis="G26", needs="record"),
         _rule("I-25", {State.DEPOSITING}, State.REGISTERED, _SYSTEM,
-              (only_if.deposited_as_requested, only_if.code_is_allocated),
+              (only_if.deposited_as_requested, only_if.certificate_is_in_force, only_if.nothing_blocks_it,
+               only_if.code_is_allocated),
               clock="C08 starts", paper="存证回执", basis="G26", needs="receipt code rule"),
         _rule("I-26", {State.DEPOSITING}, State.READY, _SYSTEM, (),
               clock="C03 runs on", paper="失败记录", basis="P", needs="reason rule"),
         _rule("I-27", {State.REGISTERED}, State.ISSUED, _SYSTEM, (only_if.code_is_allocated,),
               clock="C03 ends", paper="数据产权登记凭证", basis="G27", needs="code rule"),
+        _opened("B-04", "变更决定书", "G29, P"),
+        _opened("Z-03", "注销决定书, 书面告知", "G37(三) G29"),
+        _opened("Z-04", "注销决定书, 书面告知", "G37"),
+        _opened("Z-05", "注销决定书, 书面告知", "G37(四)"),
     )
 }
 # fmt: on
 
 
-STATED_OTHERWISE = frozenset({"I-01", "I-02", "I-17", "I-23"})
-"""Moves that are made by filing a form or an objection, never by an application-move."""
+BY_AGENCY = frozenset({"B-04", "Z-03", "Z-04", "Z-05"})
+STATED_OTHERWISE = frozenset({"I-01", "I-02", "I-17", "I-23"}) | BY_AGENCY
+"""Moves that are made by filing a form, an objection or an agency's decision, never by an application-move."""
+
+
+def guards_of(rule: Rule, kind: RegistrationType) -> tuple[Guard, ...]:
+    """The guards of a row for this type of registration."""
+    return tuple(guard for guard in rule.guards if kind in only_if.ONLY_FOR.get(guard, frozenset(RegistrationType)))
 
 
 # Deciding and folding -------------------------------------------------------------------------------------------------
@@ -192,7 +224,7 @@ def _decide(case: Case, act: Act, actors: tuple[Actor, ...], world: World, now: 
     moves.require_fields(rule, act, _EMPTY)
     if now < case.changed_at:
         raise GuardRefused(act.move, "time_runs_forward", "办理时间早于上一步。", "earlier than the step before")
-    moves.require_guards(rule, case, Moment(act, actors, world, now))
+    _require_guards(rule, case, Moment(act, actors, world, now))
     return rule
 
 
@@ -202,8 +234,32 @@ def decide_submission(application: str, form: Form, actors: tuple[Actor, ...], w
     for state, move in ((None, "I-01"), (State.DRAFT, "I-02")):
         act = Act(move, form=form)
         rule = rule_for(state, move, [actor.role for actor in actors])
-        moves.require_guards(rule, case, Moment(act, actors, world, now))
+        _require_guards(rule, case, Moment(act, actors, world, now))
     return case
+
+
+def decide_opening(
+    application: str, decision: AgencyDecision, actors: tuple[Actor, ...], world: World, now: int
+) -> Case:
+    """B-04, Z-03 to Z-05: the case that two persons of the agency open without an application. Raises as `decide`."""
+    case = opened(application, decision, actors, now)
+    rule = rule_for(None, decision.move, [actor.role for actor in actors])
+    moves.require_separation(actors, world.agency, applicant_ids(case.form), decision.move)
+    act = Act("I-00", form=decision.form, reason=decision.reason)
+    _require_guards(rule, case, Moment(replace(act, move=decision.move), actors, world, now))
+    return case
+
+
+def opened(application: str, decision: AgencyDecision, actors: Sequence[Actor], at: int) -> Case:
+    """The case after the agency opened it: what register-decision/v1 creates. Nothing is left but deposit and issue."""
+    case = replace(submitted(application, decision.form, at), state=State.READY, opened_by=decision.move)
+    roles = [(actor.by, actor.role) for actor in actors]
+    return replace(
+        case,
+        accepted_on=day_of(at).isoformat(),
+        reviewers=_joined((), roles, Role.REVIEWER),
+        approvers=_joined((), roles, Role.APPROVER),
+    )
 
 
 def decide_objection(case: Case, actors: tuple[Actor, ...], world: World, now: int) -> Rule:
@@ -346,7 +402,7 @@ _EFFECTS: Mapping[str, Callable[[Case, Act, int], Case]] = {
     "I-11": _supplied,
     "I-13": lambda case, act, at: replace(case, extension=case.extension + act.days),
     "I-15": _released,
-    "I-16": lambda case, act, at: replace(case, waived=True),
+    "I-16": lambda case, act, at: replace(case, waived=bool(case.form.waiver_reason.strip())),
     "I-18": _publicity_ended,
     "I-19": _objections_decided,
     "I-20": _objections_decided,
@@ -375,3 +431,7 @@ def _joined(known: tuple[str, ...], roles: Sequence[tuple[str, Role]], wanted: R
 
 
 _EMPTY = Act("I-00")
+
+
+def _require_guards(rule: Rule, case: Case, moment: Moment) -> None:
+    moves.require_guards(replace(rule, guards=guards_of(rule, case.form.type)), case, moment)

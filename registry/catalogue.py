@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from ledger.digest import TwinDigest
-from registry.afterlife.blocking import Flag, Operation
+from registry.afterlife.blocking import Flag
 from registry.asset import Twin
 from registry.certificate import Document, Status
+from registry.form import Operation
 from registry.rights import Right
 
 

@@ -15,10 +15,20 @@ from enum import StrEnum
 from ledger.errors import FieldError
 from registry.asset import content_is_consistent
 from registry.calendar import add_years, day_of
-from registry.form import Form, PublicData, applicant_ids, attachment_kinds, held_by_applicants, right_gaps
+from registry.certificate import InForce
+from registry.form import (
+    Form,
+    PublicData,
+    RegistrationType,
+    applicant_ids,
+    attachment_kinds,
+    held_by_applicants,
+    right_gaps,
+)
 from registry.party import IdType, PartyKind, resident_id_is_valid, uscc_is_valid
 from registry.rights import MATRIX, RIGHT_NAMES
 from registry.scheme import Scheme
+from registry.succession import Misfit, misfits, section_misfits, standing_misfit, window_misfit
 
 
 class Level(StrEnum):
@@ -44,13 +54,28 @@ IDENTITY_PROOF = "身份佐证"
 SAMPLE = "数据样例"
 PROXY = "授权委托书"
 COMPLIANCE_PROOF = "合规佐证"
+CERTIFICATE = "数据产权登记凭证"
+TYPE_PAPERS = {
+    RegistrationType.INITIAL: (IDENTITY_PROOF, SAMPLE),
+    RegistrationType.TRANSFER: ("转让合同", CERTIFICATE),
+    RegistrationType.CHANGE: (CERTIFICATE, "变更内容佐证"),
+    RegistrationType.RENEWAL: (CERTIFICATE,),
+    RegistrationType.CANCELLATION: (CERTIFICATE,),
+}
+"""Papers of each type (art. 33 to 37)."""
+EXTINCTION_PROOF = "权利消灭佐证"
 
 _ATTRIBUTION = (("name", "申请人名称"), ("id_no", "证件号码"), ("contact", "联系人"), ("phone", "联系电话"))
 
 
-def precheck(form: Form, scheme: Scheme, at: int) -> tuple[Finding, ...]:
-    """Every finding about `form` as it stands at `at` (seconds UTC), most serious first."""
-    found = (*_identity(form), *_data(form, scheme), *_ground(form), *_rights(form, scheme, at), *_papers(form))
+def precheck(form: Form, scheme: Scheme, at: int, entry: InForce | None = None) -> tuple[Finding, ...]:
+    """Every finding about `form` as it stands at `at` (seconds UTC), most serious first.
+
+    `entry` is the certificate that a later registration is about; without it what depends on the register is unsaid.
+    """
+    first = form.type is RegistrationType.INITIAL
+    ground = (*_ground(form), *_rights(form, scheme, at)) if first else _later(form, scheme, at, entry)
+    found = (*_section(form), *_identity(form), *_data(form, scheme), *_row_per_right(form), *ground, *_papers(form))
     return tuple(sorted(found, key=lambda item: ("SRW".index(item.level.value), item.rule, item.field)))
 
 
@@ -185,6 +210,10 @@ def _rights(form: Form, scheme: Scheme, at: int) -> Iterator[Finding]:
             "code": gap.right.value,
         }
         yield Finding(gap.rule, Level.RED, "rights", zh.format(**words), en.format(**words))
+    yield from _term(form, scheme, at)
+
+
+def _term(form: Form, scheme: Scheme, at: int) -> Iterator[Finding]:
     last = _last_allowed_day(form, scheme, at)
     asked = add_years(day_of(at), form.years)
     too_long = form.years > scheme.max_years or (form.authorised_until and form.authorised_until < asked.isoformat())
@@ -192,8 +221,42 @@ def _rights(form: Form, scheme: Scheme, at: int) -> Iterator[Finding]:
         yield Finding("PC-18", Level.RED, "years", f"申请有效期超过{last}。", f"The term asked for ends after {last}.")
 
 
+def _section(form: Form) -> Iterator[Finding]:
+    """A form with the section of another type, or with one side of a transfer, cannot be attributed."""
+    for item in section_misfits(form):
+        yield _finding(item, Level.STOP)
+
+
+def _finding(item: Misfit, level: Level) -> Finding:
+    return Finding(item.rule, level, item.field, item.zh, f"{item.en[:1].upper()}{item.en[1:]}.")
+
+
+def _row_per_right(form: Form) -> Iterator[Finding]:
+    keys = [(row.holder_id, row.right) for row in form.rights]
+    if len(keys) != len(set(keys)):
+        yield Finding(
+            "PC-19", Level.STOP, "rights", "同一权利人的同一权利只填一行。", "One row for each right of each holder."
+        )
+
+
+def _later(form: Form, scheme: Scheme, at: int, entry: InForce | None) -> Iterator[Finding]:
+    """PC-24, PC-28 to PC-31: what a 转让, 变更, 续期 or 注销 may not ask for. Only what cannot be read stops it."""
+    if form.type is RegistrationType.RENEWAL:
+        yield from _term(form, scheme, at)
+    if entry is None or section_misfits(form):
+        return
+    found = (
+        standing_misfit(form, entry), window_misfit(form, entry, day_of(at), scheme), *misfits(form, entry),
+    )  # fmt: skip
+    for misfit in found:
+        if misfit is not None:
+            yield _finding(misfit, Level.RED)
+
+
 def _papers(form: Form) -> Iterator[Finding]:
-    needed = [IDENTITY_PROOF, SAMPLE]
+    needed = [*TYPE_PAPERS[form.type]]
+    if form.cancellation is not None and form.cancellation.reason == "Z-02":
+        needed.append(EXTINCTION_PROOF)
     if form.representative is not None:
         needed.append(PROXY)
     if form.declarations.personal_info or form.declarations.important_data:

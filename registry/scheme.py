@@ -21,6 +21,14 @@ class Unit(StrEnum):
     YEAR = "年"
 
 
+class Announce(StrEnum):
+    """公示 of a type of registration: always, only if a published item changes, or never."""
+
+    REQUIRED = "required"
+    PUBLISHED_ITEMS = "published_items"
+    NONE = "none"
+
+
 @dataclass(frozen=True, slots=True)
 class Clock:
     """One clock: what starts it, its length, what happens at its end, and the article (P: a reading of ours)."""
@@ -53,6 +61,11 @@ class Scheme:
     name_advice: int
     overview_advice: int
     paper: str
+    publicity: Mapping[str, Announce]
+
+    def publicity_required(self, name: str) -> Announce:
+        """Whether this type of registration is published. The guide exempts none but says so only of the first (P)."""
+        return self.publicity[name]
 
 
 NATIONAL_2026 = Scheme(
@@ -80,6 +93,13 @@ NATIONAL_2026 = Scheme(
     name_advice=40,
     overview_advice=400,
     paper="数据产权登记凭证",
+    publicity={
+        "初次登记": Announce.REQUIRED,
+        "转让登记": Announce.REQUIRED,
+        "变更登记": Announce.PUBLISHED_ITEMS,
+        "续期登记": Announce.REQUIRED,
+        "注销登记": Announce.NONE,
+    },
 )
 
 SCHEMES: Mapping[str, Scheme] = {NATIONAL_2026.id: NATIONAL_2026}

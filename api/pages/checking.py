@@ -16,8 +16,8 @@ from ledger import outbox
 from ledger.anchoring import Place, place_of
 from ledger.digest import TwinDigest
 from registry import service, store
-from registry.afterlife.blocking import Operation
 from registry.catalogue import Check
+from registry.form import Operation
 from registry.onchain import RegisterEntryFace
 from registry.party import PartyKind
 

@@ -24,7 +24,7 @@ from ledger.anchoring import Place, place_of
 from ledger.digest import twin
 from ledger.log import Head
 from registry import service
-from registry.afterlife.blocking import OPERATION_NAMES, Operation
+from registry.afterlife.blocking import OPERATION_NAMES
 from registry.afterlife.instrument import AUTHORITY_NAMES
 from registry.afterlife.remark import KIND_NAMES as REMARK_NAMES
 from registry.afterlife.remark import REMARK_STATE_NAMES
@@ -32,6 +32,7 @@ from registry.asset import AssetKind
 from registry.catalogue import CodeAnswer, Integrity
 from registry.certificate import STATUS_NAMES, Status
 from registry.document import KIND_NAMES
+from registry.form import Operation
 from registry.rights import RIGHT_NAMES
 
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)

@@ -13,9 +13,9 @@ from api.deps import NowDep, ReadDep, SystemDep, WriteDep
 from api.views import appended, plain
 from registry import store as registry
 from registry.afterlife import blocking, service, store
-from registry.afterlife.blocking import Operation
 from registry.afterlife.dispute import Dispute
 from registry.afterlife.remark import state_of
+from registry.form import Operation
 
 router = APIRouter(prefix="/api", tags=["afterlife 登记之后"])
 

@@ -19,10 +19,10 @@ from ledger import reading
 from ledger.canonical import MAX_INT
 from ledger.digest import TwinDigest
 from registry import service, store
-from registry.afterlife.blocking import Operation
 from registry.case import Case
 from registry.certificate import record_digest
-from registry.form import Form
+from registry.form import Form, Operation
+from registry.succession import Wish
 
 router = APIRouter(prefix="/api", tags=["registry 登记"])
 
@@ -48,9 +48,9 @@ def connector(body: SignedDep, caller: CallerDep, session: WriteDep, system: Sys
 
 
 @router.post("/precheck", summary="登记预检 / pre-check of a form")
-def precheck(value: DocumentDep, caller: CallerDep, system: SystemDep, now: NowDep) -> dict[str, Any]:
+def precheck(value: DocumentDep, caller: CallerDep, session: ReadDep, system: SystemDep, now: NowDep) -> dict[str, Any]:
     form = reading.read(Form, value, "form")
-    return {"findings": plain(service.check_form(system.house, form, now))}
+    return {"findings": plain(service.check_form(system.house, form, now, session))}
 
 
 @router.post(
@@ -64,6 +64,25 @@ def application(
     require_own(caller, body.signed)
     taken = service.submit_application(session, system.house, body.signed, at=now, calendar=system.calendar)
     return appended(taken)
+
+
+@router.post(
+    "/applications/decisions",
+    openapi_extra=describe("register-decision/v1", "registry.case.AgencyDecision"),
+    summary="依职权变更、注销 / a change or cancellation opened by the agency",
+)
+def decision(body: SignedDep, caller: CallerDep, session: WriteDep, system: SystemDep, now: NowDep) -> dict[str, Any]:
+    require_own(caller, body.signed)
+    return appended(service.open_by_agency(session, system.house, body.signed, at=now, calendar=system.calendar))
+
+
+@router.post("/certificates/{code}/draft", summary="转让、变更、续期、注销申请表 / the form of a later registration")
+def draft(
+    code: str, value: DocumentDep, caller: CallerDep, session: ReadDep, system: SystemDep, now: NowDep
+) -> dict[str, Any]:
+    entry = service.entry_in_force(session, code, now)
+    _require_own(session, {item.id_no for item in entry.record.holders} | {system.house.uscc}, caller, now)
+    return {"form": plain(service.draft_form(session, code, reading.read(Wish, value, "wish"), now))}
 
 
 @router.post(
@@ -162,7 +181,11 @@ def certificate_paper(
 
 def _require_concerned(session: Session, case: Case, caller: Caller, now: int) -> None:
     """Raises `Forbidden` unless the caller is an applicant, the agency, or staff of one of them."""
+    _require_own(session, {item.id_no for item in case.form.applicants} | {case.form.agency}, caller, now)
+
+
+def _require_own(session: Session, organisations: set[str], caller: Caller, now: int) -> None:
     kind, _, name = caller.holder.partition(":")
     organisation = store.staff_at(session, name, now).organisation if kind == "staff" else name
-    if organisation not in {item.id_no for item in case.form.applicants} | {case.form.agency}:
+    if organisation not in organisations:
         raise Forbidden("只有申请人和登记机构可以查看。 / Only the applicants and the agency may look.")

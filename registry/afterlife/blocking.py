@@ -24,27 +24,15 @@ from registry.afterlife.remark import (
     state_of,
 )
 from registry.certificate import IN_FORCE, Status
+from registry.form import Operation
 from registry.rights import Right
-
-
-class Operation(StrEnum):
-    """What somebody wants to do with a registered right; also the purposes of the public check."""
-
-    TRANSFER = "transfer"
-    CHANGE_IDENTITY = "change_identity"
-    CHANGE_DESCRIPTION = "change_description"
-    RENEW = "renew"
-    CANCEL = "cancel"
-    REPLEDGE = "repledge"
-    CONTRACT = "contract"
-
 
 OPERATION_NAMES: Mapping[Operation, str] = {
     Operation.TRANSFER: "转让",
     Operation.CHANGE_IDENTITY: "变更（身份）",
     Operation.CHANGE_DESCRIPTION: "变更（描述）",
-    Operation.RENEW: "续期",
-    Operation.CANCEL: "申请注销",
+    Operation.RENEWAL: "续期",
+    Operation.CANCELLATION: "申请注销",
     Operation.REPLEDGE: "再质押",
     Operation.CONTRACT: "新合同",
 }
@@ -87,7 +75,7 @@ OBJECTION: Mapping[Operation, Effect] = _row("block", "yes", "warn", "yes", "blo
 _ASKS = {
     Operation.TRANSFER: Consentable.TRANSFER,
     Operation.CHANGE_DESCRIPTION: Consentable.CHANGE_DESCRIPTION,
-    Operation.CANCEL: Consentable.CANCEL,
+    Operation.CANCELLATION: Consentable.CANCELLATION,
 }
 
 

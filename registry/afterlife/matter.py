@@ -91,9 +91,15 @@ def of_remark(remark: Remark, at: int) -> tuple[Matter, ...]:
 def of_correction(code: str, fact_id: str) -> Matter:
     """A correction was decided and the certificate's next version is not made yet."""
     subject = f"certificate:{code}"
-    return Matter(
-        subject, "制作更正后的版本", "make the corrected version", "deposit_officer", ("B-04",), "", None, fact_id
-    )
+    return Matter(subject, "制作更正后的版本", "make the corrected version", "reviewer", ("B-04",), "", None, fact_id)
+
+
+def of_cancelled_rights(code: str) -> Matter:
+    """Rights were cancelled and the certificate's next version, without them, is not made yet."""
+    subject = f"certificate:{code}"
+    title = "制作除去已注销权利的版本"
+    moves = ("Z-03", "Z-04", "Z-05")
+    return Matter(subject, title, "make the version without them", "reviewer", moves, "", None, "CANCELLED_IN_PART")
 
 
 _ANSWERS = ("O-08", "O-09")

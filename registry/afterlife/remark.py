@@ -99,7 +99,7 @@ class Consentable(StrEnum):
 
     TRANSFER = "transfer"
     CHANGE_DESCRIPTION = "change_description"
-    CANCEL = "cancel"
+    CANCELLATION = "cancellation"
     LIFT = "lift"
 
 

@@ -21,7 +21,7 @@ from registry import service as registration
 from registry import store as registry
 from registry.afterlife import blocking, dispute_moves, ending, matter, store
 from registry.afterlife import remark as remarks_
-from registry.afterlife.blocking import Operation, UseEffect, Verdict
+from registry.afterlife.blocking import UseEffect, Verdict
 from registry.afterlife.dispute import (
     MOVE,
     OBJECTION,
@@ -41,7 +41,7 @@ from registry.case import BEFORE_DEPOSIT, Actor, Role, State
 from registry.certificate import IN_FORCE, certificate_subject
 from registry.code import is_code
 from registry.errors import CalendarPending, NotEntitled
-from registry.form import held_by_applicants
+from registry.form import Operation, held_by_applicants
 from registry.rights import Right
 from registry.scheme import Scheme, scheme_of
 from registry.service import Agency, Signer
@@ -175,6 +175,7 @@ def cancel(
 ) -> Appended:
     """Takes in register-cancellation/v1 (Z-03, Z-04, Z-05): the rights end at `at`, the certificate with its last one.
 
+    Where rights remain, `registry.service.open_by_agency` makes the version without the cancelled ones.
     An objection that led to it is closed in the same transaction. Raises `NotEntitled`, `GuardRefused`, `Unknown`.
     """
     code = _certificate(signed, CANCELLATION)
@@ -194,8 +195,8 @@ def correct(
 ) -> Appended:
     """Takes in register-correction/v1 (B-04): what the next version of the certificate must say.
 
-    An objection that led to it is closed in the same transaction. The correction waits in the work list
-    (`matter.of_correction`) until a newer version of the certificate exists.
+    An objection that led to it is closed in the same transaction. The correction waits in the work list until it is
+    carried out: by `registry.service.open_by_agency`, with this fact as its basis, and the deposit that follows.
     """
     code = _certificate(signed, CORRECTION)
     body = read(Correction, signed.statement.body)
@@ -242,6 +243,7 @@ def matters(session: Session, agency: Agency, *, at: int, calendar: Calendar) ->
     for past in store.remarks_past(session, day_of(at).isoformat()):
         found += matter.of_remark(past, at)
     found += [matter.of_correction(row.code, row.fact_id) for row in store.corrections_to_make(session)]
+    found += [matter.of_cancelled_rights(code) for code in store.codes_to_drop_from(session)]
     return sorted(found, key=lambda line: (line.due is None, line.due or 0, line.subject, line.role))
 
 
@@ -385,7 +387,7 @@ def _ending_world(session: Session, agency: Agency, row: CertificateRow, objecti
         dispute=store.dispute(session, objection) if objection else None,
         certificate=row.code,
         open=store.objection_open(session, row.code),
-        stops=store.stops(session, row.code, Operation.CANCEL, at),
+        stops=store.stops(session, row.code, Operation.CANCELLATION, at),
     )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Set
 from typing import Any
 
-from sqlalchemy import exists, func, or_, select
+from sqlalchemy import exists, func, select
 from sqlalchemy.orm import Session
 from sqlmodel import SQLModel, col
 
@@ -18,12 +18,10 @@ from ledger.reading import body_of, read
 from registry.afterlife import blocking, dispute_moves, ending
 from registry.afterlife import dispute as disputes_
 from registry.afterlife import remark as remarks_
-from registry.afterlife.blocking import Operation
 from registry.afterlife.dispute import Dispute, DisputeAct, DisputeState, RegisterObjection
 from registry.afterlife.ending import Cancellation, Correction
 from registry.afterlife.remark import ENCUMBERING, Consent, Remark, RemarkAct
 from registry.afterlife.tables import (
-    CertificateEndingRow,
     CorrectionRow,
     DisputeRow,
     RemarkPlaceRow,
@@ -31,8 +29,9 @@ from registry.afterlife.tables import (
     RightEndingRow,
 )
 from registry.case import Role
-from registry.certificate import certificate_subject
+from registry.certificate import Status, certificate_subject
 from registry.errors import Unknown
+from registry.form import Operation
 from registry.moves import staff_role
 from registry.rights import Right
 from registry.tables import ApplicationRow, CertificateRow, HoldingRow
@@ -107,7 +106,8 @@ def _cancelled(session: Session, fact: Fact) -> None:
             ),
         )
     if whole:
-        _add(session, CertificateEndingRow(code=code, move=body.move, ended_at=fact.at, fact_id=fact.id))
+        row.ended, row.ended_at, row.ended_by = Status.CANCELLED.value, fact.at, fact.id
+        session.flush()
 
 
 def _corrected(session: Session, fact: Fact) -> None:
@@ -129,7 +129,7 @@ PROJECTORS: dict[str, Callable[[Session, Fact], None]] = {
     ending.CORRECTION: _corrected,
 }
 
-TABLES = (RemarkRow, RemarkPlaceRow, DisputeRow, RightEndingRow, CertificateEndingRow, CorrectionRow)
+TABLES = (RemarkRow, RemarkPlaceRow, DisputeRow, RightEndingRow, CorrectionRow)
 """Every view table of what follows the issue; `reindex` empties them and replays the facts."""
 
 
@@ -142,15 +142,20 @@ def move_onto(session: Session, application: str, code: str) -> None:
 
 
 def follow(session: Session, old: str, new: str, rights: Set[Right]) -> None:
-    """After `rights` were transferred from certificate `old` to `new`, remarks that hit them stand there, in their
-    order; where they hit other rights too, they stand in both places."""
+    """Remarks of certificate `old` that hit `rights` stand on `new`, to which those were transferred, in their order.
+
+    What the transferor keeps is settled by its own next version (`settle`).
+    """
     for place in _places(session, certificate_subject(old)):
-        hit = _rights_of(place)
-        moved = tuple(right for right in hit if right in rights)
-        if not moved:
-            continue
-        _place(session, place.remark, certificate_subject(new), moved)
-        kept = tuple(right for right in hit if right not in rights)
+        moved = tuple(right for right in _rights_of(place) if right in rights)
+        if moved:
+            _place(session, place.remark, certificate_subject(new), moved)
+
+
+def settle(session: Session, code: str, rights: Set[Right]) -> None:
+    """After another version of a certificate, remarks stand there for the rights that it still has."""
+    for place in _places(session, certificate_subject(code)):
+        kept = tuple(right for right in _rights_of(place) if right in rights)
         if kept:
             place.rights = _text(kept)
         else:
@@ -245,11 +250,6 @@ def disputes_in(session: Session, states: Iterable[DisputeState]) -> list[Disput
     return [_read_dispute(row) for row in rows]
 
 
-def ending_of(session: Session, code: str) -> CertificateEndingRow | None:
-    """How a certificate was cancelled as a whole, if it was."""
-    return session.get(CertificateEndingRow, code)
-
-
 def ended_rights(session: Session, code: str) -> frozenset[Right]:
     """The right types that were cancelled under a certificate."""
     rows = session.scalars(select(col(RightEndingRow.right)).where(col(RightEndingRow.code) == code))
@@ -260,6 +260,19 @@ def standing_rights(session: Session, row: CertificateRow) -> frozenset[Right]:
     """The right types of a certificate version that were not cancelled."""
     held = {Right(item.right) for item in _holdings(session, row)}
     return frozenset(held - ended_rights(session, row.code))
+
+
+def rights_to_drop(session: Session, code: str) -> frozenset[Right]:
+    """Right types that were cancelled and still stand in the newest version of a certificate that has not ended."""
+    row = _newest(session, code)
+    held = frozenset(Right(item.right) for item in _holdings(session, row))
+    return held & ended_rights(session, code) if not row.ended else frozenset()
+
+
+def codes_to_drop_from(session: Session) -> list[str]:
+    """The certificates that `rights_to_drop` is about."""
+    codes = session.scalars(select(col(RightEndingRow.code)).distinct().order_by(col(RightEndingRow.code)))
+    return [code for code in codes if rights_to_drop(session, code)]
 
 
 def holders(session: Session, row: CertificateRow) -> frozenset[str]:
@@ -276,13 +289,23 @@ def acted_on(session: Session, objection: str) -> frozenset[str]:
 
 
 def corrections_to_make(session: Session) -> list[CorrectionRow]:
-    """Corrections about a version that is still the newest, oldest first."""
-    newer = exists().where(
-        col(CertificateRow.code) == col(CorrectionRow.code), col(CertificateRow.version) > col(CorrectionRow.version)
+    """Corrections about a version that has not ended, by a newer one or otherwise, oldest first."""
+    same_version = col(CertificateRow.version) == col(CorrectionRow.version)
+    query = (
+        select(CorrectionRow)
+        .join(CertificateRow, (col(CertificateRow.code) == col(CorrectionRow.code)) & same_version)
+        .where(col(CertificateRow.ended) == "")
     )
-    ended = exists().where(col(CertificateEndingRow.code) == col(CorrectionRow.code))
-    query = select(CorrectionRow).where(~or_(newer, ended))
     return list(session.scalars(query.order_by(col(CorrectionRow.decided_at), col(CorrectionRow.fact_id))))
+
+
+def is_decision(session: Session, fact_id: str, code: str) -> bool:
+    """Is this fact a cancellation or correction that the agency stated about this certificate?"""
+    for table in (RightEndingRow, CorrectionRow):
+        found = exists().where(col(table.fact_id) == fact_id, col(table.code) == code)
+        if session.scalar(select(found)):
+            return True
+    return False
 
 
 def stops(

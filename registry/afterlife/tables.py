@@ -70,16 +70,6 @@ class RightEndingRow(SQLModel, table=True):
     fact_id: str = _column(String(64))
 
 
-class CertificateEndingRow(SQLModel, table=True):
-    """A certificate of which every right was cancelled."""
-
-    __tablename__ = "certificate_ending"
-    code: str = _column(String(15), key=True)
-    move: str = _column(String(4))
-    ended_at: int = _column(BigInteger)
-    fact_id: str = _column(String(64))
-
-
 class CorrectionRow(SQLModel, table=True):
     """A correction that was decided about a version (B-04); done when a newer version exists."""
 

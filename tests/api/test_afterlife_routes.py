@@ -14,7 +14,6 @@ from sqlmodel import Session
 from api import bootstrap, jobs
 from api.papers import path_of
 from ledger import rebuild
-from registry.afterlife.blocking import Operation
 from registry.afterlife.dispute import DisputeAct, DisputeGround, RegisterObjection
 from registry.afterlife.ending import Cancellation, Correction
 from registry.afterlife.instrument import AuthorityType, Instrument
@@ -23,6 +22,7 @@ from registry.asset import Twin
 from registry.calendar import day_of
 from registry.case import Act
 from registry.certificate import certificate_subject
+from registry.form import Operation
 from registry.rights import Right
 from tests.api.house import Platform, open_platform
 from tests.registry.registry_house import DEVELOPER, PASSED, PROVIDER, RIVAL, a_form, attachment
@@ -138,11 +138,11 @@ def test_check__good_only_for_a_purpose_that_nothing_stops(scene: Scene) -> None
     scene.record(RemarkKind.PRESERVATION, AuthorityType.COURT, "演示-court")
     assert GOOD not in scene.upload()
     good = {purpose.value for purpose in Operation if GOOD in scene.upload(purpose=purpose.value)}
-    assert good == {"change_identity", "renew"}
+    assert good == {"change_identity", "renewal"}
     stopped = scene.check(purpose="transfer")
     assert stopped["purpose"] == "transfer"
     assert len(stopped["stops"]) == 1
-    assert scene.check(purpose="renew")["stops"] == []
+    assert scene.check(purpose="renewal")["stops"] == []
     assert GOOD not in scene.upload(purpose="nonsense"), "an unknown purpose counts as none"
     answer = scene.platform.client.get(f"/api/check/{scene.code}", params={"purpose": "nonsense"})
     assert answer.status_code == 422

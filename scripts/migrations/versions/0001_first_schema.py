@@ -36,10 +36,13 @@ def upgrade() -> None:
         sa.Column("submitted_at", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("changed_at", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("code", sa.String(length=15), autoincrement=False, nullable=False),
+        sa.Column("type", sa.String(length=10), autoincrement=False, nullable=False),
+        sa.Column("certificate", sa.String(length=15), autoincrement=False, nullable=False),
         sa.Column("case", sa.Text(), autoincrement=False, nullable=False),
         sa.PrimaryKeyConstraint("id"),
     )
     with op.batch_alter_table("application", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_application_certificate"), ["certificate"], unique=False)
         batch_op.create_index(batch_op.f("ix_application_state"), ["state"], unique=False)
 
     op.create_table(
@@ -59,6 +62,14 @@ def upgrade() -> None:
         sa.Column("last_day", sa.String(length=10), autoincrement=False, nullable=False),
         sa.Column("fact_id", sa.String(length=64), autoincrement=False, nullable=False),
         sa.Column("entry_sm3", sa.String(length=64), autoincrement=False, nullable=False),
+        sa.Column("type", sa.String(length=10), autoincrement=False, nullable=False),
+        sa.Column("predecessor", sa.String(length=15), autoincrement=False, nullable=False),
+        sa.Column("predecessor_version", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("ended", sa.String(length=16), autoincrement=False, nullable=False),
+        sa.Column("ended_at", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("ended_by", sa.String(length=64), autoincrement=False, nullable=False),
+        sa.Column("renewal_filed_at", sa.BigInteger(), autoincrement=False, nullable=True),
+        sa.Column("told", sa.String(length=16), autoincrement=False, nullable=False),
         sa.PrimaryKeyConstraint("code", "version"),
     )
     with op.batch_alter_table("certificate", schema=None) as batch_op:
@@ -66,15 +77,11 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_certificate_content"), ["content"], unique=False)
         batch_op.create_index(batch_op.f("ix_certificate_data_name"), ["data_name"], unique=False)
         batch_op.create_index(batch_op.f("ix_certificate_deposited_at"), ["deposited_at"], unique=False)
+        batch_op.create_index("ix_certificate_ended", ["ended", "valid_until"], unique=False)
+        batch_op.create_index(batch_op.f("ix_certificate_predecessor"), ["predecessor"], unique=False)
+        batch_op.create_index(batch_op.f("ix_certificate_renewal_filed_at"), ["renewal_filed_at"], unique=False)
+        batch_op.create_index(batch_op.f("ix_certificate_told"), ["told"], unique=False)
 
-    op.create_table(
-        "certificate_ending",
-        sa.Column("code", sa.String(length=15), autoincrement=False, nullable=False),
-        sa.Column("move", sa.String(length=4), autoincrement=False, nullable=False),
-        sa.Column("ended_at", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.Column("fact_id", sa.String(length=64), autoincrement=False, nullable=False),
-        sa.PrimaryKeyConstraint("code"),
-    )
     op.create_table(
         "certificate_issue",
         sa.Column("code", sa.String(length=15), autoincrement=False, nullable=False),
@@ -105,6 +112,9 @@ def upgrade() -> None:
         sa.Column("fact_id", sa.String(length=64), autoincrement=False, nullable=False),
         sa.PrimaryKeyConstraint("code", "no"),
     )
+    with op.batch_alter_table("certificate_told", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_certificate_told_effective_at"), ["effective_at"], unique=False)
+
     op.create_table(
         "chain_pending",
         sa.Column("sender", sa.String(length=42), nullable=False),
@@ -980,14 +990,20 @@ def downgrade() -> None:
 
     op.drop_table("chain_receipt")
     op.drop_table("chain_pending")
+    with op.batch_alter_table("certificate_told", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_certificate_told_effective_at"))
+
     op.drop_table("certificate_told")
     with op.batch_alter_table("certificate_issue", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_certificate_issue_pdf_sha256"))
         batch_op.drop_index(batch_op.f("ix_certificate_issue_json_sha256"))
 
     op.drop_table("certificate_issue")
-    op.drop_table("certificate_ending")
     with op.batch_alter_table("certificate", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_certificate_told"))
+        batch_op.drop_index(batch_op.f("ix_certificate_renewal_filed_at"))
+        batch_op.drop_index(batch_op.f("ix_certificate_predecessor"))
+        batch_op.drop_index("ix_certificate_ended")
         batch_op.drop_index(batch_op.f("ix_certificate_deposited_at"))
         batch_op.drop_index(batch_op.f("ix_certificate_data_name"))
         batch_op.drop_index(batch_op.f("ix_certificate_content"))
@@ -996,6 +1012,7 @@ def downgrade() -> None:
     op.drop_table("certificate")
     with op.batch_alter_table("application", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_application_state"))
+        batch_op.drop_index(batch_op.f("ix_application_certificate"))
 
     op.drop_table("application")
     with op.batch_alter_table("api_key", schema=None) as batch_op:

@@ -15,9 +15,10 @@ from ledger.digest import twin
 from ledger.reading import body_of
 from registry.afterlife.instrument import AuthorityType, Instrument
 from registry.afterlife.remark import ENCUMBERING, Recorded, Remark, RemarkKind, Signing
-from registry.afterlife.tables import CertificateEndingRow, RemarkPlaceRow, RemarkRow
+from registry.afterlife.tables import RemarkPlaceRow, RemarkRow
 from registry.asset import Twin
 from registry.rights import Right
+from registry.tables import CertificateRow
 from tests.clearing.market.house import CODE, DAY, NOW, House, listing_of
 
 PAPER = Instrument(AuthorityType.COURT, "某某人民法院（演示）", "演示", "1号", "2026-01-01", Twin.of(twin(b"1")))
@@ -39,7 +40,9 @@ def burden(house: House, kind: RemarkKind, signing: Signing = Signing.SILENT) ->
 
 
 def end(house: House) -> None:
-    house.session.add(CertificateEndingRow(code=CODE, move="Z-05", ended_at=NOW - DAY, fact_id="9" * 64))
+    row = house.session.get(CertificateRow, (CODE, 1))
+    assert row is not None
+    row.ended, row.ended_at, row.ended_by = "CANCELLED", NOW - DAY, "9" * 64
     house.session.flush()
 
 

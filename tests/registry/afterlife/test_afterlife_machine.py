@@ -29,13 +29,13 @@ from ledger.reading import read
 from registry import store as views
 from registry.afterlife import dispute_moves, store
 from registry.afterlife import remark as remarks_
-from registry.afterlife.blocking import Operation
 from registry.afterlife.dispute import MOVE, OPEN, Conclusion, DisputeAct, DisputeState
 from registry.afterlife.ending import CANCELLATION
 from registry.afterlife.remark import REMARK, Consentable, RemarkAct, RemarkKind
 from registry.calendar import day_of
 from registry.case import Answer
 from registry.errors import RegistryError
+from registry.form import Operation
 from registry.rights import Right
 from tests.counts import few
 
@@ -54,9 +54,9 @@ class Entry:
 
 
 BLOCKED_BY = {
-    "PRESERVATION": {"transfer", "change_description", "cancel", "repledge"},
-    "TEMP_CONTROL": {"transfer", "change_description", "cancel", "repledge", "contract"},
-    "PLEDGE": {"transfer", "change_description", "cancel"},
+    "PRESERVATION": {"transfer", "change_description", "cancellation", "repledge"},
+    "TEMP_CONTROL": {"transfer", "change_description", "cancellation", "repledge", "contract"},
+    "PLEDGE": {"transfer", "change_description", "cancellation"},
 }
 
 

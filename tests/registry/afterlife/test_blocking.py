@@ -33,7 +33,7 @@ from registry.certificate import Status
 from registry.rights import Right
 
 NOW = moment("2026-09-01 12:00")
-COLUMNS = ("transfer", "change_identity", "change_description", "renew", "cancel", "repledge", "contract")
+COLUMNS = ("transfer", "change_identity", "change_description", "renewal", "cancellation", "repledge", "contract")
 CELLS = {
     "AGREED": "terms yes yes yes yes yes terms",
     "PRESERVATION": "block yes block yes block block warn",
@@ -71,7 +71,7 @@ def test_objection__blocks_transfer_and_cancellation_allows_identity_and_renewal
     assert " ".join(OBJECTION[Operation(column)].value for column in COLUMNS) == OF_OBJECTION
     for column in COLUMNS:
         found = stops([], True, Operation(column), NOW)
-        assert bool(found) == (column in ("transfer", "cancel"))
+        assert bool(found) == (column in ("transfer", "cancellation"))
 
 
 @pytest.mark.parametrize(
@@ -103,7 +103,7 @@ def test_consent__counts_for_its_operation_and_version_only() -> None:
     pledged = remark(RemarkKind.PLEDGE, consents=consents)
     assert stops([pledged], False, Operation.TRANSFER, NOW, version=2) == ()
     assert stops([pledged], False, Operation.TRANSFER, NOW, version=3)
-    assert stops([pledged], False, Operation.CANCEL, NOW, version=2)
+    assert stops([pledged], False, Operation.CANCELLATION, NOW, version=2)
     assert stops([pledged], False, Operation.CHANGE_DESCRIPTION, NOW, version=2)
 
 
@@ -153,12 +153,12 @@ def test_use__a_pledge_redirects_income_by_rank_and_the_ended_certificate_ends_u
 
 def test_hindrances__by_purpose_and_all_of_them_without_one() -> None:
     seized = [remark(RemarkKind.PRESERVATION)]
-    assert hindrances(seized, False, Operation.RENEW, NOW, 1) == ()
+    assert hindrances(seized, False, Operation.RENEWAL, NOW, 1) == ()
     assert hindrances(seized, False, Operation.TRANSFER, NOW, 1)
     assert hindrances(seized, False, Operation.CONTRACT, NOW, 1), "D24 is stricter than the table's warning"
     assert hindrances(seized, False, None, NOW, 1)
     assert hindrances([], True, None, NOW, 1)
-    assert hindrances([], True, Operation.RENEW, NOW, 1) == ()
+    assert hindrances([], True, Operation.RENEWAL, NOW, 1) == ()
     assert hindrances([remark(RemarkKind.AGREED)], False, None, NOW, 1) == ()
     assert hindrances([], False, None, NOW, 1) == ()
 

@@ -22,13 +22,12 @@ from registry_house import (
 )
 
 from registry.afterlife import service, store
-from registry.afterlife.blocking import Operation
 from registry.afterlife.dispute import Conclusion, DisputeAct, DisputeState, notice_due
 from registry.afterlife.instrument import AuthorityType
 from registry.calendar import Calendar, published
 from registry.case import Answer
 from registry.errors import GuardRefused, IllegalMove, NotEntitled, Unknown
-from registry.form import Representative
+from registry.form import Operation, Representative
 from registry.rights import Right, RightRow
 from registry.scheme import NATIONAL_2026
 
@@ -50,9 +49,9 @@ def test_file__flag_told_at_once_and_kept_until_it_is_closed(later: After) -> No
     assert later.told() == [("VALID", False, True)]
     session, now = later.house.session, later.house.now
     assert store.stops(session, later.code, Operation.TRANSFER, now)
-    assert store.stops(session, later.code, Operation.CANCEL, now)
+    assert store.stops(session, later.code, Operation.CANCELLATION, now)
     assert store.stops(session, later.code, Operation.CHANGE_IDENTITY, now) == ()
-    assert store.stops(session, later.code, Operation.RENEW, now) == ()
+    assert store.stops(session, later.code, Operation.RENEWAL, now) == ()
     later.move(identity, DisputeAct("O-11"), OBJECTOR)
     assert later.dispute(identity).state is S.WITHDRAWN
     assert later.told() == [("VALID", False, True), ("VALID", False, False)]

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 import pytest
-from afterlife_house import CLERK, OBJECTOR, REGISTRANT, After, after, instrument, judgment
-from registry_house import CALENDAR, PROVIDER, RIVAL, TWO, a_form, attachment
+from afterlife_house import CLERK, OBJECTOR, REGISTRANT, After, after, instrument, judgment, pledge_of
+from registry_house import CALENDAR, DEVELOPER, PROVIDER, RIVAL, TWO, a_form, applicant, attachment
 
 from ledger.errors import FieldError
 from registry import service as registration
@@ -16,10 +17,12 @@ from registry.afterlife import service, store
 from registry.afterlife.dispute import DisputeAct
 from registry.afterlife.ending import CANCELLATION, Cancellation
 from registry.afterlife.instrument import AuthorityType
-from registry.afterlife.remark import RemarkKind
+from registry.afterlife.remark import Consentable, RemarkKind
 from registry.asset import content_of, data_file
+from registry.case import AgencyDecision
 from registry.certificate import Holder, Status
 from registry.errors import GuardRefused, NotEntitled, Unknown
+from registry.form import Held, RegistrationType
 from registry.party import PartyKind
 from registry.rights import Right
 
@@ -153,15 +156,116 @@ def test_correct__rests_on_an_outcome__keeps_data_and_holders(later: After) -> N
     assert later.status == "VALID"
 
 
-def test_correct__is_done_once_a_newer_version_exists(later: After) -> None:
-    later.correct(instrument=judgment(later.today))
-    assert later.matters()
-    row = later.row
-    values = {name: getattr(row, name) for name in type(row).model_fields}
-    later.house.session.add(type(row)(**values | {"version": 2}))
-    later.house.session.flush()
+@pytest.mark.clause("G29", "B-04", "B-03")
+def test_correct__carried_out_by_a_decision_on_its_ground__the_flags_stay_with_the_new_version(later: After) -> None:
+    seizure = later.record(RemarkKind.PRESERVATION)
+    taken = later.correct(instrument=judgment(later.today))
+    assert [line.moves for line in later.matters()] == [("B-04",)]
+    description = replace(later.house.case(later.row.application).form.description, time_to="2013-11-30")
+    form = later.house.draft(later.code, RegistrationType.CHANGE, description=description)
+    case = later.house.open_by_agency(AgencyDecision("B-04", form, "时域有误", basis=taken.fact.id))
+    later.house.deposit(case)
+    assert (later.row.version, later.status) == (2, "VALID")
     assert later.matters() == []
+    assert later.standing.encumbered
+    assert [item.id for item in store.remarks_of(later.house.session, later.code)] == [seizure]
+    assert later.told() == [("VALID", True, False)], "the second version has the flags of the first without a word"
     assert refusal(lambda: later.correct(instrument=judgment(later.today), version=1)) == "newest_version"
+    later.lift(seizure)
+    assert later.told()[-1] == ("VALID", False, False)
+
+
+@pytest.mark.clause("G37", "Z-05", "L-02")
+def test_per_right_type__the_version_without_it_is_made_by_a_decision_and_nothing_else_before(later: After) -> None:
+    pledge = later.record(RemarkKind.PLEDGE, rights=(Right.OPERATE,))
+    taken = later.cancel(move="Z-05", rights=(Right.OPERATE,))
+    assert [line.state for line in later.matters()] == ["CANCELLED_IN_PART"]
+    ended = (Held(PROVIDER, Right.OPERATE),)
+    form = later.house.draft(later.code, RegistrationType.CANCELLATION, reason="Z-05", ended=ended)
+    case = later.house.open_by_agency(AgencyDecision("Z-05", form, "登记错误", basis=taken.fact.id))
+    later.house.deposit(case)
+    assert (later.row.version, later.status) == (2, "VALID")
+    assert store.standing_rights(later.house.session, later.row) == {Right.HOLD, Right.USE}
+    assert store.remarks_of(later.house.session, later.code) == [], "a remark on a right that is gone stands no more"
+    assert not later.standing.encumbered
+    assert pledge
+    assert later.matters() == []
+
+
+@pytest.mark.clause("G29", "O-09")
+def test_decision__while_an_objection_is_open__only_on_an_outcome_or_the_law(later: After) -> None:
+    later.object()
+    form = later.house.draft(later.code, RegistrationType.CANCELLATION, reason="Z-04")
+    decision = AgencyDecision("Z-04", form, "登记错误")
+    assert refusal(lambda: later.house.open_by_agency(decision)) == "rests_on_an_outcome"
+    false = replace(decision, basis="0" * 64)
+    assert refusal(lambda: later.house.open_by_agency(false)) == "rests_on_an_outcome"
+
+
+@pytest.mark.clause("G34", "G35", "G36", "G37", "T-01", "Z-01")
+@pytest.mark.parametrize(
+    ("kind", "stopped"),
+    [
+        (RemarkKind.PRESERVATION, {"transfer", "description", "cancellation"}),
+        (RemarkKind.TEMP_CONTROL, {"transfer", "description", "cancellation"}),
+        (RemarkKind.PLEDGE, {"transfer", "description", "cancellation"}),
+        (RemarkKind.AGREED, set()),
+        (None, {"transfer", "cancellation"}),
+    ],
+)
+def test_later_registrations__stopped_by_the_table__none_is_an_open_objection(
+    later: After, kind: RemarkKind | None, stopped: set[str]
+) -> None:
+    if kind is None:
+        later.object()
+    else:
+        later.record(kind)
+    house, code = later.house, later.code
+    description = replace(house.case(later.row.application).form.description, overview="更新后的概述")
+    renamed = replace(house.case(later.row.application).form.applicants[0], address="新地址")
+    receiver = applicant(DEVELOPER, "宁波某某数据元件有限公司（演示）")
+    forms = {
+        "transfer": house.draft(
+            code, RegistrationType.TRANSFER, moved=(Held(PROVIDER, Right.USE),), receivers=(receiver,)
+        ),
+        "identity": house.draft(code, RegistrationType.CHANGE, applicants=(renamed,)),
+        "description": house.draft(code, RegistrationType.CHANGE, description=description),
+        "cancellation": house.draft(code, RegistrationType.CANCELLATION),
+    }
+    for name, form in forms.items():
+        case = house.file(form)
+        house.accept(case)
+        if name in stopped:
+            assert refusal(partial(house.publish, case)) == "nothing_blocks_it"
+        else:
+            house.publish(case)
+
+
+@pytest.mark.clause("G34", "T-01", "T-05")
+def test_transfer__of_a_pledged_right_with_consent__the_pledge_goes_along(later: After) -> None:
+    pledge = later.record(RemarkKind.PLEDGE, paper=pledge_of(RIVAL), rights=(Right.USE, Right.HOLD))
+    house = later.house
+    receiver = applicant(DEVELOPER, "宁波某某数据元件有限公司（演示）")
+    form = house.draft(
+        later.code, RegistrationType.TRANSFER, moved=(Held(PROVIDER, Right.USE),), receivers=(receiver,)
+    )  # fmt: skip
+    case = house.file(form)
+    house.accept(case)
+    assert refusal(lambda: house.publish(case)) == "nothing_blocks_it"
+    later.consent(pledge, Consentable.TRANSFER, f"party:{RIVAL}")
+    house.publish(case)
+    house.now += 14 * 86400
+    house.timers()
+    new = After(house, house.deposit(case).code)
+    assert new.code != later.code
+    assert later.row.version == 2
+    assert [item.record.rights for item in store.remarks_of(house.session, new.code)] == [(Right.USE,)]
+    assert [item.record.rights for item in store.remarks_of(house.session, later.code)] == [(Right.HOLD,)]
+    assert new.standing.encumbered
+    assert later.standing.encumbered
+    later.lift(pledge, paper=pledge_of(RIVAL))
+    assert not new.standing.encumbered
+    assert new.told()[-1] == later.told()[-1] == ("VALID", False, False)
 
 
 def test_subject__is_the_certificate(later: After) -> None:

@@ -15,12 +15,12 @@ from ledger.facts import Signed, Statement
 from ledger.reading import body_of
 from registry import service as registration
 from registry.afterlife import service, store
-from registry.afterlife.blocking import Operation
 from registry.afterlife.instrument import AuthorityType
 from registry.afterlife.remark import Consentable, Recorded, RemarkAct, RemarkKind, RemarkState, Signing, state_of
 from registry.case import Act
 from registry.catalogue import Check
 from registry.errors import GuardRefused, IllegalMove, NotEntitled, Unknown
+from registry.form import Operation
 from registry.rights import Right
 
 K = RemarkKind
@@ -290,20 +290,21 @@ def test_consent__by_the_pledgee_or_two_persons_with_its_paper__opens_one_operat
         later.consent(identity, Consentable.TRANSFER, REGISTRANT)
     later.consent(identity, Consentable.TRANSFER, *TWO, paper=attachment("质权人同意书"))
     assert store.stops(session, later.code, Operation.TRANSFER, now) == ()
-    assert store.stops(session, later.code, Operation.CANCEL, now)
-    later.consent(identity, Consentable.CANCEL, f"party:{RIVAL}")
-    assert store.stops(session, later.code, Operation.CANCEL, now) == ()
+    assert store.stops(session, later.code, Operation.CANCELLATION, now)
+    later.consent(identity, Consentable.CANCELLATION, f"party:{RIVAL}")
+    assert store.stops(session, later.code, Operation.CANCELLATION, now) == ()
     [verdict] = service.verdicts(session, later.code, Operation.TRANSFER, now)
     assert (verdict.consented, verdict.stops) == (True, False)
 
 
-def test_follow__a_transferred_right_takes_its_remarks_along_the_others_stay(later: After) -> None:
+def test_follow_and_settle__transferred_rights_take_their_remarks_along_kept_ones_stay(later: After) -> None:
     house = later.house
     both = later.record(K.PLEDGE, paper=pledge_of(RIVAL))
     use_only = later.record(K.PRESERVATION, rights=(Right.USE,))
     held = later.record(K.AGREED, rights=(Right.HOLD,))
     other = house.certificate(a_form(DEVELOPER, "宁波某某数据元件有限公司（演示）", b"x\n1\n"))
     store.follow(house.session, later.code, other, {Right.USE})
+    store.settle(house.session, later.code, {Right.HOLD, Right.OPERATE})
     assert [item.id for item in store.remarks_of(house.session, other)] == [both, use_only]
     assert [item.record.rights for item in store.remarks_of(house.session, other)] == [(Right.USE,), (Right.USE,)]
     assert [item.id for item in store.remarks_of(house.session, later.code)] == [both, held]
@@ -363,7 +364,7 @@ def test_check__shows_kinds_and_days_at_once_and_counts_what_stops_the_purpose(l
     )  # fmt: skip
     assert "裁定全文" not in str(found)
     assert "某某" not in str(found.flags)
-    assert check(Operation.RENEW).ok
+    assert check(Operation.RENEWAL).ok
     assert not check(Operation.TRANSFER).ok
     later.lift(identity)
     assert check().ok
