@@ -160,7 +160,7 @@ def test_every_type__the_chain_answers_what_the_register_answers(house: House, n
 
 
 @pytest.mark.chain
-@pytest.mark.clause("R-04", "L-06", "E-05")
+@pytest.mark.clause("G36", "R-04", "L-06")
 def test_flags_go_to_the_successor__and_a_renewal_that_fails_lapses(
     house: House, node: tuple[Web3Chain, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
