@@ -329,6 +329,22 @@ def test_renewal__leaving_out_a_right_or_a_holder__is_refused(house: House) -> N
     assert refused_by(pending_review(house, part)) == "differs_only_as_allowed"
 
 
+@pytest.mark.clause("G36", "G34")
+def test_renewal__filed_before_a_part_moved_away__renews_what_is_left(house: House) -> None:
+    code = short_lived(house)
+    house.at("2026-11-02 09:00")
+    renewal = house.file(replace(house.draft(code, RENEWAL, years=3), authorised_until=None))
+    house.review(renewal)
+    moved = house.later(house.draft(code, TRANSFER, moved=(Held(PROVIDER, Right.USE),), receivers=RECEIVER))
+    assert (version(house, code), store.certificate(house.session, code).renewal_filed_at) == (
+        2, house.case(renewal).submitted_at,
+    )  # fmt: skip
+    assert store.last_told(house.session, code, 2).status is Status.RENEWAL_PENDING, "the mark goes with the code"
+    house.deposit(renewal)
+    assert (version(house, code), rights_of(house, code)) == (3, {(PROVIDER, "HOLD"), (PROVIDER, "OPERATE")})
+    assert store.certificate(house.session, code).last_day > store.certificate(house.session, moved.code).last_day
+
+
 # --- 注销 -------------------------------------------------------------------------------------------------------------
 
 
@@ -514,6 +530,28 @@ def test_transfer__to_somebody_who_holds_the_right_already__is_never_deposited(h
     identity = house.file(house.draft(code, TRANSFER, moved=(Held(PROVIDER, Right.USE),), receivers=RECEIVER))
     house.review(identity)
     assert refused_by(lambda: house.ask_deposit(identity)) == "nobody_holds_it_twice"
+
+
+@pytest.mark.clause("G21", "D25")
+@pytest.mark.parametrize("order", ["registered", "depositing", "transfer_first"])
+def test_transfer__of_data_that_changed_meanwhile__is_compared_as_it_is_now(house: House, order: str) -> None:
+    """The form still says the old content; the receiver holds the right in the new one."""
+    code = house.certificate(a_form(content=b"old\n"))
+    moved = (Held(PROVIDER, Right.USE),)
+    transfer = house.file(house.draft(code, TRANSFER, moved=moved, receivers=RECEIVER))
+    new = a_form(content=b"new\n").description
+    change = house.file(house.draft(code, CHANGE, description=new))
+    house.review(transfer)
+    house.move(change, Act("I-16", review=PASSED, reason="不涉及公示事项"), *TWO)
+    house.deposit(change)
+    theirs = house.file(a_form(DEVELOPER, BUYER, b"new\n", rights=(Right.USE,), waiver_reason="商业秘密"))
+    house.accept(theirs)
+    house.move(theirs, Act("I-16", review=PASSED, reason="同意"), *TWO)
+    first, second = (transfer, theirs) if order == "transfer_first" else (theirs, transfer)
+    house.ask_deposit(first)
+    if order == "registered":
+        house.take_receipt(house.receipt(first))
+    assert refused_by(lambda: house.ask_deposit(second)) == "nobody_holds_it_twice"
 
 
 @pytest.mark.clause("G20", "D26")
