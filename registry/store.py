@@ -169,7 +169,8 @@ def _entered(session: Session, fact: Fact) -> None:
     data = record.description
     before = body.predecessor
     old = None if before is None else certificate_version(session, before.code, before.version)
-    same = old is not None and old.code == body.code
+    # A renewal still pending is one of the code, whatever else changes meanwhile; what it granted needs none.
+    goes_on = old is not None and old.code == body.code and body.type is not RegistrationType.RENEWAL
     _add(
         session,
         CertificateRow(
@@ -191,10 +192,7 @@ def _entered(session: Session, fact: Fact) -> None:
             type=body.type.value,
             predecessor=before.code if before else "",
             predecessor_version=before.version if before else 0,
-            # A renewal still pending is one of the code, whatever else changes meanwhile.
-            renewal_filed_at=old.renewal_filed_at
-            if old and same and body.type is not RegistrationType.RENEWAL
-            else None,
+            renewal_filed_at=old.renewal_filed_at if old is not None and goes_on else None,
         ),
     )
     if old is not None and before is not None:
