@@ -68,13 +68,16 @@ EXTINCTION_PROOF = "权利消灭佐证"
 _ATTRIBUTION = (("name", "申请人名称"), ("id_no", "证件号码"), ("contact", "联系人"), ("phone", "联系电话"))
 
 
-def precheck(form: Form, scheme: Scheme, at: int, entry: InForce | None = None) -> tuple[Finding, ...]:
+def precheck(
+    form: Form, scheme: Scheme, at: int, entry: InForce | None = None, blocked: tuple[str, ...] = ()
+) -> tuple[Finding, ...]:
     """Every finding about `form` as it stands at `at` (seconds UTC), most serious first.
 
-    `entry` is the certificate that a later registration is about; without it what depends on the register is unsaid.
+    `entry` is the certificate that a later registration is about, `blocked` what hangs on it and is in the way; without
+    them what depends on the register is unsaid.
     """
     first = form.type is RegistrationType.INITIAL
-    ground = (*_ground(form), *_rights(form, scheme, at)) if first else _later(form, scheme, at, entry)
+    ground = (*_ground(form), *_rights(form, scheme, at)) if first else _later(form, scheme, at, entry, blocked)
     found = (*_section(form), *_identity(form), *_data(form, scheme), *_row_per_right(form), *ground, *_papers(form))
     return tuple(sorted(found, key=lambda item: ("SRW".index(item.level.value), item.rule, item.field)))
 
@@ -239,10 +242,18 @@ def _row_per_right(form: Form) -> Iterator[Finding]:
         )
 
 
-def _later(form: Form, scheme: Scheme, at: int, entry: InForce | None) -> Iterator[Finding]:
+def _later(form: Form, scheme: Scheme, at: int, entry: InForce | None, blocked: tuple[str, ...]) -> Iterator[Finding]:
     """PC-24, PC-28 to PC-31: what a 转让, 变更, 续期 or 注销 may not ask for. Only what cannot be read stops it."""
     if form.type is RegistrationType.RENEWAL:
         yield from _term(form, scheme, at)
+    for reason in blocked:
+        yield Finding(
+            "PC-28",
+            Level.RED,
+            "certificate",
+            f"该凭证存在限制：{reason}。",
+            f"The certificate is restricted: {reason}.",
+        )
     if entry is None or section_misfits(form):
         return
     found = (

@@ -252,8 +252,10 @@ def register_connector(session: Session, agency: Agency, signed: Signed, *, at: 
 
 def check_form(agency: Agency, form: Form, at: int, session: Session | None = None) -> tuple[Finding, ...]:
     """登记预检 of a form before it is signed; with a session also against the certificate that it is about."""
-    entry = entry_in_force(session, form.certificate, at) if session is not None and form.type in LATER else None
-    return precheck(form, scheme_of(form.scheme), at, entry)
+    if session is None or form.type not in LATER:
+        return precheck(form, scheme_of(form.scheme), at)
+    entry = entry_in_force(session, form.certificate, at)
+    return precheck(form, scheme_of(form.scheme), at, entry, _blocked(session, form, at))
 
 
 def entry_in_force(session: Session, code: str, at: int) -> InForce:
@@ -674,16 +676,14 @@ def _world(
         record=record_digest(deposit_record(session, case.application)) if case.state is State.READY else None,
         receipt_record=receipt_record,
         entry=entry_in_force(session, case.form.certificate, at) if later else None,
-        blocked=_blocked(session, case, at) if later else (),
+        # An agency's own decision carries out what would block an application.
+        blocked=_blocked(session, case.form, at) if later and not case.opened_by else (),
     )
 
 
-def _blocked(session: Session, case: Case, at: int) -> tuple[str, ...]:
-    """What blocks this registration at `at`; an agency's own decision carries out what would block it."""
-    if case.opened_by:
-        return ()
-    form, code = case.form, case.form.certificate
-    rights = rights_concerned(form)
+def _blocked(session: Session, form: Form, at: int) -> tuple[str, ...]:
+    """What blocks at `at` what this form asks for; an agency's own decision carries out what would block it."""
+    code, rights = form.certificate, rights_concerned(form)
     reasons = {reason for item in operations_of(form) for reason in _blocks(session, code, item, at, rights)}
     if afterlife.rights_to_drop(session, code):
         reasons.add("已注销的权利尚未在新版本中除去。 / A version without the cancelled rights is to be made first.")

@@ -42,7 +42,7 @@ from registry.certificate import (
 )
 from registry.code import LAST_SERIAL, read_code
 from registry.errors import CodeExhausted, Unknown
-from registry.form import Form, RegistrationType, held_by_applicants
+from registry.form import DESCRIPTION, Form, RegistrationType, held_by_applicants
 from registry.objection import Objection
 from registry.party import Connector, Party, Staff
 from registry.tables import (
@@ -171,7 +171,8 @@ def _entered(session: Session, fact: Fact) -> None:
     data = record.description
     before = body.predecessor
     old = None if before is None else certificate_version(session, before.code, before.version)
-    same = old is not None and old.code == body.code
+    # A renewal still pending is one of the code, whatever else changes meanwhile; what it granted needs none.
+    goes_on = old is not None and old.code == body.code and body.type is not RegistrationType.RENEWAL
     _add(
         session,
         CertificateRow(
@@ -193,10 +194,7 @@ def _entered(session: Session, fact: Fact) -> None:
             type=body.type.value,
             predecessor=before.code if before else "",
             predecessor_version=before.version if before else 0,
-            # A renewal still pending is one of the code, whatever else changes meanwhile.
-            renewal_filed_at=old.renewal_filed_at
-            if old and same and body.type is not RegistrationType.RENEWAL
-            else None,
+            renewal_filed_at=old.renewal_filed_at if old is not None and goes_on else None,
         ),
     )
     if old is not None and before is not None:
@@ -391,8 +389,9 @@ def conflicts_of(session: Session, known: Case, at: int) -> tuple[str, ...]:
     """Certificates in force, and cases being deposited, with a (data, right, holder) of this case (decisions D25); for
     a later type also other cases of its certificate that are being deposited: they build on the same version."""
     found: set[str] = set()
+    content = _content_of(session, known.form)
     for row in held_by_applicants(known.form):
-        triple = known.form.description.content.digest.sha256, row.right.value, row.holder_id
+        triple = content, row.right.value, row.holder_id
         found.update(_holders_of(session, triple, at))
         found.update(_claims_of(session, triple, known.application))
     if known.form.type is not RegistrationType.TRANSFER:
@@ -686,8 +685,17 @@ def _write_renewal(session: Session, known: Case) -> None:
     session.flush()
 
 
+def _content_of(session: Session, asked: Form) -> str:
+    """The data that this registration will be of: unless it changes the content itself, that of its certificate now,
+    which another registration may have changed since the form was written."""
+    own = asked.change is not None and any(item.item == f"{DESCRIPTION}content" for item in asked.change.items)
+    if own or not asked.certificate:
+        return asked.description.content.digest.sha256
+    return certificate(session, asked.certificate).content
+
+
 def _write_claims(session: Session, known: Case) -> None:
-    content = known.form.description.content.digest.sha256
+    content = _content_of(session, known.form)
     wanted = {(row.right.value, row.holder_id) for row in held_by_applicants(known.form)}
     stored = list(session.scalars(select(ClaimRow).where(col(ClaimRow.application) == known.application)))
     for claim in stored:

@@ -398,9 +398,13 @@ def _name(item: Changed) -> str:
 
 def _renewal(form: Form, entry: InForce, by_agency: bool, restated: bool) -> Iterator[Misfit]:
     assert form.renewal is not None
-    if applicant_ids(form) != {item.id_no for item in entry.record.holders}:
+    holders, kinds = {item.id_no for item in entry.record.holders}, {row.right for row in entry.record.rights}
+    # A right that moved away since the form was written takes nothing from the renewal of the others.
+    people = applicant_ids(form) if restated else applicant_ids(form) & holders
+    rights = set(form.renewal.rights) if restated else set(form.renewal.rights) & kinds
+    if people != holders:
         yield Misfit("PC-27", "applicants", "续期登记由全部权利人共同申请。", "all holders apply for the renewal")
-    if set(form.renewal.rights) != {row.right for row in entry.record.rights}:
+    if rights != kinds:
         yield Misfit("PC-17", "renewal.rights", "续期应包含凭证的全部权利类型；不再续期的，请先办理注销登记。",
                      "a renewal covers every right of the certificate; cancel first what shall not go on")  # fmt: skip
     mine, theirs = ({item.certificate for item in it.sources} for it in (form.description, entry.record.description))

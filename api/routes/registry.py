@@ -82,7 +82,7 @@ def draft(
 ) -> dict[str, Any]:
     entry = service.entry_in_force(session, code, now)
     _require_own(session, {item.id_no for item in entry.record.holders} | {system.house.uscc}, caller, now)
-    return {"form": plain(service.draft_form(session, code, reading.read(Wish, value, "wish"), now))}
+    return {"form": reading.body_of(service.draft_form(session, code, reading.read(Wish, value, "wish"), now))}
 
 
 @router.post(

@@ -162,9 +162,9 @@ def connector_owner(session: Session, identity: str, at: int) -> str | None:
 
 
 def title_of(session: Session, certificate: str, holder: str, at: int) -> Title | None:
-    """What the newest version of a certificate gives `holder` at `at`; None if there is no such certificate."""
+    """What a certificate, in its version of that time, gives `holder` at `at`; None if there is no such certificate."""
     try:
-        row = registry.certificate(session, certificate)
+        row = registry.certificate_at(session, certificate, at)
         effect = afterlife.use_effect(session, certificate, at)
     except Unknown:
         return None

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import date
+from types import SimpleNamespace
 
+import pypdf
 import pytest
 from registry_house import (
     AGENCY,
@@ -28,6 +31,7 @@ from ledger import store as facts
 from ledger.digest import twin
 from ledger.errors import BadSignature, FieldError
 from ledger.reading import read
+from ledger.verify import Refused
 from registry import precheck, service, store
 from registry.asset import AssetKind, Source, Twin
 from registry.calendar import end_of
@@ -48,6 +52,7 @@ from registry.errors import GuardRefused, IllegalMove, NotEntitled, Unknown
 from registry.form import Change, Changed, Form, Held, RegistrationType
 from registry.party import PartyKind
 from registry.precheck import Level
+from registry.proof import RegisterEntryRules
 from registry.rights import Basis, Right, SourceKind
 from registry.scheme import NATIONAL_2026
 from registry.succession import change_form
@@ -324,6 +329,22 @@ def test_renewal__leaving_out_a_right_or_a_holder__is_refused(house: House) -> N
     assert refused_by(pending_review(house, part)) == "differs_only_as_allowed"
 
 
+@pytest.mark.clause("G36", "G34")
+def test_renewal__filed_before_a_part_moved_away__renews_what_is_left(house: House) -> None:
+    code = short_lived(house)
+    house.at("2026-11-02 09:00")
+    renewal = house.file(replace(house.draft(code, RENEWAL, years=3), authorised_until=None))
+    house.review(renewal)
+    moved = house.later(house.draft(code, TRANSFER, moved=(Held(PROVIDER, Right.USE),), receivers=RECEIVER))
+    assert (version(house, code), store.certificate(house.session, code).renewal_filed_at) == (
+        2, house.case(renewal).submitted_at,
+    )  # fmt: skip
+    assert store.last_told(house.session, code, 2).status is Status.RENEWAL_PENDING, "the mark goes with the code"
+    house.deposit(renewal)
+    assert (version(house, code), rights_of(house, code)) == (3, {(PROVIDER, "HOLD"), (PROVIDER, "OPERATE")})
+    assert store.certificate(house.session, code).last_day > store.certificate(house.session, moved.code).last_day
+
+
 # --- 注销 -------------------------------------------------------------------------------------------------------------
 
 
@@ -502,7 +523,7 @@ def test_transfer__to_the_agency_or_without_a_receiver__is_refused(house: House)
         house.draft(code, TRANSFER, moved=ALL)
 
 
-@pytest.mark.clause("D25")
+@pytest.mark.clause("G21", "D25")
 def test_transfer__to_somebody_who_holds_the_right_already__is_never_deposited(house: House) -> None:
     code = house.certificate(a_form())
     house.certificate(a_form(DEVELOPER, BUYER, rights=(Right.USE,)))
@@ -511,7 +532,29 @@ def test_transfer__to_somebody_who_holds_the_right_already__is_never_deposited(h
     assert refused_by(lambda: house.ask_deposit(identity)) == "nobody_holds_it_twice"
 
 
-@pytest.mark.clause("D26")
+@pytest.mark.clause("G21", "D25")
+@pytest.mark.parametrize("order", ["registered", "depositing", "transfer_first"])
+def test_transfer__of_data_that_changed_meanwhile__is_compared_as_it_is_now(house: House, order: str) -> None:
+    """The form still says the old content; the receiver holds the right in the new one."""
+    code = house.certificate(a_form(content=b"old\n"))
+    moved = (Held(PROVIDER, Right.USE),)
+    transfer = house.file(house.draft(code, TRANSFER, moved=moved, receivers=RECEIVER))
+    new = a_form(content=b"new\n").description
+    change = house.file(house.draft(code, CHANGE, description=new))
+    house.review(transfer)
+    house.move(change, Act("I-16", review=PASSED, reason="不涉及公示事项"), *TWO)
+    house.deposit(change)
+    theirs = house.file(a_form(DEVELOPER, BUYER, b"new\n", rights=(Right.USE,), waiver_reason="商业秘密"))
+    house.accept(theirs)
+    house.move(theirs, Act("I-16", review=PASSED, reason="同意"), *TWO)
+    first, second = (transfer, theirs) if order == "transfer_first" else (theirs, transfer)
+    house.ask_deposit(first)
+    if order == "registered":
+        house.take_receipt(house.receipt(first))
+    assert refused_by(lambda: house.ask_deposit(second)) == "nobody_holds_it_twice"
+
+
+@pytest.mark.clause("G20", "D26")
 def test_authorisation__given_under_an_old_version__is_good_while_the_grantor_holds_the_right(house: House) -> None:
     code = house.certificate(a_form())
     grant = UseAuthorisation(code, PROVIDER, RIVAL, ("USE",), house.now, moment("2028-01-01 00:00"), ("演示",))
@@ -529,7 +572,7 @@ def test_authorisation__given_under_an_old_version__is_good_while_the_grantor_ho
 # --- together ---------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.clause("G33", "P")
+@pytest.mark.clause("G33")
 def test_two_registrations_of_one_certificate__the_second_builds_on_the_first(house: House) -> None:
     code = house.certificate(a_form())
     person = replace(a_form().applicants[0], name="杭州更名后数据有限公司（演示）")
@@ -628,7 +671,7 @@ def test_strangers__cannot_file_or_decide(house: House) -> None:
         house.move(house.file(form), Act("I-24", record=Twin("0" * 64, "0" * 64)), "staff:officer")
 
 
-@pytest.mark.clause("L-02")
+@pytest.mark.clause("G27", "L-02")
 def test_papers__of_every_version__the_older_one_is_intact_and_superseded(house: House) -> None:
     code = house.certificate(a_form())
     first = house.issue(code)
@@ -644,7 +687,7 @@ def test_papers__of_every_version__the_older_one_is_intact_and_superseded(house:
     assert service.check(house.session, code, house.now).version == 2
 
 
-@pytest.mark.clause("L-01")
+@pytest.mark.clause("G27", "L-01")
 def test_issue__of_a_version_already_superseded__still_ends_its_case(house: House) -> None:
     identity = house.file(a_form(waiver_reason="商业秘密"))
     house.accept(identity)
@@ -668,3 +711,86 @@ def test_register__lists_each_certificate_once(house: House) -> None:
     assert listed == {code: 3, other: 1}
     assert {row.code for row in store.certificates(house.session, holder=DEVELOPER)} == {other}
     assert len(house.session.scalars(select(CertificateRow)).all()) == 4
+
+
+@pytest.mark.clause("G26", "I-25", "I-26")
+def test_deposit__after_the_certificate_has_ended__registers_nothing_and_comes_back_to_people(house: House) -> None:
+    code = short_lived(house)
+    end = store.certificate(house.session, code).valid_until
+    change = house.file(house.draft(code, CHANGE, description=replace(a_form().description, overview="另一概述")))
+    house.review(change)
+    house.now = end - 60
+    house.ask_deposit(change)
+    house.now = end + 60
+    late = house.receipt(change)
+    with pytest.raises(GuardRefused) as refused, house.session.begin_nested():
+        house.take_receipt(late)
+    assert (refused.value.move, version(house, code)) == ("I-25", 1)
+    service.record_deposit_refusal(
+        house.session, house.agency, change, str(refused.value), house.signer, at=house.now, calendar=CALENDAR
+    )
+    assert house.case(change).state is State.READY
+
+
+@pytest.mark.clause("G26", "I-25")
+def test_deposit__in_time__counts_though_its_receipt_arrives_after_the_end(house: House) -> None:
+    code = short_lived(house)
+    end = store.certificate(house.session, code).valid_until
+    cancel = house.file(house.draft(code, CANCELLATION))
+    house.review(cancel)
+    house.now = end - 60
+    house.ask_deposit(cancel)
+    house.now = end - 30
+    receipt = house.receipt(cancel)
+    house.now = end + 30
+    house.take_receipt(receipt)
+    assert status_of(house, code) is Status.CANCELLED
+    assert house.timers() == []
+
+
+@pytest.mark.clause("G23", "PC-28")
+def test_precheck__names_what_blocks(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    code = house.certificate(a_form())
+    form = house.draft(code, TRANSFER, moved=ALL, receivers=RECEIVER)
+    assert not [
+        item for item in service.check_form(house.agency, form, house.now, house.session) if item.rule == "PC-28"
+    ]
+    monkeypatch.setattr(service, "_blocks", lambda *_: ("PRESERVATION 查封",))
+    [found] = [
+        item for item in service.check_form(house.agency, form, house.now, house.session) if item.rule == "PC-28"
+    ]
+    assert "查封" in found.zh
+
+
+@pytest.mark.clause("G27", "G34")
+def test_paper__names_type_version_and_the_certificate_before(house: House) -> None:
+    code = house.certificate(a_form())
+    done = house.later(house.draft(code, TRANSFER, moved=(Held(PROVIDER, Right.USE),), receivers=RECEIVER))
+    pages = pypdf.PdfReader(io.BytesIO(house.issue(done.code).pdf)).pages
+    text = "".join("".join(page.extract_text() for page in pages).split())
+    for expected in (done.code, "转让登记", f"{code}第1版（已被新版本取代）", BUYER, "数据使用权"):
+        assert "".join(expected.split()) in text
+    assert "数据经营权" not in text
+
+
+@pytest.mark.clause("G34", "T-05")
+def test_bundle_rules__an_entry_that_misnames_its_predecessor__is_refused(house: House) -> None:
+    code = house.certificate(a_form())
+    house.later(house.draft(code, CANCELLATION, ended=(Held(PROVIDER, Right.OPERATE),)))
+    fact = facts.facts_of_kind(house.session, ENTRY)[-1]
+    parts = facts.parts_of(house.session, fact.id)
+
+    def judged(**changes: object) -> None:
+        statement = replace(fact.statement, body={**fact.body, **changes})
+        shown = [SimpleNamespace(index=number, data=data) for number, data in enumerate(parts)]
+        bundle = SimpleNamespace(main=SimpleNamespace(fact=replace(fact, statement=statement)), parts=shown)
+        RegisterEntryRules().recompute(bundle)  # type: ignore[arg-type]
+
+    judged()
+    other = dict(fact.body["predecessor"])
+    stranger = {**other, "code": code[:-1] + "9"}
+    for wrong in (
+        {"version": 3}, {"predecessor": {**other, "version": 2}}, {"predecessor": stranger}, {"type": "变更登记"},
+    ):  # fmt: skip
+        with pytest.raises(Refused):
+            judged(**wrong)
