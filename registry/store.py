@@ -218,8 +218,10 @@ def _entered(session: Session, fact: Fact) -> None:
     _count_code(session, body.code)
     rights = frozenset(row.right for row in record.rights)
     afterlife.move_onto(session, record.application, body.code)
-    if old is not None:
-        afterlife.settle(session, body.code, rights) if same else afterlife.follow(session, old.code, body.code, rights)
+    if old is not None and old.code == body.code:
+        afterlife.settle(session, body.code, rights)
+    elif old is not None:
+        afterlife.follow(session, old.code, body.code, rights)
 
 
 def _ended(session: Session, fact: Fact) -> None:
