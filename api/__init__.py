@@ -8,13 +8,14 @@ settings → bootstrap → app → deps → auth → bodies → routes → error
 - `group` commits for many requests at once: single usage records (D11).
 - `auth`: whose API key; `bodies`: signed statements, read strictly; `errors`: domain error to status.
 - `routes`: one module per package behind them; `views`: results as JSON.
+- `asking`: what is asked of the public register, read from an address.
 - `pages`: what anybody with a browser may see; no scripts, no request to anywhere else.
 - `papers`: certificate files; `proofs`: what a bundle must carry; `trust_file`: whom a stranger may believe.
 - `verifiers`: the stand-alone verifiers as files; `court`: a bundle with all that a court asks about it.
 - `jobs`: timers, deposits, integration, heads, witnesses, anchoring, each step its own commit; `worker`: who does it
   when, one at a time; `status`: how far entries have come and what needs a person.
 - `authority`: the door to the deposit authority; `checks`: the areas of `shuqing audit`; `erasing`: texts gone.
-- `cli`: the `shuqing` command, with `cli_likeness`; `said`: what it says when something is wrong; `client`: a small
-  client for signed statements.
+- `cli`: the `shuqing` command, with `cli_likeness` and `cli_foreign`; `said`: what it says when something is wrong;
+  `client`: a small client for signed statements.
 - `connector`: the process in front of a data API that meters every use and signs for it (D11, D31).
 """

@@ -10,10 +10,24 @@ from fastapi.staticfiles import StaticFiles
 from api import errors
 from api.bootstrap import System
 from api.pages import public
+from api.pages import register as register_pages
 from api.pages.guard import AnswerHeaders, Window
-from api.routes import likeness, log, market, registry, settlement, tiles, usage
+from api.routes import foreign, inspection, likeness, log, market, register, registry, settlement, tiles, usage
 
-MODULES = (usage, log, tiles, registry, likeness, market, settlement, public)
+MODULES = (
+    usage,
+    log,
+    tiles,
+    registry,
+    register,
+    likeness,
+    inspection,
+    foreign,
+    market,
+    settlement,
+    public,
+    register_pages,
+)
 _TEXT = {"type": "string"}
 REFUSED: dict[str, Any] = {
     "description": "拒绝，未写入任何内容 / refused, nothing was written",

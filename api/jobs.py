@@ -26,6 +26,7 @@ from ledger.errors import ChainUnavailable, ForkedLog, NotLeader, TransactionRev
 from registry import service as registration
 from registry import store as store_
 from registry.case import State
+from registry.search import store as search
 
 logger = structlog.get_logger()
 
@@ -368,6 +369,7 @@ def reindex(system: System) -> dict[str, int]:
     with transaction(system) as session:
         rebuild.clear_views(session)
         facts = rebuild.fold(session, session, system.projectors)
+        search.make_index_again(session)
         leaves = log.rebuild(session)
         anchoring.forget_places(session)
         for contract, stored in found.items():

@@ -8,13 +8,21 @@ import clearing.pricing.tables
 import clearing.settlement.tables
 import clearing.usage.tables
 import ledger.tables
+import registry.foreign.tables
+import registry.inspection.tables
 import registry.likeness.tables
+import registry.search.tables
+import registry.statistics.tables
 import registry.tables
 
 MODULES = (
     ledger.tables,
     registry.tables,
     registry.likeness.tables,
+    registry.search.tables,
+    registry.statistics.tables,
+    registry.inspection.tables,
+    registry.foreign.tables,
     clearing.market.tables,
     clearing.usage.tables,
     clearing.pricing.tables,

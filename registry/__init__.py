@@ -13,6 +13,8 @@ party → asset → rights → form → precheck → application → objection �
 - `code`: the 15-character code; `certificate`: deposit record, register entry, status.
 - `telling`: what the agency tells of a certificate when its state changes.
 - `document`: the certificate as PDF and JSON; `catalogue`: what the public sees.
+- `search`: finding certificates by any piece of a word; `statistics`: how many there are, of which sort.
+- `inspection`: access to the files, with a purpose, logged; `foreign`: certificates that others issued.
 - `likeness`: is this data registered already, perhaps in disguise?
 - `tables`, `store`, `service`: views of the facts, queries, and the calls from outside.
 - `onchain`: how a register entry is written to the RightsRegistry contract; `onchain_status`: how its status is, and

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from sqlalchemy import func, or_, select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session, aliased
 from sqlmodel import SQLModel, col
@@ -39,6 +39,10 @@ from registry.errors import CodeExhausted, Unknown
 from registry.form import Form, held_by_applicants
 from registry.objection import Objection
 from registry.party import Connector, Party, Staff
+from registry.search import store as search
+from registry.search.tables import RegisterLineRow
+from registry.statistics import store as statistics
+from registry.statistics.tables import RegistrationCountRow, RegistrationRow
 from registry.tables import (
     ApplicationRow,
     AuthorisationRow,
@@ -194,6 +198,8 @@ def _entered(session: Session, fact: Fact) -> None:
             ),
         )
     _count_code(session, body.code)
+    search.enter(session, body, record)
+    statistics.count(session, body, record)
 
 
 def _issued(session: Session, fact: Fact) -> None:
@@ -276,6 +282,9 @@ TABLES = (
     AuthorisationRow,
     CodeCounterRow,
     ToldRow,
+    RegisterLineRow,
+    RegistrationRow,
+    RegistrationCountRow,
 )
 """Every view table of the registry; `reindex` empties them and replays the facts."""
 
@@ -366,28 +375,6 @@ def certificate(session: Session, code: str) -> CertificateRow:
 def certificate_of(session: Session, identity: str) -> CertificateRow | None:
     """The certificate an application led to, if it did."""
     return session.scalars(select(CertificateRow).where(col(CertificateRow.application) == identity)).first()
-
-
-def certificates(
-    session: Session, text: str = "", holder: str = "", limit: int = 50, offset: int = 0
-) -> list[CertificateRow]:
-    """Certificates whose code, data name or agency contains `text` in letters of either case, and held by `holder`;
-    newest deposit first."""
-    query = select(CertificateRow)
-    if text:
-        pattern = "%" + text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
-        query = query.where(
-            or_(
-                col(CertificateRow.code).ilike(pattern, escape="\\"),
-                col(CertificateRow.data_name).ilike(pattern, escape="\\"),
-                col(CertificateRow.agency_name).ilike(pattern, escape="\\"),
-            )
-        )
-    if holder:
-        held = select(col(HoldingRow.code)).where(col(HoldingRow.holder) == holder)
-        query = query.where(col(CertificateRow.code).in_(held))
-    ordered = query.order_by(col(CertificateRow.deposited_at).desc(), col(CertificateRow.code).desc())
-    return list(session.scalars(ordered.limit(limit).offset(offset)))
 
 
 def holdings(session: Session, code: str, version: int) -> list[HoldingRow]:

@@ -1,6 +1,9 @@
 """Doors over HTTP: translate, authorise, call one service, render. No route computes or commits.
 
-- `registry`: parties, the seven steps, certificates and the public check.
+- `registry`: parties, the seven steps, papers and the public check.
+- `register`: the public register: search and statistics.
+- `inspection`: access to the files, with a purpose, logged.
+- `foreign`: certificates of other issuers.
 - `likeness`: sketches of data and the report on similar data.
 - `market`: listings, agreements, usage batches and price quotes.
 - `usage`: single usage records, which share their commits.

@@ -14,6 +14,7 @@ PUBLIC_GETS = {
     "/",
     "/check",
     "/register",
+    "/statistics",
     "/log",
     "/verify",
     "/verifier",
@@ -23,6 +24,8 @@ PUBLIC_GETS = {
     "/api/log/entries/{fact_id}",
     "/api/certificates/{code}/bundle",
     "/api/certificates",
+    "/api/statistics",
+    "/api/statistics.csv",
     "/api/check/{code}",
     "/api/certificates/{code}/{form}",
     "/api/listings",
@@ -41,7 +44,7 @@ READING_POSTS = {"/check", "/api/precheck", "/api/cycles/{cycle}/instructions/dr
 
 BODILESS_POSTS = {
     f"/api/cycles/{{cycle}}/{step}" for step in ("cut-off", "rating", "statements", "window", "netting", "payments")
-}
+} | {"/api/inspections/{inspection}/copies/{paper}"}
 CSV_POSTS = {"/api/bank-files"}
 RECORD_POSTS = {"/api/usage/records"}
 """One canonical record, no statement; stored by a group commit, whose failures `test_single_intake` shows (D11)."""
@@ -55,6 +58,9 @@ PLACEHOLDERS = {
     "form": "pdf",
     "report_id": "0" * 32,
     "application": "0" * 32,
+    "identity": "0" * 32,
+    "inspection": "0" * 32,
+    "paper": "form",
     "cycle": "cycle:2026-09",
     "party": "91330100MA0000001X",
     "charge": "0" * 64,
