@@ -149,7 +149,7 @@ def test_check__intact_file_of_a_lapsed_certificate__is_not_called_valid(platfor
         assert f"<code>{status}</code>" in page
         assert ('class="card answer good"' in page) is (status == "VALID")
         assert platform.client.get(f"/api/check/{code}").json()["status"] == status
-        assert ("自动失效" in platform.client.get("/register").text) is (status == "LAPSED")
+        assert ('warn">自动失效' in platform.client.get("/register").text) is (status == "LAPSED")
 
 
 def test_check__publicity_waived__only_code_status_and_agency(scene: Scene) -> None:
