@@ -9,11 +9,12 @@ settings → bootstrap → app → deps → auth → bodies → routes → error
 - `auth`: whose API key; `bodies`: signed statements, read strictly; `errors`: domain error to status.
 - `routes`: one module per package behind them; `views`: results as JSON.
 - `pages`: what anybody with a browser may see; no scripts, no request to anywhere else.
-- `papers`: certificate files; `proofs`: what a bundle must carry; `trust_file`: whom a stranger may believe.
+- `papers`: certificate files; `sealing`: the seal's key file and the door to the time-stamp authority.
+- `proofs`: what a bundle must carry; `trust_file`: whom a stranger may believe.
 - `verifiers`: the stand-alone verifiers as files; `court`: a bundle with all that a court asks about it.
 - `jobs`: timers, deposits, integration, heads, witnesses, anchoring, each step its own commit; `worker`: who does it
   when, one at a time; `status`: how far entries have come and what needs a person.
 - `authority`: the door to the deposit authority; `checks`: the areas of `shuqing audit`; `erasing`: texts gone.
-- `cli`: the `shuqing` command; `client`: a small client for signed statements.
+- `cli`: the `shuqing` command, `cli_seal` its part about the seal; `client`: a small client for signed statements.
 - `connector`: the process in front of a data API that meters every use and signs for it (D11, D31).
 """

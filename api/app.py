@@ -11,9 +11,9 @@ from api import errors
 from api.bootstrap import System
 from api.pages import public
 from api.pages.guard import AnswerHeaders, Window
-from api.routes import log, market, registry, settlement, tiles, usage
+from api.routes import credentials, log, market, registry, settlement, tiles, usage
 
-MODULES = (usage, log, tiles, registry, market, settlement, public)
+MODULES = (usage, log, tiles, registry, credentials, market, settlement, public)
 _TEXT = {"type": "string"}
 REFUSED: dict[str, Any] = {
     "description": "拒绝，未写入任何内容 / refused, nothing was written",

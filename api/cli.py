@@ -15,7 +15,7 @@ import typer
 import uvicorn
 from sqlalchemy.exc import DatabaseError
 
-from api import bootstrap, checks, court, erasing, jobs, keyfiles, settings, status
+from api import bootstrap, checks, cli_seal, court, erasing, jobs, keyfiles, sealing, settings, status
 from api import worker as working
 from api.app import create
 from api.auth import issue
@@ -41,6 +41,7 @@ app.add_typer(facts_app, name="facts")
 app.add_typer(keys_app, name="keys")
 app.add_typer(trial_app, name="trial")
 app.add_typer(ledger_app, name="ledger")
+app.add_typer(cli_seal.app, name="seal")
 
 EXPECTED: tuple[type[Exception], ...] = (
     *STATUS, settings.SettingsError, OSError, UnicodeDecodeError, DatabaseError,
@@ -107,7 +108,7 @@ def init(
     ],
     home: HomeOption = None,
 ) -> None:
-    """建立安装目录：检查设置、生成四把密钥 / makes the home folder: checks the settings, makes the four key files."""
+    """建立安装目录：检查设置、生成四把密钥和演示用印 / makes the home folder: settings, keys, a trial seal."""
     with _said_clearly():
         folder = home or settings.home_from_environment()
         made = settings.check(canonical.parse(source.read_bytes()), folder)
@@ -117,6 +118,7 @@ def init(
         for name, holder in holders.items():
             keys = keyfiles.create(folder / "keys" / name, f"party:{holder}")
             typer.echo(json.dumps({"file": name, "by": keys.by, "sm2": keys.sm2.public, "evm": keys.address}))
+        sealing.create(sealing.path_of(folder), made.agency_name, at=bootstrap.clock(made.clock_file)())
         settings.save(made)
     typer.echo(f"已建立 {folder}；下一步部署合约并放置 deployment.json。 / Made {folder}; next: deploy the contracts.")
 
@@ -142,6 +144,7 @@ def worker(
     """后台任务：计时、入列、签头、见证、锚定 / timers, integration, heads, witnesses, anchoring."""
     with _said_clearly():
         system = _system(home)
+        bootstrap.require_seal(system)
         bootstrap.migrate(system.settings.database)
         if once:
             working.once(system)

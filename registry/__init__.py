@@ -11,7 +11,8 @@ party → asset → rights → form → precheck → application → objection �
 - `objection`: who objects and what was decided.
 - `case`: where an application stands; `conditions`: the guards of its moves; `application`: the table of moves.
 - `code`: the 15-character code; `certificate`: deposit record, register entry, status.
-- `document`: the certificate as PDF and JSON; `catalogue`: what the public sees.
+- `document`: the certificate as PDF and JSON; `seal`: the signature on the PDF; `credential`: the same for machines.
+- `catalogue`: what the public sees.
 - `tables`, `store`, `service`: views of the facts, queries, and the calls from outside.
 - `onchain`: how a register entry is written to the RightsRegistry contract; `onchain_status`: how its status is, and
   what it was at any instant; `proof`: how a bundle of it is checked.

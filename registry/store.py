@@ -207,6 +207,8 @@ def _issued(session: Session, fact: Fact) -> None:
             pdf_sm3=digests["pdf"].sm3,
             json_sha256=digests["json"].sha256,
             json_sm3=digests["json"].sm3,
+            status_list=body.status_list,
+            status_index=body.status_index,
             fact_id=fact.id,
         ),
     )
@@ -381,6 +383,30 @@ def holdings(session: Session, code: str, version: int) -> list[HoldingRow]:
 def issue_of(session: Session, code: str, version: int) -> IssueRow | None:
     """The issued papers of a certificate version, if they are."""
     return session.get(IssueRow, (code, version))
+
+
+def status_places(session: Session, number: int) -> list[tuple[int, CertificateRow, int]]:
+    """The certificate versions of a status list: index, version, and the newest version of its code; by index."""
+    newest = (
+        select(col(CertificateRow.code), func.max(col(CertificateRow.version)).label("version"))
+        .group_by(col(CertificateRow.code))
+        .subquery()
+    )
+    same = (col(CertificateRow.code) == col(IssueRow.code)) & (col(CertificateRow.version) == col(IssueRow.version))
+    rows = session.execute(
+        select(col(IssueRow.status_index), CertificateRow, newest.c.version)
+        .join(CertificateRow, same)
+        .join(newest, newest.c.code == col(IssueRow.code))
+        .where(col(IssueRow.status_list) == number)
+        .order_by(col(IssueRow.status_index))
+    )
+    return [(index, row, last) for index, row, last in rows]
+
+
+def status_taken(session: Session) -> tuple[int, set[int]]:
+    """The newest status list (1 before the first certificate) and the places given in it."""
+    number = session.scalars(select(func.max(col(IssueRow.status_list)))).one() or 1
+    return number, set(session.scalars(select(col(IssueRow.status_index)).where(col(IssueRow.status_list) == number)))
 
 
 def authorisation(session: Session, fact_id: str) -> AuthorisationRow | None:
