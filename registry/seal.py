@@ -223,10 +223,21 @@ def _alone(between: bytes, contents: bytes) -> bool:
     ]
     inner = signed["encap_content_info"]
     return (
-        content.dump(force=True) == contents[:length]
+        _fills(contents[:length])
         and (signed["version"].native, plain) == ("v1", [("sha256", None)])
         and (inner["content_type"].native, inner["content"].native) == ("data", None)
     )
+
+
+def _fills(data: bytes) -> bool:
+    """Do DER values fill these bytes exactly, and their own insides likewise, all the way down?"""
+    while data:
+        length = parser.peek(data)
+        _, constructed, _, _, inside, _ = parser.parse(data[:length], strict=True)
+        if length > len(data) or (constructed and not _fills(inside)):
+            return False
+        data = data[length:]
+    return True
 
 
 def _context(roots: Sequence[bytes], at: int) -> ValidationContext:
