@@ -44,8 +44,9 @@ FIELD = "RegistrationSeal"
 BOX = 366, 123, 468, 225
 """Where the seal lies on page 1, in points from the lower left corner; `certificate.typ` leaves this place free."""
 
-RESERVED = 24_576
-"""Hexadecimal digits kept for the signature: chain and time stamp of three certificates each take two thirds of it."""
+FRAME, STAMP = 2_048, 8_192
+"""Bytes kept for the signature beside its certificates, and for a time stamp with those of its own. Readers go through
+them digit by digit, so they are not many more than needed; a larger time stamp is refused, never cut."""
 
 Ask = Callable[[bytes], bytes]
 """Puts a time-stamp request (DER) to the authority and brings its answer (DER). Raises `PaperRefused`."""
@@ -160,7 +161,8 @@ def _signed(seal: Seal, body: bytes, picture: bytes, reason: str, place: str, at
     async def work() -> bytes:
         session = pdf_signer.init_signing_session(_Update(io.BytesIO(body)))
         session.system_time = moment
-        prepared = session.prepare_tbs_document(None, bytes_reserved=RESERVED)
+        room = sum(map(len, seal.chain)) + FRAME + (STAMP if seal.ask else 0)
+        prepared = session.prepare_tbs_document(None, bytes_reserved=2 * room)  # in hexadecimal digits
         output = io.BytesIO()
         digest, _ = prepared.digest_tbs_document(output=output)
         attributes = PdfCMSSignedAttributes(signing_time=moment)

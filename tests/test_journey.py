@@ -46,7 +46,7 @@ def test_demo__ends_well__and_every_file_the_journey_promises_is_there(played: P
     for kind in KINDS:
         assert {f"forged-{kind}.json", f"flipped-{kind}.json"} <= names
     certificates = sorted(name for name in names if name.startswith("certificate-S"))
-    assert [name.rpartition(".")[2] for name in certificates] == ["json", "pdf"] * 2
+    assert [name.rpartition(".")[2] for name in certificates] == ["json", "pdf", "json"] * 2
     assert {"agreement-consumer.json", "agreement-broker.json", "trust.json", "head.note", "audit-report.txt"} <= names
     assert {"bank-statement.csv", "bank-instructions.csv", "price-report.json"} <= names
     statements = sorted(name for name in names if name.startswith("statements/"))
