@@ -32,6 +32,7 @@ from api.pages.guard import (
 )
 from api.routes import (
     afterlife,
+    credentials,
     foreign,
     inspection,
     intake,
@@ -64,6 +65,7 @@ MODULES = (
     inspection,
     foreign,
     register_pages,
+    credentials,
     public,
 )
 

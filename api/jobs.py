@@ -18,7 +18,7 @@ from sqlmodel import Session
 
 from api import authority
 from api.bootstrap import System
-from api.papers import keep
+from api.papers import keep, path_of
 from ledger import anchoring, archive, checkpoint, incidents, log, outbox, rebuild, store, subject_map
 from ledger.anchoring import Face, Found, Place
 from ledger.digest import TwinDigest
@@ -28,7 +28,9 @@ from registry import store as store_
 from registry.afterlife import service as afterlife
 from registry.case import State
 from registry.errors import GuardRefused
+from registry.seal import Sealed
 from registry.search import store as search
+from registry.service import Papers
 
 logger = structlog.get_logger()
 
@@ -104,20 +106,38 @@ def deposits(system: System) -> int:
             for row in store_.not_issued(session, case.application)
         ]
     for code, version in registered:
-        with transaction(system) as session:
-            papers = registration.issue(
-                session,
-                system.house,
-                code,
-                version=version,
-                fonts=system.settings.fonts_folder,
-                check_url=f"{system.settings.check_base_url}/check",
-                signer=system.agency.signer,
-                at=system.clock(),
-                calendar=system.calendar,
-            )
-            keep(system, papers, version)
+        issue_papers(system, code, version)
     return done
+
+
+def issue_papers(system: System, code: str, version: int | None = None) -> Papers:
+    """Makes, seals, keeps and states the papers of a certificate version (the newest). No transaction is open while the
+    time-stamp authority is asked. Of an issued one: checks that its papers can be made again; answers the kept file."""
+    with snapshot(system) as session:
+        draft = registration.draft_papers(
+            session,
+            code,
+            fonts=system.settings.fonts_folder,
+            check_url=f"{system.issuer.base}/check",
+            issuer=system.issuer,
+            trial=system.seal.trial,
+            at=system.clock(),
+            version=version,
+        )
+        issued = registration.issued_seal(session, code, draft.version) if draft.issued else None
+    if issued is not None:
+        sealed = Sealed(path_of(system, code, draft.version, "pdf").read_bytes(), issued)
+    else:
+        reason = f"核发《数据产权登记凭证》{code}（版本 {draft.version}）"
+        sealed = system.seal.press(draft.body, draft.picture, reason=reason, place=draft.agency, at=system.clock())
+    with transaction(system) as session:
+        papers = registration.issue(
+            session, system.house, draft, sealed, signer=system.agency.signer, at=system.clock(),
+            calendar=system.calendar,
+        )  # fmt: skip
+        if not papers.replayed:
+            keep(system, papers, draft.version)
+    return papers
 
 
 @dataclass(frozen=True, slots=True)

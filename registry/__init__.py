@@ -21,6 +21,10 @@ party → asset → rights → scheme → form → certificate → precheck → 
 - `inspection`: access to the files, with a purpose, logged; `foreign`: certificates that others issued.
 - `likeness`: is this data registered already, perhaps in disguise?
 - `worklist`: what waits for whom, least time left first.
+- `case`: where an application stands; `conditions`: the guards of its moves; `application`: the table of moves.
+- `code`: the 15-character code; `certificate`: deposit record, register entry, status.
+- `document`: the certificate as PDF and JSON; `seal`: the signature on the PDF; `credential`: the same for machines.
+- `catalogue`: what the public sees.
 - `tables`, `store`, `service`: views of the facts, queries, and the calls from outside.
 - `rulebook`: working days and rule-set versions as facts that two members of staff sign.
 - `intake`: papers, drafts and ten thousand rows of a workbook, before anything is a fact.

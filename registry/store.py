@@ -278,6 +278,8 @@ def _issued(session: Session, fact: Fact) -> None:
             pdf_sm3=digests["pdf"].sm3,
             json_sha256=digests["json"].sha256,
             json_sm3=digests["json"].sm3,
+            status_list=body.status_list,
+            status_index=body.status_index,
             fact_id=fact.id,
         ),
     )
@@ -679,6 +681,24 @@ def next_instant(session: Session, row: CertificateRow, state: CertificateState,
         if (known.status, known.encumbered, known.objection) == (state.status, state.encumbered, state.objection)
     }
     return since + 1 if since in same else since
+
+
+def status_places(session: Session, number: int) -> list[tuple[int, CertificateRow]]:
+    """The certificate versions of a status list by their index in it."""
+    same = (col(CertificateRow.code) == col(IssueRow.code)) & (col(CertificateRow.version) == col(IssueRow.version))
+    rows = session.execute(
+        select(col(IssueRow.status_index), CertificateRow)
+        .join(CertificateRow, same)
+        .where(col(IssueRow.status_list) == number)
+        .order_by(col(IssueRow.status_index))
+    )
+    return [(index, row) for index, row in rows]
+
+
+def status_taken(session: Session) -> tuple[int, set[int]]:
+    """The newest status list (1 before the first certificate) and the places given in it."""
+    number = session.scalars(select(func.max(col(IssueRow.status_list)))).one() or 1
+    return number, set(session.scalars(select(col(IssueRow.status_index)).where(col(IssueRow.status_list) == number)))
 
 
 def authorisation(session: Session, fact_id: str) -> AuthorisationRow | None:

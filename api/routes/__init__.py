@@ -9,6 +9,7 @@
 - `likeness`: sketches of data and the report on similar data.
 - `rulebook`: working days and rule sets; `worklist`: what waits for the caller.
 - `intake`: papers handed in, drafts, the two steps of submission, imports.
+- `credentials`: the agency's DID document, our JSON-LD context, the status lists.
 - `market`: listings, agreements, usage batches and price quotes.
 - `usage`: single usage records, which share their commits.
 - `settlement`: the cycle, driven by the operator, confirmed by the parties.

@@ -137,8 +137,11 @@ def upgrade() -> None:
         sa.Column("pdf_sm3", sa.String(length=64), autoincrement=False, nullable=False),
         sa.Column("json_sha256", sa.String(length=64), autoincrement=False, nullable=False),
         sa.Column("json_sm3", sa.String(length=64), autoincrement=False, nullable=False),
+        sa.Column("status_list", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("status_index", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("fact_id", sa.String(length=64), autoincrement=False, nullable=False),
         sa.PrimaryKeyConstraint("code", "version"),
+        sa.UniqueConstraint("status_list", "status_index", name="uq_certificate_issue_place"),
     )
     with op.batch_alter_table("certificate_issue", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_certificate_issue_json_sha256"), ["json_sha256"], unique=False)
