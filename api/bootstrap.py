@@ -24,8 +24,10 @@ import clearing.pricing.store as pricing
 import clearing.settlement.store as settlement
 import clearing.usage.store as usage
 import registry.likeness.store
+import registry.national.store
 import registry.store
 from api import keyfiles
+from api.authority import HttpAuthority
 from api.keyfiles import KeyFile
 from api.settings import Settings, SettingsError
 from clearing.market.agreement import Domain
@@ -51,6 +53,7 @@ from ledger.witness import HttpWitness, TlogWitness
 from registry import service as registration
 from registry.calendar import Calendar, day_of, due, published
 from registry.errors import CalendarPending
+from registry.national.interface import FileExchange, NationalSystem
 from registry.onchain import RegisterEntryFace
 from registry.onchain_status import StatusFace
 from registry.proof import RegisterEntryRules
@@ -101,6 +104,7 @@ class System:
     rules: Mapping[str, KindRules]
     calendar: Calendar
     house: Agency
+    national: NationalSystem
     office: Office
     agreement_domain: Domain
     duty: Duty | None = None
@@ -155,6 +159,7 @@ def build(settings: Settings) -> System:
         rules=rules(),
         calendar=published(),
         house=house(settings),
+        national=national(settings),
         office=office(settings, keys[OPERATOR_KEYS]),
         agreement_domain=agreement_domain(settings),
     )
@@ -303,7 +308,13 @@ def house(settings: Settings) -> Agency:
         authority=authority.uscc,
         authority_name=authority.name,
         authority_key=authority.sm2,
+        national_release=settings.national != "deposit",
     )
+
+
+def national(settings: Settings) -> NationalSystem:
+    """The connection to the national system, or to the deposit authority that stands in for it."""
+    return FileExchange() if settings.national == "file" else HttpAuthority(settings.deposit_authority.url)
 
 
 def office(settings: Settings, operator: KeyFile) -> Office:
@@ -350,6 +361,7 @@ def projectors() -> dict[str, Projector]:
     tables = (
         registry.store.PROJECTORS,
         registry.likeness.store.PROJECTORS,
+        registry.national.store.PROJECTORS,
         market.PROJECTORS,
         usage.PROJECTORS,
         pricing.PROJECTORS,

@@ -13,7 +13,7 @@ from typing import Annotated, Any
 import typer
 import uvicorn
 
-from api import bootstrap, checks, cli_likeness, court, erasing, jobs, keyfiles, settings, status
+from api import bootstrap, checks, cli_likeness, cli_national, court, erasing, jobs, keyfiles, settings, status
 from api import worker as working
 from api.app import create
 from api.auth import issue
@@ -40,6 +40,7 @@ app.add_typer(keys_app, name="keys")
 app.add_typer(trial_app, name="trial")
 app.add_typer(ledger_app, name="ledger")
 app.add_typer(cli_likeness.app, name="likeness")
+app.add_typer(cli_national.app, name="national")
 
 HomeOption = Annotated[
     Path | None, typer.Option("--home", help="安装目录（默认 SHUQING_HOME 或 ~/.shuqing） / folder of the installation")

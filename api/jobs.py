@@ -16,7 +16,6 @@ from dataclasses import dataclass, replace
 import structlog
 from sqlmodel import Session
 
-from api import authority
 from api.bootstrap import System
 from api.papers import keep
 from ledger import anchoring, archive, checkpoint, incidents, log, outbox, rebuild, store, subject_map
@@ -26,6 +25,11 @@ from ledger.errors import ChainUnavailable, ForkedLog, NotLeader, TransactionRev
 from registry import service as registration
 from registry import store as store_
 from registry.case import State
+from registry.code import month_of
+from registry.errors import RegistryError
+from registry.national import service as national
+from registry.national.exchange import Imported
+from registry.numbering import Allocation
 
 logger = structlog.get_logger()
 
@@ -73,21 +77,78 @@ def timers(system: System) -> None:
 
 
 def deposits(system: System) -> int:
-    """Sends waiting deposit requests to the deposit authority, records its receipts, issues the papers.
+    """Sends what waits to the national system, records its receipts, issues the papers.
 
-    A time-out leaves the case as it is, to be asked again; the authority answers the first receipt again.
+    A time-out leaves the case as it is, to be asked again; the authority answers the first receipt again. A case that
+    is refused, or that finds no code left this month, keeps no other from its turn; the first such error is raised in
+    the end. Where the national system is reached by files, the receipts come with an import.
     """
-    done = 0
+    done, failed = 0, list[Exception]()
     with snapshot(system) as session:
-        waiting = [case.application for case in store_.cases_in(session, (State.DEPOSITING,))]
-        requests = {name: registration.deposit_request(session, system.house, name) for name in waiting}
-    for request in requests.values():
-        signed = authority.deposit(system.settings.deposit_authority.url, request)
-        with transaction(system) as session:
-            registration.record_deposit_receipt(
-                session, system.house, signed, system.agency.signer, at=system.clock(), calendar=system.calendar
-            )
-        done += 1
+        waiting = national.waiting(session, system.house)
+    for text in waiting.publicity:
+        try:
+            signed = system.national.release(text)
+            if signed is not None:
+                with transaction(system) as session:
+                    national.take_release(session, system.house, signed, at=system.clock())
+        except RegistryError as error:
+            failed.append(error)
+    for request in waiting.deposits:
+        try:
+            signed = system.national.deposit(request)
+            if signed is None:
+                continue
+            with transaction(system) as session:
+                registration.record_deposit_receipt(
+                    session, system.house, signed, system.agency.signer, at=system.clock(), calendar=system.calendar
+                )
+            done += 1
+        except RegistryError as error:
+            failed.append(error)
+    if system.settings.national == "http" and waiting.results:
+        try:
+            report_results(system)
+        except RegistryError as error:
+            failed.append(error)
+    issue_papers(system)
+    watch_codes(system)
+    if failed:
+        raise failed[0]
+    return done
+
+
+def report_results(system: System) -> None:
+    """Hands a package of what waits to the national system and takes in its receipts."""
+    with transaction(system) as session:
+        _, package = national.make_package(session, system.house, system.agency.signer, at=system.clock())
+    receipts = system.national.report(package)
+    if receipts is not None:
+        import_receipts(system, receipts)
+
+
+def import_receipts(system: System, receipts: bytes) -> Imported:
+    """Takes in a parcel of the national system's receipts: all of it or nothing."""
+    with transaction(system) as session:
+        return national.import_receipts(
+            session, system.house, receipts, system.agency.signer, at=system.clock(), calendar=system.calendar
+        )
+
+
+def watch_codes(system: System) -> None:
+    """Tells a person when most of this month's certificate codes are used."""
+    house = system.house
+    with snapshot(system) as session:
+        place = (house.region, house.digit, month_of(system.clock()))
+        used = Allocation(*place, store_.last_serial(session, *place))
+    if used.alarming:
+        trouble(system, incidents.LIMIT, "codes", str(used))
+    else:
+        put_right(system, {(incidents.LIMIT, "codes")})
+
+
+def issue_papers(system: System) -> None:
+    """Makes the papers of what is registered."""
     with snapshot(system) as session:
         registered = [case.code for case in store_.cases_in(session, (State.REGISTERED,))]
     for code in registered:
@@ -103,7 +164,6 @@ def deposits(system: System) -> int:
                 calendar=system.calendar,
             )
             keep(system, papers, store_.certificate(session, code).version)
-    return done
 
 
 @dataclass(frozen=True, slots=True)

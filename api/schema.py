@@ -9,12 +9,14 @@ import clearing.settlement.tables
 import clearing.usage.tables
 import ledger.tables
 import registry.likeness.tables
+import registry.national.tables
 import registry.tables
 
 MODULES = (
     ledger.tables,
     registry.tables,
     registry.likeness.tables,
+    registry.national.tables,
     clearing.market.tables,
     clearing.usage.tables,
     clearing.pricing.tables,

@@ -10,9 +10,12 @@ party → asset → rights → form → precheck → application → objection �
 - `form`: what the applicant files and what is published; `precheck`: what a machine can say about it.
 - `objection`: who objects and what was decided.
 - `case`: where an application stands; `conditions`: the guards of its moves; `application`: the table of moves.
-- `code`: the 15-character code; `certificate`: deposit record, register entry, status.
+- `code`: the 15-character code; `numbering`: how many of a month's codes are used.
+- `certificate`: deposit record, register entry, status.
 - `telling`: what the agency tells of a certificate when its state changes.
 - `document`: the certificate as PDF and JSON; `catalogue`: what the public sees.
+- `national`: how publicity, deposit and results go to the national system and its receipts come back.
+- `parcel`: a zip with a manifest of digests, for whatever leaves the house as files.
 - `likeness`: is this data registered already, perhaps in disguise?
 - `tables`, `store`, `service`: views of the facts, queries, and the calls from outside.
 - `onchain`: how a register entry is written to the RightsRegistry contract; `onchain_status`: how its status is, and

@@ -9,7 +9,16 @@ from collections.abc import Callable, Mapping
 from datetime import date
 
 from registry.calendar import day_of, start_of
-from registry.case import Case, Moment, Role, acceptance_ends, completion_due, deemed_acceptance_day, publicity_ends
+from registry.case import (
+    Case,
+    Moment,
+    Role,
+    acceptance_ends,
+    awaits_release,
+    completion_due,
+    deemed_acceptance_day,
+    publicity_ends,
+)
 from registry.errors import CalendarPending
 from registry.form import PublicData, applicant_ids, publicity_text, right_gaps
 from registry.objection import Outcome
@@ -227,6 +236,16 @@ def text_is_the_form(case: Case, moment: Moment) -> Refusal:
     return None
 
 
+def released_where_connected(case: Case, moment: Moment) -> Refusal:
+    """Trap 4: where the national system releases publicity texts, C06 starts at its release and not at the act."""
+    if moment.world.national_release != bool(moment.act.release):
+        return (
+            "公示由国家系统发布的，须注明 release=national；未接入的，不得注明。",
+            "release is national exactly where the national system releases publicity texts",
+        )
+    return None
+
+
 def waiver_was_asked(case: Case, moment: Moment) -> Refusal:
     """Art. 24: 不公示 only on the applicant's request with good reason."""
     if not case.form.waiver_reason.strip() or not moment.act.reason.strip():
@@ -240,7 +259,9 @@ def publicity_released(case: Case, moment: Moment) -> Refusal:
 
 
 def within_publicity(case: Case, moment: Moment) -> Refusal:
-    """C06 still runs."""
+    """C06 has begun and still runs."""
+    if awaits_release(case):
+        return "公示尚未由国家系统发布。", "the text is not released yet"
     if moment.now >= publicity_ends(case, moment.world):
         return "公示期已满。", "the publicity period is over"
     return None
@@ -248,6 +269,8 @@ def within_publicity(case: Case, moment: Moment) -> Refusal:
 
 def publicity_over(case: Case, moment: Moment) -> Refusal:
     """C06 has ended, and the move says on which day."""
+    if awaits_release(case):
+        return "公示尚未由国家系统发布。", "the text is not released yet"
     if case.released_at is None:
         return None
     ends = publicity_ends(case, moment.world)

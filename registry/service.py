@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -53,7 +53,7 @@ from registry.certificate import (
     register_entry,
     status_at,
 )
-from registry.code import is_code, month_of, numbered
+from registry.code import is_code, month_of, numbered, read_code
 from registry.document import Paper
 from registry.errors import CalendarPending, DepositRefused, GuardRefused, NotEntitled, PaperRefused, Unknown
 from registry.form import SUBMITTED, Form
@@ -95,7 +95,8 @@ class Signer(Protocol):
 class Agency:
     """The registration agency this house works for, and the deposit authority it deposits with.
 
-    `region` and `digit` are the agency's parts of the code (annex 6), `authority_key` the authority's SM2 public key.
+    `region` and `digit` are the agency's parts of the code (annex 6), `authority_key` the authority's SM2 public key,
+    `national_release` says that the national system releases publicity texts (`registry.national`).
     """
 
     uscc: str
@@ -107,6 +108,7 @@ class Agency:
     authority_name: str
     authority_key: str
     scheme: str = "national_2026"
+    national_release: bool = False
 
     def __post_init__(self) -> None:
         check_uscc(self.uscc, "agency.uscc")
@@ -544,14 +546,12 @@ def _world(
         source_gaps=source_gaps(session, case.form, at),
         record=record_digest(deposit_record(session, case.application)) if case.state is State.READY else None,
         receipt_record=receipt_record,
+        national_release=agency.national_release,
     )
 
 
 def _with_code(world: World, code: str) -> World:
-    return World(
-        world.agency, world.scheme, world.calendar, world.conflicts, world.source_gaps, world.record,
-        world.receipt_record, code,
-    )  # fmt: skip
+    return replace(world, entry_code=code)
 
 
 def _verified_receipt(agency: Agency, signed: Signed) -> DepositReceipt:
@@ -569,9 +569,7 @@ def _enter(
     session: Session, agency: Agency, case: Case, receipt: DepositReceipt, fact: Fact, signer: Signer, at: int
 ) -> Fact:
     """Takes a code and states the register entry under it."""
-    month = month_of(at)
-    serial = store.take_serial(session, agency.region, agency.digit, month)
-    code = str(numbered(agency.region, agency.digit, month, serial))
+    code = _code_for(session, agency, receipt, at)
     record = deposit_record(session, case.application)
     entry = register_entry(
         record,
@@ -589,6 +587,20 @@ def _enter(
     parts = record_parts(record)
     statement = _statement(session, ENTRY, certificate_subject(code), entry, PartsRoot.over(parts))
     return _take_in(session, Signed(statement, (signer.sign(statement, "system"),)), at, parts).fact
+
+
+def _code_for(session: Session, agency: Agency, receipt: DepositReceipt, at: int) -> str:
+    """The code the national system assigned, if it did; else the next of this month. Raises `CodeExhausted`."""
+    if not receipt.cert_code:
+        month = month_of(at)
+        serial = store.take_serial(session, agency.region, agency.digit, month)
+        return str(numbered(agency.region, agency.digit, month, serial))
+    assigned = read_code(receipt.cert_code, "body.cert_code")
+    if (assigned.region, assigned.agency) != (agency.region, agency.digit):
+        raise DepositRefused("编码的地区或机构位不是本机构的。", "the code is of another region or agency")
+    if store.is_taken(session, receipt.cert_code):
+        raise DepositRefused(f"编码 {receipt.cert_code} 已在登记簿中。", "the code is in the register already")
+    return receipt.cert_code
 
 
 def _system_move(session: Session, case: Case, act: Act, world: World, signer: Signer, at: int) -> Fact:

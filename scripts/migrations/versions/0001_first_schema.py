@@ -341,6 +341,17 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_deposit_application"), ["application"], unique=False)
 
     op.create_table(
+        "deposit_refusal",
+        sa.Column("record", sa.String(length=64), autoincrement=False, nullable=False),
+        sa.Column("application", sa.String(length=32), autoincrement=False, nullable=False),
+        sa.Column("refused_at", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("fact_id", sa.String(length=64), autoincrement=False, nullable=False),
+        sa.PrimaryKeyConstraint("record"),
+    )
+    with op.batch_alter_table("deposit_refusal", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_deposit_refusal_application"), ["application"], unique=False)
+
+    op.create_table(
         "fact",
         sa.Column("seq", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
         sa.Column("id", sa.String(length=64), nullable=False),
@@ -536,6 +547,25 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("address", "nonce"),
     )
     op.create_table(
+        "national_package",
+        sa.Column("number", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("made_at", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("items", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("manifest", sa.String(length=64), autoincrement=False, nullable=False),
+        sa.Column("fact_id", sa.String(length=64), autoincrement=False, nullable=False),
+        sa.Column("receipt", sa.String(length=64), autoincrement=False, nullable=False),
+        sa.PrimaryKeyConstraint("number"),
+    )
+    with op.batch_alter_table("national_package", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_national_package_manifest"), ["manifest"], unique=False)
+
+    op.create_table(
+        "national_result",
+        sa.Column("fact_id", sa.String(length=64), autoincrement=False, nullable=False),
+        sa.Column("package", sa.Integer(), autoincrement=False, nullable=False),
+        sa.PrimaryKeyConstraint("fact_id"),
+    )
+    op.create_table(
         "objection",
         sa.Column("id", sa.String(length=32), autoincrement=False, nullable=False),
         sa.Column("application", sa.String(length=32), autoincrement=False, nullable=False),
@@ -595,6 +625,18 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_pricing_quote_issuer"), ["issuer"], unique=False)
         batch_op.create_index(batch_op.f("ix_pricing_quote_report_sha256"), ["report_sha256"], unique=False)
         batch_op.create_index(batch_op.f("ix_pricing_quote_supersedes"), ["supersedes"], unique=False)
+
+    op.create_table(
+        "publicity_release",
+        sa.Column("request", sa.String(length=64), autoincrement=False, nullable=False),
+        sa.Column("application", sa.String(length=32), autoincrement=False, nullable=False),
+        sa.Column("number", sa.String(length=200), autoincrement=False, nullable=False),
+        sa.Column("released_at", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("fact_id", sa.String(length=64), autoincrement=False, nullable=False),
+        sa.PrimaryKeyConstraint("request"),
+    )
+    with op.batch_alter_table("publicity_release", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_publicity_release_application"), ["application"], unique=False)
 
     op.create_table(
         "staff",
@@ -800,6 +842,10 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_staff_organisation"))
 
     op.drop_table("staff")
+    with op.batch_alter_table("publicity_release", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_publicity_release_application"))
+
+    op.drop_table("publicity_release")
     with op.batch_alter_table("pricing_quote", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_pricing_quote_supersedes"))
         batch_op.drop_index(batch_op.f("ix_pricing_quote_report_sha256"))
@@ -815,6 +861,11 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_objection_application"))
 
     op.drop_table("objection")
+    op.drop_table("national_result")
+    with op.batch_alter_table("national_package", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_national_package_manifest"))
+
+    op.drop_table("national_package")
     op.drop_table("market_nonce")
     with op.batch_alter_table("market_listing", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_market_listing_state"))
@@ -858,6 +909,10 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_fact_kind"))
 
     op.drop_table("fact")
+    with op.batch_alter_table("deposit_refusal", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_deposit_refusal_application"))
+
+    op.drop_table("deposit_refusal")
     with op.batch_alter_table("deposit", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_deposit_application"))
 
