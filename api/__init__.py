@@ -14,7 +14,9 @@ settings → bootstrap → app → deps → auth → bodies → routes → error
 - `jobs`: timers, deposits, integration, heads, witnesses, anchoring, each step its own commit; `worker`: who does it
   when, one at a time; `status`: how far entries have come and what needs a person.
 - `authority`: the door to the deposit authority; `checks`: the areas of `shuqing audit`; `erasing`: texts gone.
-- `cli`: the `shuqing` command, with `cli_likeness`, `cli_national`, `cli_agency`, `cli_cards`; `said`: what it says when something is wrong; `client`: a small
-  client for signed statements.
+- `cli`: the `shuqing` command, with `cli_likeness`, `cli_national`, `cli_agency`, `cli_cards`,
+  `cli_retention`.
+- `said`: what it says when something is wrong; `client`: a small client for signed statements.
+- `handing`: a register handed over and received as a parcel; `disclosing`: the agency's reports and disclosure pack.
 - `connector`: the process in front of a data API that meters every use and signs for it (D11, D31).
 """

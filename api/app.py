@@ -9,11 +9,12 @@ from fastapi.staticfiles import StaticFiles
 
 from api import errors
 from api.bootstrap import System
+from api.pages import cards as card_pages
 from api.pages import public
 from api.pages.guard import AnswerHeaders, Window
-from api.routes import likeness, log, market, registry, settlement, tiles, usage
+from api.routes import cards, duties, likeness, log, market, registry, settlement, tiles, usage
 
-MODULES = (usage, log, tiles, registry, likeness, market, settlement, public)
+MODULES = (usage, log, tiles, cards, duties, registry, likeness, market, settlement, card_pages, public)
 _TEXT = {"type": "string"}
 REFUSED: dict[str, Any] = {
     "description": "拒绝，未写入任何内容 / refused, nothing was written",

@@ -23,8 +23,12 @@ import clearing.market.store as market
 import clearing.pricing.store as pricing
 import clearing.settlement.store as settlement
 import clearing.usage.store as usage
+import registry.cards.store
+import registry.duties.store
+import registry.handover.store
 import registry.likeness.store
 import registry.national.store
+import registry.retention.store
 import registry.store
 from api import keyfiles
 from api.authority import HttpAuthority
@@ -360,8 +364,12 @@ def projectors() -> dict[str, Projector]:
     """Which function writes the view rows of which kind; a kind has one."""
     tables = (
         registry.store.PROJECTORS,
+        registry.cards.store.PROJECTORS,
+        registry.duties.store.PROJECTORS,
+        registry.handover.store.PROJECTORS,
         registry.likeness.store.PROJECTORS,
         registry.national.store.PROJECTORS,
+        registry.retention.store.PROJECTORS,
         market.PROJECTORS,
         usage.PROJECTORS,
         pricing.PROJECTORS,

@@ -13,7 +13,21 @@ from typing import Annotated, Any
 import typer
 import uvicorn
 
-from api import bootstrap, checks, cli_likeness, cli_national, court, erasing, jobs, keyfiles, settings, status
+from api import (
+    bootstrap,
+    checks,
+    cli_agency,
+    cli_cards,
+    cli_likeness,
+    cli_national,
+    cli_retention,
+    court,
+    erasing,
+    jobs,
+    keyfiles,
+    settings,
+    status,
+)
 from api import worker as working
 from api.app import create
 from api.auth import issue
@@ -41,6 +55,10 @@ app.add_typer(trial_app, name="trial")
 app.add_typer(ledger_app, name="ledger")
 app.add_typer(cli_likeness.app, name="likeness")
 app.add_typer(cli_national.app, name="national")
+app.add_typer(cli_agency.app, name="agency")
+app.add_typer(cli_cards.app, name="cards")
+app.add_typer(cli_retention.app, name="retention")
+app.add_typer(cli_agency.handover_app, name="handover")
 
 HomeOption = Annotated[
     Path | None, typer.Option("--home", help="安装目录（默认 SHUQING_HOME 或 ~/.shuqing） / folder of the installation")

@@ -27,6 +27,13 @@ def stored(home: Path | None) -> bootstrap.System:
     return system
 
 
+def migrated(home: Path | None) -> bootstrap.System:
+    """The installation with its database made or brought up to date."""
+    system = bootstrap.build(settings.load(home or settings.home_from_environment()))
+    bootstrap.migrate(system.settings.database)
+    return system
+
+
 @app.command("export")
 def export(
     out: Annotated[Path, typer.Argument(help="报送包（zip） / the package goes here")],

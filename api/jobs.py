@@ -26,6 +26,7 @@ from registry import service as registration
 from registry import store as store_
 from registry.case import State
 from registry.code import month_of
+from registry.duties import service as duties
 from registry.errors import RegistryError
 from registry.national import service as national
 from registry.national.exchange import Imported
@@ -69,8 +70,9 @@ def snapshot(system: System) -> Iterator[Session]:
 
 
 def timers(system: System) -> None:
-    """Makes every registration move whose time has come, under the agency's system key."""
+    """Makes every registration move whose time has come, under the agency's system key, and states missed duties."""
     with transaction(system) as session:
+        duties.run_timers(session, system.house, system.agency.signer, at=system.clock(), calendar=system.calendar)
         registration.run_timers(
             session, system.house, system.agency.signer, at=system.clock(), calendar=system.calendar
         )

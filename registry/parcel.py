@@ -60,11 +60,17 @@ class Manifest:
 
 
 class Packer:
-    """Writes a parcel into a file object; leave the block only after `finish`."""
+    """Writes a parcel into a file object; as a context, what was begun and not finished is closed as it is."""
 
     def __init__(self, target: IO[bytes]) -> None:
         self._zip = zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, compresslevel=6)
         self._files: list[Packed] = []
+
+    def __enter__(self) -> Packer:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._zip.close()
 
     def add(self, name: str, chunks: Iterable[bytes], *, listed: bool = True) -> Packed:
         """Streams one file in. A file that is not `listed` stands beside the manifest: a signature over it."""

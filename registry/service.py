@@ -55,8 +55,10 @@ from registry.certificate import (
 )
 from registry.code import is_code, month_of, numbered, read_code
 from registry.document import Paper
+from registry.duties import store as duties
 from registry.errors import CalendarPending, DepositRefused, GuardRefused, NotEntitled, PaperRefused, Unknown
 from registry.form import SUBMITTED, Form
+from registry.handover import store as handover
 from registry.objection import OBJECTION, Objection
 from registry.party import (
     CONNECTOR,
@@ -167,11 +169,13 @@ def keys_of(session: Session, by: str, at: int) -> PartyKeys:
     kind, _, identity = by.partition(":")
     if kind == "party":
         party = store.party_at(session, identity, at)
+        handover.require_in_office(session, identity, by, at)
         return PartyKeys(party.sm2, party.evm)
     if kind == "staff":
         staff = store.staff_at(session, identity, at)
         if not staff.active:
             raise BadSignature(by, "该经办人已停用 / this member of staff is no longer active")
+        handover.require_in_office(session, staff.organisation, by, at)
         return PartyKeys(staff.sm2, "")
     if kind == "connector":
         return PartyKeys(store.connector_at(session, identity, at).sm2, "")
@@ -253,6 +257,7 @@ def submit_application(session: Session, agency: Agency, signed: Signed, *, at: 
         return facts.append(session, signed, at=at)
     if statement.no != 0:
         raise FieldError("statement.no", "0", str(statement.no))
+    handover.require_intake(session, agency.uscc)
     require_submittable(precheck(form, scheme, at))
     actors = _actors(session, signed, form, at)
     decide_submission(identity, form, actors, World(agency.uscc, scheme, calendar), at)
@@ -267,6 +272,8 @@ def move(session: Session, agency: Agency, signed: Signed, *, at: int, calendar:
     act = read(Act, statement.body)
     if _is_known(session, signed):
         return facts.append(session, signed, at=at)
+    if act.move in ("I-15", "I-24"):
+        duties.require_listed(session, agency.uscc, act.move)
     case = store.case(session, identity)
     if act.form is not None:
         require_submittable(precheck(act.form, scheme_of(act.form.scheme), at))
@@ -388,6 +395,7 @@ def issue(
         if read(Issue, stored.body).documents != documents:
             raise PaperRefused("重新生成的文件与已核发的摘要不一致。", "the bytes differ from those issued")
         return Papers(code, pdf, text, stored, replayed=True)
+    duties.require_listed(session, agency.uscc, "I-27")
     body = Issue(row.code, row.version, Twin.of(entry_fact.digest()), documents, token, address)
     fact = _state(session, ISSUED, certificate_subject(code), body, signer, "system", at)
     case = store.case(session, row.application)
@@ -591,6 +599,7 @@ def _enter(
 
 def _code_for(session: Session, agency: Agency, receipt: DepositReceipt, at: int) -> str:
     """The code the national system assigned, if it did; else the next of this month. Raises `CodeExhausted`."""
+    handover.require_own_digit(session, agency.region, agency.digit)
     if not receipt.cert_code:
         month = month_of(at)
         serial = store.take_serial(session, agency.region, agency.digit, month)

@@ -1,6 +1,7 @@
 """Doors over HTTP: translate, authorise, call one service, render. No route computes or commits.
 
 - `registry`: parties, the seven steps, certificates and the public check.
+- `cards`: 数据资产卡片, the 台账, links of a certificate; `duties`: what the agency owes, and its exit.
 - `likeness`: sketches of data and the report on similar data.
 - `market`: listings, agreements, usage batches and price quotes.
 - `usage`: single usage records, which share their commits.

@@ -60,7 +60,7 @@ def codes(writers: int = 32, turns: int = 20) -> dict[str, Any]:
 
 def contest(url: str, writers: int, turns: int, *, queued: bool = True) -> dict[str, Any]:
     """One run on one database: what was taken, what is missing, what came twice."""
-    context = multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("fork")
     with tempfile.TemporaryDirectory() as folder:
         started = time.monotonic()
         everybody = context.Barrier(writers)

@@ -26,6 +26,9 @@ PUBLIC_GETS = {
     "/api/check/{code}",
     "/api/certificates/{code}/{form}",
     "/api/listings",
+    "/api/agency",
+    "/api/agency/papers/{sha256}",
+    "/api/certificates/{code}/custodian",
     "/log/checkpoint",
     "/log/vkey",
     "/log/tile/{place:path}",
@@ -59,6 +62,8 @@ PLACEHOLDERS = {
     "party": "91330100MA0000001X",
     "charge": "0" * 64,
     "place": "0/000",
+    "card": "0" * 32,
+    "sha256": "0" * 64,
 }
 
 
