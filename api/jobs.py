@@ -29,6 +29,7 @@ from registry.code import month_of
 from registry.duties import service as duties
 from registry.errors import RegistryError
 from registry.national import service as national
+from registry.national import store as national_store
 from registry.national.exchange import Imported
 from registry.numbering import Allocation
 
@@ -38,6 +39,8 @@ BATCH = 5_000
 """Facts taken into the tree in one transaction."""
 
 
+REPORT_EVERY = 3_600
+"""Seconds between two packages of results over HTTP."""
 RETRY = 60_000
 """Milliseconds after which a refused head or fact is tried again."""
 REFUSALS = 8
@@ -87,7 +90,7 @@ def deposits(system: System) -> int:
     """
     done, failed = 0, list[Exception]()
     with snapshot(system) as session:
-        waiting = national.waiting(session, system.house)
+        waiting = national.waiting(session, system.house, results=int(_results_are_due(system, session)))
     for text in waiting.publicity:
         try:
             signed = system.national.release(text)
@@ -108,7 +111,7 @@ def deposits(system: System) -> int:
             done += 1
         except RegistryError as error:
             failed.append(error)
-    if system.settings.national == "http" and waiting.results:
+    if waiting.results:
         try:
             report_results(system)
         except RegistryError as error:
@@ -118,6 +121,12 @@ def deposits(system: System) -> int:
     if failed:
         raise failed[0]
     return done
+
+
+def _results_are_due(system: System, session: Session) -> bool:
+    """Over HTTP results go once in an hour; by files, whenever somebody packs them."""
+    last = national_store.packages(session)[2]
+    return system.settings.national == "http" and (last is None or system.clock() - last >= REPORT_EVERY)
 
 
 def report_results(system: System) -> None:

@@ -51,8 +51,9 @@ MOST_RESULTS = 50_000
 """Results in one package; what is left goes with the next."""
 
 
-def waiting(session: Session, agency: Agency) -> Waiting:
-    """Everything the national system has not answered or acknowledged: nothing is lost with a package."""
+def waiting(session: Session, agency: Agency, results: int = MOST_RESULTS) -> Waiting:
+    """Everything the national system has not answered or acknowledged, at most so many `results`: nothing is lost with
+    a package."""
     return Waiting(
         tuple(
             publicity_request(store.newest_publication(session, case.application))
@@ -63,18 +64,18 @@ def waiting(session: Session, agency: Agency) -> Waiting:
             for case in registry.cases_in(session, (State.DEPOSITING,))
             if case.form.agency == agency.uscc
         ),
-        tuple(store.unreported(session, MOST_RESULTS)),
+        tuple(store.unreported(session, results)) if results else (),
     )
 
 
 def sync_status(session: Session, agency: Agency) -> SyncStatus:
     """How far the national system has been told."""
-    open_ = waiting(session, agency)
+    open_ = waiting(session, agency, results=1)
     made, acknowledged, last = store.packages(session)
     cases = [*store.unreleased(session, agency.uscc), *registry.cases_in(session, (State.DEPOSITING,))]
     since = [case.changed_at for case in cases] + [fact.at for fact in open_.results[:1]]
     return SyncStatus(
-        len(open_.publicity), len(open_.deposits), len(open_.results),
+        len(open_.publicity), len(open_.deposits), store.count_unreported(session),
         min(since, default=None), made, acknowledged, last,
     )  # fmt: skip
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
-from sqlalchemy import func, insert, select
+from sqlalchemy import Select, func, insert, select
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
@@ -124,12 +125,20 @@ def packages(session: Session) -> tuple[int, int, int | None]:
 
 def unreported(session: Session, limit: int) -> list[Fact]:
     """Results that no acknowledged package held, oldest first, at most `limit`."""
+    ids = session.scalars(_unreported(tables.fact.c.id).order_by(tables.fact.c.seq).limit(limit))
+    return [facts.fact(session, fact_id) for fact_id in list(ids)]
+
+
+def count_unreported(session: Session) -> int:
+    """How many results no acknowledged package held."""
+    return int(session.scalar(_unreported(func.count())) or 0)
+
+
+def _unreported(what: Any) -> Select[Any]:
     table = tables.fact
-    ids = session.scalars(
-        select(table.c.id)
+    return (
+        select(what)
+        .select_from(table)
         .outerjoin(NationalResultRow, col(NationalResultRow.fact_id) == table.c.id)
         .where(table.c.kind.in_(RESULTS), table.c.bytes.is_not(None), col(NationalResultRow.fact_id).is_(None))
-        .order_by(table.c.seq)
-        .limit(limit)
     )
-    return [facts.fact(session, fact_id) for fact_id in list(ids)]
