@@ -3,8 +3,8 @@
     python -m scripts.bench_ledger [--only PART,…] [--json FILE]
 
 Parts: intake (batches on SQLite and, where Debian's PostgreSQL is there, on PostgreSQL), http, single, heads, gas,
-proof, completeness, rebuild, memory, proofs. Each is a function in `scripts/bench/` with its recipe in the file, run
-alone. Times are medians of at least five runs; gas comes from receipts of a real anvil (paris). A figure short of its
+proof, completeness, rebuild, memory, proofs, codes. Each is a function in `scripts/bench/` with its recipe in the file,
+run alone. Times are medians of at least five runs; gas comes from receipts of a real anvil (paris). A figure short of its
 target is printed as such. The numbers mean nothing on another machine; this one is printed with them.
 """
 
@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from scripts.bench import chain, completeness, heads, intake, log, proof, single
+from scripts.bench import chain, codes, completeness, heads, intake, log, proof, single
 from tests.services.server import Missing, postgresql, provide
 
 
@@ -47,6 +47,7 @@ PARTS: dict[str, Callable[[], dict[str, Any]]] = {
     "rebuild": log.rebuild_million,
     "memory": log.build_10m_memory,
     "proofs": log.proofs,
+    "codes": codes.codes,
 }
 
 
@@ -70,6 +71,10 @@ def targets(results: dict[str, Any]) -> Iterator[tuple[str, float, str, float]]:
         yield "completeness proof at 10^6 subjects, bytes", results["completeness"]["proof_bytes_max"], "≤", 10_240
     if "rebuild" in results:
         yield "rebuild of 10^6 entries, s", results["rebuild"]["seconds"], "≤", 60
+    for database, found in results.get("codes", {}).items():
+        if "missing" not in found:
+            yield f"codes, 32 writers, {database}: given twice", found["duplicates"], "≤", 0
+            yield f"codes, 32 writers, {database}: gaps", len(found["gaps"]) + len(found["beyond_counter"]), "≤", 0
     if "memory" in results:
         yield "memory while building 10^7 leaves, MB", results["memory"]["peak_mb"], "≤", 500
 
