@@ -4,8 +4,8 @@
 
 Parts: intake (batches on SQLite and, where Debian's PostgreSQL is there, on PostgreSQL), http, single, heads, gas,
 proof, completeness, rebuild, memory, proofs, codes. Each is a function in `scripts/bench/` with its recipe in the file,
-run alone. Times are medians of at least five runs; gas comes from receipts of a real anvil (paris). A figure short of its
-target is printed as such. The numbers mean nothing on another machine; this one is printed with them.
+run alone. Times are medians of at least five runs; gas comes from receipts of a real anvil (paris). A figure short of
+its target is printed as such. The numbers mean nothing on another machine; this one is printed with them.
 """
 
 from __future__ import annotations

@@ -41,9 +41,8 @@ def _released(session: Session, fact: Fact) -> None:
         )
     )  # fmt: skip
     session.flush()
-    case = registry.case(session, application)
-    if newest_publication(session, application).id == body.application_digest.sha256:
-        registry.write_case(session, released(case, body.released_at))
+    # A case never waits for two releases: without the first it does not come back to a second publicity.
+    registry.write_case(session, released(registry.case(session, application), body.released_at))
 
 
 def _refused(session: Session, fact: Fact) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from api import jobs, settings
+from api import checks, jobs, settings
 from api.authority import HttpAuthority
 from api.cli import app
 from registry.calendar import day_of
@@ -96,6 +96,7 @@ def test_supervision__for_agency_and_authorities_only__shows_changes_breaches_an
     assert "I-24" in {item["step"] for item in steps}
     kept = get(platform, f"/api/certificates/{code}/custodian").json()
     assert (kept["custodian"], kept["custodian_changed"]) == (AGENCY, False)
+    replays(platform)
 
 
 @pytest.mark.clause("G31", "D-01")
@@ -113,6 +114,13 @@ def test_cards__holder_sees_its_own__page_ledger_and_links(platform: Platform) -
     assert get(platform, "/api/card-ledger.xlsx", f"party:{PROVIDER}").content[:2] == b"PK"
     assert get(platform, "/api/card-ledger.doc", f"party:{PROVIDER}").status_code == 422
     assert get(platform, f"/api/links/{code}", f"party:{PROVIDER}").json()["products"] == []
+    replays(platform)
+
+
+def replays(platform: Platform) -> None:
+    """Every view row comes back from the facts alone."""
+    with platform.reading() as session:
+        assert checks.findings(platform.system, session, checks.views) == []
 
 
 # The national system as a process ------------------------------------------------------------------------------------
@@ -163,5 +171,6 @@ def test_national__over_http__publicity_deposit_and_results_by_the_worker_alone(
         with platform.books() as house:
             assert house.case(identity).state.value == "ISSUED"
         assert len(platform.client.get(f"{url}/results").json()["results"]) == 2
+        replays(platform)
     with pytest.raises(DepositRefused, match="没有应答"):
         HttpAuthority(url).receipt(record)

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from ledger import canonical, store
+from api.bootstrap import projectors
+from ledger import canonical, rebuild, store
 from ledger.errors import BadSignature, FieldError, Malformed
 from ledger.facts import Signed
 from registry import store as views
@@ -20,6 +21,7 @@ from registry.errors import DepositRefused, GuardRefused
 from registry.form import publicity_text
 from registry.national import service
 from registry.national.exchange import RECEIPT_FORMAT
+from registry.objection import Decision, Outcome
 from registry.parcel import Packer, Parcel
 from registry.service import _world
 from registry.tables import CodeCounterRow
@@ -310,3 +312,23 @@ def test_refused_case__later_release__changes_nothing(link: Connected) -> None:
     assert link.take(link.answered(package)).released == 1
     case = link.house.case(identity)
     assert (case.state, case.released_at) == (State.REFUSED, None)
+
+
+@pytest.mark.clause("G24", "G25", "I-15", "I-22")
+def test_publicity__released_twice_after_a_correction__the_same_case_from_the_facts_alone(link: Connected) -> None:
+    link.at("2026-09-01 09:00")
+    identity = published(link)
+    link.exchange()
+    objection = link.house.object(identity)
+    upheld = Decision(objection, Outcome.UPHELD, "描述需更正")
+    link.house.move(identity, Act("I-22", decisions=(upheld,), reason="更正描述"), *TWO)
+    link.publish(identity)
+    assert awaits_release(link.house.case(identity))
+    link.house.now += 60
+    link.exchange()
+    case = link.house.case(identity)
+    assert case.released_at == link.house.now
+    session = link.house.session
+    rebuild.clear_views(session)
+    rebuild.fold(session, session, projectors())
+    assert link.house.case(identity) == case
