@@ -21,6 +21,9 @@ from api.pages import (
     staff,
 )
 from api.pages import (
+    cards as card_pages,
+)
+from api.pages import (
     intake as intake_pages,
 )
 from api.pages import (
@@ -32,7 +35,9 @@ from api.pages.guard import (
 )
 from api.routes import (
     afterlife,
+    cards,
     credentials,
+    duties,
     foreign,
     inspection,
     intake,
@@ -66,6 +71,9 @@ MODULES = (
     foreign,
     register_pages,
     credentials,
+    cards,
+    duties,
+    card_pages,
     public,
 )
 

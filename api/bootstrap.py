@@ -25,12 +25,18 @@ import clearing.pricing.store as pricing
 import clearing.settlement.store as settlement
 import clearing.usage.store as usage
 import registry.afterlife.store
+import registry.cards.store
+import registry.duties.store
 import registry.foreign.store
+import registry.handover.store
 import registry.inspection.store
 import registry.likeness.store
+import registry.national.store
+import registry.retention.store
 import registry.rulebook.store as rulebook
 import registry.store
 from api import keyfiles, sealing
+from api.authority import HttpAuthority
 from api.keyfiles import KeyFile
 from api.settings import Settings, SettingsError
 from clearing.market.agreement import Domain
@@ -60,6 +66,7 @@ from registry.errors import (
     CalendarPending,
     Unknown,
 )
+from registry.national.interface import FileExchange, NationalSystem
 from registry.onchain import RegisterEntryFace
 from registry.onchain_status import StatusFace
 from registry.proof import RegisterEntryRules
@@ -115,6 +122,7 @@ class System:
     rules: Mapping[str, KindRules]
     calendars: Callable[[], Calendar]
     house: Agency
+    national: NationalSystem
     office: Office
     agreement_domain: Domain
     issuer: Issuer
@@ -190,6 +198,7 @@ def build(settings: Settings) -> System:
         rules=rules(),
         calendars=calendars,
         house=house(settings),
+        national=national(settings),
         office=office(settings, keys[OPERATOR_KEYS], calendars),
         agreement_domain=agreement_domain(settings),
         issuer=issuer(settings, keys[AGENCY_KEYS]),
@@ -350,7 +359,13 @@ def house(settings: Settings) -> Agency:
         authority_name=authority.name,
         authority_key=authority.sm2,
         papers_received=settings.papers_received,
+        national_release=settings.national != "deposit",
     )
+
+
+def national(settings: Settings) -> NationalSystem:
+    """The connection to the national system, or to the deposit authority that stands in for it."""
+    return FileExchange() if settings.national == "file" else HttpAuthority(settings.deposit_authority.url)
 
 
 def office(settings: Settings, operator: KeyFile, calendar: Callable[[], Calendar]) -> Office:
@@ -412,11 +427,16 @@ def projectors() -> dict[str, Projector]:
     """Which function writes the view rows of which kind; a kind has one."""
     tables = (
         registry.store.PROJECTORS,
+        registry.cards.store.PROJECTORS,
+        registry.duties.store.PROJECTORS,
+        registry.handover.store.PROJECTORS,
         registry.likeness.store.PROJECTORS,
         rulebook.PROJECTORS,
         registry.afterlife.store.PROJECTORS,
         registry.inspection.store.PROJECTORS,
         registry.foreign.store.PROJECTORS,
+        registry.national.store.PROJECTORS,
+        registry.retention.store.PROJECTORS,
         market.PROJECTORS,
         usage.PROJECTORS,
         pricing.PROJECTORS,

@@ -16,9 +16,13 @@ import uvicorn
 from api import (
     bootstrap,
     checks,
+    cli_agency,
+    cli_cards,
     cli_foreign,
     cli_intake,
     cli_likeness,
+    cli_national,
+    cli_retention,
     cli_rules,
     cli_seal,
     court,
@@ -61,6 +65,13 @@ app.command("precheck")(cli_rules.precheck_)
 app.add_typer(cli_intake.app, name="intake")
 app.add_typer(cli_foreign.app, name="foreign")
 app.add_typer(cli_seal.app, name="seal")
+app.add_typer(cli_national.app, name="national")
+app.add_typer(cli_agency.app, name="agency")
+app.add_typer(cli_cards.app, name="cards")
+app.add_typer(cli_retention.app, name="retention")
+app.add_typer(cli_agency.handover_app, name="handover")
+app.add_typer(cli_retention.app, name="retention")
+app.add_typer(cli_agency.handover_app, name="handover")
 
 
 @app.command()

@@ -83,6 +83,9 @@ class Settings(BaseSettings):
     deposit_authority: AuthoritySettings
     time_stamp_authority: StampSettings | None = None
     """Without one the seal bears no time stamp, and the check page says so."""
+    national: Literal["deposit", "http", "file"] = "deposit"
+    """How the national system is reached: deposits over HTTP and our own release of publicity; both over HTTP; or both
+    by packages and receipts as files."""
     lease_seconds: int = Field(default=10, ge=1)
     """How long a worker that died keeps the others waiting."""
     seal_entries: int = Field(default=1_000, ge=1)

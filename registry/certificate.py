@@ -147,7 +147,10 @@ class DepositRequest:
 
 @dataclass(frozen=True, slots=True)
 class DepositReceipt:
-    """Body of deposit-receipt/v1, act 0 of the request's subject, signed by the authority: the legal deposit time."""
+    """Body of deposit-receipt/v1, act 0 of the request's subject, signed by the authority: the legal deposit time.
+
+    `cert_code` is the certificate's code where the national system assigns codes, "" where the agency does.
+    """
 
     authority: Identity
     agency: Identity
@@ -155,6 +158,7 @@ class DepositReceipt:
     record: Twin
     number: Named
     deposited_at: Instant
+    cert_code: Annotated[str, Meta(pattern="^([A-Z0-9]{15})?$")] = ""
 
 
 @dataclass(frozen=True, slots=True)

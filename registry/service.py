@@ -9,14 +9,8 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import (
-    Sequence,
-    Set,
-)
-from dataclasses import (
-    dataclass,
-    replace,
-)
+from collections.abc import Sequence, Set
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -100,12 +94,13 @@ from registry.certificate import (
     register_entry,
     status_at,
 )
-from registry.code import is_code, month_of, numbered
+from registry.code import is_code, month_of, numbered, read_code
 from registry.credential.did import Issuer
 from registry.credential.proof import secured
 from registry.credential.status_list import place as free_place
 from registry.credential.vc import credential
 from registry.document import Paper
+from registry.duties import store as duties
 from registry.errors import (
     CalendarPending,
     DepositRefused,
@@ -127,6 +122,7 @@ from registry.form import (
     operations_of,
     rights_concerned,
 )
+from registry.handover import store as handover
 from registry.intake.attachment import holders_of, not_received, require_room
 from registry.intake.store import papers_with
 from registry.objection import OBJECTION, Objection
@@ -176,7 +172,8 @@ class Signer(Protocol):
 class Agency:
     """The registration agency this house works for, and the deposit authority it deposits with.
 
-    `region` and `digit` are the agency's parts of the code (annex 6), `authority_key` the authority's SM2 public key.
+    `region` and `digit` are the agency's parts of the code (annex 6), `authority_key` the authority's SM2 public key,
+    `national_release` says that the national system releases publicity texts (`registry.national`).
     """
 
     uscc: str
@@ -190,6 +187,7 @@ class Agency:
     scheme: str = "national_2026"
     papers_received: bool = False
     """Must the papers a form names have been handed in here (PC-22)?"""
+    national_release: bool = False
 
     def __post_init__(self) -> None:
         check_uscc(self.uscc, "agency.uscc")
@@ -288,11 +286,13 @@ def keys_of(session: Session, by: str, at: int) -> PartyKeys:
     kind, _, identity = by.partition(":")
     if kind == "party":
         party = store.party_at(session, identity, at)
+        handover.require_in_office(session, identity, by, at)
         return PartyKeys(party.sm2, party.evm)
     if kind == "staff":
         staff = store.staff_at(session, identity, at)
         if not staff.active:
             raise BadSignature(by, "该经办人已停用 / this member of staff is no longer active")
+        handover.require_in_office(session, staff.organisation, by, at)
         return PartyKeys(staff.sm2, "")
     if kind == "connector":
         return PartyKeys(store.connector_at(session, identity, at).sm2, "")
@@ -429,6 +429,7 @@ def submit_application(session: Session, agency: Agency, signed: Signed, *, at: 
         return facts.append(session, signed, at=at)
     if statement.no != 0:
         raise FieldError("statement.no", "0", str(statement.no))
+    handover.require_intake(session, agency.uscc)
     require_submittable(precheck(form, scheme, at))
     require_submittable(papers_not_received(session, agency, form))
     actors = _actors(session, signed, form, at)
@@ -478,6 +479,8 @@ def move(session: Session, agency: Agency, signed: Signed, *, at: int, calendar:
     act = read(Act, statement.body)
     if _is_known(session, signed):
         return facts.append(session, signed, at=at)
+    if act.move in ("I-15", "I-24"):
+        duties.require_listed(session, agency.uscc, act.move)
     case = store.case(session, identity)
     if act.form is not None:
         require_submittable(precheck(act.form, rules_of(case), at))
@@ -706,6 +709,7 @@ def issue(
         if read(Issue, stored.body).documents != documents:
             raise PaperRefused("重新生成的文件与已核发的摘要不一致。", "the bytes differ from those issued")
         return Papers(row.code, sealed.pdf, draft.json, draft.credential, stored, replayed=True)
+    duties.require_listed(session, agency.uscc, "I-27")
     number, taken = store.status_taken(session)
     if number == draft.status_list and draft.status_index in taken:
         raise PaperRefused("状态列表位置已被占用，将重新生成。", "its place in the status list was taken meanwhile")
@@ -983,6 +987,7 @@ def _world(
         entry=entry_in_force(session, case.form.certificate, at) if later else None,
         # An agency's own decision carries out what would block an application.
         blocked=_blocked(session, case.form, at) if later and not case.opened_by else (),
+        national_release=agency.national_release,
     )
 
 
@@ -1077,10 +1082,7 @@ def _enter(
         return _state_record(session, ENDING, ending, record, signer, at)
     kept = entry.last_day if entry is not None and keeps_its_term(record.type) else None
     if before is None or record.type is RegistrationType.TRANSFER:
-        month = month_of(at)
-        code = str(
-            numbered(agency.region, agency.digit, month, store.take_serial(session, agency.region, agency.digit, month))
-        )
+        code = _code_for(session, agency, receipt, at)
     else:
         code = before.code
     first = _state_entry(session, agency, case, record, code, receipt, fact, kept, signer, at)
@@ -1117,6 +1119,21 @@ def _state_record(
     parts = record_parts(record)
     statement = _statement(session, kind, certificate_subject(body.code), body, PartsRoot.over(parts))
     return _take_in(session, Signed(statement, (signer.sign(statement, "system"),)), at, parts).fact
+
+
+def _code_for(session: Session, agency: Agency, receipt: DepositReceipt, at: int) -> str:
+    """The code the national system assigned, if it did; else the next of this month. Raises `CodeExhausted`."""
+    handover.require_own_digit(session, agency.region, agency.digit)
+    if not receipt.cert_code:
+        month = month_of(at)
+        serial = store.take_serial(session, agency.region, agency.digit, month)
+        return str(numbered(agency.region, agency.digit, month, serial))
+    assigned = read_code(receipt.cert_code, "body.cert_code")
+    if (assigned.region, assigned.agency) != (agency.region, agency.digit):
+        raise DepositRefused("编码的地区或机构位不是本机构的。", "the code is of another region or agency")
+    if store.is_taken(session, receipt.cert_code):
+        raise DepositRefused(f"编码 {receipt.cert_code} 已在登记簿中。", "the code is in the register already")
+    return receipt.cert_code
 
 
 def _system_move(session: Session, case: Case, act: Act, world: World, signer: Signer, at: int) -> Fact:

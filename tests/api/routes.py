@@ -35,6 +35,9 @@ PUBLIC_GETS = {
     "/did.json",
     "/contexts/registration/v1",
     "/credentials/status/{purpose}/{number}",
+    "/api/agency",
+    "/api/agency/papers/{sha256}",
+    "/api/certificates/{code}/custodian",
     "/log/checkpoint",
     "/log/vkey",
     "/log/tile/{place:path}",
@@ -82,6 +85,8 @@ PLACEHOLDERS = {
     "attachment": "0" * 32,
     "identity": "0" * 32,
     "move": "I-07",
+    "card": "0" * 32,
+    "sha256": "0" * 64,
 }
 
 
