@@ -14,7 +14,6 @@ settings → bootstrap → app → deps → auth → bodies → routes → error
 - `pages`: what anybody with a browser may see, and the office; no request to anywhere else.
 - `office`: what the office pages show and ask for; `desk`: statements that wait for several signatures.
 - `asking`: what is asked of the public register, read from an address.
-- `papers`: certificate files; `proofs`: what a bundle must carry; `trust_file`: whom a stranger may believe.
 - `papers`: certificate files; `sealing`: the seal's key file and the door to the time-stamp authority.
 - `proofs`: what a bundle must carry; `trust_file`: whom a stranger may believe.
 - `verifiers`: the stand-alone verifiers as files; `court`: a bundle with all that a court asks about it.
