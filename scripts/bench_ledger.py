@@ -1,23 +1,13 @@
-"""`make bench`: what the ledger costs, measured now on this machine, each figure beside its target.
+"""`make bench`: what ledger and registry cost, measured now on this machine, each figure beside its target.
 
     python -m scripts.bench_ledger [--only PART,…] [--json FILE]
 
-Parts: intake (batches on SQLite and, where Debian's PostgreSQL is there, on PostgreSQL), http, single, heads, gas,
-proof, completeness, rebuild, memory, proofs, import (10,000 applications). Each is a function in `scripts/bench/` with
-its recipe in the file, run alone. Times are medians of at least five runs; gas comes from receipts of a real anvil
-(paris). A figure short of its target is printed as such. The numbers mean nothing on another machine; this one is
-printed with them.
-proof, completeness, check (the public check and search with 10^6 certificates, both databases), rebuild, memory,
-proofs. Each is a function in `scripts/bench/` with its recipe in the file, run
-alone. Times are medians of at least five runs; gas comes from receipts of a real anvil (paris). A figure short of its
-target is printed as such. The numbers mean nothing on another machine; this one is printed with them.
-proof, completeness, rebuild, memory, proofs, papers. Each is a function in `scripts/bench/` with its recipe in the
-file, run alone. Times are medians of at least five runs (papers: one); gas comes from receipts of a real anvil (paris).
-A figure short of its target is printed as such. The numbers mean nothing on another machine; this one is printed with
-them.
-proof, completeness, rebuild, memory, proofs, codes. Each is a function in `scripts/bench/` with its recipe in the file,
-run alone. Times are medians of at least five runs; gas comes from receipts of a real anvil (paris). A figure short of
-its target is printed as such. The numbers mean nothing on another machine; this one is printed with them.
+Parts of the ledger: intake (batches on SQLite and, where Debian's PostgreSQL is there, on PostgreSQL), http, single,
+heads, gas, proof, completeness, rebuild, memory, proofs. Of the registry: check (the public check and search with 10^6
+certificates, both databases), import (10,000 applications), papers (1,000 signed ones, one run), codes (32 writers).
+Each is a function in `scripts/bench/` with its recipe in the file, run alone. Times are medians of at least five runs
+unless the recipe says otherwise; gas comes from receipts of a real anvil (paris). A figure short of its target is
+printed as such. The numbers mean nothing on another machine; this one is printed with them.
 """
 
 from __future__ import annotations
@@ -91,7 +81,7 @@ PARTS: dict[str, Callable[[], dict[str, Any]]] = {
 
 
 def targets(results: dict[str, Any]) -> Iterator[tuple[str, float, str, float]]:
-    """(what, measured, "≥" or "≤", target) of every figure the ledger is held to."""
+    """(what, measured, "≥" or "≤", target) of every figure we are held to."""
     for database, found in results.get("intake", {}).items():
         if "missing" not in found:
             best = max(found[f"{n}_worker"]["evidence"]["median"] for n in (1, 2))
