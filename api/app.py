@@ -57,7 +57,6 @@ MODULES = (
     usage,
     log,
     tiles,
-    registry,
     likeness,
     market,
     settlement,
@@ -74,8 +73,10 @@ MODULES = (
     cards,
     duties,
     card_pages,
+    registry,
     public,
 )
+"""In this order: registry's route for a paper of any form would take other words behind a code for one."""
 
 
 OFFICE = (entry, signing, applicant, case, staff, notices)

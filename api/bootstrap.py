@@ -35,7 +35,7 @@ import registry.national.store
 import registry.retention.store
 import registry.rulebook.store as rulebook
 import registry.store
-from api import keyfiles, sealing
+from api import keyfiles, sealed, sealing
 from api.authority import HttpAuthority
 from api.keyfiles import KeyFile
 from api.settings import Settings, SettingsError
@@ -145,9 +145,12 @@ class System:
         return frozenset({f"party:{self.settings.agency}", f"party:{self.settings.operator}"})
 
     def attachment_bytes(self, sha256: str) -> bytes:
-        """An attachment by its digest, from where attachments are kept: this installation keeps none. Raises
-        `Unknown`."""
-        raise Unknown("附件 / attachment", sha256)
+        """An attachment by its digest, from the sealed files of the home folder. Raises `Unknown`."""
+        home = self.settings.home
+        place = sealed.paper_file(home, sha256)
+        if not place.exists():
+            raise Unknown("附件 / attachment", sha256)
+        return sealed.read(home, place, sha256)
 
     def right_in_force(self, session: Session, certificate: str, right: str, at: int) -> bool:
         """Does anybody hold this right under this certificate, in force at `at`?"""

@@ -18,7 +18,7 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlmodel import Session, col
 
-from api import jobs
+from api import jobs, sealed
 from api.bootstrap import System
 from ledger import archive, canonical, log, rebuild, tables
 from ledger.errors import FieldError, Malformed
@@ -36,7 +36,8 @@ from registry.tables import CertificateRow
 
 EXIT_FILE = "exit.json"
 FACTS_FILE = "facts.jsonl"
-FOLDERS = ("papers", "attachments")
+ATTACHMENTS = "attachments"
+FOLDERS = ("papers", ATTACHMENTS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,7 @@ def hand_over(system: System, out: Path) -> Fact:
             for folder in FOLDERS:
                 for path in sorted((system.settings.home / folder).rglob("*")):
                     if path.is_file():
-                        packer.add(path.relative_to(system.settings.home).as_posix(), _pieces(path))
+                        packer.add(path.relative_to(system.settings.home).as_posix(), _pieces(system, path))
                         files += 1
             manifest = packer.manifest(FORMAT, party_subject(agency), at, _counts(session) | {"files": files})
             statement = service.exported(session, agency, Twin.of(manifest.digest()), _former_log(system, session))
@@ -199,7 +200,11 @@ def _files(parcel: Parcel) -> list[str]:
     return [name for folder in FOLDERS for name in parcel.under(folder)]
 
 
-def _pieces(path: Path) -> Iterator[bytes]:
+def _pieces(system: System, path: Path) -> Iterator[bytes]:
+    """A file's bytes; those of a sealed paper are opened, because its key does not leave."""
+    if path.is_relative_to(system.settings.home / ATTACHMENTS):
+        yield from sealed.blocks(system.settings.home, path, path.name, path.name)
+        return
     with path.open("rb") as file:
         while piece := file.read(CHUNK):
             yield piece
@@ -210,6 +215,9 @@ def _keep(home: Path, name: str, parcel: Parcel) -> None:
     target = (home / name).resolve()
     if not target.is_relative_to(home.resolve()):
         raise Malformed(f"包内文件名不可接受：{name[:80]}。 / A file name leads elsewhere.")
+    if target.is_relative_to((home / ATTACHMENTS).resolve()):
+        sealed.write(home, target, b"".join(parcel.chunks(name)))
+        return
     target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     part = target.with_name(target.name + ".part")
     with part.open("wb") as file:

@@ -110,6 +110,8 @@ from registry.errors import (
     RegistryError,
     Unknown,
 )
+from registry.foreign import store as foreign
+from registry.foreign.paper import PaperType
 from registry.form import (
     LATER,
     SUBMITTED,
@@ -375,8 +377,10 @@ def known_of(session: Session, form: Form, at: int, calendar: Calendar, *, appli
     wanted = {(row.right.value, row.holder_id) for row in held_by_applicants(form)}
     others = {where for _, holder, where in in_force if holder not in own and where != form.certificate}
     others |= {PENDING for _, holder, _ in pending if holder not in own}
-    later = form.type in LATER
+    later, number = form.type in LATER, form.declarations.public_data_no.strip()
+    verified = bool(number) and foreign.verified(session, number, PaperType.PUBLIC_DATA, at)
     return Known(
+        verified_numbers=frozenset({number}) if verified else frozenset(),
         entry=entry_in_force(session, form.certificate, at) if later else None,
         blocked=_blocked(session, form, at) if later else (),
         calendar=calendar,

@@ -133,7 +133,7 @@ def require_usable(session: Session, identity: str, at: int) -> None:
 
 def is_verified(session: Session, paper_type: PaperType, number: str, at: int) -> bool:
     """Is a paper of this kind and number on record and verified lately enough (PC-14: PUBLIC_DATA_CODE)?"""
-    return any(not must_recheck(row, at) for row in store.numbered(session, number, paper_type))
+    return store.verified(session, number, paper_type, at)
 
 
 def _identity(subject: str) -> str:

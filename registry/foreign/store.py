@@ -11,7 +11,7 @@ from sqlmodel import col
 from ledger.facts import Fact
 from ledger.reading import read
 from registry.errors import Unknown
-from registry.foreign.check import CHECKED, ForeignCheck, ForeignState
+from registry.foreign.check import CHECKED, ForeignCheck, ForeignState, relied_upon
 from registry.foreign.link import LINKED, ForeignLink
 from registry.foreign.paper import FOREIGN, ForeignPaper, PaperType
 from registry.foreign.tables import ForeignLinkRow, ForeignRow
@@ -66,6 +66,14 @@ def numbered(session: Session, number: str, paper_type: PaperType | None = None)
     if paper_type is not None:
         query = query.where(col(ForeignRow.paper_type) == paper_type.value)
     return list(session.scalars(query.order_by(col(ForeignRow.id))))
+
+
+def verified(session: Session, number: str, paper_type: PaperType, at: int) -> bool:
+    """Is a paper of this kind and number on record and verified lately enough to be relied upon?"""
+    return any(
+        relied_upon(ForeignState(row.state), row.as_of, row.valid_until, at)
+        for row in numbered(session, number, paper_type)
+    )
 
 
 def linked(session: Session, application: str) -> list[ForeignRow]:

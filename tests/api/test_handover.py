@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 import zipfile
@@ -13,7 +14,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from api import bootstrap, checks, handing, jobs, settings
+from api import bootstrap, checks, handing, jobs, sealed, settings
 from api.bootstrap import System
 from api.cli import app
 from ledger import log, store
@@ -123,6 +124,19 @@ def test_handover__the_whole_way__code_state_and_validity_kept_and_the_custodian
         for area in (checks.facts, checks.tree, checks.views):
             assert checks.findings(two.new, session, area) == [], area
         assert {head.note.split("\n")[0] for head in log.heads(session)} == {"shuqing/test", "shuqing/receiver"}
+
+
+@pytest.mark.clause("G10", "G13", "H-06")
+def test_handover__papers_handed_in__are_opened_for_the_receiver_and_sealed_under_its_own_key(two: Two) -> None:
+    data = b"%PDF-1.7 \xe6\xbc\x94"
+    digest = hashlib.sha256(data).hexdigest()
+    mine, theirs = (sealed.paper_file(system.settings.home, digest) for system in (two.old.system, two.new))
+    sealed.write(two.old.system.settings.home, mine, data)
+    with pytest.raises(GuardRefused):
+        two.whole()
+    assert two.new.attachment_bytes(digest) == data
+    assert theirs.read_bytes() != mine.read_bytes()
+    assert data not in theirs.read_bytes()
 
 
 @pytest.mark.clause("G13", "H-08", "H-09")

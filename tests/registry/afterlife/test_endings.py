@@ -281,6 +281,6 @@ def test_status__of_everything_asked_of_a_cancelled_certificate(later: After) ->
     later.cancel()
     session, at = later.house.session, later.house.now
     assert registration.check(session, later.code, at).status is Status.CANCELLED
-    assert [line.status for line in registration.catalogue(session, at)] == [Status.CANCELLED]
+    assert [line.status for line in registration.catalogue(session, at).listings] == [Status.CANCELLED]
     assert not registration.right_in_force(session, later.code, Right.HOLD, at)
     assert views.standing_of(session, later.row).ended is Status.CANCELLED
