@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any
@@ -127,8 +127,14 @@ def shrunk(values: Mapping[str, str], group: str, place: int) -> dict[str, str]:
     return renumbered(kept)
 
 
-def checked(values: Mapping[str, str], agency: str, at: int, scheme: str = NATIONAL_2026.id) -> Checked:
-    """What the fields make, and what is to be said about them."""
+def checked(
+    values: Mapping[str, str],
+    agency: str,
+    at: int,
+    scheme: str = NATIONAL_2026.id,
+    also: Callable[[Form], tuple[Finding, ...]] = lambda form: (),
+) -> Checked:
+    """What the fields make, and what is to be said about them; `also` finds what the form alone does not show."""
     messages: dict[str, list[Message]] = {}
 
     def say(name: str, zh: str, en: str) -> None:
@@ -164,7 +170,7 @@ def checked(values: Mapping[str, str], agency: str, at: int, scheme: str = NATIO
             say(name_of(error.field.removeprefix("form.")), *words.told(error))
         except Malformed as error:
             say("form", *words.told(error))
-    findings = precheck(form, scheme_of(form.scheme), at) if form is not None else ()
+    findings = (*precheck(form, scheme_of(form.scheme), at), *also(form)) if form is not None else ()
     for finding in findings:
         name = name_of(finding.field)
         messages.setdefault(name, []).append(Message(finding.level.value, finding.zh, finding.en, finding.rule))
@@ -172,20 +178,28 @@ def checked(values: Mapping[str, str], agency: str, at: int, scheme: str = NATIO
 
 
 def name_of(path: str) -> str:
-    """ "rights[0].holder_id" of a document as the field's name "rights.0.holder_id"."""
-    return re.sub(r"\[([0-9]+)\]", r".\1", path)
+    """ "rights[0].holder_id" of a document as the field's name "rights.0.holder_id"; a list of files is one field."""
+    name = re.sub(r"\[([0-9]+)\]", r".\1", path)
+    return next((whole for whole in (FILES, PAPERS) if name.startswith(f"{whole}.")), name)
 
 
 def values_of(form: Mapping[str, Any], flat: Mapping[str, str]) -> dict[str, str]:
-    """The field values of a form document; `flat` is the document by dotted names."""
+    """The field values of a form document, also of one somebody left unfinished; `flat` is the document by dotted
+    names."""
     values = {
         name: text
         for name, text in flat.items()
         if not name.startswith((f"{FILES}.", f"{PAPERS}.")) and name not in ("scheme", "agency", "type")
     }
-    values[FILES] = _text(form["description"]["content"]["files"])
-    values[PAPERS] = _text(form["attachments"])
+    values[FILES] = _text(_inner(form, "description", "content", "files"))
+    values[PAPERS] = _text(_inner(form, "attachments"))
     return values
+
+
+def _inner(form: Any, *names: str) -> Any:
+    for name in names:
+        form = form.get(name) if isinstance(form, Mapping) else None
+    return form
 
 
 def _text(items: Any) -> str:

@@ -4,22 +4,32 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col, func, select
 
+from api.office.application_form import values_of
+from api.office.fields import flat
 from api.office.tables import ObjectionRequestRow
 from ledger import canonical
 from ledger import store as facts
 from ledger.reading import read
+from registry import service
 from registry.case import Case
-from registry.errors import Unknown
+from registry.errors import FileRefused, Unknown
+from registry.form import SUBMITTED, Form
 from registry.intake.tables import DraftRow
+from registry.precheck import Finding, Level
+from registry.service import Agency
 from registry.tables import ApplicationRow, ClaimRow
 
 TYPED = ("application", "correction")
 """Kinds of draft whose body is what was typed into the office's form."""
+KINDS = (*TYPED, SUBMITTED)
+"""What can be opened in the office: also what an import or a program left; typed into here, it is of the first kind."""
+PAGE = 50
+"""Drafts on one page of a list."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +56,7 @@ def save_draft(
         row = session.get(DraftRow, identity)
         assert row is not None
         row.body, row.updated_at = body, at
+        row.kind = kind if row.kind == SUBMITTED else row.kind
     else:
         identity = secrets.token_hex(16)
         session.add(DraftRow(id=identity, holder=holder, kind=kind, body=body, updated_at=at))
@@ -56,20 +67,37 @@ def save_draft(
 def draft(session: Session, holder: str, identity: str) -> Draft:
     """Somebody's own draft. Raises `Unknown`, also for another's."""
     row = session.get(DraftRow, identity)
-    if row is None or row.holder != holder or row.kind not in TYPED:
+    if row is None or row.holder != holder or row.kind not in KINDS:
         raise Unknown("草稿 / draft", identity[:40])
     return _draft(row)
 
 
-def drafts(session: Session, holder: str, application: str = "") -> list[Draft]:
-    """Somebody's drafts, newest first; only those about one case if it is named."""
+def drafts(session: Session, holder: str, page: int = 1) -> list[Draft]:
+    """One page of somebody's drafts, newest first."""
     rows = session.exec(
         select(DraftRow)
-        .where(DraftRow.holder == holder, col(DraftRow.kind).in_(TYPED))
+        .where(DraftRow.holder == holder, col(DraftRow.kind).in_(KINDS))
+        .order_by(col(DraftRow.updated_at).desc(), col(DraftRow.id))
+        .limit(PAGE)
+        .offset((page - 1) * PAGE)
+    )
+    return [_draft(row) for row in rows]
+
+
+def count_drafts(session: Session, holder: str) -> int:
+    """How many drafts somebody has."""
+    query = select(func.count()).select_from(DraftRow)
+    return session.exec(query.where(DraftRow.holder == holder, col(DraftRow.kind).in_(KINDS))).one()
+
+
+def corrections(session: Session, holder: str, application: str) -> list[Draft]:
+    """Somebody's corrected forms of one case, newest first."""
+    rows = session.exec(
+        select(DraftRow)
+        .where(DraftRow.holder == holder, DraftRow.kind == "correction")
         .order_by(col(DraftRow.updated_at).desc(), col(DraftRow.id))
     )
-    found = [_draft(row) for row in rows]
-    return [item for item in found if not application or item.application == application]
+    return [found for found in map(_draft, rows) if found.application == application]
 
 
 def discard_draft(session: Session, holder: str, identity: str) -> None:
@@ -81,7 +109,23 @@ def discard_draft(session: Session, holder: str, identity: str) -> None:
 
 def _draft(row: DraftRow) -> Draft:
     body = json.loads(row.body)
+    if row.kind == SUBMITTED:
+        values = values_of(body, flat(body)) if isinstance(body, dict) else {}
+        return Draft(row.id, row.holder, row.kind, values, "", "", row.updated_at)
     return Draft(row.id, row.holder, row.kind, body["values"], body["application"], body["move"], row.updated_at)
+
+
+def missing(session: Session, agency: Agency) -> Callable[[Form], tuple[Finding, ...]]:
+    """What the pre-check says of papers a form names that were not handed in, or are too many (PC-22)."""
+
+    def found(form: Form) -> tuple[Finding, ...]:
+        try:
+            return service.papers_not_received(session, agency, form)
+        except FileRefused as refusal:
+            chinese, _, english = str(refusal).partition(" / ")
+            return (Finding("PC-22", Level.STOP, "attachments", chinese, english),)
+
+    return found
 
 
 def cases_of_party(session: Session, uscc: str) -> list[Case]:

@@ -152,7 +152,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
         pytest.exit(f"make test-services：{missing}", returncode=1)
     build_office_page.main()
     folder = tmp_path_factory.mktemp("office")
-    with open_platform(folder / "home", template(folder)) as platform:
+    with open_platform(folder / "home", template(folder), papers_received=True) as platform:
         yield platform
 
 
@@ -236,7 +236,7 @@ def test_seven_steps__by_people_who_never_read_the_code(
     file.write_text("x,y,name\n1,2,甲\n3,4,乙\n", encoding="utf-8")
     for kind in ("身份佐证", "数据样例", "合法取得佐证"):
         papers[kind] = tmp_path / f"{kind}.pdf"
-        papers[kind].write_text(f"演示 {kind}", encoding="utf-8")
+        papers[kind].write_bytes(b"%PDF-1.7\n" + kind.encode() + b"\n%%EOF\n")
     player.fill(
         applicants__0__contact="演示联系人",
         applicants__0__phone="0572-0000000",
@@ -262,6 +262,12 @@ def test_seven_steps__by_people_who_never_read_the_code(
     )
     player.page.choose('[id="file-description.content"]', file)
     player.wait("document.querySelector('[name=\"description.content\"]').value.includes('map.csv')")
+    wrong = tmp_path / "证照.exe", tmp_path / "证照.pdf"
+    for file, said in zip(wrong, ("扩展名应为", "内容不是可以接收的类型"), strict=True):
+        file.write_bytes(b"MZ not a paper")
+        player.page.choose("#file-attachments", file)
+        player.wait(f"document.querySelector('#file-attachments ~ [data-papers-said]').innerText.includes('{said}')")
+    player.picture("paper-refused")
     for kind, paper in papers.items():
         player.set("#kind-attachments", kind)
         player.page.choose("#file-attachments", paper)
@@ -285,6 +291,7 @@ def test_seven_steps__by_people_who_never_read_the_code(
     player.picture("work-list")
     player.go(f"/office/cases/{application}")
     player.picture("case-clerk")
+    assert player.page.value("document.querySelectorAll('[formaction^=\"/api/attachments/\"]').length") == len(papers)
     player.go(f"/office/cases/{application}/moves/I-04")
     player.press("main form.long-form .row button")
     assert "至少一项" in player.text()
