@@ -25,6 +25,7 @@ from api.pages import (
 )
 from api.pages.guard import AnswerHeaders, Window
 from api.routes import (
+    afterlife,
     intake,
     likeness,
     log,
@@ -49,12 +50,14 @@ MODULES = (
     worklist,
     intake,
     intake_pages,
+    afterlife,
     public,
 )
 
 
 OFFICE = (entry, signing, applicant, case, staff, notices)
 """Pages for people with a session, and what leads there; their writes are forms, not signed bodies."""
+
 _TEXT = {"type": "string"}
 REFUSED: dict[str, Any] = {
     "description": "拒绝，未写入任何内容 / refused, nothing was written",

@@ -23,6 +23,7 @@ import clearing.market.store as market
 import clearing.pricing.store as pricing
 import clearing.settlement.store as settlement
 import clearing.usage.store as usage
+import registry.afterlife.store
 import registry.likeness.store
 import registry.rulebook.store as rulebook
 import registry.store
@@ -368,6 +369,7 @@ def projectors() -> dict[str, Projector]:
         registry.store.PROJECTORS,
         registry.likeness.store.PROJECTORS,
         rulebook.PROJECTORS,
+        registry.afterlife.store.PROJECTORS,
         market.PROJECTORS,
         usage.PROJECTORS,
         pricing.PROJECTORS,

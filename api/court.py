@@ -59,6 +59,7 @@ STEPS = {
 }
 KINDS = {
     "register-entry/v1": "数据产权登记凭证（登记簿条目）",
+    "register-ending/v1": "数据产权注销登记（登记簿终止事项）",
     "agreement-act/v1": "数字合约动作",
     "usage-batch/v1": "使用记录批次",
     "statement/v1": "清分账单",

@@ -25,7 +25,9 @@ from ledger.digest import TwinDigest
 from ledger.errors import ChainUnavailable, ForkedLog, NotLeader, TransactionReverted, WitnessRefused, WrongChain
 from registry import service as registration
 from registry import store as store_
+from registry.afterlife import service as afterlife
 from registry.case import State
+from registry.errors import GuardRefused
 
 logger = structlog.get_logger()
 
@@ -65,11 +67,10 @@ def snapshot(system: System) -> Iterator[Session]:
 
 
 def timers(system: System) -> None:
-    """Makes every registration move whose time has come, under the agency's system key."""
+    """Makes every move of registrations, remarks and objections whose time has come, under the agency's system key."""
     with transaction(system) as session:
-        registration.run_timers(
-            session, system.house, system.agency.signer, at=system.clock(), calendar=system.calendar
-        )
+        for run in (registration.run_timers, afterlife.run_timers):
+            run(session, system.house, system.agency.signer, at=system.clock(), calendar=system.calendar)
 
 
 def deposits(system: System) -> int:
@@ -83,26 +84,38 @@ def deposits(system: System) -> int:
         requests = {name: registration.deposit_request(session, system.house, name) for name in waiting}
     for request in requests.values():
         signed = authority.deposit(system.settings.deposit_authority.url, request)
-        with transaction(system) as session:
-            registration.record_deposit_receipt(
-                session, system.house, signed, system.agency.signer, at=system.clock(), calendar=system.calendar
-            )
+        at, signer = system.clock(), system.agency.signer
+        try:
+            with transaction(system) as session:
+                registration.record_deposit_receipt(
+                    session, system.house, signed, signer, at=at, calendar=system.calendar
+                )
+        except GuardRefused as refused:  # the certificate ended, or was blocked, before the deposit: people decide
+            with transaction(system) as session:
+                registration.record_deposit_refusal(
+                    session, system.house, request.application, str(refused), signer, at=at, calendar=system.calendar
+                )
         done += 1
     with snapshot(system) as session:
-        registered = [case.code for case in store_.cases_in(session, (State.REGISTERED,))]
-    for code in registered:
+        registered = [
+            (row.code, row.version)
+            for case in store_.cases_in(session, (State.REGISTERED,))
+            for row in store_.not_issued(session, case.application)
+        ]
+    for code, version in registered:
         with transaction(system) as session:
             papers = registration.issue(
                 session,
                 system.house,
                 code,
+                version=version,
                 fonts=system.settings.fonts_folder,
                 check_url=f"{system.settings.check_base_url}/check",
                 signer=system.agency.signer,
                 at=system.clock(),
                 calendar=system.calendar,
             )
-            keep(system, papers, store_.certificate(session, code).version)
+            keep(system, papers, version)
     return done
 
 

@@ -11,6 +11,7 @@ import clearing.pricing.tables
 import clearing.settlement.tables
 import clearing.usage.tables
 import ledger.tables
+import registry.afterlife.tables
 import registry.intake.tables
 import registry.likeness.tables
 import registry.rulebook.tables
@@ -22,6 +23,7 @@ MODULES = (
     registry.likeness.tables,
     registry.rulebook.tables,
     registry.intake.tables,
+    registry.afterlife.tables,
     clearing.market.tables,
     clearing.usage.tables,
     clearing.pricing.tables,

@@ -12,6 +12,7 @@ CONTRACTS = ("RightsRegistry", "AgreementRegistry", "EvidenceLog", "SettlementBo
 REQUIRED: dict[str, tuple[str, ...]] = {
     "party/v1": ("role:agency",),
     "register-entry/v1": ("role:agency",),
+    "register-ending/v1": ("role:agency",),
     "certificate-issued/v1": ("role:agency",),
     "certificate-status/v1": ("role:agency",),
     "deposit-receipt/v1": ("role:deposit-authority",),

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from sqlalchemy import Select, delete, func, insert, select
 from sqlalchemy.orm import Session
@@ -87,6 +87,14 @@ class Face(Protocol):
         """The same name, taken from an event's arguments."""
 
 
+@runtime_checkable
+class InUnits(Protocol):
+    """A face some of whose facts can only be written together."""
+
+    def units(self, facts: Sequence[Fact]) -> list[list[Fact]]:
+        """The facts in groups that are written in one call, in order; an incomplete group is left out."""
+
+
 def due_heads(session: Session, quorum: int) -> list[Head]:
     """Heads to write, smallest first: those the chain forgot, and the newest if enough witnesses cosigned it."""
     published = outbox.published_size(session)
@@ -129,7 +137,9 @@ def due_facts(session: Session, face: Face, refused: Collection[str] = (), other
             first = session.execute(_due(other, func.min(tables.entry.c.log_index), refused)).scalar()
             if first is not None:
                 query = query.where(tables.entry.c.log_index < first)
-    return [Fact.of_bytes(row.bytes) for row in session.execute(query)]
+    return [
+        fact for unit in _units(face, [Fact.of_bytes(row.bytes) for row in session.execute(query)]) for fact in unit
+    ]
 
 
 def waiting_facts(session: Session, face: Face) -> int:
@@ -184,12 +194,17 @@ def write_each(chain: Chain, face: Face, facts: Sequence[Fact]) -> tuple[dict[st
     except (ChainUnavailable, WrongChain, NotLeader):
         raise
     except Exception as error:  # faces are their owners' code, with errors of their own
-        if len(facts) == 1:
-            return {}, {facts[0].id: error}
-    middle = len(facts) // 2
-    places, refused = write_each(chain, face, facts[:middle])
-    others, also = write_each(chain, face, facts[middle:])
+        units = _units(face, facts)
+        if len(units) <= 1:
+            return {}, {fact.id: error for fact in facts}
+    middle = len(units) // 2
+    places, refused = write_each(chain, face, [fact for unit in units[:middle] for fact in unit])
+    others, also = write_each(chain, face, [fact for unit in units[middle:] for fact in unit])
     return places | others, refused | also
+
+
+def _units(face: Face, facts: Sequence[Fact]) -> list[list[Fact]]:
+    return face.units(facts) if isinstance(face, InUnits) else [[fact] for fact in facts]
 
 
 def find_facts(chain: Chain, face: Face, facts: Iterable[Fact]) -> dict[str, Place]:

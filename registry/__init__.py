@@ -1,6 +1,6 @@
 """Who holds which right in which data. No money here, and no transaction hash.
 
-party → asset → rights → scheme → form → precheck → application → objection → certificate → catalogue
+party → asset → rights → scheme → form → certificate → precheck → application → objection → succession → catalogue
 
 - `errors` names what can go wrong.
 - `party`: organisations, staff and connectors, and the keys they sign with.
@@ -10,10 +10,12 @@ party → asset → rights → scheme → form → precheck → application → 
 - `scheme`: the rule sets as values, chosen by date; `calendar`: working days, legal dates, pauses; `clocks`: C01…C20.
 - `form`: what the applicant files and what is published; `precheck`: what a machine can say about it; `personal`:
   tells of personal data in a sample; `sheet`: the rows of a workbook.
+- `code`: the 15-character code; `certificate`: deposit record, register entry, ending, status.
 - `objection`: who objects and what was decided.
-- `case`: where an application stands; `conditions`: the guards of its moves; `application`: the table of moves.
-- `code`: the 15-character code; `certificate`: deposit record, register entry, status.
+- `case`: where an application stands; `succession`: what a later registration makes of the entry in force.
+- `moves`: what a table of moves is; `conditions`: the guards of an application's moves; `application`: its table.
 - `telling`: what the agency tells of a certificate when its state changes.
+- `afterlife`: remarks and encumbrances, objections after registration, cancellation and correction by the agency.
 - `document`: the certificate as PDF and JSON; `catalogue`: what the public sees.
 - `likeness`: is this data registered already, perhaps in disguise?
 - `worklist`: what waits for whom, least time left first.

@@ -4,22 +4,27 @@
 (registration.md 1.3): from which state to which, who must sign, under which conditions, with which clock and paper.
 `decide` checks a move before it is taken in; `apply` folds a stored one into the case. Both ask the same table, so a
 case rebuilt from its facts is the case that was decided on.
+
+All five types of registration (art. 32) go the same way; where they differ, a guard belongs to some types only
+(`guards_of`). What the agency opens of its own accord (B-04, Z-03 to Z-05) begins at READY: nobody applied, two persons
+decided, and what remains is deposit and issue.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence, Set
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date
 
 from ledger.facts import Signature
 from registry import conditions as only_if
+from registry import moves
 from registry.calendar import Pause, day_of, start_of
 from registry.case import (
     BEFORE_DEPOSIT,
-    STAFF,
     Act,
     Actor,
+    AgencyDecision,
     Case,
     Moment,
     Role,
@@ -30,25 +35,11 @@ from registry.case import (
 )
 from registry.conditions import Guard
 from registry.errors import GuardRefused, IllegalMove, NotEntitled
-from registry.form import Form, applicant_ids
+from registry.form import Form, RegistrationType, applicant_ids
 from registry.objection import Raised
 
-
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """One row of the table. `target` None means the state stays; `signers` are alternative sets of roles."""
-
-    move: str
-    sources: frozenset[State | None]
-    target: State | None
-    signers: tuple[frozenset[Role], ...]
-    needs: frozenset[str]
-    may: frozenset[str]
-    guards: tuple[Guard, ...]
-    clock: str
-    paper: str
-    basis: str
-
+Rule = moves.Rule[State]
+"""A row of the table of applications."""
 
 _APPLICANT = (frozenset({Role.APPLICANT}), frozenset({Role.REPRESENTATIVE}))
 _INTAKE = (frozenset({Role.INTAKE}),)
@@ -73,7 +64,15 @@ def _rule(
     may: str = "reason papers",
 ) -> Rule:
     fields = frozenset(needs.split()), frozenset(may.split())
-    return Rule(move, frozenset(sources), target, signers, *fields, guards, clock, paper, basis)
+    return moves.Rule(move, frozenset(sources), target, signers, *fields, guards, clock, paper, basis)
+
+
+def _opened(move: str, paper: str, basis: str) -> Rule:
+    guards = (
+        only_if.addressed_to_this_agency, only_if.section_fits_the_type, only_if.ground_of_the_move,
+        only_if.certificate_is_in_force, only_if.differs_only_as_allowed,
+    )  # fmt: skip
+    return _rule(move, {None}, State.READY, _TWO, guards, clock="–", paper=paper, basis=basis, needs="form reason")
 
 
 # fmt: off
@@ -81,11 +80,14 @@ RULES: Mapping[str, Rule] = {
     rule.move: rule
     for rule in (
         _rule("I-01", {None}, State.DRAFT, _APPLICANT,
-              (only_if.addressed_to_this_agency, only_if.agency_is_not_applicant),
+              (only_if.addressed_to_this_agency, only_if.agency_is_not_applicant, only_if.section_fits_the_type),
               clock="–", paper="–", basis="G16"),
-        _rule("I-02", {State.DRAFT}, State.SUBMITTED, _APPLICANT, (only_if.every_applicant_signed,),
+        _rule("I-02", {State.DRAFT}, State.SUBMITTED, _APPLICANT,
+              (only_if.every_applicant_signed, only_if.certificate_is_in_force, only_if.filed_in_its_window,
+               only_if.no_other_renewal),
               clock="C01 starts", paper="收件回执", basis="G16 G17", needs="form"),
-        _rule("I-03", BEFORE_DEPOSIT, State.WITHDRAWN, _APPLICANT, (only_if.every_applicant_signed,),
+        _rule("I-03", BEFORE_DEPOSIT, State.WITHDRAWN, _APPLICANT,
+              (only_if.every_applicant_signed, only_if.applied_for),
               clock="all stop", paper="撤回确认书", basis="P"),
         _rule("I-04", {State.SUBMITTED}, State.CORRECTION, _INTAKE,
               (only_if.written_in_time, only_if.one_complete_list, only_if.deadline_is_whole_day),
@@ -120,11 +122,15 @@ RULES: Mapping[str, Rule] = {
               State.REFUSED, _TWO, (only_if.known_ground,),
               clock="stop", paper="不予登记告知书", basis="G22", needs="ground reason"),
         _rule("I-15", {State.UNDER_REVIEW}, State.PUBLICITY, _TWO,
-              (only_if.review_passed, only_if.matrix_passed, only_if.source_rights_held, only_if.text_is_the_form),
+              (only_if.review_passed, only_if.matrix_passed, only_if.source_rights_held,
+               only_if.certificate_is_in_force, only_if.differs_only_as_allowed, only_if.nothing_blocks_it,
+               only_if.text_is_the_form),
               clock="C03 pauses, C06 starts at release", paper="公示公告", basis="G24 G28",
               needs="review publicity"),
         _rule("I-16", {State.UNDER_REVIEW}, State.READY, _TWO,
-              (only_if.review_passed, only_if.matrix_passed, only_if.source_rights_held, only_if.waiver_was_asked),
+              (only_if.review_passed, only_if.matrix_passed, only_if.source_rights_held,
+               only_if.certificate_is_in_force, only_if.differs_only_as_allowed, only_if.nothing_blocks_it,
+               only_if.waiver_was_asked),
               clock="–", paper="不公示决定书", basis="G24", needs="review reason"),
         _rule("I-17", {State.PUBLICITY, State.OBJECTION}, State.OBJECTION, _OBJECTOR, (only_if.within_publicity,),
               clock="C07 per objection", paper="异议收件通知", basis="G25"),
@@ -148,23 +154,35 @@ RULES: Mapping[str, Rule] = {
               clock="C03 pauses, C07", paper="异议收件通知", basis="P"),
         _rule("I-24", {State.READY}, State.DEPOSITING, _OFFICER,
               (only_if.no_open_objection, only_if.matrix_passed, only_if.source_rights_held,
+               only_if.certificate_is_in_force, only_if.still_applies, only_if.nothing_blocks_it,
                only_if.term_still_runs, only_if.nobody_holds_it_twice, only_if.officer_is_not_sole_reviewer,
                only_if.record_is_current),
               clock="C03 runs on", paper="存证请求", basis="G26", needs="record"),
         _rule("I-25", {State.DEPOSITING}, State.REGISTERED, _SYSTEM,
-              (only_if.deposited_as_requested, only_if.code_is_allocated),
+              (only_if.deposited_as_requested, only_if.certificate_is_in_force, only_if.nothing_blocks_it,
+               only_if.code_is_allocated),
               clock="C08 starts", paper="存证回执", basis="G26", needs="receipt code rule"),
         _rule("I-26", {State.DEPOSITING}, State.READY, _SYSTEM, (),
               clock="C03 runs on", paper="失败记录", basis="P", needs="reason rule"),
         _rule("I-27", {State.REGISTERED}, State.ISSUED, _SYSTEM, (only_if.code_is_allocated,),
               clock="C03 ends", paper="数据产权登记凭证", basis="G27", needs="code rule"),
+        _opened("B-04", "变更决定书", "G29, P"),
+        _opened("Z-03", "注销决定书, 书面告知", "G37(三) G29"),
+        _opened("Z-04", "注销决定书, 书面告知", "G37"),
+        _opened("Z-05", "注销决定书, 书面告知", "G37(四)"),
     )
 }
 # fmt: on
 
 
-STATED_OTHERWISE = frozenset({"I-01", "I-02", "I-17", "I-23"})
-"""Moves that are made by filing a form or an objection, never by an application-move."""
+BY_AGENCY = frozenset({"B-04", "Z-03", "Z-04", "Z-05"})
+STATED_OTHERWISE = frozenset({"I-01", "I-02", "I-17", "I-23"}) | BY_AGENCY
+"""Moves that are made by filing a form, an objection or an agency's decision, never by an application-move."""
+
+
+def guards_of(rule: Rule, kind: RegistrationType) -> tuple[Guard, ...]:
+    """The guards of a row for this type of registration."""
+    return tuple(guard for guard in rule.guards if kind in only_if.ONLY_FOR.get(guard, frozenset(RegistrationType)))
 
 
 # Deciding and folding -------------------------------------------------------------------------------------------------
@@ -174,13 +192,7 @@ def role_of(form: Form, signature: Signature) -> Role:
     """The capacity in which a signature stands on a case with this form. Raises `NotEntitled` for an unknown role."""
     kind, _, identity = signature.by.partition(":")
     if kind == "staff":
-        try:
-            role = Role(signature.role)
-        except ValueError:
-            role = Role.SYSTEM
-        if role not in STAFF:
-            raise NotEntitled("签名", f"经办角色应为 {sorted(STAFF)} 之一。", f"staff acts as one of {sorted(STAFF)}")
-        return role
+        return moves.staff_role(signature)
     if kind != "party":
         raise NotEntitled("签名", "仅当事方和经办人可以办理登记。", "only parties and staff act on a case")
     if signature.role == Role.SYSTEM and identity == form.agency:
@@ -192,17 +204,8 @@ def role_of(form: Form, signature: Signature) -> Role:
 
 def rule_for(state: State | None, move: str, roles: Sequence[Role]) -> Rule:
     """The row of the table for this move from this state by these roles. Raises `IllegalMove` or `NotEntitled`."""
-    rule = RULES.get(move)
-    if rule is None or state not in rule.sources:
-        raise IllegalMove(state.value if state else "–", move)
-    if frozenset(roles) not in rule.signers:
-        wanted = " | ".join("+".join(sorted(role.value for role in group)) for group in rule.signers)
-        given = "+".join(sorted(role.value for role in roles)) or "–"
-        raise NotEntitled(move, f"应由 {wanted} 签署，实为 {given}。", f"signed by {given}, expected {wanted}")
-    single = frozenset(roles) != frozenset({Role.APPLICANT})
-    if single and len(roles) != len(frozenset(roles)):
-        raise NotEntitled(move, "同一角色只签一次。", "each role signs once")
-    return rule
+    known = [RULES[move]] if move in RULES else []
+    return moves.rule_for(known, state, move, roles, {Role.APPLICANT})
 
 
 def decide(case: Case, act: Act, actors: tuple[Actor, ...], world: World, now: int) -> Rule:
@@ -217,8 +220,8 @@ def decide(case: Case, act: Act, actors: tuple[Actor, ...], world: World, now: i
 
 def _decide(case: Case, act: Act, actors: tuple[Actor, ...], world: World, now: int) -> Rule:
     rule = rule_for(case.state, act.move, [actor.role for actor in actors])
-    _require_separation(case, actors, world, act.move)
-    _require_fields(rule, act)
+    moves.require_separation(actors, world.agency, applicant_ids(case.form), act.move, case.reviewers, case.approvers)
+    moves.require_fields(rule, act, _EMPTY)
     if now < case.changed_at:
         raise GuardRefused(act.move, "time_runs_forward", "办理时间早于上一步。", "earlier than the step before")
     _require_guards(rule, case, Moment(act, actors, world, now))
@@ -233,6 +236,30 @@ def decide_submission(application: str, form: Form, actors: tuple[Actor, ...], w
         rule = rule_for(state, move, [actor.role for actor in actors])
         _require_guards(rule, case, Moment(act, actors, world, now))
     return case
+
+
+def decide_opening(
+    application: str, decision: AgencyDecision, actors: tuple[Actor, ...], world: World, now: int
+) -> Case:
+    """B-04, Z-03 to Z-05: the case that two persons of the agency open without an application. Raises as `decide`."""
+    case = opened(application, decision, actors, now)
+    rule = rule_for(None, decision.move, [actor.role for actor in actors])
+    moves.require_separation(actors, world.agency, applicant_ids(case.form), decision.move)
+    act = Act("I-00", form=decision.form, reason=decision.reason)
+    _require_guards(rule, case, Moment(replace(act, move=decision.move), actors, world, now))
+    return case
+
+
+def opened(application: str, decision: AgencyDecision, actors: Sequence[Actor], at: int) -> Case:
+    """The case after the agency opened it: what register-decision/v1 creates. Nothing is left but deposit and issue."""
+    case = replace(submitted(application, decision.form, at), state=State.READY, opened_by=decision.move)
+    roles = [(actor.by, actor.role) for actor in actors]
+    return replace(
+        case,
+        accepted_on=day_of(at).isoformat(),
+        reviewers=_joined((), roles, Role.REVIEWER),
+        approvers=_joined((), roles, Role.APPROVER),
+    )
 
 
 def decide_objection(case: Case, actors: tuple[Actor, ...], world: World, now: int) -> Rule:
@@ -375,7 +402,7 @@ _EFFECTS: Mapping[str, Callable[[Case, Act, int], Case]] = {
     "I-11": _supplied,
     "I-13": lambda case, act, at: replace(case, extension=case.extension + act.days),
     "I-15": _released,
-    "I-16": lambda case, act, at: replace(case, waived=True),
+    "I-16": lambda case, act, at: replace(case, waived=bool(case.form.waiver_reason.strip())),
     "I-18": _publicity_ended,
     "I-19": _objections_decided,
     "I-20": _objections_decided,
@@ -403,36 +430,8 @@ def _joined(known: tuple[str, ...], roles: Sequence[tuple[str, Role]], wanted: R
     return known + tuple(by for by, role in roles if role is wanted and by not in known)
 
 
-def _require_separation(case: Case, actors: tuple[Actor, ...], world: World, move: str) -> None:
-    """Staff belongs to the agency, never to an applicant; nobody reviews and approves the same case (3.4, P)."""
-    if len({actor.by for actor in actors}) != len(actors):
-        raise NotEntitled(move, "两个角色须由不同的人担任。", "two roles need two persons")
-    for actor in actors:
-        if actor.role not in STAFF:
-            continue
-        if actor.organisation != world.agency or actor.organisation in applicant_ids(case.form):
-            raise NotEntitled(move, f"{actor.by} 不是本登记机构的经办人。", f"{actor.by} is not staff of this agency")
-        if actor.role is Role.APPROVER and actor.by in case.reviewers:
-            raise NotEntitled(move, f"{actor.by} 已是本案审查人，不得复核。", f"{actor.by} reviewed this case")
-        if actor.role is Role.REVIEWER and actor.by in case.approvers:
-            raise NotEntitled(move, f"{actor.by} 已是本案复核人，不得审查。", f"{actor.by} approved in this case")
-
-
-_FIELDS = tuple(name for name in Act.__dataclass_fields__ if name != "move")
 _EMPTY = Act("I-00")
 
 
-def _require_fields(rule: Rule, act: Act) -> None:
-    """The act carries what its move needs and nothing that another move would use."""
-    filled = {name for name in _FIELDS if getattr(act, name) != getattr(_EMPTY, name)}
-    for name in sorted(rule.needs - filled):
-        raise GuardRefused(rule.move, "fields", f"须填写 {name}。", f"{name} is required")
-    for name in sorted(filled - rule.needs - rule.may):
-        raise GuardRefused(rule.move, "fields", f"不应填写 {name}。", f"{name} does not belong to this move")
-
-
 def _require_guards(rule: Rule, case: Case, moment: Moment) -> None:
-    for guard in rule.guards:
-        refusal = guard(case, moment)
-        if refusal is not None:
-            raise GuardRefused(rule.move, guard.__name__, *refusal)
+    moves.require_guards(replace(rule, guards=guards_of(rule, case.form.type)), case, moment)

@@ -14,13 +14,20 @@ from typing import Annotated
 from msgspec import Meta
 
 from registry.asset import Day, Long, Twin
-from registry.calendar import Calendar, Pause, day_of, end_of
+from registry.calendar import (
+    Calendar,
+    Pause,
+    day_of,
+    end_of,
+)
+from registry.certificate import InForce
 from registry.clocks import completion, deemed_acceptance, period
 from registry.form import Attachment, Form, Named, Publicity
 from registry.objection import Decision, Raised
 from registry.scheme import Scheme, scheme_at
 
 MOVE = "application-move/v1"
+DECISION = "register-decision/v1"
 
 
 class State(StrEnum):
@@ -150,10 +157,26 @@ class Act:
 
 
 @dataclass(frozen=True, slots=True)
+class AgencyDecision:
+    """Body of register-decision/v1: two persons open a 变更 (B-04) or 注销 (Z-03 to Z-05) that nobody applied for.
+
+    `form` restates the register as it shall be; its applicants are the holders as on file, who do not sign.
+    `instrument` is the digest of a judgment, an award or another instrument, `basis` the fact that gave rise to it.
+    """
+
+    move: Annotated[str, Meta(pattern="^(B-04|Z-0[345])$")]
+    form: Form
+    reason: Annotated[str, Meta(min_length=1, max_length=4000)]
+    instrument: Twin | None = None
+    basis: Annotated[str, Meta(pattern="^([0-9a-f]{64})?$")] = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Case:
     """An application as its facts say it is. Days are ISO dates in Asia/Shanghai, instants seconds UTC.
 
     Due dates are not kept: they are computed from these triggers with the calendar of the day they are asked.
+    `opened_by` is the move by which the agency opened it of its own accord, "" for an application.
     """
 
     application: str
@@ -179,6 +202,7 @@ class Case:
     requested_at: int | None = None
     receipt: str = ""
     code: str = ""
+    opened_by: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +211,8 @@ class World:
 
     `conflicts` are certificates or cases with the same (data, right, holder), `source_gaps` say why a source right is
     missing, `record` is the deposit record as it stands, `receipt_record` what a verified deposit receipt covers,
-    `entry_code` the code of the register entry made from it.
+    `entry_code` the code of the register entry made from it. A later type also needs the `entry` in force that it
+    builds on, and what remarks and objections it is `blocked` by.
     """
 
     agency: str
@@ -198,6 +223,8 @@ class World:
     record: Twin | None = None
     receipt_record: Twin | None = None
     entry_code: str = ""
+    entry: InForce | None = None
+    blocked: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from ledger.digest import TwinDigest
+from registry.afterlife.blocking import Flag
 from registry.asset import Twin
 from registry.certificate import Document, Status
+from registry.form import Operation
+from registry.rights import Right
 
 
 class Integrity(StrEnum):
@@ -58,7 +61,9 @@ class Check:
     """The answer of the check page at `as_of` (seconds UTC).
 
     `entry` is the twin digest of the register-entry fact that paper and chain carry, `entry_id` its fact id for proofs;
-    whether it is anchored is the ledger's answer. `view` is `None` where publicity was waived.
+    whether it is anchored is the ledger's answer. `view` is `None` where publicity was waived. `flags` and `objection`
+    say what limits the certificate, `cancelled` which rights of it were cancelled, `stops` why it may not serve the
+    `purpose` (any, where none was asked); `ok` means INTACT, VALID and nothing that stops it.
     """
 
     code: str
@@ -76,6 +81,12 @@ class Check:
     entry: Twin | None = None
     entry_id: str = ""
     view: PublicView | None = None
+    flags: tuple[Flag, ...] = ()
+    objection: bool = False
+    cancelled: tuple[Right, ...] = ()
+    purpose: Operation | None = None
+    stops: tuple[str, ...] = ()
+    ok: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,10 @@ The *deposit record* is what the deposit authority takes in (art. 26); the *regi
 and times, one fact per certificate version, whose digest goes on paper and chain (decisions D18); the paper's own
 digests are a second fact, so that nothing contains its own digest. The entry's statement keeps the record as its
 parts, one salted field each (`ledger.disclosure`): a holder may show the rights without the description.
+
+A later registration makes a new entry: the next version of the code, or a new code for whoever the rights moved to.
+The entry names its *predecessor* and what that becomes, so superseding and transferring need no words of their own.
+Only a whole 注销 has no entry to follow; the *ending* is its deposited fact.
 """
 
 from __future__ import annotations
@@ -17,20 +21,29 @@ from typing import Annotated
 from msgspec import Meta
 
 from ledger import canonical, disclosure
-from ledger.digest import TwinDigest, derive_salt, twin
+from ledger.digest import TwinDigest, twin
 from ledger.errors import FieldError
-from ledger.facts import Fact
 from ledger.reading import body_of, read
 from registry.asset import Count, Day, Description, Long, Short, Twin
-from registry.calendar import day_of, end_of
-from registry.case import Case
+from registry.calendar import (
+    ONE_DAY,
+    add_months,
+    day_of,
+    end_of,
+)
 from registry.clocks import validity
-from registry.form import Identity, Named, RegistrationType, held_by_applicants
+from registry.form import (
+    Applicant,
+    Identity,
+    Named,
+    RegistrationType,
+)
 from registry.party import PartyKind
 from registry.rights import Basis, RightRow, SourceKind
 from registry.scheme import Scheme
 
 ENTRY = "register-entry/v1"
+ENDING = "register-ending/v1"
 ISSUED = "certificate-issued/v1"
 DEPOSIT_RECEIPT = "deposit-receipt/v1"
 USE_AUTHORISATION = "use-authorisation/v1"
@@ -76,11 +89,26 @@ class Holder:
 
 
 @dataclass(frozen=True, slots=True)
+class Predecessor:
+    """The certificate version that an entry continues, and what it becomes at the deposit (CANCELLED: by an ending).
+
+    `successors` is how many entries of one deposit continue it: two when only part of the rights moved.
+    """
+
+    code: Short
+    version: Annotated[int, Meta(ge=1)]
+    status: Annotated[str, Meta(pattern="^(SUPERSEDED|TRANSFERRED|CANCELLED)$")]
+    successors: Annotated[int, Meta(ge=1, le=2)] = 1
+
+
+@dataclass(frozen=True, slots=True)
 class Record:
     """What is deposited (art. 26): applicant, data, rights and limits, and the digests of every fact that led here.
 
     `facts` are the twin digests of the application's facts in order, up to the request for deposit. `salt` follows
-    from the salt of the first of them, so that the record's digest tells nobody the content.
+    from the salt of the first of them, so that the record's digest tells nobody the content. `remainder` is the digest
+    of the record of what the transferor's certificate keeps, when only part of it moved: one deposit covers both. A
+    record without rights ends its predecessor's certificate.
     """
 
     application: str
@@ -98,6 +126,8 @@ class Record:
     facts: tuple[Twin, ...]
     salt: Hex64
     authorised_until: Day | None = None
+    predecessor: Predecessor | None = None
+    remainder: Twin | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +181,29 @@ class RegisterEntry:
     valid_from: Instant
     valid_until: Instant
     last_day: Day
+    type: RegistrationType = RegistrationType.INITIAL
+    predecessor: Predecessor | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RegisterEnding:
+    """Body of register-ending/v1: the deposited record of a whole 注销, signed by the agency; no version follows.
+
+    `version` is the one that ended, at `ended_at` (the deposit instant), on the ground Z-01 to Z-05.
+    """
+
+    code: str
+    version: Annotated[int, Meta(ge=1)]
+    status: Annotated[str, Meta(pattern="^CANCELLED$")]
+    ground: Annotated[str, Meta(pattern="^Z-0[1-5]$")]
+    agency: Identity
+    agency_name: Named
+    fields: Annotated[tuple[FieldName, ...], Meta(min_length=1, max_length=64)]
+    record_digest: Twin
+    receipt: Twin
+    receipt_number: Named
+    authority_name: Named
+    ended_at: Instant
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,6 +248,24 @@ class UseAuthorisation:
 
 
 @dataclass(frozen=True, slots=True)
+class InForce:
+    """A certificate version as a later registration finds it: what stands in the register and how it stands.
+
+    `applicants` are the holders as their last forms describe them; `renewal_filed` says that a renewal is pending.
+    """
+
+    code: str
+    version: int
+    status: Status | None
+    record: Record
+    valid_from: int
+    valid_until: int
+    last_day: str
+    applicants: tuple[Applicant, ...] = ()
+    renewal_filed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Standing:
     """What decides the status of a version at an instant. Instants in seconds UTC; `ended_at` belongs to `ended`."""
 
@@ -207,28 +278,6 @@ class Standing:
     objection: bool = False
 
 
-def record_of(case: Case, facts: Sequence[Fact], remarks: tuple[str, ...] = ()) -> Record:
-    """The deposit record of a case with its facts so far."""
-    form = case.form
-    return Record(
-        application=case.application,
-        scheme=form.scheme,
-        agency=form.agency,
-        type=form.type,
-        holders=tuple(Holder(item.name, item.kind, item.id_no) for item in form.applicants),
-        description=form.description,
-        source_kind=form.source_kind,
-        right_basis=form.right_basis,
-        rights=held_by_applicants(form),
-        years=form.years,
-        publicity_waived=case.waived,
-        remarks=remarks,
-        facts=tuple(Twin.of(fact.digest()) for fact in facts),
-        salt=derive_salt(bytes.fromhex(facts[0].salt), RECORD),
-        authorised_until=form.authorised_until,
-    )
-
-
 def record_digest(record: Record) -> Twin:
     """Twin digest of the record under its own tag: what the deposit authority signs for."""
     return Twin.of(twin(canonical.encode({"record": body_of(record), "tag": RECORD})))
@@ -239,8 +288,8 @@ def record_parts(record: Record) -> tuple[bytes, ...]:
     return disclosure.parts_of(body_of(record))
 
 
-def record_in(entry: RegisterEntry, parts: Sequence[bytes]) -> Record:
-    """The record an entry keeps in its parts. Raises `FieldError` unless it is the one the entry's digest names."""
+def record_in(entry: RegisterEntry | RegisterEnding, parts: Sequence[bytes]) -> Record:
+    """The record an entry or ending keeps in its parts. Raises `FieldError` unless its digest names this one."""
     record = read(Record, disclosure.document_of(entry.fields, parts), "record")
     if record_digest(record) != entry.record_digest:
         raise FieldError("body.record_digest", record_digest(record).sha256, entry.record_digest.sha256)
@@ -265,6 +314,13 @@ def last_day_of_validity(deposited_at: int, years: int, scheme: Scheme, earlier:
     return validity(day_of(deposited_at), years, scheme, [date.fromisoformat(day) for day in earlier])
 
 
+def renewal_window(last_day: str, scheme: Scheme) -> tuple[date, date]:
+    """First and last day on which a renewal may be filed (art. 36): six months before the last day of validity, and the
+    day before it. 31 August less six months is the last of February."""
+    last = date.fromisoformat(last_day)
+    return add_months(last, -scheme.clocks["C09"].length), last - ONE_DAY
+
+
 def register_entry(
     record: Record,
     receipt: DepositReceipt,
@@ -275,13 +331,22 @@ def register_entry(
     agency_catalogue_no: str,
     authority_name: str,
     source_ends: Sequence[str] = (),
+    last_day: str | None = None,
 ) -> RegisterEntry:
-    """The register entry that a verified deposit receipt completes; `source_ends` are the last days of its sources."""
-    earlier = [*source_ends, *([record.authorised_until] if record.authorised_until else [])]
-    last = last_day_of_validity(receipt.deposited_at, record.years, scheme, earlier)
+    """The register entry that a verified deposit receipt completes; `source_ends` are the last days of its sources.
+
+    `last_day` keeps the validity of the predecessor; without it the term runs from this deposit.
+    """
+    if last_day is None:
+        earlier = [*source_ends, *([record.authorised_until] if record.authorised_until else [])]
+        last = last_day_of_validity(receipt.deposited_at, record.years, scheme, earlier)
+    else:
+        last = date.fromisoformat(last_day)
+    before = record.predecessor
     return RegisterEntry(
         code=code,
-        version=1,
+        version=before.version + 1 if before is not None and before.code == code else 1,
+        type=record.type,
         paper_type=PAPER_TYPE,
         agency=record.agency,
         agency_name=agency_name,
@@ -295,6 +360,33 @@ def register_entry(
         valid_from=receipt.deposited_at,
         valid_until=end_of(last),
         last_day=last.isoformat(),
+        predecessor=before,
+    )
+
+
+def register_ending(
+    record: Record,
+    receipt: DepositReceipt,
+    receipt_digest: TwinDigest,
+    ground: str,
+    agency_name: str,
+    authority_name: str,
+) -> RegisterEnding:
+    """The ending that a verified deposit receipt completes: the predecessor's certificate is cancelled as a whole."""
+    assert record.predecessor is not None
+    return RegisterEnding(
+        code=record.predecessor.code,
+        version=record.predecessor.version,
+        status=Status.CANCELLED.value,
+        ground=ground,
+        agency=record.agency,
+        agency_name=agency_name,
+        fields=disclosure.names_of(body_of(record)),
+        record_digest=record_digest(record),
+        receipt=Twin.of(receipt_digest),
+        receipt_number=receipt.number,
+        authority_name=authority_name,
+        ended_at=receipt.deposited_at,
     )
 
 

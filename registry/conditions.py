@@ -1,6 +1,7 @@
 """The conditions of the moves, one function each: what is refused, in both languages, or `None`.
 
 Their names stand in the table of `registry.application` and in every refusal, so a refusal leads to its article.
+`ONLY_FOR` says which of them belong to some types of registration only.
 """
 
 from __future__ import annotations
@@ -11,9 +12,18 @@ from datetime import date
 from registry.calendar import day_of, start_of
 from registry.case import Case, Moment, Role, acceptance_ends, completion_due, deemed_acceptance_day, publicity_ends
 from registry.errors import CalendarPending
-from registry.form import PublicData, applicant_ids, publicity_text, right_gaps
+from registry.form import LATER, PublicData, RegistrationType, applicant_ids, publicity_text, right_gaps
 from registry.objection import Outcome
 from registry.scheme import NATIONAL_2026
+from registry.succession import (
+    Misfit,
+    announcement_needed,
+    filed_on,
+    misfits,
+    section_misfits,
+    standing_misfit,
+    window_misfit,
+)
 
 Refusal = tuple[str, str] | None
 Guard = Callable[[Case, Moment], Refusal]
@@ -119,12 +129,12 @@ def same_parties_same_agency(case: Case, moment: Moment) -> Refusal:
     form = moment.act.form
     if form is None:
         return None
-    kept = (form.agency, form.scheme, applicant_ids(form)) == (
-        case.form.agency, case.form.scheme, applicant_ids(case.form),
+    kept = (form.agency, form.scheme, applicant_ids(form), form.type, form.certificate) == (
+        case.form.agency, case.form.scheme, applicant_ids(case.form), case.form.type, case.form.certificate,
     )  # fmt: skip
     if not kept:
-        return "补正不得更换申请人、登记机构或规则。", "a correction keeps applicants and agency"
-    return every_applicant_signed(case, moment)
+        return "补正不得更换申请人、登记机构、规则、登记类型或凭证。", "a correction keeps applicants, agency and type"
+    return _first_of(section_misfits(form)) or every_applicant_signed(case, moment)
 
 
 def accepted_today(case: Case, moment: Moment) -> Refusal:
@@ -227,7 +237,9 @@ def text_is_the_form(case: Case, moment: Moment) -> Refusal:
 
 
 def waiver_was_asked(case: Case, moment: Moment) -> Refusal:
-    """Art. 24: 不公示 only on the applicant's request with good reason."""
+    """Art. 24: 不公示 only on the applicant's request with good reason, or where this type is not published (P)."""
+    if not announcement_needed(case.form, moment.world.scheme):
+        return None
     if not case.form.waiver_reason.strip() or not moment.act.reason.strip():
         return "不公示须由申请人提出理由并经机构决定。", "publicity is waived only on request"
     return None
@@ -330,3 +342,89 @@ def code_is_allocated(case: Case, moment: Moment) -> Refusal:
     if not moment.act.code or moment.act.code != moment.world.entry_code:
         return "凭证编码与登记簿不一致。", "the code is not that of the register entry"
     return None
+
+
+# Of the later types ---------------------------------------------------------------------------------------------------
+
+
+def section_fits_the_type(case: Case, moment: Moment) -> Refusal:
+    """The form has the section of its type, and a transfer both its sides (art. 34 to 37)."""
+    return _first_of(section_misfits(case.form))
+
+
+def certificate_is_in_force(case: Case, moment: Moment) -> Refusal:
+    """There is something to transfer, change, renew or cancel: a version in force of this agency's certificate."""
+    entry = moment.world.entry
+    if entry is None or entry.record.agency != moment.world.agency:
+        return "凭证不在本机构登记簿中。", "the certificate is not in this agency's register"
+    misfit = standing_misfit(case.form, entry)
+    return _first_of((misfit,) if misfit else ())
+
+
+def filed_in_its_window(case: Case, moment: Moment) -> Refusal:
+    """R-01, R-05: filed from six months before the last day of validity to the day before it (art. 36)."""
+    assert moment.world.entry is not None
+    misfit = window_misfit(case.form, moment.world.entry, filed_on(case), moment.world.scheme)
+    return _first_of((misfit,) if misfit else ())
+
+
+def no_other_renewal(case: Case, moment: Moment) -> Refusal:
+    """One renewal of a certificate is decided before the next is filed."""
+    assert moment.world.entry is not None
+    return ("该凭证的续期登记正在办理。", "a renewal of it is pending") if moment.world.entry.renewal_filed else None
+
+
+def differs_only_as_allowed(case: Case, moment: Moment) -> Refusal:
+    """The form differs from the entry in force in what its type may change, and in nothing else (art. 34 to 37)."""
+    assert moment.world.entry is not None
+    return _first_of(misfits(case.form, moment.world.entry, by_agency=bool(case.opened_by)))
+
+
+def still_applies(case: Case, moment: Moment) -> Refusal:
+    """What the registration changes is still there to be changed, whatever else was registered meanwhile."""
+    assert moment.world.entry is not None
+    found = misfits(case.form, moment.world.entry, by_agency=bool(case.opened_by), restated=False)
+    return _first_of(found) or filed_in_its_window(case, moment)
+
+
+def nothing_blocks_it(case: Case, moment: Moment) -> Refusal:
+    """No remark or open objection that blocks this kind of registration (registration.md 1.6, 1.7; P)."""
+    if moment.world.blocked:
+        return f"该凭证存在限制：{'；'.join(moment.world.blocked)}。", "a remark or an objection blocks it"
+    return None
+
+
+def applied_for(case: Case, moment: Moment) -> Refusal:
+    """Only what somebody applied for can be withdrawn by them."""
+    return ("登记机构依职权办理的登记不得撤回。", "the agency opened this registration") if case.opened_by else None
+
+
+def ground_of_the_move(case: Case, moment: Moment) -> Refusal:
+    """B-04 opens a 变更, Z-03 to Z-05 a 注销 on just this ground."""
+    section = case.form.cancellation
+    expected = section.reason if section is not None else "B-04"
+    if moment.act.move != expected or case.form.type not in (RegistrationType.CHANGE, RegistrationType.CANCELLATION):
+        return f"{moment.act.move} 与登记类型或注销事由不符。", "the move does not fit type and ground"
+    return None
+
+
+def _first_of(found: tuple[Misfit, ...]) -> Refusal:
+    return (f"{found[0].rule} {found[0].zh}", found[0].en) if found else None
+
+
+_FIRST = frozenset({RegistrationType.INITIAL})
+_RENEWAL = frozenset({RegistrationType.RENEWAL})
+
+ONLY_FOR: Mapping[Guard, frozenset[RegistrationType]] = {
+    matrix_passed: _FIRST,
+    source_rights_held: _FIRST | _RENEWAL,
+    term_still_runs: _FIRST | _RENEWAL,
+    certificate_is_in_force: LATER,
+    filed_in_its_window: _RENEWAL,
+    no_other_renewal: _RENEWAL,
+    differs_only_as_allowed: LATER,
+    still_applies: LATER,
+    nothing_blocks_it: LATER,
+}
+"""Guards of some types only; all others are everybody's. The matrix of art. 21 judges how a right came to be, which no
+later registration touches (P); a source right must still be there when a new term begins."""

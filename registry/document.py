@@ -25,7 +25,7 @@ from ledger.digest import TwinDigest
 from ledger.reading import body_of
 from registry.asset import AssetKind, DataFile
 from registry.calendar import text_of
-from registry.certificate import Record, RegisterEntry
+from registry.certificate import STATUS_NAMES, Record, RegisterEntry, Status
 from registry.errors import PaperRefused
 from registry.party import masked
 from registry.rights import MATRIX, RIGHT_NAMES, RightRow
@@ -145,6 +145,9 @@ def _fields(paper: Paper) -> dict[str, Any]:
             "数据形态", f"{data.form.value}　{data.structure.value}",
         ],
     ]  # fmt: skip
+    if entry.predecessor is not None:
+        before = entry.predecessor
+        main.append(["前一凭证", f"{before.code}　第{before.version}版（{STATUS_NAMES[Status(before.status)]}）"])
     times = [
         ["存证时间", f"{_seconds(entry.deposited_at)}　{entry.authority_name}　回执 {entry.receipt_number}"],
         ["有效期", f"{_day(text_of(entry.valid_from)[:10])}起至{_day(entry.last_day)}（含当日）"],

@@ -1,7 +1,10 @@
-"""What the applicant files: 初次登记申请表 (guide, annex 1; registration.md 4.1) and the text shown in publicity.
+"""What the applicant files: the application forms of annexes 1 to 5 (registration.md 4.1, 4.2) and the text shown in
+publicity.
 
 The form is the body of application-submitted/v1. It is complete enough to be attributed and read, or it is refused;
-whether it will be granted is the agency's decision in writing, never the software's (art. 17).
+whether it will be granted is the agency's decision in writing, never the software's (art. 17). The forms of annexes 2
+to 5 restate the register record as it shall be afterwards, with one section of their own; `registry.succession` drafts
+them from the entry in force, so that nobody types it again.
 """
 
 from __future__ import annotations
@@ -14,19 +17,51 @@ from msgspec import Meta
 
 from registry.asset import Count, Day, Description, Long, Short, Twin
 from registry.party import IdType, PartyKind
-from registry.rights import Basis, Gap, RightRow, SourceKind, judge
+from registry.rights import (
+    Basis,
+    Gap,
+    Right,
+    RightRow,
+    SourceKind,
+    judge,
+)
 from registry.scheme import NATIONAL_2026, Scheme
 
 SUBMITTED = "application-submitted/v1"
 
 Named = Annotated[str, Meta(min_length=1, max_length=200)]
 Identity = Annotated[str, Meta(min_length=1, max_length=64)]
+DESCRIPTION = "description."
+"""How the items of a change that concern the data begin; the others concern a holder."""
 
 
 class RegistrationType(StrEnum):
     """登记类型 (art. 32)."""
 
     INITIAL = "初次登记"
+    TRANSFER = "转让登记"
+    CHANGE = "变更登记"
+    RENEWAL = "续期登记"
+    CANCELLATION = "注销登记"
+
+
+LATER = frozenset(RegistrationType) - {RegistrationType.INITIAL}
+"""The types that continue or end a certificate; an 初次登记 must be there first (art. 33)."""
+
+
+class Operation(StrEnum):
+    """What is done with a certificate: what a remark or an objection may block (registration.md 1.7).
+
+    The first five are registrations; the last two are a further pledge and a new agreement.
+    """
+
+    TRANSFER = "transfer"
+    CHANGE_IDENTITY = "change_identity"
+    CHANGE_DESCRIPTION = "change_description"
+    RENEWAL = "renewal"
+    CANCELLATION = "cancellation"
+    REPLEDGE = "repledge"
+    CONTRACT = "contract"
 
 
 class PublicData(StrEnum):
@@ -94,11 +129,65 @@ class Declarations:
 
 
 @dataclass(frozen=True, slots=True)
+class Held:
+    """A right that somebody holds under the certificate."""
+
+    holder: Identity
+    right: Right
+
+
+@dataclass(frozen=True, slots=True)
+class Transfer:
+    """【转让权利内容】 of annex 2. Who gives is whoever holds a moved right; who receives is every other applicant.
+
+    The form's `rights` are those of the transferees, with the limits and terms they have; `scope` and `use` are
+    数据范围 and 使用范围 in words.
+    """
+
+    moved: Annotated[tuple[Held, ...], Meta(min_length=1, max_length=100)]
+    scope: Long = ""
+    use: Long = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """变更前内容 and 变更后内容 of one item; what is no text stands as canonical JSON, content as its SHA-256."""
+
+    item: Named
+    before: str
+    after: str
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """【变更事项】 of annex 3: every item that differs from the register, and no other."""
+
+    items: Annotated[tuple[Changed, ...], Meta(min_length=1, max_length=200)]
+
+
+@dataclass(frozen=True, slots=True)
+class Renewal:
+    """【续期事项】 of annex 4: the kinds of right; the term asked for is the form's `years`."""
+
+    rights: Annotated[tuple[Right, ...], Meta(min_length=1, max_length=3)]
+
+
+@dataclass(frozen=True, slots=True)
+class Cancellation:
+    """【注销事由】 of annex 5: Z-01 by the holder, Z-02 extinction, Z-03 to Z-05 by the agency; all, or `ended`."""
+
+    reason: Annotated[str, Meta(pattern="^Z-0[1-5]$")]
+    ended: Annotated[tuple[Held, ...], Meta(max_length=100)] = ()
+    note: Long = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Form:
-    """The application form of an 初次登记.
+    """The application form of any type of registration.
 
     `years` is the term asked for, `authorised_until` the last day of a source authorisation that ends earlier,
     `waiver_reason` the reason for 申请不公示 ("" = publicity), `participants` the other parties of a data fusion.
+    `certificate` is the code that a later registration is about, and one section says what it asks for.
     """
 
     scheme: Short
@@ -116,6 +205,11 @@ class Form:
     waiver_reason: Long = ""
     participants: tuple[Named, ...] = ()
     representative: Representative | None = None
+    certificate: Short = ""
+    transfer: Transfer | None = None
+    change: Change | None = None
+    renewal: Renewal | None = None
+    cancellation: Cancellation | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +235,33 @@ def publicity_text(form: Form) -> Publicity:
 def applicant_ids(form: Form) -> frozenset[str]:
     """Identity numbers of all applicants."""
     return frozenset(item.id_no for item in form.applicants)
+
+
+def transferors(form: Form) -> frozenset[str]:
+    """Identity numbers of those who give up a right by this transfer."""
+    return frozenset(item.holder for item in form.transfer.moved) if form.transfer else frozenset()
+
+
+def transferees(form: Form) -> frozenset[str]:
+    """Identity numbers of the applicants who receive: those who give nothing."""
+    return applicant_ids(form) - transferors(form) if form.transfer else frozenset()
+
+
+def operations_of(form: Form) -> tuple[Operation, ...]:
+    """What this registration does to its certificate; nothing for an 初次登记."""
+    if form.change is not None:
+        described = any(item.item.startswith(DESCRIPTION) for item in form.change.items)
+        personal = any(not item.item.startswith(DESCRIPTION) for item in form.change.items)
+        return (Operation.CHANGE_IDENTITY,) * personal + (Operation.CHANGE_DESCRIPTION,) * described
+    sections = ((form.transfer, Operation.TRANSFER), (form.renewal, Operation.RENEWAL))
+    found = tuple(operation for section, operation in sections if section is not None)
+    return found or ((Operation.CANCELLATION,) if form.cancellation else ())
+
+
+def rights_concerned(form: Form) -> frozenset[Right]:
+    """The right types that a later registration is about: those moved or ended, else all of them."""
+    held = form.transfer.moved if form.transfer else form.cancellation.ended if form.cancellation else ()
+    return frozenset(item.right for item in held) or frozenset(Right)
 
 
 def attachment_kinds(form: Form) -> frozenset[str]:

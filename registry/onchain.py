@@ -15,10 +15,12 @@ from ledger.digest import sha256
 from ledger.errors import ChainError
 from ledger.facts import Fact
 from ledger.reading import read
-from registry.certificate import ENTRY, PAPER_TYPE, RegisterEntry
+from registry.certificate import ENTRY, PAPER_TYPE, RegisterEntry, Status
 
 CONTRACT = "RightsRegistry"
 PAPER_TYPES: Mapping[str, int] = {PAPER_TYPE: 1}
+NUMBERS: Mapping[Status, int] = {status: number for number, status in enumerate(Status, 1)}
+"""contracts/codes.json, certificateStatus; a test keeps them equal."""
 SIGNATURE_LIFE = 3600
 """Seconds a batch signature may wait for its block."""
 
@@ -56,6 +58,22 @@ class RegisterEntryFace:
     def __init__(self, uscc: str, agency_typed_signer: Sign) -> None:
         self._uscc = uscc
         self._sign = agency_typed_signer
+
+    def units(self, facts: Sequence[Fact]) -> list[list[Fact]]:
+        """Facts that must be written in one call, in order: the two entries that share a predecessor after the transfer
+        of a part stand next to each other, or the contract finds the predecessor ended. One alone is left out."""
+        pairs: dict[tuple[str, int], list[Fact]] = {}
+        found = []
+        for fact in facts:
+            before = read(RegisterEntry, fact.body).predecessor
+            if before is None or before.successors == 1:
+                found.append([fact])
+                continue
+            pair = pairs.setdefault((before.code, before.version), [])
+            pair.append(fact)
+            if len(pair) == before.successors:
+                found.append(pair)
+        return found
 
     def done(self, chain: Chain, fact: Fact) -> bool:
         """Is the certificate on chain with this fact's digests? Raises `ChainError` if it is there with others."""
@@ -100,9 +118,13 @@ def commitment_of(fact: Fact) -> bytes:
 
 
 def _entry(fact: Fact) -> tuple[Any, ...]:
-    """The struct Entry of a fact, in the order of the contract; a first version has no predecessor."""
+    """The struct Entry of a fact, in the order of the contract."""
     entry, digest = read(RegisterEntry, fact.body), fact.digest()
+    before: tuple[Any, ...] = (bytes(32), 0, 0, 0)
+    if entry.predecessor is not None:
+        old = entry.predecessor
+        before = (code_word(old.code), PAPER_TYPES[entry.paper_type], old.version, NUMBERS[Status(old.status)])
     return (
         code_word(entry.code), PAPER_TYPES[entry.paper_type], entry.version, digest.sha256, digest.sm3,
-        entry.valid_from, entry.valid_until, bytes(32), 0, 0, 0,
+        entry.valid_from, entry.valid_until, *before,
     )  # fmt: skip

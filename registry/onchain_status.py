@@ -21,11 +21,9 @@ from ledger.facts import Fact
 from ledger.reading import read
 from ledger.verify import Status as Answer
 from registry.certificate import IN_FORCE, PAPER_TYPE, Status
-from registry.onchain import CONTRACT, SIGNATURE_LIFE, Sign, agency_id, certificate_key
+from registry.onchain import CONTRACT, NUMBERS, SIGNATURE_LIFE, Sign, agency_id, certificate_key
 from registry.telling import TOLD, Telling
 
-NUMBERS: Mapping[Status, int] = {status: number for number, status in enumerate(Status, 1)}
-"""contracts/codes.json, certificateStatus; a test keeps them equal."""
 IN_BULK = frozenset({Status.VALID, Status.SUPERSEDED, Status.TRANSFERRED, Status.CANCELLED})
 """What can be given in bulk: the other two depend on each certificate's own expiry."""
 INDEX_END = 2**32

@@ -18,13 +18,15 @@ from ledger.digest import twin
 from ledger.errors import FieldError
 from registry.asset import Twin, content_is_consistent
 from registry.calendar import Calendar, add_years, day_of
+from registry.certificate import InForce
 from registry.clocks import completion, deemed_acceptance, period
 from registry.errors import CalendarPending
-from registry.form import Form, applicant_ids, attachment_kinds, held_by_applicants, right_gaps
+from registry.form import Form, RegistrationType, applicant_ids, attachment_kinds, held_by_applicants, right_gaps
 from registry.party import IdType, PartyKind, resident_id_is_valid, uscc_is_valid
 from registry.personal import text_of, traces
-from registry.rights import Right
+from registry.rights import Right, RightRow
 from registry.scheme import NameElement, Scheme
+from registry.succession import Misfit, misfits, section_misfits, standing_misfit, window_misfit
 
 
 class Level(StrEnum):
@@ -61,7 +63,8 @@ class Known:
     `registered` are (right, certificate or application) of the same applicants in the same data; `similar` are
     registrations of others, `disputes` open objections or disputes about the data; `signed` the identity numbers that
     signed (`None`: signing has not begun); `unreadable` names of attachments; `affiliates` applicants under common
-    control with the agency; `verified_numbers` 公共数据资源 registrations that were checked (`None`: nobody can look).
+    control with the agency; `verified_numbers` 公共数据资源 registrations that were checked (`None`: nobody can look);
+    `entry` the certificate that a later registration is about, `blocked` what hangs on it and is in the way.
     """
 
     calendar: Calendar | None = None
@@ -73,6 +76,8 @@ class Known:
     samples: tuple[Sample, ...] = ()
     affiliates: frozenset[str] = frozenset()
     verified_numbers: frozenset[str] | None = None
+    entry: InForce | None = None
+    blocked: tuple[str, ...] = ()
 
 
 NOTHING = Known()
@@ -92,6 +97,16 @@ IDENTITY_PROOF = "身份佐证"
 SAMPLE = "数据样例"
 PROXY = "授权委托书"
 COMPLIANCE_PROOF = "合规佐证"
+CERTIFICATE = "数据产权登记凭证"
+TYPE_PAPERS = {
+    RegistrationType.INITIAL: (IDENTITY_PROOF, SAMPLE),
+    RegistrationType.TRANSFER: ("转让合同", CERTIFICATE),
+    RegistrationType.CHANGE: (CERTIFICATE, "变更内容佐证"),
+    RegistrationType.RENEWAL: (CERTIFICATE,),
+    RegistrationType.CANCELLATION: (CERTIFICATE,),
+}
+"""Papers of each type (art. 33 to 37)."""
+EXTINCTION_PROOF = "权利消灭佐证"
 
 RULES: Mapping[str, tuple[str, str]] = {
     "PC-01": ("SR", "必填项 / a required field is empty"),
@@ -121,9 +136,13 @@ RULES: Mapping[str, tuple[str, str]] = {
     "PC-25": ("W", "相似数据 / same or similar data of others"),
     "PC-26": ("R", "权属纠纷 / open dispute"),
     "PC-27": ("S", "签署 / signatures"),
+    "PC-28": ("R", "转让及凭证限制 / what is not held, not in force or blocked"),
+    "PC-29": ("R", "转让方仍保留权利 / the transferor keeps the right"),
+    "PC-30": ("R", "变更范围 / what a change may not touch"),
+    "PC-31": ("R", "续期期间 / the window of a renewal"),
     "PC-32": ("W", "日历未公布 / calendar year missing"),
 }
-"""Levels and subject of every rule that concerns an 初次登记; PC-28 … PC-31 belong to the other types."""
+"""Levels and subject of every rule."""
 
 _ATTRIBUTION = (("name", "申请人名称"), ("id_no", "证件号码"), ("contact", "联系人"), ("phone", "联系电话"))
 _BRACKETS = re.compile(r"[（(\[【][^）)\]】]*[）)\]】]")
@@ -133,7 +152,7 @@ _FILLERS = re.compile(r"[\s0-9年月日度的及和与、，,.\-—~至·_/]+")
 def precheck(form: Form, scheme: Scheme, at: int, known: Known = NOTHING) -> tuple[Finding, ...]:
     """Every finding about `form` as it stands at `at` (seconds UTC), most serious first. Raises `NotDefined`."""
     subject = Subject(form, scheme, at, known)
-    found = [finding for check in CHECKS for finding in check(subject)]
+    found = [finding for check in CHECKS[form.type] for finding in check(subject)]
     return tuple(sorted(found, key=lambda item: ("SRW".index(item.level.value), item.rule, item.field)))
 
 
@@ -343,35 +362,46 @@ def rights(subject: Subject) -> Iterator[Finding]:
         yield Finding(
             gap.rule, Level.RED, "rights", zh.format(**words), en.format(**words | {"basis": form.right_basis.value})
         )
-    last = _last_allowed_day(subject)
+    yield from term(subject)
+    for position, row in enumerate(form.rights):
+        yield from _row(subject, position, row)
+
+
+def term(subject: Subject) -> Iterator[Finding]:
+    """PC-18: the term asked for."""
+    form, scheme, last = subject.form, subject.scheme, _last_allowed_day(subject)
     asked = add_years(day_of(subject.at), form.years)
     if form.years > scheme.max_years or (form.authorised_until and form.authorised_until < asked.isoformat()):
         yield Finding(
             "PC-18", Level.RED, "years", f"申请有效期超过{last}。请缩短年限。",
             f"The term asked for ends after {last}: ask for fewer years.",
         )  # fmt: skip
-    for position, row in enumerate(form.rights):
-        where = f"rights[{position}]"
-        from_day, to_day = row.term_from or "", row.term_to or ""
-        half = bool(from_day) != bool(to_day) or from_day > to_day
-        if half or not row.limits.strip():
-            what = "期限起止" if half else "限制（没有请填“无”）"
-            yield Finding(
-                "PC-19", Level.RED, f"{where}.{'term_from' if half else 'limits'}",
-                f"权利配置说明应包含登记申请人并填写权利类型、期限、限制。请补填第{position + 1}行的{what}。",
-                f"Row {position + 1} of the table of rights is incomplete: {'its term' if half else 'its limits'}.",
-            )  # fmt: skip
-        if to_day > last:
-            yield Finding(
-                "PC-18", Level.RED, f"{where}.term_to", f"申请有效期超过{last}。请更正第{position + 1}行的期限。",
-                f"The term of row {position + 1} ends after {last}: shorten it.",
-            )  # fmt: skip
+
+
+def _row(subject: Subject, position: int, row: RightRow) -> Iterator[Finding]:
+    where, last = f"rights[{position}]", _last_allowed_day(subject)
+    from_day, to_day = row.term_from or "", row.term_to or ""
+    half = bool(from_day) != bool(to_day) or from_day > to_day
+    if half or not row.limits.strip():
+        what = "期限起止" if half else "限制（没有请填“无”）"
+        yield Finding(
+            "PC-19", Level.RED, f"{where}.{'term_from' if half else 'limits'}",
+            f"权利配置说明应包含登记申请人并填写权利类型、期限、限制。请补填第{position + 1}行的{what}。",
+            f"Row {position + 1} of the table of rights is incomplete: {'its term' if half else 'its limits'}.",
+        )  # fmt: skip
+    if to_day > last:
+        yield Finding(
+            "PC-18", Level.RED, f"{where}.term_to", f"申请有效期超过{last}。请更正第{position + 1}行的期限。",
+            f"The term of row {position + 1} ends after {last}: shorten it.",
+        )  # fmt: skip
 
 
 def papers(subject: Subject) -> Iterator[Finding]:
     """PC-21 to PC-23: what is handed in."""
     form, known = subject.form, subject.known
-    needed = [IDENTITY_PROOF, SAMPLE]
+    needed = [*TYPE_PAPERS[form.type]]
+    if form.cancellation is not None and form.cancellation.reason == "Z-02":
+        needed.append(EXTINCTION_PROOF)
     if form.representative is not None:
         needed.append(PROXY)
     if form.declarations.personal_info or form.declarations.important_data:
@@ -402,6 +432,43 @@ def papers(subject: Subject) -> Iterator[Finding]:
                 f"数据样例疑似包含个人信息，请脱敏或更正说明。（{sample.name}：{zh}）",
                 f"Sample {sample.name} seems to hold personal data ({en}): mask it or correct the declaration.",
             )  # fmt: skip
+
+
+def section(subject: Subject) -> Iterator[Finding]:
+    """A form with the section of another type, with one side of a transfer, or with a right twice cannot be
+    attributed."""
+    for item in section_misfits(subject.form):
+        yield _misfit(item, Level.STOP)
+    keys = [(row.holder_id, row.right) for row in subject.form.rights]
+    if len(keys) != len(set(keys)):
+        yield Finding(
+            "PC-19", Level.STOP, "rights", "同一权利人的同一权利只填一行。", "One row for each right of each holder."
+        )
+
+
+def later(subject: Subject) -> Iterator[Finding]:
+    """PC-28 to PC-31: what a 转让, 变更, 续期 or 注销 may not ask for. Only what cannot be read stops it."""
+    form, known = subject.form, subject.known
+    for reason in known.blocked:
+        zh, _, en = reason.partition(" / ")
+        yield Finding(
+            "PC-28", Level.RED, "certificate", f"该凭证存在限制：{zh.rstrip('。')}。",
+            f"The certificate is restricted: {(en or zh).rstrip('.')}.",
+        )  # fmt: skip
+    if known.entry is None or section_misfits(form):
+        return
+    day = day_of(subject.at)
+    found = (
+        standing_misfit(form, known.entry), window_misfit(form, known.entry, day, subject.scheme),
+        *misfits(form, known.entry),
+    )  # fmt: skip
+    for misfit in found:
+        if misfit is not None:
+            yield _misfit(misfit, Level.RED)
+
+
+def _misfit(item: Misfit, level: Level) -> Finding:
+    return Finding(item.rule, level, item.field, item.zh, f"{item.en[:1].upper()}{item.en[1:]}.")
 
 
 def register(subject: Subject) -> Iterator[Finding]:
@@ -448,9 +515,16 @@ def dates(subject: Subject) -> Iterator[Finding]:
         )  # fmt: skip
 
 
-CHECKS: tuple[Callable[[Subject], Iterator[Finding]], ...] = (
-    identity, data, ground, rights, papers, register, dates,
-)  # fmt: skip
+Check = Callable[[Subject], Iterator[Finding]]
+COMMON: tuple[Check, ...] = (section, identity, data, papers, register, dates)
+CHECKS: Mapping[RegistrationType, tuple[Check, ...]] = {
+    RegistrationType.INITIAL: (*COMMON, ground, rights),
+    RegistrationType.TRANSFER: (*COMMON, later),
+    RegistrationType.CHANGE: (*COMMON, later),
+    RegistrationType.RENEWAL: (*COMMON, later, term),
+    RegistrationType.CANCELLATION: (*COMMON, later),
+}
+"""What is looked at, by type of registration; a later one restates rights that were judged when they were entered."""
 
 
 def _last_allowed_day(subject: Subject) -> str:

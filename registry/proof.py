@@ -53,7 +53,13 @@ class RegisterEntryRules:
         parts = {part.index: part.data for part in bundle.parts}
         disclosure.shown(entry.fields, parts)
         if len(parts) == len(entry.fields):
-            record_in(entry, list(parts.values()))
+            record = record_in(entry, list(parts.values()))
+            if (record.type, record.predecessor) != (entry.type, entry.predecessor):
+                raise Refused("V14", f"{record.type}, {record.predecessor}", f"{entry.type}, {entry.predecessor}")
         read_code(entry.code)
+        before = entry.predecessor
+        first = before is None or before.code != entry.code
+        if entry.version != (1 if first or before is None else before.version + 1):
+            raise Refused("V14", f"{entry.code} v{entry.version}", f"前一版本 / predecessor {before}")
         if not entry.valid_from < entry.valid_until:
             raise Refused("V14", "valid_from < valid_until", f"{entry.valid_from}, {entry.valid_until}")

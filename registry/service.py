@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -26,22 +26,48 @@ from ledger.signing import verify_sm2
 from ledger.store import Appended
 from registry import document, store
 from registry import worklist as todo
-from registry.application import actors_of, decide, decide_objection, decide_submission, timer_act
-from registry.asset import Twin
-from registry.calendar import Calendar, day_of
+from registry.afterlife import store as afterlife
+from registry.afterlife.blocking import flags_of, hindrances
+from registry.application import (
+    actors_of,
+    decide,
+    decide_objection,
+    decide_opening,
+    decide_submission,
+    timer_act,
+)
+from registry.asset import (
+    Twin,
+)
+from registry.calendar import (
+    Calendar,
+    day_of,
+)
 from registry.case import (
+    DECISION,
+    FINAL,
     MOVE,
     Act,
     Actor,
+    AgencyDecision,
     Case,
     Role,
     State,
     World,
     rules_of,
 )
-from registry.catalogue import Check, CodeAnswer, Listing, PublicRight, PublicView, integrity_of
+from registry.catalogue import (
+    Check,
+    CodeAnswer,
+    Integrity,
+    Listing,
+    PublicRight,
+    PublicView,
+    integrity_of,
+)
 from registry.certificate import (
     DEPOSIT_RECEIPT,
+    ENDING,
     ENTRY,
     IN_FORCE,
     ISSUED,
@@ -49,8 +75,10 @@ from registry.certificate import (
     DepositReceipt,
     DepositRequest,
     Document,
+    InForce,
     Issue,
     Record,
+    RegisterEnding,
     RegisterEntry,
     Status,
     UseAuthorisation,
@@ -58,8 +86,8 @@ from registry.certificate import (
     deposit_subject,
     record_digest,
     record_in,
-    record_of,
     record_parts,
+    register_ending,
     register_entry,
     status_at,
 )
@@ -75,10 +103,16 @@ from registry.errors import (
     Unknown,
 )
 from registry.form import (
+    LATER,
     SUBMITTED,
+    Applicant,
     Form,
+    Operation,
+    RegistrationType,
     applicant_ids,
     held_by_applicants,
+    operations_of,
+    rights_concerned,
 )
 from registry.intake.attachment import holders_of, not_received, require_room
 from registry.intake.store import papers_with
@@ -99,6 +133,7 @@ from registry.party import (
 from registry.precheck import NOTHING, Finding, Known, precheck, require_submittable
 from registry.rights import MATRIX, Right, RightRow
 from registry.scheme import scheme_of
+from registry.succession import Wish, drafted, keeps_its_term, record_of, remainder_of
 from registry.tables import CertificateRow
 from registry.telling import TOLD, Telling, state_at
 
@@ -175,7 +210,7 @@ class Papers:
 
 @dataclass(frozen=True, slots=True)
 class CertificateStatus:
-    """Status of the newest version of a certificate at `as_of`; `None` before its validity began."""
+    """Status of a certificate at `as_of`, in the version of that time; `None` before its validity began."""
 
     code: str
     version: int
@@ -296,12 +331,17 @@ def known_of(session: Session, form: Form, at: int, calendar: Calendar, *, appli
     content, own = form.description.content.digest.sha256, applicant_ids(form)
     in_force, pending = store.taken(session, content, at, but=application)
     wanted = {(row.right.value, row.holder_id) for row in held_by_applicants(form)}
-    others = {where for _, holder, where in in_force if holder not in own}
+    others = {where for _, holder, where in in_force if holder not in own and where != form.certificate}
     others |= {PENDING for _, holder, _ in pending if holder not in own}
+    later = form.type in LATER
     return Known(
+        entry=entry_in_force(session, form.certificate, at) if later else None,
+        blocked=_blocked(session, form, at) if later else (),
         calendar=calendar,
         registered=tuple(
-            (Right(right), where) for right, holder, where in sorted({*in_force, *pending}) if (right, holder) in wanted
+            (Right(right), where)
+            for right, holder, where in sorted({*in_force, *pending})
+            if (right, holder) in wanted and where != form.certificate
         ),
         similar=tuple(sorted(others)),
         disputes=(PENDING,) if store.disputed(session, content, but=application) else (),
@@ -322,6 +362,19 @@ def papers_not_received(session: Session, agency: Agency, form: Form) -> tuple[F
     return not_received(form, papers_with(session, holders_of(form), digests))
 
 
+def entry_in_force(session: Session, code: str, at: int) -> InForce:
+    """What a later registration of this certificate builds on: its version at `at`, with the holders as their last
+    forms describe them. Raises `Unknown`."""
+    return _entry(session, store.certificate_at(session, code, at), at)
+
+
+def draft_form(session: Session, code: str, wish: Wish, at: int) -> Form:
+    """The form of a later registration of this certificate, restating what stands in the register; its papers and its
+    signatures are still to come. Raises `Unknown`, `FieldError`."""
+    row = store.certificate_at(session, code, at)
+    return drafted(_entry(session, row, at), store.case(session, row.application).form, wish)
+
+
 def submit_application(session: Session, agency: Agency, signed: Signed, *, at: int, calendar: Calendar) -> Appended:
     """Steps I-01 and I-02: an application form signed by every applicant, or by the representative."""
     statement = signed.statement
@@ -337,8 +390,42 @@ def submit_application(session: Session, agency: Agency, signed: Signed, *, at: 
     require_submittable(precheck(form, scheme, at))
     require_submittable(papers_not_received(session, agency, form))
     actors = _actors(session, signed, form, at)
-    decide_submission(identity, form, actors, World(agency.uscc, scheme, calendar), at)
+    entry = entry_in_force(session, form.certificate, at) if form.type in LATER else None
+    decide_submission(identity, form, actors, World(agency.uscc, scheme, calendar, entry=entry), at)
     return _take_in(session, signed, at)
+
+
+def open_by_agency(session: Session, agency: Agency, signed: Signed, *, at: int, calendar: Calendar) -> Appended:
+    """B-04, Z-03 to Z-05: two persons of the agency open a 变更 or 注销 nobody applied for (art. 29, 37).
+
+    Takes in register-decision/v1; the case stands at READY and goes on by I-24, I-25 and I-27 like any other.
+    """
+    statement = signed.statement
+    _require_kind(signed, DECISION)
+    identity = _hex_identity(statement.subject, "application")
+    body = read(AgencyDecision, statement.body)
+    scheme = scheme_of(body.form.scheme, day_of(at).isoformat())
+    if _is_known(session, signed):
+        return facts.append(session, signed, at=at)
+    if statement.no != 0:
+        raise FieldError("statement.no", "0", str(statement.no))
+    require_submittable(precheck(body.form, scheme, at))
+    entry = entry_in_force(session, body.form.certificate, at)
+    _require_outcome(session, body)
+    actors = _actors(session, signed, body.form, at)
+    decide_opening(identity, body, actors, World(agency.uscc, scheme, calendar, entry=entry), at)
+    return _take_in(session, signed, at)
+
+
+def _require_outcome(session: Session, body: AgencyDecision) -> None:
+    """While an objection after registration is open, the agency acts on an outcome, or on the law (art. 29, P)."""
+    code = body.form.certificate
+    if body.move == "Z-05" or not afterlife.objection_open(session, code):
+        return
+    if not afterlife.is_decision(session, body.basis, code):
+        raise GuardRefused(
+            body.move, "rests_on_an_outcome", "登记后异议未了结，应依其结果处置。", "an objection is open"
+        )
 
 
 def move(session: Session, agency: Agency, signed: Signed, *, at: int, calendar: Calendar) -> Appended:
@@ -352,7 +439,6 @@ def move(session: Session, agency: Agency, signed: Signed, *, at: int, calendar:
     case = store.case(session, identity)
     if act.form is not None:
         require_submittable(precheck(act.form, rules_of(case), at))
-        require_submittable(precheck(act.form, scheme_of(act.form.scheme), at))
         require_submittable(papers_not_received(session, agency, act.form))
     decide(case, act, _actors(session, signed, case.form, at), _world(session, agency, case, at, calendar), at)
     return _take_in(session, signed, at)
@@ -371,7 +457,7 @@ def rehearse(
     """Raises what `move` would raise if these actors signed this act now; a page asks before it lets them sign."""
     case = store.case(session, application)
     if act.form is not None:
-        require_submittable(precheck(act.form, scheme_of(act.form.scheme), at))
+        require_submittable(precheck(act.form, rules_of(case), at))
     decide(case, act, actors, world_of(session, agency, case, at, calendar), at)
 
 
@@ -404,7 +490,8 @@ def object_to(session: Session, agency: Agency, signed: Signed, *, at: int, cale
 
 
 def run_timers(session: Session, agency: Agency, signer: Signer, *, at: int, calendar: Calendar) -> list[Fact]:
-    """Makes every move whose time has come (I-06, I-08, I-18); a date in an unpublished year fires nothing."""
+    """Makes every move whose time has come (I-06, I-08, I-18), and tells what time, or a renewal filed or given up, has
+    made of a certificate (L-03, L-04, L-06); a date in an unpublished year fires nothing."""
     made = []
     for case in store.cases_in(session, (State.SUBMITTED, State.CORRECTION, State.PUBLICITY)):
         if case.form.agency != agency.uscc:
@@ -416,17 +503,41 @@ def run_timers(session: Session, agency: Agency, signer: Signer, *, at: int, cal
             continue
         if act is not None:
             made.append(_system_move(session, case, act, world, signer, at))
+    return made + _tell_what_time_made(session, agency, signer, at)
+
+
+def _tell_what_time_made(session: Session, agency: Agency, signer: Signer, at: int) -> list[Fact]:
+    made = []
+    for row in store.to_be_told(session, at):
+        if row.agency != agency.uscc:
+            continue
+        if row.renewal_filed_at is not None:  # L-03: the mark, in time before expiry
+            told = tell(session, signer, row, at=at, basis="R-01", effective_at=row.renewal_filed_at)
+        elif row.valid_until <= at:
+            basis = "R-04" if row.told == Status.RENEWAL_PENDING else "C10"  # L-06, L-04
+            told = tell(session, signer, row, at=at, basis=basis, effective_at=row.valid_until)
+        else:  # the renewal came to nothing while the term still runs
+            told = tell(session, signer, row, at=at, basis="R-04")
+        if told is not None:
+            made.append(told)
     return made
 
 
 def deposit_record(session: Session, application: str) -> Record:
     """The deposit record of a case: what I-24 commits to and the deposit authority takes in."""
-    case = store.case(session, application)
-    known = facts.facts_of(session, f"application:{application}")
+    return _records(session, store.case(session, application))[0]
+
+
+def _records(session: Session, case: Case) -> tuple[Record, Record | None]:
+    """The deposit record, and that of what a transferor's certificate keeps, if it keeps something."""
+    known = facts.facts_of(session, f"application:{case.application}")
     if case.record is not None:
         requests = [i for i, fact in enumerate(known) if fact.kind == MOVE and fact.body["move"] == "I-24"]
         known = known[: requests[-1]]
-    return record_of(case, known)
+    if case.form.type not in LATER:
+        return record_of(case, known), None
+    entry = _base(session, case)
+    return record_of(case, known, entry), remainder_of(case, known, entry)
 
 
 def deposit_request(session: Session, agency: Agency, application: str) -> DepositRequest:
@@ -455,15 +566,23 @@ def record_deposit_receipt(
     if not case.requested_at <= receipt.deposited_at <= at:
         raise DepositRefused("存证时间不在请求与收到回执之间。", "its time is not between request and receipt")
     taken = facts.append(session, signed, at=at)
-    known = store.certificate_of(session, case.application)
-    if taken.replayed and known is not None:
-        return Registered(known.code, facts.fact(session, known.fact_id), taken.fact, replayed=True)
+    if taken.replayed and case.code:
+        return Registered(case.code, _made_by(session, case), taken.fact, replayed=True)
     store.project(session, taken.fact)
-    world = _world(session, agency, case, at, calendar, receipt_record=receipt.record)
+    # The registration is complete at the deposit (art. 26), so what is in force is asked for that instant.
+    world = _world(session, agency, case, receipt.deposited_at, calendar, receipt_record=receipt.record)
     entry = _enter(session, agency, case, receipt, taken.fact, signer, at)
     code = str(entry.body["code"])
-    act = Act("I-25", rule="G26", receipt=taken.fact.id, code=code)
-    _system_move(session, case, act, _with_code(world, code), signer, at)
+    world = replace(world, entry_code=code)
+    _system_move(session, case, Act("I-25", rule="G26", receipt=taken.fact.id, code=code), world, signer, at)
+    if entry.kind == ENDING:  # no paper follows a whole 注销: its notice is this very fact
+        ended = store.certificate_version(session, code, int(entry.body["version"]))
+        tell(session, signer, ended, at=at, basis=entry.id, effective_at=receipt.deposited_at)
+        registered = store.case(session, case.application)
+        _system_move(session, registered, Act("I-27", rule="G27", code=code), world, signer, at)
+    for row in store.certificates_of(session, case.application):
+        if at < row.valid_until:
+            tell(session, signer, row, at=at, basis=entry.id, effective_at=row.valid_from)
     return Registered(code, entry, taken.fact, replayed=False)
 
 
@@ -486,12 +605,14 @@ def issue(
     signer: Signer,
     at: int,
     calendar: Calendar,
+    version: int | None = None,
 ) -> Papers:
-    """Step 凭证核发: makes PDF and JSON from the register entry and states their digests (I-27).
+    """Step 凭证核发: makes PDF and JSON from the register entry and states their digests; I-27 with the last of a case.
 
-    Again for an issued certificate it makes the same bytes from the same facts, or raises `PaperRefused`.
+    `version` is the newest unless one is given. Again for an issued certificate it makes the same bytes from the same
+    facts, or raises `PaperRefused`.
     """
-    row = store.certificate(session, code)
+    row = store.certificate(session, code) if version is None else store.certificate_version(session, code, version)
     entry_fact = facts.fact(session, row.fact_id)
     entry = read(RegisterEntry, entry_fact.body)
     known = store.issue_of(session, row.code, row.version)
@@ -507,8 +628,9 @@ def issue(
     body = Issue(row.code, row.version, Twin.of(entry_fact.digest()), documents, token, address)
     fact = _state(session, ISSUED, certificate_subject(code), body, signer, "system", at)
     case = store.case(session, row.application)
-    world = _with_code(_world(session, agency, case, at, calendar), code)
-    _system_move(session, case, Act("I-27", rule="G27", code=code), world, signer, at)
+    if not store.not_issued(session, case.application):
+        world = replace(_world(session, agency, case, at, calendar), entry_code=case.code)
+        _system_move(session, case, Act("I-27", rule="G27", code=case.code), world, signer, at)
     return Papers(code, pdf, text, fact, replayed=False)
 
 
@@ -518,12 +640,16 @@ def tell(
     """States certificate-status/v1 if the version's state at `at` is not the one told last; else `None`.
 
     Call it after whatever may have changed the state; `basis` is the fact id or the rule behind the change,
-    `effective_at` the second from which it holds (default: `at`).
+    `effective_at` the second from which it holds (default: `at`). It is told of no earlier second than the telling
+    before, and one second later where the very same was told of that second already: on the chain the two would be one.
     """
     state = state_at(store.standing_of(session, row), at)
     if state is None or state == store.last_told(session, row.code, row.version):
         return None
     since = at if effective_at is None else effective_at
+    if row.told:  # the contract dates a first change back, later ones not behind what it may have answered since
+        since = max(since, store.latest_told(session))
+    since = store.next_instant(session, row, state, since)
     body = Telling(row.code, row.version, state.status, state.encumbered, state.objection, since, basis)
     return _state(session, TOLD, certificate_subject(row.code), body, signer, "system", at)
 
@@ -551,7 +677,7 @@ def authorise_use(session: Session, signed: Signed, *, at: int) -> Appended:
 
 def certificate_status(session: Session, code: str, at: int) -> CertificateStatus:
     """Status of a certificate at `at` (decisions D19); lapse follows from time alone. Raises `Unknown`."""
-    row = store.certificate(session, code)
+    row = store.certificate_at(session, code, at)
     status = status_at(store.standing_of(session, row), at)
     return CertificateStatus(code, row.version, status, status in IN_FORCE, row.valid_from, row.valid_until, at)
 
@@ -578,13 +704,26 @@ def source_gaps(session: Session, form: Form, at: int) -> tuple[str, ...]:
     return tuple(gaps)
 
 
-def check(session: Session, code: str, at: int, *, file: TwinDigest | None = None, token: str = "") -> Check:
-    """The public check page: integrity of a file and current status, two separate answers. Never raises."""
+def check(
+    session: Session,
+    code: str,
+    at: int,
+    *,
+    file: TwinDigest | None = None,
+    token: str = "",
+    purpose: Operation | None = None,
+) -> Check:
+    """The public check page: integrity of a file and current status, two separate answers. Never raises.
+
+    It answers for the newest version, unless file or token are those of an older one: that paper is intact, and
+    superseded. With both good, it is `ok` if no remark and no open objection stops the `purpose`; without one, none may
+    stop any.
+    """
     nothing = integrity_of((), file)
     if not is_code(code):
         return Check(code[:40], CodeAnswer.MALFORMED_CODE, nothing, at)
     try:
-        row = store.certificate(session, code)
+        row = store.version_shown(session, code, file.sha256.hex() if file else "", token)
     except Unknown:
         return Check(code, CodeAnswer.UNKNOWN_CODE, nothing, at)
     issued = store.issue_of(session, row.code, row.version)
@@ -592,10 +731,14 @@ def check(session: Session, code: str, at: int, *, file: TwinDigest | None = Non
     status = status_at(store.standing_of(session, row), at)
     if status is None:
         return Check(code, CodeAnswer.UNKNOWN_CODE, nothing, at)
+    integrity, remarks = integrity_of(documents, file), afterlife.remarks_of(session, code)
+    ended = afterlife.ended_rights(session, code)
+    objection = status in IN_FORCE and afterlife.objection_open(session, code)
+    stops = hindrances(remarks, objection, purpose, at, row.version) if status in IN_FORCE else ()
     return Check(
         code=code,
         status=status,
-        integrity=integrity_of(documents, file),
+        integrity=integrity,
         as_of=at,
         version=row.version,
         agency=row.agency_name,
@@ -607,7 +750,13 @@ def check(session: Session, code: str, at: int, *, file: TwinDigest | None = Non
         token_matches=issued is not None and secrets.compare_digest(issued.token.encode(), token.encode()),
         entry=Twin(row.fact_id, row.entry_sm3),
         entry_id=row.fact_id,
-        view=_public_view(_entered_record(session, row.fact_id)) if row.public else None,
+        view=_public_view(_entered_record(session, row.fact_id), ended) if row.public else None,
+        flags=flags_of(remarks, at) if status in IN_FORCE else (),
+        objection=objection,
+        cancelled=tuple(sorted(ended)),
+        purpose=purpose,
+        stops=stops,
+        ok=integrity is Integrity.INTACT and status is Status.VALID and not stops,
     )
 
 
@@ -633,12 +782,14 @@ def catalogue(session: Session, at: int, *, text: str = "", limit: int = 50, off
 def _holders_in_force(session: Session, certificate_code: str, right: Right, at: int) -> set[str]:
     """Who holds this right under this certificate at `at`; nobody when it is unknown or not in force."""
     try:
-        row = store.certificate(session, certificate_code)
+        row = store.certificate_at(session, certificate_code, at)
     except Unknown:
         return set()
     if status_at(store.standing_of(session, row), at) not in IN_FORCE:
         return set()
     day = day_of(at).isoformat()
+    if right in afterlife.ended_rights(session, row.code):
+        return set()
     return {
         held.holder
         for held in store.holdings(session, row.code, row.version)
@@ -690,6 +841,7 @@ _NEWEST = 2**53 - 1
 def _world(
     session: Session, agency: Agency, case: Case, at: int, calendar: Calendar, receipt_record: Twin | None = None
 ) -> World:
+    later = case.form.type in LATER and case.state not in FINAL and case.state is not State.REGISTERED
     return World(
         agency=agency.uscc,
         scheme=rules_of(case),
@@ -698,14 +850,75 @@ def _world(
         source_gaps=source_gaps(session, case.form, at),
         record=record_digest(deposit_record(session, case.application)) if case.state is State.READY else None,
         receipt_record=receipt_record,
+        entry=entry_in_force(session, case.form.certificate, at) if later else None,
+        # An agency's own decision carries out what would block an application.
+        blocked=_blocked(session, case.form, at) if later and not case.opened_by else (),
     )
 
 
-def _with_code(world: World, code: str) -> World:
-    return World(
-        world.agency, world.scheme, world.calendar, world.conflicts, world.source_gaps, world.record,
-        world.receipt_record, code,
-    )  # fmt: skip
+def _blocked(session: Session, form: Form, at: int) -> tuple[str, ...]:
+    """What blocks at `at` what this form asks for; an agency's own decision carries out what would block it."""
+    code, rights = form.certificate, rights_concerned(form)
+    reasons = {reason for item in operations_of(form) for reason in _blocks(session, code, item, at, rights)}
+    if afterlife.rights_to_drop(session, code):
+        reasons.add("已注销的权利尚未在新版本中除去。 / A version without the cancelled rights is to be made first.")
+    return tuple(sorted(reasons))
+
+
+def _blocks(
+    session: Session, code: str, operation: Operation, at: int, rights: frozenset[Right] = frozenset(Right)
+) -> tuple[str, ...]:
+    """Which remarks and open objections on a certificate block this operation (registration.md 1.6, 1.7)."""
+    return afterlife.stops(session, code, operation, at, rights)
+
+
+def _entry(session: Session, row: CertificateRow, at: int) -> InForce:
+    """A certificate version as a later registration finds it at `at`."""
+    record = _entered_record(session, row.fact_id)
+    wanted = [item.id_no for item in record.holders]
+    people: dict[str, Applicant] = {}
+    seen: CertificateRow | None = row
+    while seen is not None and not people.keys() >= set(wanted):
+        for person in store.case(session, seen.application).form.applicants:
+            people.setdefault(person.id_no, person)
+        before = (seen.predecessor, seen.predecessor_version)
+        seen = store.certificate_version(session, *before) if seen.predecessor else None
+    return InForce(
+        code=row.code,
+        version=row.version,
+        status=status_at(store.standing_of(session, row), at),
+        record=record,
+        valid_from=row.valid_from,
+        valid_until=row.valid_until,
+        last_day=row.last_day,
+        applicants=tuple(people[name] for name in wanted),
+        renewal_filed=row.renewal_filed_at is not None,
+    )
+
+
+def _base(session: Session, case: Case) -> InForce:
+    """The version that a case builds on: the newest, and once it is registered the one that it continued or ended."""
+    made = _made_row(session, case)
+    row = made if made is not None else store.certificate(session, case.form.certificate)
+    return _entry(session, row, row.valid_from)
+
+
+def _made_row(session: Session, case: Case) -> CertificateRow | None:
+    """The version that a registered case of a later type ended; `None` before it is registered."""
+    if not case.code:
+        return None
+    body = _made_by(session, case).body
+    ended = body.get("predecessor", body)
+    return store.certificate_version(session, str(ended["code"]), int(ended["version"]))
+
+
+def _made_by(session: Session, case: Case) -> Fact:
+    """The register entry, or the ending, of a registered case."""
+    known = store.certificate_of(session, case.application)
+    if known is not None:
+        return facts.fact(session, known.fact_id)
+    endings = [fact for fact in facts.facts_of(session, certificate_subject(case.code)) if fact.kind == ENDING]
+    return endings[-1]
 
 
 def _verified_receipt(agency: Agency, signed: Signed) -> DepositReceipt:
@@ -722,11 +935,35 @@ def _verified_receipt(agency: Agency, signed: Signed) -> DepositReceipt:
 def _enter(
     session: Session, agency: Agency, case: Case, receipt: DepositReceipt, fact: Fact, signer: Signer, at: int
 ) -> Fact:
-    """Takes a code and states the register entry under it."""
-    month = month_of(at)
-    serial = store.take_serial(session, agency.region, agency.digit, month)
-    code = str(numbered(agency.region, agency.digit, month, serial))
-    record = deposit_record(session, case.application)
+    """States what the deposit makes of the register: an entry under a new code or as the next version, two entries that
+    share a predecessor when only part of the rights moved, or an ending."""
+    record, rest = _records(session, case)
+    before = record.predecessor
+    entry = _base(session, case) if before is not None else None
+    if before is not None and not record.rights:
+        assert case.form.cancellation is not None
+        ground = case.form.cancellation.reason
+        ending = register_ending(record, receipt, fact.digest(), ground, agency.name, agency.authority_name)
+        return _state_record(session, ENDING, ending, record, signer, at)
+    kept = entry.last_day if entry is not None and keeps_its_term(record.type) else None
+    if before is None or record.type is RegistrationType.TRANSFER:
+        month = month_of(at)
+        code = str(
+            numbered(agency.region, agency.digit, month, store.take_serial(session, agency.region, agency.digit, month))
+        )
+    else:
+        code = before.code
+    first = _state_entry(session, agency, case, record, code, receipt, fact, kept, signer, at)
+    if rest is not None and before is not None:
+        # Next to each other in the log, as the contract wants the entries that share a predecessor.
+        _state_entry(session, agency, case, rest, before.code, receipt, fact, kept, signer, at)
+    return first
+
+
+def _state_entry(
+    session: Session, agency: Agency, case: Case, record: Record, code: str, receipt: DepositReceipt, fact: Fact,
+    kept: str | None, signer: Signer, at: int,
+) -> Fact:  # fmt: skip
     entry = register_entry(
         record,
         receipt,
@@ -737,11 +974,18 @@ def _enter(
         agency.catalogue_no,
         agency.authority_name,
         _source_ends(session, case.form),
+        kept,
     )
     if entry.valid_until <= entry.valid_from:
         raise GuardRefused("I-25", "term_still_runs", "来源凭证或授权已届满。", "a source right has ended")
+    return _state_record(session, ENTRY, entry, record, signer, at)
+
+
+def _state_record(
+    session: Session, kind: str, body: RegisterEntry | RegisterEnding, record: Record, signer: Signer, at: int
+) -> Fact:
     parts = record_parts(record)
-    statement = _statement(session, ENTRY, certificate_subject(code), entry, PartsRoot.over(parts))
+    statement = _statement(session, kind, certificate_subject(body.code), body, PartsRoot.over(parts))
     return _take_in(session, Signed(statement, (signer.sign(statement, "system"),)), at, parts).fact
 
 
@@ -777,6 +1021,12 @@ def _is_known(session: Session, signed: Signed) -> bool:
 
 def _actors(session: Session, signed: Signed, form: Form, at: int) -> tuple[Actor, ...]:
     """Every signature verified with the key in force, as actors on this case."""
+    return actors_of(form, signed.signatures, organisations_of(session, signed, at))
+
+
+def organisations_of(session: Session, signed: Signed, at: int) -> dict[str, str]:
+    """The organisation (USCC) of each member of staff who signed, after every signature was verified with the key in
+    force and every staff role with the staff's own. Raises `BadSignature`, `NotEntitled`, `Unknown`."""
     if not signed.signatures:
         raise BadSignature(signed.statement.subject, "没有签名 / no signature")
     organisations: dict[str, str] = {}
@@ -790,7 +1040,7 @@ def _actors(session: Session, signed: Signed, form: Form, at: int) -> tuple[Acto
                     f"{signature.by} does not have role {signature.role or '–'}",
                 )  # fmt: skip
             organisations[signature.by] = staff.organisation
-    return actors_of(form, signed.signatures, organisations)
+    return organisations
 
 
 def _require_valid(statement: Statement, signature: Signature, key: str) -> None:
@@ -879,13 +1129,13 @@ def _entered_record(session: Session, fact_id: str) -> Record:
     return record_in(read(RegisterEntry, facts.fact(session, fact_id).body), facts.parts_of(session, fact_id))
 
 
-def _public_view(record: Record) -> PublicView:
+def _public_view(record: Record, ended: frozenset[Right] = frozenset()) -> PublicView:
     data = record.description
     return PublicView(
         data.data_name,
         data.overview,
         data.limits,
-        tuple(_public_right(row) for row in record.rights),
+        tuple(_public_right(row) for row in record.rights if row.right not in ended),
         record.source_kind.value,
         data.kind.value,
         tuple(source.certificate for source in data.sources),

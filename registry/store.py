@@ -11,14 +11,16 @@ from typing import Any
 
 import msgspec
 from sqlalchemy import (
+    ColumnElement,
     bindparam,
+    exists,
     func,
     or_,
     select,
     update,
 )
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy.orm import Session
 from sqlmodel import SQLModel, col
 
 from ledger import canonical
@@ -26,24 +28,39 @@ from ledger.facts import Fact
 from ledger.reading import body_of, read
 from ledger.store import parts_of
 from registry import application, form, objection, party
+from registry.afterlife import store as afterlife
+from registry.afterlife.tables import RightEndingRow
 from registry.application import role_of
-from registry.case import FINAL, MOVE, Act, Case, State
+from registry.case import (
+    DECISION,
+    FINAL,
+    MOVE,
+    Act,
+    Actor,
+    AgencyDecision,
+    Case,
+    State,
+)
 from registry.certificate import (
     DEPOSIT_RECEIPT,
+    ENDING,
     ENTRY,
+    IN_FORCE,
     ISSUED,
     USE_AUTHORISATION,
     DepositReceipt,
     Issue,
+    RegisterEnding,
     RegisterEntry,
     Standing,
     Status,
     UseAuthorisation,
     record_in,
+    status_at,
 )
 from registry.code import LAST_SERIAL, read_code
 from registry.errors import CodeExhausted, Unknown
-from registry.form import Form, held_by_applicants
+from registry.form import DESCRIPTION, Form, RegistrationType, held_by_applicants
 from registry.objection import Objection
 from registry.party import Connector, Party, Staff
 from registry.tables import (
@@ -133,6 +150,12 @@ def _connector(session: Session, fact: Fact) -> None:
     )
 
 
+def _opened(session: Session, fact: Fact) -> None:
+    body = read(AgencyDecision, fact.body)
+    actors = [Actor(item.by, role_of(body.form, item), body.form.agency) for item in fact.signatures]
+    _write_case(session, application.opened(_identity(fact), body, actors, fact.at))
+
+
 def _submitted(session: Session, fact: Fact) -> None:
     _write_case(session, application.submitted(_identity(fact), read(Form, fact.body), fact.at))
 
@@ -167,6 +190,10 @@ def _entered(session: Session, fact: Fact) -> None:
     body = read(RegisterEntry, fact.body)
     record = record_in(body, parts_of(session, fact.id))
     data = record.description
+    before = body.predecessor
+    old = None if before is None else certificate_version(session, before.code, before.version)
+    # A renewal still pending is one of the code, whatever else changes meanwhile; what it granted needs none.
+    goes_on = old is not None and old.code == body.code and body.type is not RegistrationType.RENEWAL
     _add(
         session,
         CertificateRow(
@@ -185,8 +212,14 @@ def _entered(session: Session, fact: Fact) -> None:
             last_day=body.last_day,
             fact_id=fact.id,
             entry_sm3=fact.digest().sm3.hex(),
+            type=body.type.value,
+            predecessor=before.code if before else "",
+            predecessor_version=before.version if before else 0,
+            renewal_filed_at=old.renewal_filed_at if old is not None and goes_on else None,
         ),
     )
+    if old is not None and before is not None:
+        _end(session, old, before.status, body.valid_from, fact.id)
     kinds = {item.id_no: item.kind.value for item in record.holders}
     for row in record.rights:
         _add(
@@ -204,6 +237,24 @@ def _entered(session: Session, fact: Fact) -> None:
             ),
         )
     _count_code(session, body.code)
+    rights = frozenset(row.right for row in record.rights)
+    afterlife.move_onto(session, record.application, body.code)
+    if old is not None and old.code == body.code:
+        afterlife.settle(session, body.code, rights)
+    elif old is not None:
+        afterlife.follow(session, old.code, body.code, rights)
+
+
+def _ended(session: Session, fact: Fact) -> None:
+    body = read(RegisterEnding, fact.body)
+    row = certificate_version(session, body.code, body.version)
+    _end(session, row, body.status, body.ended_at, fact.id)
+
+
+def _end(session: Session, row: CertificateRow, status: str, at: int, fact_id: str) -> None:
+    """The second of two entries that share a predecessor finds it ended already."""
+    row.ended, row.ended_at, row.ended_by = status, at, row.ended_by or fact_id
+    session.flush()
 
 
 def _issued(session: Session, fact: Fact) -> None:
@@ -256,6 +307,11 @@ def _told(session: Session, fact: Fact) -> None:
             fact_id=fact.id,
         ),
     )
+    row = certificate_version(session, body.code, body.version)
+    row.told = body.status.value
+    if body.status is Status.LAPSED:  # whenever it was told, validity ended by itself (art. 36)
+        _end(session, row, body.status.value, row.valid_until, fact.id)
+    session.flush()
 
 
 PROJECTORS: dict[str, Callable[[Session, Fact], None]] = {
@@ -263,10 +319,12 @@ PROJECTORS: dict[str, Callable[[Session, Fact], None]] = {
     party.STAFF: _staff,
     party.CONNECTOR: _connector,
     form.SUBMITTED: _submitted,
+    DECISION: _opened,
     MOVE: _moved,
     objection.OBJECTION: _objected,
     DEPOSIT_RECEIPT: _deposited,
     ENTRY: _entered,
+    ENDING: _ended,
     ISSUED: _issued,
     USE_AUTHORISATION: _authorised,
     TOLD: _told,
@@ -355,12 +413,18 @@ def cases_in(session: Session, states: Iterable[State]) -> list[Case]:
 
 
 def conflicts_of(session: Session, known: Case, at: int) -> tuple[str, ...]:
-    """Certificates in force, and cases being deposited, with a (data, right, holder) of this case (decisions D25)."""
+    """Certificates in force, and cases being deposited, with a (data, right, holder) of this case (decisions D25); for
+    a later type also other cases of its certificate that are being deposited: they build on the same version."""
     found: set[str] = set()
+    content = _content_of(session, known.form)
     for row in held_by_applicants(known.form):
-        triple = known.form.description.content.digest.sha256, row.right.value, row.holder_id
+        triple = content, row.right.value, row.holder_id
         found.update(_holders_of(session, triple, at))
         found.update(_claims_of(session, triple, known.application))
+    if known.form.type is not RegistrationType.TRANSFER:
+        found.discard(known.form.certificate)
+    if known.form.certificate:
+        found.update(_depositing(session, known))
     return tuple(sorted(found))
 
 
@@ -370,18 +434,7 @@ Taken = tuple[str, str, str]
 
 def taken(session: Session, content: str, at: int, but: str = "") -> tuple[list[Taken], list[Taken]]:
     """Who holds rights in this very data (sha256 of its content) in force at `at`, and who has applied for them."""
-    later = aliased(CertificateRow)
-    newest = select(func.max(col(later.version))).where(col(later.code) == col(HoldingRow.code)).scalar_subquery()
-    same_version = col(CertificateRow.version) == col(HoldingRow.version)
-    held = session.execute(
-        select(col(HoldingRow.right), col(HoldingRow.holder), col(HoldingRow.code))
-        .join(CertificateRow, (col(CertificateRow.code) == col(HoldingRow.code)) & same_version)
-        .where(
-            col(HoldingRow.content) == content,
-            col(HoldingRow.version) == newest,
-            col(CertificateRow.valid_until) > at,
-        )
-    )
+    held = [(row.right, row.holder, row.code) for row in _held(session, col(HoldingRow.content) == content, at=at)]
     over = [state.value for state in FINAL | {State.REGISTERED}]
     asked = session.execute(
         select(col(ClaimRow.right), col(ClaimRow.holder), col(ClaimRow.application))
@@ -392,7 +445,7 @@ def taken(session: Session, content: str, at: int, but: str = "") -> tuple[list[
             col(ApplicationRow.state).not_in(over),
         )
     )
-    return [(row[0], row[1], row[2]) for row in held], [(row[0], row[1], row[2]) for row in asked]
+    return held, [(row[0], row[1], row[2]) for row in asked]
 
 
 def disputed(session: Session, content: str, but: str = "") -> list[str]:
@@ -435,17 +488,72 @@ def certificate(session: Session, code: str) -> CertificateRow:
     return row
 
 
+def certificate_at(session: Session, code: str, at: int) -> CertificateRow:
+    """The version that had begun at `at` (the first one before that). Raises `Unknown`."""
+    row = session.scalars(
+        select(CertificateRow)
+        .where(
+            col(CertificateRow.code) == code,
+            or_(col(CertificateRow.valid_from) <= at, col(CertificateRow.version) == 1),
+        )
+        .order_by(col(CertificateRow.version).desc())
+        .limit(1)
+    ).first()
+    if row is None:
+        raise Unknown("凭证 / certificate", code)
+    return row
+
+
+def certificate_version(session: Session, code: str, version: int) -> CertificateRow:
+    """This version of a certificate. Raises `Unknown`."""
+    row = session.get(CertificateRow, (code, version))
+    if row is None:
+        raise Unknown("凭证 / certificate", f"{code} v{version}")
+    return row
+
+
+def versions(session: Session, code: str) -> list[CertificateRow]:
+    """Every version of a certificate, newest first."""
+    query = select(CertificateRow).where(col(CertificateRow.code) == code)
+    return list(session.scalars(query.order_by(col(CertificateRow.version).desc())))
+
+
+def certificates_of(session: Session, identity: str) -> list[CertificateRow]:
+    """What an application led to: nothing yet, one certificate version, or two after the transfer of a part (the new
+    certificate first)."""
+    query = select(CertificateRow).where(col(CertificateRow.application) == identity)
+    return list(session.scalars(query.order_by(col(CertificateRow.version), col(CertificateRow.code))))
+
+
 def certificate_of(session: Session, identity: str) -> CertificateRow | None:
     """The certificate an application led to, if it did."""
-    return session.scalars(select(CertificateRow).where(col(CertificateRow.application) == identity)).first()
+    return next(iter(certificates_of(session, identity)), None)
+
+
+def not_issued(session: Session, identity: str) -> list[CertificateRow]:
+    """The certificate versions of an application whose papers are not issued yet."""
+    return [row for row in certificates_of(session, identity) if issue_of(session, row.code, row.version) is None]
+
+
+def to_be_told(session: Session, at: int) -> list[CertificateRow]:
+    """Versions whose state may have changed by time or by a renewal filed or given up, soonest end first."""
+    open_, pending = col(CertificateRow.ended) == "", Status.RENEWAL_PENDING.value
+    filed = col(CertificateRow.renewal_filed_at)
+    queries = (
+        select(CertificateRow).where(open_, col(CertificateRow.valid_until) <= at),
+        select(CertificateRow).where(open_, filed.is_not(None), col(CertificateRow.told) != pending),
+        select(CertificateRow).where(open_, filed.is_(None), col(CertificateRow.told) == pending),
+    )
+    found = {(row.code, row.version): row for query in queries for row in session.scalars(query)}
+    return sorted(found.values(), key=lambda row: (row.valid_until, row.code))
 
 
 def certificates(
     session: Session, text: str = "", holder: str = "", limit: int = 50, offset: int = 0
 ) -> list[CertificateRow]:
-    """Certificates whose code, data name or agency contains `text` in letters of either case, and held by `holder`;
-    newest deposit first."""
-    query = select(CertificateRow)
+    """Certificates, in their newest version, whose code, data name or agency contains `text` in letters of either case,
+    and held by `holder`; newest deposit first."""
+    query = select(CertificateRow).where(col(CertificateRow.ended) != Status.SUPERSEDED.value)
     if text:
         pattern = "%" + text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
         query = query.where(
@@ -456,8 +564,12 @@ def certificates(
             )
         )
     if holder:
-        held = select(col(HoldingRow.code)).where(col(HoldingRow.holder) == holder)
-        query = query.where(col(CertificateRow.code).in_(held))
+        held = select(HoldingRow).where(
+            col(HoldingRow.holder) == holder,
+            col(HoldingRow.code) == col(CertificateRow.code),
+            col(HoldingRow.version) == col(CertificateRow.version),
+        )
+        query = query.where(held.exists())
     ordered = query.order_by(col(CertificateRow.deposited_at).desc(), col(CertificateRow.code).desc())
     return list(session.scalars(ordered.limit(limit).offset(offset)))
 
@@ -478,22 +590,86 @@ def issue_of(session: Session, code: str, version: int) -> IssueRow | None:
     return session.get(IssueRow, (code, version))
 
 
+def version_shown(session: Session, code: str, file_sha256: str, token: str) -> CertificateRow:
+    """The version whose issued paper has this digest, or whose QR code this token; the newest otherwise.
+
+    Raises `Unknown`.
+    """
+    newest = certificate(session, code)
+    if newest.version > 1 and (file_sha256 or token):
+        papers = or_(
+            col(IssueRow.pdf_sha256) == file_sha256,
+            col(IssueRow.json_sha256) == file_sha256,
+            col(IssueRow.token) == token,
+        )
+        query = select(col(IssueRow.version)).where(col(IssueRow.code) == code, papers)
+        found = session.scalars(query.order_by(col(IssueRow.version).desc()).limit(1)).first()
+        if found is not None:
+            return certificate_version(session, code, found)
+    return newest
+
+
 def standing_of(session: Session, row: CertificateRow) -> Standing:
     """What decides the state of a certificate version, from every view that has a say in it."""
-    return Standing(row.valid_from, row.valid_until)
+    ended = Status(row.ended) if row.ended else None
+    return Standing(
+        row.valid_from,
+        row.valid_until,
+        ended,
+        row.ended_at,
+        row.renewal_filed_at,
+        encumbered=afterlife.encumbered(session, row.code),
+        objection=afterlife.objection_open(session, row.code),
+    )
 
 
 def last_told(session: Session, code: str, version: int) -> CertificateState:
-    """The state last told of a version; nobody need be told that a certificate began VALID and without flags."""
-    row = session.scalars(
+    """The state last told of a version, by a telling or by its successor's entry, which ends it without words.
+
+    Nobody need be told that a certificate began VALID, with the flags its predecessor had: the contract hands them on.
+    """
+    row = session.get(CertificateRow, (code, version))
+    if row is not None and row.ended in (Status.SUPERSEDED, Status.TRANSFERRED):
+        return CertificateState(Status(row.ended))
+    return _told_before_its_end(session, code, version)
+
+
+def latest_told(session: Session) -> int:
+    """The latest instant from which any told state holds that something may still follow; 0 if there is none."""
+    lasting = col(ToldRow.status).in_([status.value for status in IN_FORCE])
+    return session.scalar(select(func.max(col(ToldRow.effective_at))).where(lasting)) or 0
+
+
+def _told_before_its_end(session: Session, code: str, version: int) -> CertificateState:
+    told = session.scalars(
         select(ToldRow)
         .where(col(ToldRow.code) == code, col(ToldRow.version) == version)
         .order_by(col(ToldRow.no).desc())
         .limit(1)
     ).first()
-    if row is None:
+    if told is not None:
+        return CertificateState(Status(told.status), told.encumbered, told.objection)
+    row = session.get(CertificateRow, (code, version))
+    if row is None or not row.predecessor:
         return CertificateState(Status.VALID)
-    return CertificateState(Status(row.status), row.encumbered, row.objection)
+    before = _told_before_its_end(session, row.predecessor, row.predecessor_version)
+    return CertificateState(Status.VALID, before.encumbered, before.objection)
+
+
+def next_instant(session: Session, row: CertificateRow, state: CertificateState, at: int) -> int:
+    """The first second from `at` on of which this state of the version can be told, after all that was told of it."""
+    told = session.scalars(
+        select(ToldRow).where(
+            col(ToldRow.code) == row.code, col(ToldRow.version) == row.version, col(ToldRow.effective_at) >= at
+        )
+    ).all()
+    since = max([at, *(known.effective_at for known in told)])
+    same = {
+        known.effective_at
+        for known in told
+        if (known.status, known.encumbered, known.objection) == (state.status, state.encumbered, state.objection)
+    }
+    return since + 1 if since in same else since
 
 
 def authorisation(session: Session, fact_id: str) -> AuthorisationRow | None:
@@ -555,6 +731,8 @@ def _write_case(session: Session, known: Case) -> None:
         "submitted_at": known.submitted_at,
         "changed_at": known.changed_at,
         "code": known.code,
+        "type": known.form.type.value,
+        "certificate": known.form.certificate,
         "case": document,
     }
     row = session.get(ApplicationRow, known.application)
@@ -565,10 +743,33 @@ def _write_case(session: Session, known: Case) -> None:
             setattr(row, name, value)
         session.flush()
     _write_claims(session, known)
+    if known.form.type is RegistrationType.RENEWAL:
+        _write_renewal(session, known)
+
+
+def _write_renewal(session: Session, known: Case) -> None:
+    """A renewal filed in time keeps its certificate from lapsing until it is decided (art. 36)."""
+    row = certificate(session, known.form.certificate)
+    if known.state in FINAL or known.state is State.REGISTERED:
+        # If it was granted, the version it kept in force has ended, and its successor is another row.
+        if row.renewal_filed_at == known.submitted_at:
+            row.renewal_filed_at = None
+    elif row.renewal_filed_at is None and known.submitted_at < row.valid_until:
+        row.renewal_filed_at = known.submitted_at
+    session.flush()
+
+
+def _content_of(session: Session, asked: Form) -> str:
+    """The data that this registration will be of: unless it changes the content itself, that of its certificate now,
+    which another registration may have changed since the form was written."""
+    own = asked.change is not None and any(item.item == f"{DESCRIPTION}content" for item in asked.change.items)
+    if own or not asked.certificate:
+        return asked.description.content.digest.sha256
+    return certificate(session, asked.certificate).content
 
 
 def _write_claims(session: Session, known: Case) -> None:
-    content = known.form.description.content.digest.sha256
+    content = _content_of(session, known.form)
     wanted = {(row.right.value, row.holder_id) for row in held_by_applicants(known.form)}
     stored = list(session.scalars(select(ClaimRow).where(col(ClaimRow.application) == known.application)))
     for claim in stored:
@@ -581,24 +782,37 @@ def _write_claims(session: Session, known: Case) -> None:
 
 
 def _holders_of(session: Session, triple: tuple[str, str, str], at: int) -> list[str]:
-    later = aliased(CertificateRow)
-    newest = select(func.max(col(later.version))).where(col(later.code) == col(HoldingRow.code)).scalar_subquery()
-    same_code = col(CertificateRow.code) == col(HoldingRow.code)
+    content, right, holder = triple
+    same = (col(HoldingRow.right) == right, col(HoldingRow.holder) == holder)
+    return [row.code for row in _held(session, col(HoldingRow.content) == content, *same, at=at)]
+
+
+def _held(session: Session, *which: ColumnElement[bool], at: int) -> list[HoldingRow]:
+    """Rights under certificate versions in force at `at`, without those the agency has cancelled."""
+    same_right = col(RightEndingRow.right) == col(HoldingRow.right)
+    cancelled = exists().where(col(RightEndingRow.code) == col(HoldingRow.code), same_right)
     rows = session.execute(
-        select(col(HoldingRow.code))
+        select(HoldingRow, CertificateRow)
         .join(
             CertificateRow,
-            same_code & (col(CertificateRow.version) == col(HoldingRow.version)),
+            (col(CertificateRow.code) == col(HoldingRow.code))
+            & (col(CertificateRow.version) == col(HoldingRow.version)),
         )
-        .where(
-            col(HoldingRow.content) == triple[0],
-            col(HoldingRow.right) == triple[1],
-            col(HoldingRow.holder) == triple[2],
-            col(HoldingRow.version) == newest,
-            col(CertificateRow.valid_until) > at,
+        .where(~cancelled, *which)
+    )
+    return [held for held, row in rows if status_at(standing_of(session, row), at) in IN_FORCE]
+
+
+def _depositing(session: Session, known: Case) -> list[str]:
+    return list(
+        session.scalars(
+            select(col(ApplicationRow.id)).where(
+                col(ApplicationRow.certificate) == known.form.certificate,
+                col(ApplicationRow.id) != known.application,
+                col(ApplicationRow.state) == State.DEPOSITING.value,
+            )
         )
     )
-    return [row.code for row in rows]
 
 
 def _claims_of(session: Session, triple: tuple[str, str, str], but: str) -> list[str]:

@@ -14,11 +14,12 @@ from sqlmodel import Field, SQLModel
 DERIVED = {"class": "derived"}
 
 
-def derived(type_: Any, *, key: bool = False, index: bool = False, null: bool = False) -> Any:
+def derived(type_: Any, *, key: bool = False, index: bool = False, null: bool = False, default: Any = None) -> Any:
     """A column that is folded from facts."""
-    return Field(
-        sa_column=Column(type_, primary_key=key, index=index, nullable=null, info=DERIVED, autoincrement=False)
+    column = Column(
+        type_, primary_key=key, index=index, nullable=null, info=DERIVED, autoincrement=False, default=default
     )
+    return Field(sa_column=column) if default is None else Field(default=default, sa_column=column)
 
 
 _column = derived
@@ -78,6 +79,8 @@ class ApplicationRow(SQLModel, table=True):
     submitted_at: int = _column(BigInteger)
     changed_at: int = _column(BigInteger)
     code: str = _column(String(15))
+    type: str = _column(String(10))
+    certificate: str = _column(String(15), index=True)
     case: str = _column(Text)
 
 
@@ -113,7 +116,11 @@ class DepositRow(SQLModel, table=True):
 
 
 class CertificateRow(SQLModel, table=True):
-    """A certificate version as the register has it; `entry` is the twin digest of its register-entry fact."""
+    """A certificate version as the register has it; `entry` is the twin digest of its register-entry fact.
+
+    `ended` is the final status it has come to ("": none), since `ended_at`, by the fact `ended_by`; `told` the status
+    told last ("": nothing). `renewal_filed_at` is there while a renewal filed in time is pending.
+    """
 
     __tablename__ = "certificate"
     code: str = _column(String(15), key=True)
@@ -131,6 +138,15 @@ class CertificateRow(SQLModel, table=True):
     last_day: str = _column(String(10))
     fact_id: str = _column(String(64))
     entry_sm3: str = _column(String(64))
+    type: str = _column(String(10), default="初次登记")
+    predecessor: str = _column(String(15), index=True, default="")
+    predecessor_version: int = _column(Integer, default=0)
+    ended: str = _column(String(16), default="")
+    ended_at: int = _column(BigInteger, default=0)
+    ended_by: str = _column(String(64), default="")
+    renewal_filed_at: int | None = _column(BigInteger, index=True, null=True)
+    told: str = _column(String(16), index=True, default="")
+    __table_args__ = (Index("ix_certificate_ended", "ended", "valid_until"),)
 
 
 class HoldingRow(SQLModel, table=True):
@@ -175,7 +191,7 @@ class ToldRow(SQLModel, table=True):
     status: str = _column(String(16))
     encumbered: bool = _column(Boolean)
     objection: bool = _column(Boolean)
-    effective_at: int = _column(BigInteger)
+    effective_at: int = _column(BigInteger, index=True)
     fact_id: str = _column(String(64))
 
 

@@ -44,10 +44,17 @@ class Telling:
 
 
 def state_at(standing: Standing, at: int) -> CertificateState | None:
-    """The state at an instant; `None` before the certificate began. An ended certificate keeps no flags."""
+    """The state to be told at an instant; `None` before the certificate began. An ended certificate keeps no flags.
+
+    A renewal that is pending is told before expiry: the contract takes the mark only then, and would otherwise call the
+    certificate lapsed (decisions D19). Until expiry it is as good as VALID, and `status_at` says so.
+    """
     status = status_at(standing, at)
     if status is None:
         return None
+    filed = standing.renewal_filed_at
+    if status is Status.VALID and filed is not None and filed <= at:
+        status = Status.RENEWAL_PENDING
     if status not in IN_FORCE:
         return CertificateState(status)
     return CertificateState(status, standing.encumbered, standing.objection)

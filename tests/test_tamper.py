@@ -15,9 +15,9 @@ from typing import Any
 
 import pytest
 from msgspec import structs
-from sqlalchemy import Column, Table, UniqueConstraint
+from sqlalchemy import Column, Table, UniqueConstraint, select
 from sqlalchemy.types import Boolean, Integer, LargeBinary
-from sqlmodel import Session
+from sqlmodel import Session, col
 
 from api import bootstrap, checks, jobs, keyfiles, schema, settings
 from api.bootstrap import System
@@ -25,17 +25,30 @@ from clearing.usage import service as usage
 from clearing.usage.batch import USAGE_BATCH, freeze, receive
 from clearing.usage.record import decode, encode
 from ledger import audit as ledger_audit
-from ledger import rebuild, store
+from ledger import rebuild, sm, store
 from ledger.chain import Chain
 from ledger.facts import Signature, Signed, Statement
 from ledger.reading import body_of
 from ledger.rebuild import column_class
 from ledger.signing import sign_sm2
-from registry.asset import Twin
+from registry import service as registration
+from registry.afterlife import service as after
+from registry.afterlife.dispute import DisputeGround, RegisterObjection
+from registry.afterlife.ending import Cancellation, Correction
+from registry.afterlife.instrument import AuthorityType, Instrument
+from registry.afterlife.remark import Recorded, RemarkAct, RemarkKind
+from registry.asset import (
+    Twin,
+)
+from registry.calendar import day_of
+from registry.form import Attachment
+from registry.party import Staff
+from registry.rights import Right
 from registry.rulebook import service as rulebook
 from registry.rulebook.rule_set import RULE_SET, rule_set_of
 from registry.rulebook.year_table import CALENDAR, DayRow, YearTable
 from registry.scheme import NATIONAL_2026
+from registry.tables import CertificateRow
 from tests.played import Played, raw
 
 OPERATIONAL_TABLES = {
@@ -129,6 +142,7 @@ def bench(played: Played, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     home = played.copy(tmp_path_factory.mktemp("tamper") / "home")
     _hold(played, home)
     _lay_down(played, home)
+    _burden(played, home)
     chain = bootstrap.connect(settings.load(home).model_copy(update={"rpc_url": played.rpc}), None)
     patch = pytest.MonkeyPatch()
     patch.setattr(ledger_audit, "verify_sm2", _remembered(ledger_audit.verify_sm2))
@@ -177,6 +191,41 @@ def _lay_down(played: Played, home: Path) -> None:
         rulebook.publish_calendar(session, house, signed(session, CALENDAR, "calendar:2027", year), at=at)
         rules = rule_set_of(NATIONAL_2026)
         rulebook.record_rule_set(session, house, signed(session, RULE_SET, "rule-set:national_2026", rules), at=at)
+
+
+def _burden(played: Played, home: Path) -> None:
+    """What follows the issue of a certificate, stated about one of the demonstration's: a row in each of its tables."""
+    with played.system(home) as system, jobs.transaction(system) as session:
+        signer, at, agency = system.agency.signer, system.clock(), system.house
+        keys = {name: sm.generate() for name in ("reviewer", "approver", "intake")}
+
+        def signed(kind: str, subject: str, body: Any, *roles: str) -> Signed:
+            statement = Statement(kind, subject, *store.next_of(session, subject), body_of(body))
+            staff = tuple(sign_sm2(keys[role], statement, by=f"staff:after-{role}", role=role) for role in roles)
+            return Signed(statement, staff or (signer.sign(statement),))
+
+        for role, key in keys.items():
+            hired = signed("staff/v1", f"staff:after-{role}", Staff(agency.uscc, key.public, (role,)))
+            registration.register_staff(session, agency, hired, at=at)
+        row = session.scalars(select(CertificateRow).order_by(col(CertificateRow.code))).all()[0]
+        paper, day = Twin("1" * 64, "2" * 64), day_of(at).isoformat()
+        ruling = Instrument(AuthorityType.COURT, "演示法院", "演示", "1号", day, paper, day)
+        record = Recorded(RemarkKind.PRESERVATION, (Right.HOLD,), day, day, certificate=row.code)
+        two = ("reviewer", "approver")
+        act = signed("remark/v1", f"remark:{'a' * 32}", RemarkAct("E-01", record, ruling), *two)
+        after.remark(session, agency, act, signer, at=at)
+        after.run_timers(session, agency, signer, at=at + 3 * 86_400, calendar=system.calendar)
+        file = Attachment("异议申请书", "a.pdf", "application/pdf", 1, paper)
+        objection = RegisterObjection(row.code, "演示", "演示", DisputeGround.ERROR, (Right.HOLD,), "演示", (file,))
+        stated = signed("register-objection/v1", f"register-objection:{'b' * 32}", objection, "intake")
+        after.object_to(session, agency, stated, signer, at=at)
+        subject = f"certificate:{row.code}"
+        description = registration.entry_in_force(session, row.code, at).record.description
+        correction = Correction(row.version, "演示", instrument=ruling, description=description)
+        more = {"at": at, "calendar": system.calendar}
+        after.correct(session, agency, signed("register-correction/v1", subject, correction, *two), signer, **more)
+        ending = Cancellation("Z-03", row.version, (Right.HOLD,), "演示", "演示", instrument=ruling)
+        after.cancel(session, agency, signed("register-cancellation/v1", subject, ending, *two), signer, **more)
 
 
 def test_operational__tables_and_columns_are_a_closed_list() -> None:

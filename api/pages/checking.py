@@ -17,6 +17,7 @@ from ledger.anchoring import Place, place_of
 from ledger.digest import TwinDigest
 from registry import service, store
 from registry.catalogue import Check
+from registry.form import Operation
 from registry.onchain import RegisterEntryFace
 from registry.party import PartyKind
 
@@ -30,10 +31,14 @@ class Checked:
     place: Place | None = None
 
     def document(self) -> dict[str, Any]:
-        """The JSON answer; "anchored" is absent where the proof is not shown."""
+        """The JSON answer; "anchored" is absent where the proof is not shown, flags where no more than the status is
+        shown: an empty list would say that there are none."""
         result: dict[str, Any] = plain(self.check)
         if not self.check.entry_id:
             del result["entry_id"]
+        if not self.check.version:
+            for name in ("flags", "objection", "cancelled", "stops"):
+                del result[name]
         if self.state is not None:
             result |= {"log": self.state.value, "anchored": self.place is not None}
         if self.place is not None:
@@ -41,13 +46,22 @@ class Checked:
         return result
 
 
-def checked(session: Session, code: str, now: int, *, token: str = "", file: TwinDigest | None = None) -> Checked:
-    """The check of a code at `now`, with a file's digests if one is to be compared. Raises nothing."""
-    found = service.check(session, code, now, file=file, token=token)
+def checked(
+    session: Session,
+    code: str,
+    now: int,
+    *,
+    token: str = "",
+    file: TwinDigest | None = None,
+    purpose: Operation | None = None,
+) -> Checked:
+    """The check of a code at `now` for a purpose, with a file's digests if one is to be compared. Raises nothing."""
+    found = service.check(session, code, now, file=file, token=token, purpose=purpose)
     if not found.entry_id:
         return Checked(found)
     if found.view is None and not found.token_matches:
-        return Checked(Check(found.code, found.status, found.integrity, found.as_of, agency=found.agency))
+        shown = Check(found.code, found.status, found.integrity, found.as_of, agency=found.agency)
+        return Checked(replace(shown, purpose=purpose, ok=found.ok))
     state = outbox.state_of(session, found.entry_id)
     place = place_of(session, RegisterEntryFace.contract, found.entry_id)
     if not found.token_matches:

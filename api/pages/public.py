@@ -24,10 +24,15 @@ from ledger.anchoring import Place, place_of
 from ledger.digest import twin
 from ledger.log import Head
 from registry import service
+from registry.afterlife.blocking import OPERATION_NAMES
+from registry.afterlife.instrument import AUTHORITY_NAMES
+from registry.afterlife.remark import KIND_NAMES as REMARK_NAMES
+from registry.afterlife.remark import REMARK_STATE_NAMES
 from registry.asset import AssetKind
 from registry.catalogue import CodeAnswer, Integrity
 from registry.certificate import STATUS_NAMES, Status
 from registry.document import KIND_NAMES
+from registry.form import Operation
 from registry.rights import RIGHT_NAMES
 
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
@@ -113,8 +118,9 @@ def check_page(
     code: Annotated[str, Query(max_length=200)] = "",
     v: Annotated[str, Query(max_length=20)] = "",
     t: Annotated[str, Query(max_length=64)] = "",
+    purpose: Annotated[str, Query(max_length=40)] = "",
 ) -> HTMLResponse:
-    return _checked_page(request, session, now, CheckForm(code, v, t))
+    return _checked_page(request, session, now, CheckForm(code, v, t, purpose=purpose))
 
 
 @router.post("/check")
@@ -194,9 +200,10 @@ def _attached(name: str) -> dict[str, str]:
 def _checked_page(request: Request, session: Session, now: int, form: CheckForm) -> HTMLResponse:
     code = "".join(form.code.split()).upper()
     if not code:
-        return page(request, "check", result=None, form=form, code="")
+        return page(request, "check", result=None, form=form, code="", purposes=OPERATION_NAMES)
     file = twin(form.file) if form.file is not None else None
-    result = checked(session, code, now, token=form.t, file=file)
+    purpose = Operation(form.purpose) if form.purpose in set(Operation) else None
+    result = checked(session, code, now, token=form.t, file=file, purpose=purpose)
     check = result.check
     return page(
         request,
@@ -214,6 +221,10 @@ def _checked_page(request: Request, session: Session, now: int, form: CheckForm)
         other_version=bool(form.v) and bool(check.version) and form.v != str(check.version),
         rights=RIGHT_NAMES,
         kinds=_kinds(),
+        purposes=OPERATION_NAMES,
+        remarks=REMARK_NAMES,
+        remark_states=REMARK_STATE_NAMES,
+        authorities=AUTHORITY_NAMES,
     )
 
 

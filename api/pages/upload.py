@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from api.bodies import WrongType
 from ledger.errors import FieldError
 
-FIELDS = ("code", "v", "t")
+FIELDS = ("code", "v", "t", "purpose")
 _TYPE = re.compile(r'multipart/form-data\s*;\s*boundary="?([0-9A-Za-z\'()+_,./:=? -]{1,70})"?\s*', re.IGNORECASE)
 _NAME = re.compile(rb'content-disposition\s*:\s*form-data\s*;(?:[^\r\n]*;)?\s*name="([^"\r\n]*)"', re.IGNORECASE)
 
@@ -20,6 +20,7 @@ class CheckForm:
     code: str = ""
     v: str = ""
     t: str = ""
+    purpose: str = ""
     file: bytes | None = None
 
 

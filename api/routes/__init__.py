@@ -1,5 +1,6 @@
 """Doors over HTTP: translate, authorise, call one service, render. No route computes or commits.
 
+- `afterlife`: remarks, objections after registration, cancellation and correction by the agency.
 - `registry`: parties, the seven steps, certificates and the public check.
 - `likeness`: sketches of data and the report on similar data.
 - `rulebook`: working days and rule sets; `worklist`: what waits for the caller.

@@ -21,7 +21,8 @@ from ledger.digest import TwinDigest
 from registry import service, store
 from registry.case import Case
 from registry.certificate import record_digest
-from registry.form import Form
+from registry.form import Form, Operation
+from registry.succession import Wish
 
 router = APIRouter(prefix="/api", tags=["registry 登记"])
 
@@ -64,6 +65,25 @@ def application(
     require_own(caller, body.signed)
     taken = service.submit_application(session, system.house, body.signed, at=now, calendar=system.calendar)
     return appended(taken)
+
+
+@router.post(
+    "/applications/decisions",
+    openapi_extra=describe("register-decision/v1", "registry.case.AgencyDecision"),
+    summary="依职权变更、注销 / a change or cancellation opened by the agency",
+)
+def decision(body: SignedDep, caller: CallerDep, session: WriteDep, system: SystemDep, now: NowDep) -> dict[str, Any]:
+    require_own(caller, body.signed)
+    return appended(service.open_by_agency(session, system.house, body.signed, at=now, calendar=system.calendar))
+
+
+@router.post("/certificates/{code}/draft", summary="转让、变更、续期、注销申请表 / the form of a later registration")
+def draft(
+    code: str, value: DocumentDep, caller: CallerDep, session: ReadDep, system: SystemDep, now: NowDep
+) -> dict[str, Any]:
+    entry = service.entry_in_force(session, code, now)
+    _require_own(session, {item.id_no for item in entry.record.holders} | {system.house.uscc}, caller, now)
+    return {"form": reading.body_of(service.draft_form(session, code, reading.read(Wish, value, "wish"), now))}
 
 
 @router.post(
@@ -126,10 +146,11 @@ def check(
     t: Annotated[str, Query(max_length=64, description="二维码中的令牌 / token from the QR code")] = "",
     sha256: Annotated[str, Query(max_length=64, description="文件的 SHA-256 / of the file to compare")] = "",
     sm3: Annotated[str, Query(max_length=64, description="文件的 SM3 / of the file to compare")] = "",
+    purpose: Annotated[Operation | None, Query(description="核验用途 / what it is to serve; none: any")] = None,
 ) -> dict[str, Any]:
     given = {name: value for name, value in (("sha256", sha256), ("sm3", sm3)) if value}
     file = TwinDigest.of_document(given, "file") if given else None
-    return checked(session, code, now, token=t, file=file).document()
+    return checked(session, code, now, token=t, file=file, purpose=purpose).document()
 
 
 @router.get("/certificates/{code}/bundle", summary="凭证证据包 / the certificate's proof bundle, for whoever holds it")
@@ -161,7 +182,11 @@ def certificate_paper(
 
 def _require_concerned(session: Session, case: Case, caller: Caller, now: int) -> None:
     """Raises `Forbidden` unless the caller is an applicant, the agency, or staff of one of them."""
+    _require_own(session, {item.id_no for item in case.form.applicants} | {case.form.agency}, caller, now)
+
+
+def _require_own(session: Session, organisations: set[str], caller: Caller, now: int) -> None:
     kind, _, name = caller.holder.partition(":")
     organisation = store.staff_at(session, name, now).organisation if kind == "staff" else name
-    if organisation not in {item.id_no for item in case.form.applicants} | {case.form.agency}:
+    if organisation not in organisations:
         raise Forbidden("只有申请人和登记机构可以查看。 / Only the applicants and the agency may look.")

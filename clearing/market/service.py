@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from clearing.errors import BadTerms, NotSigned, TooEarly, WrongMove
 from clearing.market import listing as listings_
 from clearing.market import store
-from clearing.market.agreement import Domain, Role, SignerKeys, Terms, act_of, check_act, id_of, read_terms
+from clearing.market.agreement import Act, Domain, Role, SignerKeys, Terms, act_of, check_act, id_of, read_terms
 from clearing.market.errors import GateRefused
 from clearing.market.listing import (
     LISTING_MOVE,
@@ -37,7 +37,8 @@ from ledger.reading import read
 from ledger.store import Appended
 from registry import service as registration
 from registry import store as registry
-from registry.certificate import IN_FORCE
+from registry.afterlife import service as afterlife
+from registry.afterlife.blocking import UseEffect
 from registry.errors import Unknown
 from registry.party import party_subject
 from registry.rights import Right
@@ -113,6 +114,8 @@ def record_act(session: Session, signed: Signed, parts: Sequence[bytes] = (), *,
         raise NotSigned(signed.statement.subject, "a nonce not used before", f"{spent[0].by} nonce {spent[0].nonce}")
     if terms is not None:
         _check_gates(session, terms, at)
+    elif act.act is Act.ACTIVATE and before is not None:
+        _check_activation(session, store.terms_of(session, identity, before.revision), at)
     return _take(session, signed, at, parts)
 
 
@@ -159,10 +162,10 @@ def connector_owner(session: Session, identity: str, at: int) -> str | None:
 
 
 def title_of(session: Session, certificate: str, holder: str, at: int) -> Title | None:
-    """What the newest version of a certificate gives `holder` at `at`; None if there is no such certificate."""
+    """What a certificate, in its version of that time, gives `holder` at `at`; None if there is no such certificate."""
     try:
-        row = registry.certificate(session, certificate)
-        status = registration.certificate_status(session, certificate, at).status
+        row = registry.certificate_at(session, certificate, at)
+        effect = afterlife.use_effect(session, certificate, at)
     except Unknown:
         return None
     rights = frozenset(right for right in Right if registration.holds_right(session, holder, certificate, right, at))
@@ -171,10 +174,18 @@ def title_of(session: Session, certificate: str, holder: str, at: int) -> Title 
         certificate=certificate,
         holder=holder if holder in holders else " ".join(sorted(holders)),
         rights=rights,
-        in_force=status in IN_FORCE,
-        reason=status.value if status else "NOT_YET_VALID",
+        in_force=effect.in_force,
+        reason=_reason(effect),
         until=row.valid_until,
+        blocked=effect.in_force and not effect.signing,
     )
+
+
+def _reason(effect: UseEffect) -> str:
+    """Why no new agreement rests on a certificate; its status where nothing stands against it."""
+    if effect.in_force and effect.reasons:
+        return " ".join(effect.reasons)
+    return effect.status.value if effect.status else "NOT_YET_VALID"
 
 
 def _check_gates(session: Session, terms: Terms, at: int) -> None:
@@ -203,6 +214,13 @@ def _check_gates(session: Session, terms: Terms, at: int) -> None:
             owner = connector_owner(session, connector, at)
             if owner != party.party and not _is_serving(terms, owner):
                 raise BadTerms(f"terms.parties[{i}].connectors", f"a connector of {party.party}", connector)
+
+
+def _check_activation(session: Session, terms: Terms, at: int) -> None:
+    """What was concluded comes into force only on a certificate that is, and that nothing stops (G1, G9)."""
+    seller, product = terms.policy.assigner, terms.product
+    title = title_of(session, product.certificate, seller, at)
+    check_title(title, product.certificate, seller, store.listing(session, product.listing).value.right)
 
 
 def _is_serving(terms: Terms, owner: str | None) -> bool:

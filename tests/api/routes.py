@@ -62,6 +62,7 @@ PLACEHOLDERS = {
     "form": "pdf",
     "report_id": "0" * 32,
     "application": "0" * 32,
+    "objection": "0" * 32,
     "cycle": "cycle:2026-09",
     "party": "91330100MA0000001X",
     "charge": "0" * 64,

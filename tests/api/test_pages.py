@@ -161,7 +161,7 @@ def test_check__publicity_waived__only_code_status_and_agency(scene: Scene) -> N
     document = scene.check(scene.waived)
     assert set(document) <= {
         "code", "status", "integrity", "as_of", "agency", "version", "deposited_at", "valid_from", "valid_until",
-        "last_day", "issued", "token_matches",
+        "last_day", "issued", "token_matches", "ok",
     }  # fmt: skip
     assert not any(document[name] for name in set(document) - {"code", "status", "integrity", "as_of", "agency"})
     for text in ("2013年全国", scene.waived):

@@ -1,4 +1,5 @@
-"""Every cell of (state, move, role): the expected table is written out here by hand, from registration.md 1.3."""
+"""Every cell of (type, state, move, role): the expected tables are written out here by hand, from registration.md 1.3
+and 1.4."""
 
 from __future__ import annotations
 
@@ -6,9 +7,10 @@ from itertools import product
 
 import pytest
 
-from registry.application import RULES, STATED_OTHERWISE, rule_for
+from registry.application import BY_AGENCY, RULES, STATED_OTHERWISE, guards_of, rule_for
 from registry.case import FINAL, Role, State
 from registry.errors import IllegalMove, NotEntitled
+from registry.form import RegistrationType
 from registry.scheme import NATIONAL_2026
 
 TWO = {"reviewer+approver"}
@@ -44,16 +46,42 @@ TABLE: dict[str, tuple[set[str], str, set[str]]] = {
     "I-25": ({"DEPOSITING"}, "REGISTERED", {"system"}),
     "I-26": ({"DEPOSITING"}, "READY", {"system"}),
     "I-27": ({"REGISTERED"}, "ISSUED", {"system"}),
+    "B-04": ({"–"}, "READY", TWO),
+    "Z-03": ({"–"}, "READY", TWO),
+    "Z-04": ({"–"}, "READY", TWO),
+    "Z-05": ({"–"}, "READY", TWO),
 }
 SIGNERS = {role.value: (role,) for role in Role} | {"reviewer+approver": (Role.REVIEWER, Role.APPROVER)}
+
+INITIAL, TRANSFER, CHANGE, RENEWAL, CANCELLATION = RegistrationType
+FIRST_ONLY = {INITIAL: {"matrix_passed"}}
+SOURCES = {INITIAL: {"source_rights_held"}, RENEWAL: {"source_rights_held"}}
+STANDING = {kind: {"certificate_is_in_force"} for kind in (TRANSFER, CHANGE, RENEWAL, CANCELLATION)}
+FITS = {kind: {"differs_only_as_allowed"} for kind in STANDING}
+FREE = {kind: {"nothing_blocks_it"} for kind in STANDING}
+BY_TYPE: dict[str, list[dict[RegistrationType, set[str]]]] = {
+    "I-02": [STANDING, {RENEWAL: {"filed_in_its_window", "no_other_renewal"}}],
+    "I-15": [FIRST_ONLY, SOURCES, STANDING, FITS, FREE],
+    "I-16": [FIRST_ONLY, SOURCES, STANDING, FITS, FREE],
+    "I-24": [
+        FIRST_ONLY, SOURCES, STANDING, FREE, {kind: {"still_applies"} for kind in STANDING},
+        {INITIAL: {"term_still_runs"}, RENEWAL: {"term_still_runs"}},
+    ],
+    "I-25": [STANDING, FREE],
+    **{move: [STANDING, FITS] for move in ("B-04", "Z-03", "Z-04", "Z-05")},
+}  # fmt: skip
+"""By move: the guards that some types have and others have not."""
 
 
 def test_table__names_every_move_once() -> None:
     assert set(RULES) == set(TABLE)
 
 
+@pytest.mark.clause("G14", "G32", "G33")
+@pytest.mark.parametrize("kind", list(RegistrationType))
 @pytest.mark.parametrize("move", sorted(TABLE))
-def test_table__every_state_and_every_signer(move: str) -> None:
+def test_table__every_type_every_state_and_every_signer(move: str, kind: RegistrationType) -> None:
+    """All five types go the same way: what a type changes is which guards stand at a move."""
     sources, target, signers = TABLE[move]
     for state, who in product([None, *State], SIGNERS):
         name = state.value if state else "–"
@@ -64,12 +92,17 @@ def test_table__every_state_and_every_signer(move: str) -> None:
             with pytest.raises(NotEntitled):
                 rule_for(state, move, SIGNERS[who])
         else:
-            assert rule_for(state, move, SIGNERS[who]).target == (State(target) if target else None)
+            rule = rule_for(state, move, SIGNERS[who])
+            assert rule.target == (State(target) if target else None)
+            special = set().union(*(table.get(kind, set()) for table in BY_TYPE.get(move, [])))
+            every = {guard.__name__ for guard in rule.guards}
+            some = set().union(*(names for table in BY_TYPE.get(move, []) for names in table.values()))
+            assert {guard.__name__ for guard in guards_of(rule, kind)} == (every - some) | special
 
 
 def test_table__nothing_leads_out_of_a_final_state() -> None:
     assert not [rule.move for rule in RULES.values() if rule.sources & FINAL]
-    assert set(RULES) >= STATED_OTHERWISE
+    assert set(RULES) >= STATED_OTHERWISE >= BY_AGENCY
 
 
 def test_table__every_row_names_paper_clock_and_article() -> None:

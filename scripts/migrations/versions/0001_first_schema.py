@@ -36,10 +36,13 @@ def upgrade() -> None:
         sa.Column("submitted_at", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("changed_at", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("code", sa.String(length=15), autoincrement=False, nullable=False),
+        sa.Column("type", sa.String(length=10), autoincrement=False, nullable=False),
+        sa.Column("certificate", sa.String(length=15), autoincrement=False, nullable=False),
         sa.Column("case", sa.Text(), autoincrement=False, nullable=False),
         sa.PrimaryKeyConstraint("id"),
     )
     with op.batch_alter_table("application", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_application_certificate"), ["certificate"], unique=False)
         batch_op.create_index(batch_op.f("ix_application_state"), ["state"], unique=False)
 
     op.create_table(
@@ -102,6 +105,14 @@ def upgrade() -> None:
         sa.Column("last_day", sa.String(length=10), autoincrement=False, nullable=False),
         sa.Column("fact_id", sa.String(length=64), autoincrement=False, nullable=False),
         sa.Column("entry_sm3", sa.String(length=64), autoincrement=False, nullable=False),
+        sa.Column("type", sa.String(length=10), autoincrement=False, nullable=False),
+        sa.Column("predecessor", sa.String(length=15), autoincrement=False, nullable=False),
+        sa.Column("predecessor_version", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("ended", sa.String(length=16), autoincrement=False, nullable=False),
+        sa.Column("ended_at", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("ended_by", sa.String(length=64), autoincrement=False, nullable=False),
+        sa.Column("renewal_filed_at", sa.BigInteger(), autoincrement=False, nullable=True),
+        sa.Column("told", sa.String(length=16), autoincrement=False, nullable=False),
         sa.PrimaryKeyConstraint("code", "version"),
     )
     with op.batch_alter_table("certificate", schema=None) as batch_op:
@@ -109,6 +120,10 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_certificate_content"), ["content"], unique=False)
         batch_op.create_index(batch_op.f("ix_certificate_data_name"), ["data_name"], unique=False)
         batch_op.create_index(batch_op.f("ix_certificate_deposited_at"), ["deposited_at"], unique=False)
+        batch_op.create_index("ix_certificate_ended", ["ended", "valid_until"], unique=False)
+        batch_op.create_index(batch_op.f("ix_certificate_predecessor"), ["predecessor"], unique=False)
+        batch_op.create_index(batch_op.f("ix_certificate_renewal_filed_at"), ["renewal_filed_at"], unique=False)
+        batch_op.create_index(batch_op.f("ix_certificate_told"), ["told"], unique=False)
 
     op.create_table(
         "certificate_issue",
@@ -140,6 +155,9 @@ def upgrade() -> None:
         sa.Column("fact_id", sa.String(length=64), autoincrement=False, nullable=False),
         sa.PrimaryKeyConstraint("code", "no"),
     )
+    with op.batch_alter_table("certificate_told", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_certificate_told_effective_at"), ["effective_at"], unique=False)
+
     op.create_table(
         "chain_pending",
         sa.Column("sender", sa.String(length=42), nullable=False),
@@ -688,6 +706,72 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_pricing_quote_supersedes"), ["supersedes"], unique=False)
 
     op.create_table(
+        "register_correction",
+        sa.Column("fact_id", sa.String(length=64), autoincrement=False, nullable=False),
+        sa.Column("code", sa.String(length=15), autoincrement=False, nullable=False),
+        sa.Column("version", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("objection", sa.String(length=32), autoincrement=False, nullable=False),
+        sa.Column("decided_at", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.PrimaryKeyConstraint("fact_id"),
+    )
+    with op.batch_alter_table("register_correction", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_register_correction_code"), ["code"], unique=False)
+        batch_op.create_index(batch_op.f("ix_register_correction_objection"), ["objection"], unique=False)
+
+    op.create_table(
+        "register_objection",
+        sa.Column("id", sa.String(length=32), autoincrement=False, nullable=False),
+        sa.Column("certificate", sa.String(length=15), autoincrement=False, nullable=False),
+        sa.Column("state", sa.String(length=16), autoincrement=False, nullable=False),
+        sa.Column("open", sa.Boolean(), autoincrement=False, nullable=False),
+        sa.Column("filed_at", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("changed_at", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("document", sa.Text(), autoincrement=False, nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    with op.batch_alter_table("register_objection", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_register_objection_certificate"), ["certificate"], unique=False)
+        batch_op.create_index(batch_op.f("ix_register_objection_state"), ["state"], unique=False)
+
+    op.create_table(
+        "remark",
+        sa.Column("id", sa.String(length=32), autoincrement=False, nullable=False),
+        sa.Column("kind", sa.String(length=16), autoincrement=False, nullable=False),
+        sa.Column("encumbers", sa.Boolean(), autoincrement=False, nullable=False),
+        sa.Column("standing", sa.Boolean(), autoincrement=False, nullable=False),
+        sa.Column("to_day", sa.String(length=10), autoincrement=False, nullable=True),
+        sa.Column("noted", sa.String(length=10), autoincrement=False, nullable=True),
+        sa.Column("document", sa.Text(), autoincrement=False, nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    with op.batch_alter_table("remark", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_remark_to_day"), ["to_day"], unique=False)
+
+    op.create_table(
+        "remark_place",
+        sa.Column("remark", sa.String(length=32), autoincrement=False, nullable=False),
+        sa.Column("target", sa.String(length=64), autoincrement=False, nullable=False),
+        sa.Column("rank", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("rights", sa.String(length=40), autoincrement=False, nullable=False),
+        sa.PrimaryKeyConstraint("remark", "target"),
+    )
+    with op.batch_alter_table("remark_place", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_remark_place_target"), ["target"], unique=False)
+
+    op.create_table(
+        "right_ending",
+        sa.Column("code", sa.String(length=15), autoincrement=False, nullable=False),
+        sa.Column("right", sa.String(length=10), autoincrement=False, nullable=False),
+        sa.Column("move", sa.String(length=4), autoincrement=False, nullable=False),
+        sa.Column("objection", sa.String(length=32), autoincrement=False, nullable=False),
+        sa.Column("ended_at", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("fact_id", sa.String(length=64), autoincrement=False, nullable=False),
+        sa.PrimaryKeyConstraint("code", "right"),
+    )
+    with op.batch_alter_table("right_ending", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_right_ending_objection"), ["objection"], unique=False)
+
+    op.create_table(
         "rule_set",
         sa.Column("scheme", sa.String(length=40), nullable=False),
         sa.Column("version", sa.String(length=4), nullable=False),
@@ -963,6 +1047,28 @@ def downgrade() -> None:
 
     op.drop_table("staff")
     op.drop_table("rule_set")
+    with op.batch_alter_table("right_ending", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_right_ending_objection"))
+
+    op.drop_table("right_ending")
+    with op.batch_alter_table("remark_place", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_remark_place_target"))
+
+    op.drop_table("remark_place")
+    with op.batch_alter_table("remark", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_remark_to_day"))
+
+    op.drop_table("remark")
+    with op.batch_alter_table("register_objection", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_register_objection_state"))
+        batch_op.drop_index(batch_op.f("ix_register_objection_certificate"))
+
+    op.drop_table("register_objection")
+    with op.batch_alter_table("register_correction", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_register_correction_objection"))
+        batch_op.drop_index(batch_op.f("ix_register_correction_code"))
+
+    op.drop_table("register_correction")
     with op.batch_alter_table("pricing_quote", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_pricing_quote_supersedes"))
         batch_op.drop_index(batch_op.f("ix_pricing_quote_report_sha256"))
@@ -1087,6 +1193,9 @@ def downgrade() -> None:
 
     op.drop_table("chain_receipt")
     op.drop_table("chain_pending")
+    with op.batch_alter_table("certificate_told", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_certificate_told_effective_at"))
+
     op.drop_table("certificate_told")
     with op.batch_alter_table("certificate_issue", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_certificate_issue_pdf_sha256"))
@@ -1094,6 +1203,10 @@ def downgrade() -> None:
 
     op.drop_table("certificate_issue")
     with op.batch_alter_table("certificate", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_certificate_told"))
+        batch_op.drop_index(batch_op.f("ix_certificate_renewal_filed_at"))
+        batch_op.drop_index(batch_op.f("ix_certificate_predecessor"))
+        batch_op.drop_index("ix_certificate_ended")
         batch_op.drop_index(batch_op.f("ix_certificate_deposited_at"))
         batch_op.drop_index(batch_op.f("ix_certificate_data_name"))
         batch_op.drop_index(batch_op.f("ix_certificate_content"))
@@ -1113,6 +1226,7 @@ def downgrade() -> None:
     op.drop_table("attachment")
     with op.batch_alter_table("application", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_application_state"))
+        batch_op.drop_index(batch_op.f("ix_application_certificate"))
 
     op.drop_table("application")
     with op.batch_alter_table("api_key", schema=None) as batch_op:

@@ -14,7 +14,7 @@ from ledger.errors import BadSignature, Conflict
 from ledger.facts import Signed
 from ledger.signing import sign_sm2
 from registry.rights import Right
-from registry.tables import HoldingRow
+from registry.tables import CertificateRow, HoldingRow
 from tests.clearing.market.house import CODE, DAY, NOW, OPERATOR, PROVIDER, SELLER, House, listing_of
 
 ID = "a" * 32
@@ -136,3 +136,28 @@ def test_delist__before_the_notice_has_run_out__too_early(house: House):
         house.review(ID, Move.DELIST, at=NOW + 30 * DAY - 1)
     house.review(ID, Move.DELIST, at=NOW + 30 * DAY)
     assert store.listing(house.session, ID).state is State.DELISTED
+
+
+def test_title__follows_the_certificate_from_version_to_version(house: House):
+    """After a version without 经营权, and after a transfer, the market sees what the register says at each instant."""
+    session = house.session
+    old = session.get(CertificateRow, (CODE, 1))
+    assert old is not None
+    old.ended, old.ended_at = "SUPERSEDED", NOW - 10
+    kept = {name: getattr(old, name) for name in CertificateRow.model_fields if not name.startswith("ended")}
+    session.add(CertificateRow(**kept | {"version": 2, "valid_from": NOW - 10, "predecessor": CODE}))
+    for right in (Right.HOLD, Right.USE):
+        session.add(HoldingRow(code=CODE, version=2, right=right.value, holder=SELLER, holder_name="演示",
+                               holder_kind="法人", content="4" * 64))  # fmt: skip
+    session.flush()
+    before, after_ = (service.title_of(session, CODE, SELLER, at) for at in (NOW - 11, NOW))
+    assert before
+    assert after_
+    assert (before.rights, before.in_force) == (frozenset(Right), True)
+    assert (after_.rights, after_.in_force) == (frozenset({Right.HOLD, Right.USE}), True)
+    new = session.get(CertificateRow, (CODE, 2))
+    assert new is not None
+    new.ended, new.ended_at = "TRANSFERRED", NOW + 5
+    gone = service.title_of(session, CODE, SELLER, NOW + 5)
+    assert gone
+    assert (gone.rights, gone.in_force, gone.reason) == (frozenset(), False, "TRANSFERRED")
