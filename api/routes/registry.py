@@ -81,9 +81,10 @@ def decision(body: SignedDep, caller: CallerDep, session: WriteDep, system: Syst
 def draft(
     code: str, value: DocumentDep, caller: CallerDep, session: ReadDep, system: SystemDep, now: NowDep
 ) -> dict[str, Any]:
+    wish = reading.read(Wish, value, "wish")
     entry = service.entry_in_force(session, code, now)
     _require_own(session, {item.id_no for item in entry.record.holders} | {system.house.uscc}, caller, now)
-    return {"form": reading.body_of(service.draft_form(session, code, reading.read(Wish, value, "wish"), now))}
+    return {"form": reading.body_of(service.draft_form(session, code, wish, now))}
 
 
 @router.post(

@@ -193,7 +193,7 @@ def test_judge__stops_are_faults_of_the_row__red_is_counted(house: House) -> Non
     assert (good.faults, good.red) == ((), False)
     assert [(fault.heading, fault.rule) for fault in stopped.faults] == [
         ("数据名称", "数据名称未填写（PC-01）"),
-        ("证件号码", "统一社会信用代码（身份证件号码）格式或校验位不正确，请核对证照（PC-02）"),
+        ("证件号码", "统一社会信用代码格式或校验位不正确，请核对证照（PC-02）"),
     ]
     assert (red.faults, red.red) == ((), True)
 
