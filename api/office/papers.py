@@ -40,6 +40,16 @@ def listed(session: Session, visitor: Visitor, case: Case, lines: Iterable[Line]
     return [Listed(of, paper, _id(paper, kept)) for of, paper in named]
 
 
+def openable(
+    session: Session, visitor: Visitor, agency: str, concerned: Iterable[str], named: Iterable[tuple[str, Attachment]]
+) -> list[Listed]:
+    """Papers of an objection after registration, opened by the agency or by who handed them in."""
+    known = list(named)
+    holders = set(concerned) if visitor.organisation == agency else {party_subject(visitor.organisation)}
+    kept = papers_with(session, holders, {paper.digest.sha256 for _, paper in known})
+    return [Listed(of, paper, _id(paper, kept)) for of, paper in known]
+
+
 def _of_form(case: Case) -> Iterator[tuple[str, Attachment]]:
     for paper in case.form.attachments:
         yield "申请表", paper

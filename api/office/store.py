@@ -6,9 +6,11 @@ import json
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from sqlmodel import Session, col, func, select
 
+from api.office import words
 from api.office.application_form import values_of
 from api.office.fields import flat
 from api.office.tables import ObjectionRequestRow
@@ -16,13 +18,18 @@ from ledger import canonical
 from ledger import store as facts
 from ledger.reading import read
 from registry import service
+from registry import store as registry
+from registry.afterlife import store as afterlife
+from registry.afterlife.dispute import OBJECTION as REGISTER_OBJECTION
+from registry.afterlife.dispute import Dispute, RegisterObjection
+from registry.afterlife.tables import DisputeRow
 from registry.case import Case
 from registry.errors import FileRefused, Unknown
-from registry.form import SUBMITTED, Form
+from registry.form import SUBMITTED, Attachment, Form
 from registry.intake.tables import DraftRow
 from registry.precheck import Finding, Level
 from registry.service import Agency
-from registry.tables import ApplicationRow, ClaimRow
+from registry.tables import ApplicationRow, CertificateRow, ClaimRow, HoldingRow
 
 TYPED = ("application", "correction")
 """Kinds of draft whose body is what was typed into the office's form."""
@@ -143,6 +150,46 @@ def cases_of_party(session: Session, uscc: str) -> list[Case]:
 def _parties(case: Case) -> set[str]:
     representative = case.form.representative
     return {item.id_no for item in case.form.applicants} | ({representative.id_no} if representative else set())
+
+
+def certificates_of_holder(session: Session, uscc: str) -> list[CertificateRow]:
+    """The newest versions of the certificates under which this party holds a right, newest first."""
+    codes = session.exec(select(HoldingRow.code).where(HoldingRow.holder == uscc).distinct()).all()
+    found = [registry.certificate(session, code) for code in codes]
+    own = [row for row in found if uscc in {item.holder for item in registry.holdings(session, row.code, row.version)}]
+    return sorted(own, key=lambda row: (-row.deposited_at, row.code))
+
+
+def disputes_of(session: Session, code: str) -> list[Dispute]:
+    """Every objection after registration against a certificate, oldest first."""
+    ids = session.exec(
+        select(DisputeRow.id).where(DisputeRow.certificate == code).order_by(col(DisputeRow.changed_at))
+    ).all()
+    return [afterlife.dispute(session, identity) for identity in ids]
+
+
+@dataclass(frozen=True, slots=True)
+class DisputeLine:
+    """One fact of an objection after registration: when, what, by whom, in which words, with which papers."""
+
+    at: int
+    name: str
+    signers: tuple[str, ...]
+    body: Mapping[str, Any]
+    papers: tuple[tuple[str, Attachment], ...]
+
+
+def dispute_lines(session: Session, identity: str) -> tuple[RegisterObjection | None, list[DisputeLine]]:
+    """What was filed (`None` once erased), and everything that has happened, in order."""
+    filed, lines = None, []
+    for fact in facts.facts_of(session, f"register-objection:{identity}"):
+        if fact.kind == REGISTER_OBJECTION:
+            filed = read(RegisterObjection, fact.body)
+        move = str(fact.body.get("move", "O-01"))
+        name = words.MOVES.get(move, move)
+        papers = tuple((name, read(Attachment, item, "papers")) for item in fact.body.get("papers") or ())
+        lines.append(DisputeLine(fact.at, f"{move} {name}", tuple(s.by for s in fact.signatures), fact.body, papers))
+    return filed, lines
 
 
 def put_objection(session: Session, row: ObjectionRequestRow) -> None:

@@ -25,7 +25,11 @@ LEVELS: Mapping[Level, tuple[str, str, str]] = {
     Level.PAUSED: ("暂停或无期限", "paused or no clock", "plain"),
 }
 """What a level is called in both languages, and the colour of its badge."""
-PLACES: Mapping[str, str] = {"application": "/office/cases/"}
+PLACES: Mapping[str, str] = {
+    "application": "/office/cases/",
+    "register-objection": "/office/register-objections/",
+    "certificate": "/office/certificates/",
+}
 """Where the page of a subject is, by its kind."""
 
 

@@ -201,6 +201,7 @@ def _form_page(
         visitor,
         draft=draft,
         groups=forms.groups(values),
+        later=values.get("later", ""),
         messages=messages,
         stops=sum(item.level == "S" for items in messages.values() for item in items),
         told=told,

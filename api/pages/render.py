@@ -35,7 +35,13 @@ def grouped(digest: str) -> str:
 _templates = Environment(
     loader=PackageLoader("api"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
 )
-_templates.filters |= {"moment": moment, "day": day, "grouped": grouped, "limit": words.limit}
+_templates.filters |= {
+    "moment": moment,
+    "day": day,
+    "grouped": grouped,
+    "limit": words.limit,
+    "item_name": words.item_name,
+}
 _templates.globals |= {"source": NATIONAL_2026.title, "paper_most": LIMITS.file, "paper_endings": tuple(ENDINGS)}
 
 
