@@ -27,13 +27,22 @@ from api.pages import (
 from api.pages import (
     intake as intake_pages,
 )
-from api.pages.guard import AnswerHeaders, Window
+from api.pages import (
+    register as register_pages,
+)
+from api.pages.guard import (
+    AnswerHeaders,
+    Window,
+)
 from api.routes import (
     afterlife,
+    foreign,
+    inspection,
     intake,
     likeness,
     log,
     market,
+    register,
     registry,
     rulebook,
     settlement,
@@ -55,12 +64,17 @@ MODULES = (
     intake,
     intake_pages,
     afterlife,
+    register,
+    inspection,
+    foreign,
+    register_pages,
     public,
 )
 
 
 OFFICE = (entry, signing, applicant, case, staff, notices, certificates, afterlife_pages)
 """Pages for people with a session, and what leads there; their writes are forms, not signed bodies."""
+
 
 _TEXT = {"type": "string"}
 REFUSED: dict[str, Any] = {

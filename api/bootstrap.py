@@ -24,6 +24,8 @@ import clearing.pricing.store as pricing
 import clearing.settlement.store as settlement
 import clearing.usage.store as usage
 import registry.afterlife.store
+import registry.foreign.store
+import registry.inspection.store
 import registry.likeness.store
 import registry.rulebook.store as rulebook
 import registry.store
@@ -52,7 +54,7 @@ from ledger.web3_chain import Web3Chain
 from ledger.witness import HttpWitness, TlogWitness
 from registry import service as registration
 from registry.calendar import Calendar, day_of, due, published
-from registry.errors import CalendarPending
+from registry.errors import CalendarPending, Unknown
 from registry.onchain import RegisterEntryFace
 from registry.onchain_status import StatusFace
 from registry.proof import RegisterEntryRules
@@ -125,6 +127,11 @@ class System:
     def houses(self) -> frozenset[str]:
         """Signer names of agency and operator: they stand in every trust file and may see every bundle."""
         return frozenset({f"party:{self.settings.agency}", f"party:{self.settings.operator}"})
+
+    def attachment_bytes(self, sha256: str) -> bytes:
+        """An attachment by its digest, from where attachments are kept: this installation keeps none. Raises
+        `Unknown`."""
+        raise Unknown("附件 / attachment", sha256)
 
     def right_in_force(self, session: Session, certificate: str, right: str, at: int) -> bool:
         """Does anybody hold this right under this certificate, in force at `at`?"""
@@ -370,6 +377,8 @@ def projectors() -> dict[str, Projector]:
         registry.likeness.store.PROJECTORS,
         rulebook.PROJECTORS,
         registry.afterlife.store.PROJECTORS,
+        registry.inspection.store.PROJECTORS,
+        registry.foreign.store.PROJECTORS,
         market.PROJECTORS,
         usage.PROJECTORS,
         pricing.PROJECTORS,

@@ -16,6 +16,7 @@ import uvicorn
 from api import (
     bootstrap,
     checks,
+    cli_foreign,
     cli_intake,
     cli_likeness,
     cli_rules,
@@ -56,6 +57,7 @@ app.add_typer(cli_rules.calendar_app, name="calendar")
 app.add_typer(cli_rules.rules_app, name="rules")
 app.command("precheck")(cli_rules.precheck_)
 app.add_typer(cli_intake.app, name="intake")
+app.add_typer(cli_foreign.app, name="foreign")
 
 
 @app.command()

@@ -11,6 +11,7 @@ from api.bootstrap import System
 from ledger import erasure, rebuild
 from ledger.errors import StillNeeded
 from ledger.facts import Fact
+from registry.search import store as search
 
 
 def erase(system: System, fact_ids: Sequence[str], *, ground: str, basis: str, ordered_by: str) -> list[Fact]:
@@ -46,6 +47,7 @@ def _make_views_again(system: System, session: Session) -> None:
         rebuild.fold(session, session, system.projectors)
     except Exception as error:  # a projector that misses what it builds on raises whatever it likes
         raise StillNeeded(f"{type(error).__name__} {error}"[:300]) from error
+    search.make_index_again(session)
     missing = checks.findings(system, session, checks.settled)
     if missing:
         raise StillNeeded(missing[0])

@@ -28,6 +28,7 @@ from registry import store as store_
 from registry.afterlife import service as afterlife
 from registry.case import State
 from registry.errors import GuardRefused
+from registry.search import store as search
 
 logger = structlog.get_logger()
 
@@ -381,6 +382,7 @@ def reindex(system: System) -> dict[str, int]:
     with transaction(system) as session:
         rebuild.clear_views(session)
         facts = rebuild.fold(session, session, system.projectors)
+        search.make_index_again(session)
         leaves = log.rebuild(session)
         anchoring.forget_places(session)
         for contract, stored in found.items():

@@ -12,9 +12,13 @@ import clearing.settlement.tables
 import clearing.usage.tables
 import ledger.tables
 import registry.afterlife.tables
+import registry.foreign.tables
+import registry.inspection.tables
 import registry.intake.tables
 import registry.likeness.tables
 import registry.rulebook.tables
+import registry.search.tables
+import registry.statistics.tables
 import registry.tables
 
 MODULES = (
@@ -24,6 +28,10 @@ MODULES = (
     registry.rulebook.tables,
     registry.intake.tables,
     registry.afterlife.tables,
+    registry.search.tables,
+    registry.statistics.tables,
+    registry.inspection.tables,
+    registry.foreign.tables,
     clearing.market.tables,
     clearing.usage.tables,
     clearing.pricing.tables,

@@ -17,6 +17,8 @@ party → asset → rights → scheme → form → certificate → precheck → 
 - `telling`: what the agency tells of a certificate when its state changes.
 - `afterlife`: remarks and encumbrances, objections after registration, cancellation and correction by the agency.
 - `document`: the certificate as PDF and JSON; `catalogue`: what the public sees.
+- `search`: finding certificates by any piece of a word; `statistics`: how many there are, of which sort.
+- `inspection`: access to the files, with a purpose, logged; `foreign`: certificates that others issued.
 - `likeness`: is this data registered already, perhaps in disguise?
 - `worklist`: what waits for whom, least time left first.
 - `tables`, `store`, `service`: views of the facts, queries, and the calls from outside.

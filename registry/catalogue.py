@@ -91,16 +91,29 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """One line of the public list of certificates."""
+    """One line of the public register; of a registration whose publicity was waived only code, agency and status."""
 
     code: str
-    version: int
-    data_name: str
-    kind: str
-    agency: str
-    deposited_at: int
-    last_day: str
-    status: Status
+    version: int = 0
+    data_name: str = ""
+    kind: str = ""
+    agency: str = ""
+    deposited_at: int = 0
+    last_day: str = ""
+    status: Status = Status.VALID
+
+    @property
+    def waived(self) -> bool:
+        """Was publicity waived, so that the rest is not shown?"""
+        return not self.version
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One page of the public register; `next` is the key to ask the next page with, "" after the last one."""
+
+    listings: tuple[Listing, ...]
+    next: str = ""
 
 
 def integrity_of(documents: tuple[Document, ...], given: TwinDigest | None) -> Integrity:

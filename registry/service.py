@@ -9,8 +9,14 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import (
+    Sequence,
+    Set,
+)
+from dataclasses import (
+    dataclass,
+    replace,
+)
 from pathlib import Path
 from typing import Protocol
 
@@ -59,6 +65,7 @@ from registry.case import (
 from registry.catalogue import (
     Check,
     CodeAnswer,
+    Found,
     Integrity,
     Listing,
     PublicRight,
@@ -133,6 +140,9 @@ from registry.party import (
 from registry.precheck import NOTHING, Finding, Known, precheck, require_submittable
 from registry.rights import MATRIX, Right, RightRow
 from registry.scheme import scheme_of
+from registry.search import store as search
+from registry.search.grams import runs_of
+from registry.search.store import Wanted
 from registry.succession import Wish, drafted, keeps_its_term, record_of, remainder_of
 from registry.tables import CertificateRow
 from registry.telling import TOLD, Telling, state_at
@@ -140,6 +150,8 @@ from registry.telling import TOLD, Telling, state_at
 _HEX32 = re.compile(r"[0-9a-f]{32}")
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
 PENDING = "在办 / pending"
+MOST_LOOKED = 1_000
+"""Lines judged for one page of a status; then the page ends early, and the next one goes on from there."""
 
 
 class Signer(Protocol):
@@ -727,7 +739,8 @@ def check(
     except Unknown:
         return Check(code, CodeAnswer.UNKNOWN_CODE, nothing, at)
     issued = store.issue_of(session, row.code, row.version)
-    documents = read(Issue, facts.fact(session, issued.fact_id).body).documents if issued else ()
+    # Only a file to compare is worth reading the issue for: most who look bring none.
+    documents = read(Issue, facts.fact(session, issued.fact_id).body).documents if issued and file else ()
     status = status_at(store.standing_of(session, row), at)
     if status is None:
         return Check(code, CodeAnswer.UNKNOWN_CODE, nothing, at)
@@ -760,23 +773,47 @@ def check(
     )
 
 
-def catalogue(session: Session, at: int, *, text: str = "", limit: int = 50, offset: int = 0) -> list[Listing]:
-    """The public list of certificates; where publicity was waived the data name is not shown, nor found by it."""
-    rows = store.certificates(session, text, limit=limit, offset=offset)
-    return [
-        Listing(
-            row.code,
-            row.version,
-            row.data_name if row.public else "（未公示）",
-            row.kind,
-            row.agency_name,
-            row.deposited_at,
-            row.last_day,
-            status_at(store.standing_of(session, row), at) or Status.VALID,
-        )
-        for row in rows
-        if row.public or text in row.code
-    ]
+def catalogue(
+    session: Session, at: int, wanted: Wanted | None = None, *, limit: int = 50, before: int = search.FIRST
+) -> Found:
+    """The public register, newest deposit first, from below the place `before`; `Found.next` is where the next page
+    begins. A registration whose publicity was waived is found by its whole code alone. Raises `FieldError`."""
+    wanted = wanted or Wanted()
+    if wanted.agency:
+        check_uscc(wanted.agency, "agency")
+    listed: list[tuple[int, Listing]] = []
+    looked, more = 0, True
+    while more and len(listed) <= limit and looked < MOST_LOOKED:
+        rows = search.find(session, wanted, at, limit + 1, before)
+        looked, more = looked + len(rows), len(rows) > limit
+        for place, row in rows:
+            status = status_at(store.standing_of(session, row), at) or Status.VALID
+            if wanted.status in (None, status):
+                listed.append((place, _listing(row, status)))
+            before = place
+    if len(listed) > limit:
+        listed, before, more = listed[:limit], listed[limit - 1][0], True
+    found = tuple(listing for _, listing in listed)
+    return Found(found or _waived(session, wanted, at), str(before) if more else "")
+
+
+def _waived(session: Session, wanted: Wanted, at: int) -> tuple[Listing, ...]:
+    """A waived registration by its whole code: code, status and agency, and nothing a filter could ask out of it."""
+    code = "".join(runs_of(wanted.words)).upper()
+    if wanted.filtered or not is_code(code):
+        return ()
+    try:
+        row = store.certificate(session, code)
+    except Unknown:
+        return ()
+    status = status_at(store.standing_of(session, row), at) or Status.VALID
+    return () if row.public else (Listing(row.code, agency=row.agency_name, status=status),)
+
+
+def _listing(row: CertificateRow, status: Status) -> Listing:
+    return Listing(
+        row.code, row.version, row.data_name, row.kind, row.agency_name, row.deposited_at, row.last_day, status
+    )
 
 
 def _holders_in_force(session: Session, certificate_code: str, right: Right, at: int) -> set[str]:
@@ -1144,3 +1181,27 @@ def _public_view(record: Record, ended: frozenset[Right] = frozenset()) -> Publi
 
 def _public_right(row: RightRow) -> PublicRight:
     return PublicRight(row.holder_name, masked(row.holder_id), row.right.value, row.limits)
+
+
+# For the subpackages --------------------------------------------------------------------------------------------------
+
+require_kind = _require_kind
+is_known = _is_known
+
+
+def require_staff(session: Session, signed: Signed, agency: Agency, roles: Set[str], at: int) -> str:
+    """Exactly one member of the agency's staff signed, validly and in one of these roles; answers "staff:…".
+
+    Raises `BadSignature` or `NotEntitled`.
+    """
+    if len(signed.signatures) != 1 or not signed.signatures[0].by.startswith("staff:"):
+        raise BadSignature("staff:…", "应由登记机构一名经办人签名 / one member of the agency's staff must sign")
+    signature = signed.signatures[0]
+    _require_valid(signed.statement, signature, keys_of(session, signature.by, at).sm2)
+    staff = store.staff_at(session, signature.by.partition(":")[2], at)
+    if staff.organisation != agency.uscc or signature.role not in roles & set(staff.roles.split()):
+        raise NotEntitled(
+            signed.statement.kind, f"应由本登记机构的 {'、'.join(sorted(roles))} 签署。",
+            f"a {' or '.join(sorted(roles))} of this agency must sign",
+        )  # fmt: skip
+    return signature.by

@@ -63,6 +63,10 @@ from registry.errors import CodeExhausted, Unknown
 from registry.form import DESCRIPTION, Form, RegistrationType, held_by_applicants
 from registry.objection import Objection
 from registry.party import Connector, Party, Staff
+from registry.search import store as search
+from registry.search.tables import RegisterLineRow
+from registry.statistics import store as statistics
+from registry.statistics.tables import RegistrationCountRow, RegistrationRow
 from registry.tables import (
     ApplicationRow,
     AuthorisationRow,
@@ -237,6 +241,8 @@ def _entered(session: Session, fact: Fact) -> None:
             ),
         )
     _count_code(session, body.code)
+    search.enter(session, body, record)
+    statistics.count(session, body, record)
     rights = frozenset(row.right for row in record.rights)
     afterlife.move_onto(session, record.application, body.code)
     if old is not None and old.code == body.code:
@@ -344,6 +350,9 @@ TABLES = (
     AuthorisationRow,
     CodeCounterRow,
     ToldRow,
+    RegisterLineRow,
+    RegistrationRow,
+    RegistrationCountRow,
 )
 """Every view table of the registry; `reindex` empties them and replays the facts."""
 

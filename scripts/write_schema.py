@@ -27,6 +27,7 @@ import sqlalchemy as sa
 from alembic import op
 
 from ledger.tables import guards
+from registry.search.tables import search_index
 
 revision = "0001"
 down_revision = None
@@ -36,12 +37,14 @@ depends_on = None
 
 def upgrade() -> None:
     {upgrade}
-    for statement in guards(op.get_bind().dialect.name):
+    dialect = op.get_bind().dialect.name
+    for statement in (*guards(dialect), *search_index(dialect)):
         op.execute(statement)
 
 
 def downgrade() -> None:
     {downgrade}
+    op.execute("DROP TABLE IF EXISTS register_fts")
 '''
 
 

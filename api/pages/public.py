@@ -1,4 +1,4 @@
-"""The public pages: what this is, the check of a certificate, the register, the state of the log."""
+"""The public pages: what this is, the check of a certificate, the state of the log."""
 
 from __future__ import annotations
 
@@ -23,7 +23,6 @@ from ledger import checkpoint, log, outbox, tables
 from ledger.anchoring import Place, place_of
 from ledger.digest import twin
 from ledger.log import Head
-from registry import service
 from registry.afterlife.blocking import OPERATION_NAMES
 from registry.afterlife.instrument import AUTHORITY_NAMES
 from registry.afterlife.remark import KIND_NAMES as REMARK_NAMES
@@ -37,7 +36,6 @@ from registry.rights import RIGHT_NAMES
 
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 
-PAGE_SIZE = 20
 HEADS = 20
 
 INTEGRITY_TEXTS = {
@@ -128,22 +126,6 @@ async def check_file(request: Request, session: ReadDep, now: NowDep, _limited: 
     """Writes nothing: the file is digested, compared and forgotten."""
     form = read_form(request.headers.get("content-type", ""), await read_body(request))
     return await run_in_threadpool(_checked_page, request, session, now, form)
-
-
-@router.get("/register")
-def register_page(
-    request: Request,
-    session: ReadDep,
-    now: NowDep,
-    q: Annotated[str, Query(max_length=80)] = "",
-    p: Annotated[int, Query(ge=1, le=1_000_000, alias="page")] = 1,
-) -> HTMLResponse:
-    start = (p - 1) * PAGE_SIZE
-    rows = service.catalogue(session, now, text=q, limit=PAGE_SIZE, offset=start)
-    more = service.catalogue(session, now, text=q, limit=PAGE_SIZE, offset=start + PAGE_SIZE)
-    return page(
-        request, "register", rows=rows, q=q, number=p, more=bool(more), now=now, names=STATUS_NAMES, kinds=_kinds()
-    )
 
 
 @router.get("/log")

@@ -2,6 +2,10 @@
 
 - `afterlife`: remarks, objections after registration, cancellation and correction by the agency.
 - `registry`: parties, the seven steps, certificates and the public check.
+- `registry`: parties, the seven steps, papers and the public check.
+- `register`: the public register: search and statistics.
+- `inspection`: access to the files, with a purpose, logged.
+- `foreign`: certificates of other issuers.
 - `likeness`: sketches of data and the report on similar data.
 - `rulebook`: working days and rule sets; `worklist`: what waits for the caller.
 - `intake`: papers handed in, drafts, the two steps of submission, imports.

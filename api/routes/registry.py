@@ -16,7 +16,6 @@ from api.papers import paper
 from api.proofs import bundle_of
 from api.views import appended, plain
 from ledger import reading
-from ledger.canonical import MAX_INT
 from ledger.digest import TwinDigest
 from registry import service, store
 from registry.case import Case
@@ -126,16 +125,6 @@ def application_state(application: str, caller: CallerDep, session: ReadDep, now
 def deposit_record(application: str, caller: CallerDep, session: ReadDep, now: NowDep) -> dict[str, Any]:
     _require_concerned(session, store.case(session, application), caller, now)
     return {"record": plain(record_digest(service.deposit_record(session, application)))}
-
-
-@router.get("/certificates", summary="登记结果公示 / public register of results")
-def certificates(
-    session: ReadDep,
-    now: NowDep,
-    q: Annotated[str, Query(max_length=80)] = "",
-    offset: Annotated[int, Query(ge=0, le=MAX_INT)] = 0,
-) -> dict[str, Any]:
-    return {"as_of": now, "certificates": plain(service.catalogue(session, now, text=q, offset=offset))}
 
 
 @router.get("/check/{code}", summary="公开核验 / public check: integrity and status")

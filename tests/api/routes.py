@@ -14,6 +14,7 @@ PUBLIC_GETS = {
     "/",
     "/check",
     "/register",
+    "/statistics",
     "/log",
     "/verify",
     "/verifier",
@@ -25,6 +26,8 @@ PUBLIC_GETS = {
     "/api/certificates",
     "/api/calendars",
     "/api/rule-sets",
+    "/api/statistics",
+    "/api/statistics.csv",
     "/api/check/{code}",
     "/api/certificates/{code}/{form}",
     "/api/listings",
@@ -44,7 +47,7 @@ READING_POSTS = {"/check", "/api/precheck", "/api/cycles/{cycle}/instructions/dr
 BODILESS_POSTS = {
     f"/api/cycles/{{cycle}}/{step}" for step in ("cut-off", "rating", "statements", "window", "netting", "payments")
 }
-BODILESS_POSTS |= {"/api/drafts/{draft}/withdrawal"}
+BODILESS_POSTS |= {"/api/drafts/{draft}/withdrawal", "/api/inspections/{inspection}/copies/{paper}"}
 FILE_POSTS = {"/api/attachments", "/api/intake/imports"}
 """A file, as a form or as bare bytes; `test_intake_files` is their test of wrong bodies."""
 PAGE_POSTS = {"/intake"}
@@ -63,6 +66,8 @@ PLACEHOLDERS = {
     "report_id": "0" * 32,
     "application": "0" * 32,
     "objection": "0" * 32,
+    "inspection": "0" * 32,
+    "paper": "form",
     "cycle": "cycle:2026-09",
     "party": "91330100MA0000001X",
     "charge": "0" * 64,

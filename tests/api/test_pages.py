@@ -149,7 +149,7 @@ def test_check__intact_file_of_a_lapsed_certificate__is_not_called_valid(platfor
         assert f"<code>{status}</code>" in page
         assert ('class="card answer good"' in page) is (status == "VALID")
         assert platform.client.get(f"/api/check/{code}").json()["status"] == status
-        assert ("自动失效" in platform.client.get("/register").text) is (status == "LAPSED")
+        assert ('warn">自动失效' in platform.client.get("/register").text) is (status == "LAPSED")
 
 
 def test_check__publicity_waived__only_code_status_and_agency(scene: Scene) -> None:
@@ -250,7 +250,7 @@ def test_upload__markup_in_fields__is_escaped(scene: Scene) -> None:
 
 
 def test_pages__fetch_nothing_from_elsewhere_and_run_nothing(scene: Scene) -> None:
-    for path in ("/", "/check", f"/check?code={scene.code}", "/register", "/log", "/nowhere"):
+    for path in ("/", "/check", f"/check?code={scene.code}", "/register", "/statistics", "/log", "/nowhere"):
         page = scene.platform.client.get(path).text
         assert "<script" not in page
         assert "style=" not in page
@@ -268,7 +268,7 @@ def test_pages__fetch_nothing_from_elsewhere_and_run_nothing(scene: Scene) -> No
 
 
 def test_pages__every_link_leads_somewhere(scene: Scene) -> None:
-    for path in ("/", "/check", f"/check?code={scene.code}", "/register", "/log"):
+    for path in ("/", "/check", f"/check?code={scene.code}", "/register", "/statistics", "/log"):
         for address in PUBLIC_ADDRESSES.findall(scene.platform.client.get(path).text):
             if address.startswith("/"):
                 found = scene.platform.client.get(unescape(address), follow_redirects=True)
@@ -276,7 +276,7 @@ def test_pages__every_link_leads_somewhere(scene: Scene) -> None:
 
 
 def test_pages__every_input_has_a_label(scene: Scene) -> None:
-    for path in ("/", "/check", "/register"):
+    for path in ("/", "/check", "/register", "/statistics"):
         page = scene.page(path)
         named = set(re.findall(r'<label for="([^"]+)"', page))
         inputs = re.findall(r"<input([^>]*)>", page)
@@ -288,18 +288,24 @@ def test_pages__every_input_has_a_label(scene: Scene) -> None:
 
 
 def test_register__search_and_paging(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("api.pages.public.PAGE_SIZE", 2)
+    monkeypatch.setattr("api.pages.register.PAGE_SIZE", 2)
     codes = [platform.certificate(a_form(content=f"{n}\n".encode()), issued=False) for n in range(3)]
-    first, second = (platform.client.get("/register", params={"page": n}).text for n in (1, 2))
+    first = platform.client.get("/register").text
+    link = re.search(r'rel="next" href="([^"]+)"', first)
+    assert link is not None
+    second = platform.client.get(unescape(link[1])).text
     assert sum(code in first for code in codes) == 2
     assert sum(code in second for code in codes) == 1
-    assert ("下一页" in first, "下一页" in second, "上一页" in first, "上一页" in second) == (True, False, False, True)
+    assert ("下一页" in first, "下一页" in second, "第一页" in first, "第一页" in second) == (True, False, False, True)
     found = platform.client.get("/register", params={"q": codes[0]}).text
     assert [code in found for code in codes] == [True, False, False]
     assert "没有符合条件的凭证" in platform.client.get("/register", params={"q": "%"}).text
-    for page in ("0", "-1", "x", "9" * 30):
-        answer = platform.client.get("/register", params={"page": page})
-        assert answer.status_code == 422
+    for name, value in (
+        ("after", "-1"), ("after", "x"), ("after", "9" * 19), ("after", "9" * 30), ("kind", "film"), ("right", "OWN"),
+        ("status", "GOOD"), ("agency", "9133"), ("since", "2026-02-30"), ("until", "1.9.2026"),
+    ):  # fmt: skip
+        answer = platform.client.get("/register", params={name: value})
+        assert answer.status_code == 422, (name, value)
         assert "text/html" in answer.headers["content-type"]
 
 

@@ -25,11 +25,10 @@ from ledger.digest import TwinDigest
 from ledger.errors import Conflict, Erased, Malformed, NotLeader, Stale
 from ledger.facts import PartsRoot, Signed, Statement
 from registry.party import Staff
-from registry.store import certificates
 from tests.api.house import Platform, open_platform
 from tests.api.reporting import line, proved, send, stored
 from tests.ledger.builders import NOW, World, sign
-from tests.registry.registry_house import AGENCY, a_form
+from tests.registry.registry_house import AGENCY
 from tests.services.server import Server
 
 pytestmark = pytest.mark.services
@@ -99,7 +98,8 @@ def test_lease__eight_claims_at_once__one_gets_it_and_a_later_term_shuts_it_out(
 
 def test_migrate__from_nothing__is_what_the_metadata_says(writer: Engine, server: Server) -> None:
     with writer.connect() as connection:
-        context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
+        opts = {"compare_type": True, "compare_server_default": True, "include_object": _ours}
+        context = MigrationContext.configure(connection, opts=opts)
         assert compare_metadata(context, SQLModel.metadata) == []
     made = create_engine(server.database())
     SQLModel.metadata.create_all(made)
@@ -109,6 +109,11 @@ def test_migrate__from_nothing__is_what_the_metadata_says(writer: Engine, server
             assert getattr(one, question)(table.name) == getattr(other, question)(table.name), (table.name, question)
     assert _triggers(writer) == _triggers(made) != []
     made.dispose()
+
+
+def _ours(_item: object, name: str | None, *_rest: object) -> bool:
+    """The index of the register's search is an expression, which the metadata does not hold; it is compared below."""
+    return name != "register_line_grams"
 
 
 def _triggers(engine: Engine) -> list[tuple[str, str]]:
@@ -409,12 +414,6 @@ def test_single_records__a_storm_with_duplicates_and_contradictions__each_once_a
         assert [(f.kind, f.first_seq, f.last_seq) for f in usage_store.findings(session)] == [("UNSIGNED", 1, 60)]
         assert list(checks.facts(platform.system, session)) == []
         assert list(checks.views(platform.system, session)) == []
-
-
-def test_search__letters_of_either_case__as_on_sqlite(platform: Platform) -> None:
-    code = platform.certificate(a_form())
-    with platform.reading() as session:
-        assert [row.code for row in certificates(session, code.lower())] == [code]
 
 
 def test_restore__a_line_no_column_has_room_for__is_malformed(writer: Engine) -> None:

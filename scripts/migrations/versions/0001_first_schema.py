@@ -6,6 +6,7 @@ import sqlalchemy as sa
 from alembic import op
 
 from ledger.tables import guards
+from registry.search.tables import search_index
 
 revision = "0001"
 down_revision = None
@@ -455,6 +456,39 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("name", "fingerprint"),
     )
     op.create_table(
+        "foreign_certificate",
+        sa.Column("id", sa.String(length=32), autoincrement=False, nullable=False),
+        sa.Column("issuer", sa.String(length=64), autoincrement=False, nullable=False),
+        sa.Column("issuer_name", sa.String(length=200), autoincrement=False, nullable=False),
+        sa.Column("paper_type", sa.String(length=20), autoincrement=False, nullable=False),
+        sa.Column("number", sa.String(length=64), autoincrement=False, nullable=False),
+        sa.Column("version", sa.String(length=20), autoincrement=False, nullable=False),
+        sa.Column("holder_name", sa.String(length=200), autoincrement=False, nullable=False),
+        sa.Column("holder_id", sa.String(length=200), autoincrement=False, nullable=False),
+        sa.Column("data_name", sa.String(length=200), autoincrement=False, nullable=False),
+        sa.Column("valid_until", sa.String(length=10), autoincrement=False, nullable=False),
+        sa.Column("state", sa.String(length=12), autoincrement=False, nullable=False),
+        sa.Column("method", sa.String(length=20), autoincrement=False, nullable=False),
+        sa.Column("as_of", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("evidence", sa.String(length=64), autoincrement=False, nullable=False),
+        sa.Column("evidence_sm3", sa.String(length=64), autoincrement=False, nullable=False),
+        sa.Column("imported_at", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("fact_id", sa.String(length=64), autoincrement=False, nullable=False),
+        sa.Column("check_id", sa.String(length=64), autoincrement=False, nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    with op.batch_alter_table("foreign_certificate", schema=None) as batch_op:
+        batch_op.create_index("ix_foreign_certificate_number", ["number", "paper_type"], unique=False)
+
+    op.create_table(
+        "foreign_link",
+        sa.Column("application", sa.String(length=32), autoincrement=False, nullable=False),
+        sa.Column("foreign", sa.String(length=32), autoincrement=False, nullable=False),
+        sa.Column("no", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("fact_id", sa.String(length=64), autoincrement=False, nullable=False),
+        sa.PrimaryKeyConstraint("application", "foreign"),
+    )
+    op.create_table(
         "head",
         sa.Column("size", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("sha256", sa.String(length=64), nullable=False),
@@ -498,6 +532,47 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("incident", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_incident_repaired_at"), ["repaired_at"], unique=False)
+
+    op.create_table(
+        "inspection",
+        sa.Column("id", sa.String(length=32), autoincrement=False, nullable=False),
+        sa.Column("matter", sa.String(length=60), autoincrement=False, nullable=False),
+        sa.Column("reader_id", sa.String(length=64), autoincrement=False, nullable=False),
+        sa.Column("basis", sa.String(length=10), autoincrement=False, nullable=False),
+        sa.Column("status", sa.String(length=10), autoincrement=False, nullable=False),
+        sa.Column("papers", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("clerk", sa.String(length=80), autoincrement=False, nullable=False),
+        sa.Column("decided_by", sa.String(length=80), autoincrement=False, nullable=False),
+        sa.Column("asked_at", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("since", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("fact_id", sa.String(length=64), autoincrement=False, nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    with op.batch_alter_table("inspection", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_inspection_asked_at"), ["asked_at"], unique=False)
+        batch_op.create_index(batch_op.f("ix_inspection_matter"), ["matter"], unique=False)
+        batch_op.create_index(batch_op.f("ix_inspection_reader_id"), ["reader_id"], unique=False)
+
+    op.create_table(
+        "inspection_log",
+        sa.Column("inspection", sa.String(length=32), autoincrement=False, nullable=False),
+        sa.Column("no", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("matter", sa.String(length=60), autoincrement=False, nullable=False),
+        sa.Column("reader", sa.String(length=200), autoincrement=False, nullable=False),
+        sa.Column("reader_id", sa.String(length=64), autoincrement=False, nullable=False),
+        sa.Column("basis", sa.String(length=10), autoincrement=False, nullable=False),
+        sa.Column("purpose", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("paper", sa.String(length=80), autoincrement=False, nullable=False),
+        sa.Column("sha256", sa.String(length=64), autoincrement=False, nullable=False),
+        sa.Column("mark", sa.String(length=80), autoincrement=False, nullable=False),
+        sa.Column("decided_by", sa.String(length=80), autoincrement=False, nullable=False),
+        sa.Column("at", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("fact_id", sa.String(length=64), autoincrement=False, nullable=False),
+        sa.PrimaryKeyConstraint("inspection", "no"),
+    )
+    with op.batch_alter_table("inspection_log", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_inspection_log_at"), ["at"], unique=False)
+        batch_op.create_index(batch_op.f("ix_inspection_log_matter"), ["matter"], unique=False)
 
     op.create_table(
         "intake_import",
@@ -719,6 +794,18 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_register_correction_objection"), ["objection"], unique=False)
 
     op.create_table(
+        "register_line",
+        sa.Column("place", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False),
+        sa.Column("code", sa.String(length=15), autoincrement=False, nullable=False),
+        sa.Column("version", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("text", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("grams", sa.Text(), autoincrement=False, nullable=False),
+        sa.PrimaryKeyConstraint("place"),
+    )
+    with op.batch_alter_table("register_line", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_register_line_code"), ["code"], unique=False)
+
+    op.create_table(
         "register_objection",
         sa.Column("id", sa.String(length=32), autoincrement=False, nullable=False),
         sa.Column("certificate", sa.String(length=15), autoincrement=False, nullable=False),
@@ -733,6 +820,22 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_register_objection_certificate"), ["certificate"], unique=False)
         batch_op.create_index(batch_op.f("ix_register_objection_state"), ["state"], unique=False)
 
+    op.create_table(
+        "registration",
+        sa.Column("code", sa.String(length=15), autoincrement=False, nullable=False),
+        sa.Column("version", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("scheme", sa.String(length=40), autoincrement=False, nullable=False),
+        sa.Column("last_day", sa.String(length=10), autoincrement=False, nullable=False),
+        sa.PrimaryKeyConstraint("code"),
+    )
+    op.create_table(
+        "registration_count",
+        sa.Column("dimension", sa.String(length=20), autoincrement=False, nullable=False),
+        sa.Column("scheme", sa.String(length=40), autoincrement=False, nullable=False),
+        sa.Column("value", sa.String(length=60), autoincrement=False, nullable=False),
+        sa.Column("count", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.PrimaryKeyConstraint("dimension", "scheme", "value"),
+    )
     op.create_table(
         "remark",
         sa.Column("id", sa.String(length=32), autoincrement=False, nullable=False),
@@ -993,7 +1096,8 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("fact_id"),
     )
-    for statement in guards(op.get_bind().dialect.name):
+    dialect = op.get_bind().dialect.name
+    for statement in (*guards(dialect), *search_index(dialect)):
         op.execute(statement)
 
 
@@ -1059,11 +1163,17 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_remark_to_day"))
 
     op.drop_table("remark")
+    op.drop_table("registration_count")
+    op.drop_table("registration")
     with op.batch_alter_table("register_objection", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_register_objection_state"))
         batch_op.drop_index(batch_op.f("ix_register_objection_certificate"))
 
     op.drop_table("register_objection")
+    with op.batch_alter_table("register_line", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_register_line_code"))
+
+    op.drop_table("register_line")
     with op.batch_alter_table("register_correction", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_register_correction_objection"))
         batch_op.drop_index(batch_op.f("ix_register_correction_code"))
@@ -1115,6 +1225,17 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_intake_import_holder"))
 
     op.drop_table("intake_import")
+    with op.batch_alter_table("inspection_log", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_inspection_log_matter"))
+        batch_op.drop_index(batch_op.f("ix_inspection_log_at"))
+
+    op.drop_table("inspection_log")
+    with op.batch_alter_table("inspection", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_inspection_reader_id"))
+        batch_op.drop_index(batch_op.f("ix_inspection_matter"))
+        batch_op.drop_index(batch_op.f("ix_inspection_asked_at"))
+
+    op.drop_table("inspection")
     with op.batch_alter_table("incident", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_incident_repaired_at"))
 
@@ -1125,6 +1246,11 @@ def downgrade() -> None:
     op.drop_table("holding")
     op.drop_table("head_lost")
     op.drop_table("head")
+    op.drop_table("foreign_link")
+    with op.batch_alter_table("foreign_certificate", schema=None) as batch_op:
+        batch_op.drop_index("ix_foreign_certificate_number")
+
+    op.drop_table("foreign_certificate")
     op.drop_table("fingerprint_name")
     with op.batch_alter_table("fingerprint", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_fingerprint_holder"))
@@ -1233,3 +1359,4 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_api_key_holder"))
 
     op.drop_table("api_key")
+    op.execute("DROP TABLE IF EXISTS register_fts")
