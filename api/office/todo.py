@@ -29,6 +29,7 @@ PLACES: Mapping[str, str] = {
     "application": "/office/cases/",
     "register-objection": "/office/register-objections/",
     "certificate": "/office/certificates/",
+    "remark": "/office/remarks/",
 }
 """Where the page of a subject is, by its kind."""
 

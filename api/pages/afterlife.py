@@ -37,7 +37,7 @@ from registry.afterlife.dispute import to_be_acted_on as acted_on
 from registry.afterlife.ending import CANCELLATION, CORRECTION, Cancellation, Correction
 from registry.afterlife.remark import CONSENT, KIND_NAMES, REMARK, Consent, Consentable, RemarkAct
 from registry.certificate import certificate_subject
-from registry.errors import IllegalMove, RegistryError
+from registry.errors import IllegalMove, RegistryError, Unknown
 from registry.rights import RIGHT_NAMES
 
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
@@ -89,6 +89,12 @@ def record_remark(
         session, visitor, now, f"备注：{name} {code}", REMARK, f"remark:{secrets.token_hex(16)}", body,
         acts.slots(chosen, visitor, system.house.uscc),
     )  # fmt: skip
+
+
+@router.get("/office/remarks/{identity}")
+def remark_place(identity: str, _visitor: HolderDep, session: ReadDep) -> Response:
+    """A remark is shown on the certificate it stands on."""
+    return see(f"/office/certificates/{_code_of(session, identity)}")
 
 
 @router.get("/office/remarks/{identity}/moves/{move}")
@@ -149,12 +155,12 @@ def _new_remark(session: Session, chosen: Doable, code: str, typed: Mapping[str,
 
 def _known_remark(session: Session, chosen: Doable, identity: str, typed: Mapping[str, str]) -> Asked:
     known = afterlife.remark_of(session, identity)
-    code = next(iter(afterlife.codes_of(session, identity)), "")
+    code = _code_of(session, identity)
     facts = _facts(chosen) | {
         "备注": f"{KIND_NAMES[known.record.kind]}，{known.record.from_day} 至 {known.to_day or '未定'}",
         "原文书": f"{known.instrument.issuer}，{known.instrument.number}",
     }
-    back = f"/office/certificates/{code}" if code else "/office/certificates"
+    back = f"/office/certificates/{code}"
     return Asked(f"{chosen.move} {chosen.name}", f"凭证 {code}", back, acts.form_of(chosen, Ground(), typed), facts)
 
 
@@ -350,6 +356,15 @@ def _ending(session: Session, chosen: Doable, code: str, typed: Mapping[str, str
             Group("更正后的数据信息", "The description as it shall be", filled, help=told, anchor="description")
         )
     return Asked(f"{chosen.move} {chosen.name}", f"凭证 {code}", f"/office/certificates/{code}", groups, _facts(chosen))
+
+
+def _code_of(session: Session, identity: str) -> str:
+    """The first certificate a remark stands on. Raises `Unknown`."""
+    afterlife.remark_of(session, identity)
+    codes = afterlife.codes_of(session, identity)
+    if not codes:
+        raise Unknown("备注所在的凭证 / the certificate of the remark", identity[:32])
+    return codes[0]
 
 
 # Inside ---------------------------------------------------------------------------------------------------------------

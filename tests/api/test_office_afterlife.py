@@ -180,9 +180,15 @@ def test_objection_to_a_registration__from_filing_to_the_cancellation_it_led_to(
     def moved(move: str, fields: dict[str, str], *people: Person) -> None:
         signed(people[0].drafted(f"{place}/moves/{move}", fields), *people)
 
+    work = clerk.get("/office/work")
+    assert place in work
+    assert "C11 异议通知" in work
+    assert place not in reviewer.get("/office/work")
     rival.get(f"{place}/moves/O-03", 409)
     moved("O-03", {"papers": papers(clerk, "书面通知")}, clerk)
     clerk.get(f"{place}/moves/O-08", 409)
+    assert "C12 异议答复" in holder.get("/office/applications")
+    assert place not in rival.get("/office/applications")
     moved("O-05", {"reason": "不认可", "papers": papers(holder, "说明材料")}, holder)
     moved("O-05", {"items.0.what": "采集记录", "items.0.why": "核对来源"}, reviewer)
     reviewer.post(f"{place}/moves/O-07", {"reason": "经查"}, 422)
