@@ -16,6 +16,7 @@ from api.desk import store as waiting
 from api.desk.waiting import Slot
 from api.office import acts, application_form, later, store, words
 from api.office.access import may_see
+from api.office.decided import decided
 from api.pages.office import FormDep, office_page, see
 from api.sessions import HolderDep, Visitor
 from ledger import canonical
@@ -92,6 +93,7 @@ def certificate_page(
         types=later.TYPES if own else {},
         may_record=acts.of_remark(None, visitor, system.house.uscc, now) if inside else [],
         agency_acts=acts.of_agency(visitor, system.house.uscc),
+        decided=decided(session, code, now) if acts.of_agency(visitor, system.house.uscc) else [],
         may_object=not visitor.is_staff and visitor.organisation != system.house.uscc,
         waiting=[item for item in waiting.about(session, about) if may_see(visitor, item)],
         kinds=KIND_NAMES,

@@ -205,6 +205,10 @@ def test_objection_to_a_registration__from_filing_to_the_cancellation_it_led_to(
         assert afterlife.dispute(session, known.id).state is DisputeState.CLOSED
         assert afterlife.ended_rights(session, code) == {Right.USE, Right.OPERATE}
     assert "Z-03" not in holder.get(f"/office/certificates/{code}")
+    carried_out(platform, code, reviewer, approver)
+    with platform.reading() as session:
+        row = views.certificate(session, code)
+        assert {item.right for item in views.holdings(session, code, row.version)} == {Right.HOLD.value}
 
 
 @pytest.mark.clause("B-04")
@@ -218,3 +222,27 @@ def test_correction__by_a_judgment__says_only_what_differs(platform: Platform) -
     both(reviewer.drafted(path, typed), reviewer, approver)
     with platform.reading() as session:
         assert [row.code for row in afterlife.corrections_to_make(session)] == [code]
+    carried_out(platform, code, reviewer, approver)
+    with platform.reading() as session:
+        row = views.certificate(session, code)
+        assert (row.version, row.data_name) == (2, "2013年全国民航运输航班起降数据集（演示）")
+        assert afterlife.corrections_to_make(session) == []
+
+
+def carried_out(platform: Platform, code: str, reviewer: Person, approver: Person) -> None:
+    """The version that was decided is drafted, signed by two, deposited at the officer's word."""
+    work = reviewer.get("/office/work")
+    assert f'href="/office/certificates/{code}"' in work
+    place = f"/office/certificates/{code}"
+    found = re.search(rf"{place}/decisions/[0-9a-f]{{64}}", reviewer.get(place))
+    assert found
+    person(platform, "staff:clerk").get(found[0], 409)
+    desk = reviewer.drafted(found[0], typed_in(reviewer.get(found[0])))
+    both(desk, reviewer, approver)
+    case = re.search(r"/office/cases/([0-9a-f]{32})", reviewer.get(f"/office/desk/{desk}"))
+    assert case
+    officer = person(platform, "staff:officer")
+    signed(officer.drafted(f"/office/cases/{case[1]}/moves/I-24", {}), officer)
+    with platform.books() as house:
+        house.take_receipt(house.receipt(case[1]))
+    reviewer.get(found[0], 404)

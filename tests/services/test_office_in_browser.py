@@ -18,6 +18,7 @@ from api import keyfiles
 from ledger import store as facts
 from ledger.signing import verify_sm2
 from registry import store as views
+from registry.calendar import day_of
 from registry.case import State
 from scripts import build_office_page
 from tests.api.house import Platform, open_platform, template
@@ -199,6 +200,56 @@ def case_of(house: Platform) -> Any:
         found = views.cases_in(session, list(State))
         assert len(found) == 1
         return found[0]
+
+
+def after_the_issue(house: Platform, player: Player, keys: dict[str, Path], code: str, own: Path, paper: Path) -> None:
+    """A renewal drafted from the register and signed; a pledge recorded by two persons and shown on the check page."""
+
+    def hand_in(field: str, kind: str) -> None:
+        player.set(f'[id="kind-{field}"]', kind)
+        player.page.choose(f'[id="file-{field}"]', paper)
+        player.wait(f"document.querySelector('[name=\"{field}\"]').value.includes({json.dumps(paper.name)})")
+
+    player.go("/office/certificates")
+    player.picture("certificates")
+    player.press("main table a")
+    player.picture("certificate-holder")
+    player.press('a[href$="/registrations/change"]')
+    player.picture("change")
+    player.go(f"/office/certificates/{code}/registrations/renewal")
+    hand_in("attachments", "数据产权登记凭证")
+    player.press('button[value="check"]')
+    assert "PC-31" in player.text(), "not yet in its window: the agency will say so"
+    player.picture("renewal-checked")
+    player.press('button[value="submit"]')
+    player.sign()
+    player.log_out()
+
+    player.log_in(keys["staff:reviewer"])
+    player.go(f"/office/certificates/{code}/remark")
+    player.press("main form.long-form .row button")
+    assert "尚不能办理" in player.text()
+    player.fill(
+        record__kind="PLEDGE", record__from_day=day_of(house.now).isoformat(), record__rights__hold="1",
+        record__terms="主债权（演示）", instrument__type="pledgee", instrument__issuer="某某银行（演示）",
+        instrument__issuer_id=RIVAL, instrument__number="质押1号（演示）", instrument__issued_on="2026-08-01",
+    )  # fmt: skip
+    hand_in("instrument.paper", "质押合同")
+    player.picture("remark")
+    player.press("main form.long-form .row button")
+    player.picture("statement-remark")
+    player.sign(done=False)
+    player.log_out()
+    player.log_in(keys["staff:approver"])
+    player.sign_first()
+    player.go(f"/office/certificates/{code}")
+    player.picture("certificate-agency")
+    player.picture("certificate-agency", 360)
+    player.log_out()
+    player.go(f"/check?code={code}")
+    assert "质押" in player.text()
+    assert "主债权" not in player.text()
+    player.picture("check-pledged", 360)
 
 
 @pytest.mark.clause("G14", "G16", "G17", "G24", "G25", "G26", "G27")
@@ -402,10 +453,12 @@ def test_seven_steps__by_people_who_never_read_the_code(
     player.go(f"/office/cases/{application}")
     player.picture("case-issued")
     player.picture("case-issued", 360)
+    after_the_issue(house, player, keys, code, own, papers["身份佐证"])
     with house.reading() as session:
         for fact in facts.facts_of(session, f"application:{application}"):
             assert all(verify_sm2(fact.statement, item) for item in fact.signatures)
-    assert case_of(house).state is State.ISSUED
+    with house.reading() as session:
+        assert views.case(session, application).state is State.ISSUED
 
     # The browser spoke to this site only, and no policy was broken.
     assert all(address.startswith((player.url, "blob:", "data:")) for address in player.page.requested)
