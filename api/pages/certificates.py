@@ -29,12 +29,16 @@ from registry.afterlife import store as afterlife
 from registry.afterlife.blocking import stops as stops_of
 from registry.afterlife.dispute import DISPUTE_STATE_NAMES
 from registry.afterlife.remark import KIND_NAMES, REMARK_STATE_NAMES, Remark, RemarkKind, state_of
+from registry.application import decide_submission
+from registry.calendar import day_of
+from registry.case import Actor, Role, World
 from registry.certificate import STATUS_NAMES, InForce, Status, certificate_subject
 from registry.errors import RegistryError, Unknown
 from registry.form import SUBMITTED, Form, Operation, RegistrationType
 from registry.party import party_subject
 from registry.precheck import Finding
 from registry.rights import RIGHT_NAMES
+from registry.scheme import scheme_of
 
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 
@@ -135,6 +139,10 @@ def apply_later(
         findings = _findings(session, system, form, now)
     except (RegistryError, LedgerError) as refusal:
         return _later_page(request, visitor, entry, type_, kind, fields, (), refusal)
+    try:
+        _rehearse(system, entry, form, now)
+    except RegistryError as refusal:
+        return _later_page(request, visitor, entry, type_, kind, fields, findings, refusal)
     if do != "submit" or seen != _digest(form) or any(item.level.value == "S" for item in findings):
         return _later_page(request, visitor, entry, type_, kind, fields, findings, None, form)
     made = desk.draft(
@@ -148,6 +156,13 @@ def apply_later(
         at=now,
     )
     return see(f"/office/desk/{made.id}")
+
+
+def _rehearse(system: System, entry: InForce, form: Form, now: int) -> None:
+    """Raises what filing this form would raise if all who apply signed it now."""
+    actors = tuple(Actor(party_subject(item.id_no), Role.APPLICANT, item.id_no) for item in form.applicants)
+    scheme = scheme_of(form.scheme, day_of(now).isoformat())
+    decide_submission("0" * 32, form, actors, World(system.house.uscc, scheme, system.calendar, entry=entry), now)
 
 
 def _digest(form: Form) -> str:
@@ -190,7 +205,7 @@ def _later_page(
         request,
         "later",
         visitor,
-        200 if refusal is None else 422,
+        200 if refusal is None else 422 if field else 409,
         entry=entry,
         type=type_,
         kind=kind,

@@ -203,7 +203,8 @@ def case_of(house: Platform) -> Any:
 
 
 def after_the_issue(house: Platform, player: Player, keys: dict[str, Path], code: str, own: Path, paper: Path) -> None:
-    """A renewal drafted from the register and signed; a pledge recorded by two persons and shown on the check page."""
+    """A renewal too early is refused before anybody signs; a change is drafted from the register and signed; a pledge is
+    recorded by two persons and shown on the check page."""
 
     def hand_in(field: str, kind: str) -> None:
         player.set(f'[id="kind-{field}"]', kind)
@@ -214,13 +215,18 @@ def after_the_issue(house: Platform, player: Player, keys: dict[str, Path], code
     player.picture("certificates")
     player.press("main table a")
     player.picture("certificate-holder")
-    player.press('a[href$="/registrations/change"]')
-    player.picture("change")
     player.go(f"/office/certificates/{code}/registrations/renewal")
     hand_in("attachments", "数据产权登记凭证")
     player.press('button[value="check"]')
-    assert "PC-31" in player.text(), "not yet in its window: the agency will say so"
-    player.picture("renewal-checked")
+    assert "PC-31" in player.text(), "not yet in its window"
+    player.picture("renewal-early")
+    player.go(f"/office/certificates/{code}")
+    player.press('a[href$="/registrations/change"]')
+    player.fill(description__limits="不得出境")
+    for kind in ("数据产权登记凭证", "变更内容佐证"):
+        hand_in("attachments", kind)
+    player.press('button[value="check"]')
+    player.picture("change-checked")
     player.press('button[value="submit"]')
     player.sign()
     player.log_out()
