@@ -14,13 +14,16 @@ settings → bootstrap → app → deps → auth → bodies → routes → error
 - `pages`: what anybody with a browser may see, and the office; no request to anywhere else.
 - `office`: what the office pages show and ask for; `desk`: statements that wait for several signatures.
 - `asking`: what is asked of the public register, read from an address.
-- `papers`: certificate files; `proofs`: what a bundle must carry; `trust_file`: whom a stranger may believe.
+- `papers`: certificate files; `sealing`: the seal's key file and the door to the time-stamp authority.
+- `proofs`: what a bundle must carry; `trust_file`: whom a stranger may believe.
 - `verifiers`: the stand-alone verifiers as files; `court`: a bundle with all that a court asks about it.
 - `jobs`: timers, deposits, integration, heads, witnesses, anchoring, each step its own commit; `worker`: who does it
   when, one at a time; `status`: how far entries have come and what needs a person.
 - `authority`: the door to the deposit authority; `checks`: the areas of `shuqing audit`; `erasing`: texts gone.
-- `cli`: the `shuqing` command; `cli_rules` (calendars, rule sets, pre-check), `cli_intake` (papers, drafts, import)
-  `cli_likeness` (similar data) and `cli_foreign` (certificates of others) are parts of it; `command`: what they share.
+- `handing`: a register handed over and received as a parcel; `disclosing`: the agency's reports and disclosure pack.
+- `cli`: the `shuqing` command; its parts `cli_rules` (calendars, rule sets, pre-check), `cli_intake` (papers, drafts,
+  import), `cli_likeness` (similar data), `cli_foreign` (certificates of others), `cli_seal`, `cli_national`,
+  `cli_agency` (duties, exit), `cli_cards`, `cli_retention`; `command`: what they share.
 - `client`: a small client for signed statements.
 - `connector`: the process in front of a data API that meters every use and signs for it (D11, D31).
 """

@@ -25,6 +25,9 @@ from api.pages import (
     staff,
 )
 from api.pages import (
+    cards as card_pages,
+)
+from api.pages import (
     intake as intake_pages,
 )
 from api.pages import (
@@ -36,6 +39,9 @@ from api.pages.guard import (
 )
 from api.routes import (
     afterlife,
+    cards,
+    credentials,
+    duties,
     foreign,
     inspection,
     intake,
@@ -68,6 +74,10 @@ MODULES = (
     inspection,
     foreign,
     register_pages,
+    credentials,
+    cards,
+    duties,
+    card_pages,
     public,
 )
 

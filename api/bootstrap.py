@@ -16,6 +16,7 @@ from typing import Any, Protocol
 
 from alembic import command
 from alembic.config import Config
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import Engine, create_engine, event, inspect
 from sqlalchemy.orm import Session
 
@@ -24,12 +25,18 @@ import clearing.pricing.store as pricing
 import clearing.settlement.store as settlement
 import clearing.usage.store as usage
 import registry.afterlife.store
+import registry.cards.store
+import registry.duties.store
 import registry.foreign.store
+import registry.handover.store
 import registry.inspection.store
 import registry.likeness.store
+import registry.national.store
+import registry.retention.store
 import registry.rulebook.store as rulebook
 import registry.store
-from api import keyfiles
+from api import keyfiles, sealing
+from api.authority import HttpAuthority
 from api.keyfiles import KeyFile
 from api.settings import Settings, SettingsError
 from clearing.market.agreement import Domain
@@ -44,7 +51,7 @@ from ledger import chain as chains
 from ledger import eip712, sm
 from ledger.anchoring import Face
 from ledger.chain import Chain, Deployment, Desk
-from ledger.checkpoint import LogKeys
+from ledger.checkpoint import LogKeys, ed25519_public
 from ledger.facts import Signature, Signed, Statement
 from ledger.log import Head
 from ledger.rebuild import Projector
@@ -55,12 +62,18 @@ from ledger.witness import HttpWitness, TlogWitness
 from registry import service as registration
 from registry.afterlife import service as afterlife
 from registry.calendar import Calendar, day_of, due, published
-from registry.errors import CalendarPending, Unknown
+from registry.credential.did import Anchorage, Issuer
+from registry.errors import (
+    CalendarPending,
+    Unknown,
+)
+from registry.national.interface import FileExchange, NationalSystem
 from registry.onchain import RegisterEntryFace
 from registry.onchain_status import StatusFace
 from registry.proof import RegisterEntryRules
 from registry.rights import Right
 from registry.rulebook.store import InForce
+from registry.seal import Seal
 from registry.service import Agency
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -110,10 +123,13 @@ class System:
     rules: Mapping[str, KindRules]
     calendars: Callable[[], Calendar]
     house: Agency
+    national: NationalSystem
     office: Office
     agreement_domain: Domain
+    issuer: Issuer
     duty: Duty | None = None
     _chain: list[Chain] = field(default_factory=list)
+    _seal: list[Seal] = field(default_factory=list)
 
     def require_signature(self, session: Session, signed: Signed, by: str, role: str, at: int) -> None:
         """Raises unless `by` signed in `role` with the key on record at `at`."""
@@ -143,6 +159,13 @@ class System:
         if not self._chain:
             self._chain.append(connect(self.settings, self.relay, self.duty))
         return self._chain[0]
+
+    @property
+    def seal(self) -> Seal:
+        """The agency's seal, read on first use: only the worker needs it. Raises `SettingsError`, `FieldError`."""
+        if not self._seal:
+            self._seal.append(sealing.seal_of(self.settings))
+        return self._seal[0]
 
     def sign_head(self, chain: Chain, head: Head) -> bytes:
         """The log key's EIP-712 signature that EvidenceLog asks for."""
@@ -176,8 +199,10 @@ def build(settings: Settings) -> System:
         rules=rules(),
         calendars=calendars,
         house=house(settings),
+        national=national(settings),
         office=office(settings, keys[OPERATOR_KEYS], calendars),
         agreement_domain=agreement_domain(settings),
+        issuer=issuer(settings, keys[AGENCY_KEYS]),
     )
 
 
@@ -297,6 +322,11 @@ def require_database(system: System) -> None:
         )
 
 
+def require_seal(system: System) -> None:
+    """Raises `SettingsError` or `FieldError` unless the agency's seal can be used: said at the start of a worker."""
+    assert system.seal.chain
+
+
 def clock(file: Path | None) -> Callable[[], int]:
     """Seconds UTC: the system's, or those written in `file` (demonstrations on the development chain)."""
     if file is None:
@@ -330,7 +360,13 @@ def house(settings: Settings) -> Agency:
         authority_name=authority.name,
         authority_key=authority.sm2,
         papers_received=settings.papers_received,
+        national_release=settings.national != "deposit",
     )
+
+
+def national(settings: Settings) -> NationalSystem:
+    """The connection to the national system, or to the deposit authority that stands in for it."""
+    return FileExchange() if settings.national == "file" else HttpAuthority(settings.deposit_authority.url)
 
 
 def office(settings: Settings, operator: KeyFile, calendar: Callable[[], Calendar]) -> Office:
@@ -355,6 +391,23 @@ def office(settings: Settings, operator: KeyFile, calendar: Callable[[], Calenda
     return Office(operator.signer, secret, working_days, require_signature, typed_signer_ok)
 
 
+def issuer(settings: Settings, agency: KeyFile) -> Issuer:
+    """The agency as issuer of verifiable credentials, under the address of its check page. Raises `FieldError`."""
+    placed = deployment(settings.path(settings.deployment))
+    private = Ed25519PrivateKey.from_private_bytes(agency.ed25519)
+    made = Issuer(
+        base=settings.check_base_url.rstrip("/"),
+        by=agency.by,
+        ed25519=bytes.fromhex(ed25519_public(agency.ed25519)),
+        sm2=agency.sm2.public,
+        anchorage=Anchorage(placed.chain_id, placed.addresses["RightsRegistry"].lower()),
+        sign=private.sign,
+        sign_sm2=partial(sm.sign, agency.sm2),
+    )
+    assert made.did  # an address that cannot be a did:web is refused now, not when the first certificate is issued
+    return made
+
+
 def agreement_domain(settings: Settings) -> Domain:
     """The chain and contract agreements are signed for."""
     placed = deployment(settings.path(settings.deployment))
@@ -375,11 +428,16 @@ def projectors() -> dict[str, Projector]:
     """Which function writes the view rows of which kind; a kind has one."""
     tables = (
         registry.store.PROJECTORS,
+        registry.cards.store.PROJECTORS,
+        registry.duties.store.PROJECTORS,
+        registry.handover.store.PROJECTORS,
         registry.likeness.store.PROJECTORS,
         rulebook.PROJECTORS,
         registry.afterlife.store.PROJECTORS,
         registry.inspection.store.PROJECTORS,
         registry.foreign.store.PROJECTORS,
+        registry.national.store.PROJECTORS,
+        registry.retention.store.PROJECTORS,
         market.PROJECTORS,
         usage.PROJECTORS,
         pricing.PROJECTORS,

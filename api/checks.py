@@ -18,6 +18,7 @@ from ledger import erasure, rebuild
 from ledger.errors import ChainUnavailable
 from ledger.rebuild import Finding
 from ledger.trust import LogTrust
+from registry.handover import store as handover
 
 
 def audit(system: System, *, offline: bool) -> Iterator[tuple[str, list[str]]]:
@@ -35,7 +36,8 @@ def erased(system: System) -> list[str]:
 
 
 def _erasures(system: System, session: Session) -> Mapping[str, erasure.Erasure]:
-    return erasure.stated(session, frozenset({system.operator.sm2.public}))
+    before = {log.operator for log in handover.former_logs(session)}
+    return erasure.stated(session, frozenset({system.operator.sm2.public, *before}))
 
 
 def facts(system: System, session: Session) -> Iterator[Finding]:
@@ -46,8 +48,11 @@ def facts(system: System, session: Session) -> Iterator[Finding]:
 def tree(system: System, session: Session) -> Iterator[Finding]:
     """Nodes and heads against the facts, under the keys of log and witnesses."""
     public = system.log_keys.public()
-    witnesses = {witness.name: witness.public for witness in system.witnesses}
-    return ledger_audit.log(session, LogTrust(public.origin, public.ed25519, public.sm2), witnesses)
+    before = [log for log in handover.former_logs(session) if log.origin != public.origin]
+    witnesses = {witness.name: witness.public for log in before for witness in log.witnesses}
+    witnesses |= {witness.name: witness.public for witness in system.witnesses}
+    former = {log.origin: LogTrust(log.origin, log.ed25519, log.sm2) for log in before}
+    return ledger_audit.log(session, LogTrust(public.origin, public.ed25519, public.sm2), witnesses, former)
 
 
 def maps(system: System, session: Session) -> Iterator[Finding]:

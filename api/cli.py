@@ -16,14 +16,20 @@ import uvicorn
 from api import (
     bootstrap,
     checks,
+    cli_agency,
+    cli_cards,
     cli_foreign,
     cli_intake,
     cli_likeness,
+    cli_national,
+    cli_retention,
     cli_rules,
+    cli_seal,
     court,
     erasing,
     jobs,
     keyfiles,
+    sealing,
     settings,
     status,
 )
@@ -58,6 +64,14 @@ app.add_typer(cli_rules.rules_app, name="rules")
 app.command("precheck")(cli_rules.precheck_)
 app.add_typer(cli_intake.app, name="intake")
 app.add_typer(cli_foreign.app, name="foreign")
+app.add_typer(cli_seal.app, name="seal")
+app.add_typer(cli_national.app, name="national")
+app.add_typer(cli_agency.app, name="agency")
+app.add_typer(cli_cards.app, name="cards")
+app.add_typer(cli_retention.app, name="retention")
+app.add_typer(cli_agency.handover_app, name="handover")
+app.add_typer(cli_retention.app, name="retention")
+app.add_typer(cli_agency.handover_app, name="handover")
 
 
 @app.command()
@@ -83,7 +97,7 @@ def init(
     ],
     home: HomeOption = None,
 ) -> None:
-    """建立安装目录：检查设置、生成四把密钥 / makes the home folder: checks the settings, makes the four key files."""
+    """建立安装目录：检查设置、生成四把密钥和演示用印 / makes the home folder: settings, keys, a trial seal."""
     with said_clearly():
         folder = home or settings.home_from_environment()
         made = settings.check(canonical.parse(source.read_bytes()), folder)
@@ -93,6 +107,7 @@ def init(
         for name, holder in holders.items():
             keys = keyfiles.create(folder / "keys" / name, f"party:{holder}")
             typer.echo(json.dumps({"file": name, "by": keys.by, "sm2": keys.sm2.public, "evm": keys.address}))
+        sealing.create(sealing.path_of(folder), made.agency_name, at=bootstrap.clock(made.clock_file)())
         settings.save(made)
     typer.echo(f"已建立 {folder}；下一步部署合约并放置 deployment.json。 / Made {folder}; next: deploy the contracts.")
 
@@ -118,6 +133,9 @@ def worker(
     """后台任务：计时、入列、签头、见证、锚定 / timers, integration, heads, witnesses, anchoring."""
     with said_clearly():
         system = system_of(home)
+    with said_clearly():
+        system = system_of(home)
+        bootstrap.require_seal(system)
         bootstrap.migrate(system.settings.database)
         if once:
             working.once(system)

@@ -8,9 +8,15 @@ from sqlmodel import Session
 
 from api import checks, jobs
 from api.bootstrap import System
-from ledger import erasure, rebuild
+from ledger import erasure, rebuild, store
 from ledger.errors import StillNeeded
 from ledger.facts import Fact
+from registry.case import MOVE
+from registry.certificate import DEPOSIT_RECEIPT, ENTRY, ISSUED
+from registry.errors import GuardRefused
+from registry.form import SUBMITTED
+from registry.objection import OBJECTION
+from registry.retention import store as retention
 from registry.search import store as search
 
 
@@ -22,6 +28,8 @@ def erase(system: System, fact_ids: Sequence[str], *, ground: str, basis: str, o
     statements count lives as long as they do (decisions D12). Raises what `ledger.erasure.erase` raises.
     """
     with jobs.transaction(system) as session:
+        for fact_id in fact_ids:
+            _require_approved(session, fact_id)
         if session.get_bind().dialect.name == "sqlite":
             session.connection().exec_driver_sql("PRAGMA secure_delete=ON")
         erased = [
@@ -39,6 +47,21 @@ def erase(system: System, fact_ids: Sequence[str], *, ground: str, basis: str, o
         _make_views_again(system, session)
     _empty_write_ahead_log(system)
     return erased
+
+
+REGISTRATION = frozenset(
+    {SUBMITTED, MOVE, OBJECTION, DEPOSIT_RECEIPT, ENTRY, ISSUED, "certificate-status/v1", "agency-exit/v1"}
+)
+"""Kinds whose texts go only after two persons approved it (guide art. 10(二); registration.md C20)."""
+
+
+def _require_approved(session: Session, fact_id: str) -> None:
+    fact = store.fact(session, fact_id)
+    if fact.kind in REGISTRATION and retention.approval(session, fact_id) is None:
+        raise GuardRefused(
+            "擦除", "two_persons_approved", f"{fact.kind} 的删除须有两人批准（deletion-approval/v1）。",
+            "two persons must have approved the deletion of a registration fact",
+        )  # fmt: skip
 
 
 def _make_views_again(system: System, session: Session) -> None:

@@ -16,19 +16,28 @@ from dataclasses import dataclass, replace
 import structlog
 from sqlmodel import Session
 
-from api import authority
 from api.bootstrap import System
-from api.papers import keep
+from api.papers import keep, path_of
 from ledger import anchoring, archive, checkpoint, incidents, log, outbox, rebuild, store, subject_map
 from ledger.anchoring import Face, Found, Place
 from ledger.digest import TwinDigest
 from ledger.errors import ChainUnavailable, ForkedLog, NotLeader, TransactionReverted, WitnessRefused, WrongChain
+from ledger.facts import Signed
 from registry import service as registration
 from registry import store as store_
 from registry.afterlife import service as afterlife
 from registry.case import State
-from registry.errors import GuardRefused
+from registry.certificate import DepositRequest
+from registry.code import month_of
+from registry.duties import service as duties
+from registry.errors import GuardRefused, RegistryError
+from registry.national import service as national
+from registry.national import store as national_store
+from registry.national.exchange import Imported
+from registry.numbering import Allocation
+from registry.seal import Sealed
 from registry.search import store as search
+from registry.service import Papers
 
 logger = structlog.get_logger()
 
@@ -36,6 +45,8 @@ BATCH = 5_000
 """Facts taken into the tree in one transaction."""
 
 
+REPORT_EVERY = 3_600
+"""Seconds between two packages of results over HTTP."""
 RETRY = 60_000
 """Milliseconds after which a refused head or fact is tried again."""
 REFUSALS = 8
@@ -68,56 +79,145 @@ def snapshot(system: System) -> Iterator[Session]:
 
 
 def timers(system: System) -> None:
-    """Makes every move of registrations, remarks and objections whose time has come, under the agency's system key."""
+    """Makes every move of registrations, remarks and objections whose time has come, under the agency's system key, and
+    states missed duties."""
     with transaction(system) as session:
-        for run in (registration.run_timers, afterlife.run_timers):
+        for run in (duties.run_timers, registration.run_timers, afterlife.run_timers):
             run(session, system.house, system.agency.signer, at=system.clock(), calendar=system.calendar)
 
 
 def deposits(system: System) -> int:
-    """Sends waiting deposit requests to the deposit authority, records its receipts, issues the papers.
+    """Sends what waits to the national system, records its receipts, issues the papers.
 
-    A time-out leaves the case as it is, to be asked again; the authority answers the first receipt again.
+    A time-out leaves the case as it is, to be asked again; the authority answers the first receipt again. A case that
+    is refused, or that finds no code left this month, keeps no other from its turn; the first such error is raised in
+    the end. Where the national system is reached by files, the receipts come with an import.
     """
-    done = 0
+    done, failed = 0, list[Exception]()
     with snapshot(system) as session:
-        waiting = [case.application for case in store_.cases_in(session, (State.DEPOSITING,))]
-        requests = {name: registration.deposit_request(session, system.house, name) for name in waiting}
-    for request in requests.values():
-        signed = authority.deposit(system.settings.deposit_authority.url, request)
-        at, signer = system.clock(), system.agency.signer
+        waiting = national.waiting(session, system.house, results=int(_results_are_due(system, session)))
+    for text in waiting.publicity:
         try:
-            with transaction(system) as session:
-                registration.record_deposit_receipt(
-                    session, system.house, signed, signer, at=at, calendar=system.calendar
-                )
-        except GuardRefused as refused:  # the certificate ended, or was blocked, before the deposit: people decide
-            with transaction(system) as session:
-                registration.record_deposit_refusal(
-                    session, system.house, request.application, str(refused), signer, at=at, calendar=system.calendar
-                )
-        done += 1
+            signed = system.national.release(text)
+            if signed is not None:
+                with transaction(system) as session:
+                    national.take_release(session, system.house, signed, at=system.clock())
+        except RegistryError as error:
+            failed.append(error)
+    for request in waiting.deposits:
+        try:
+            signed = system.national.deposit(request)
+            if signed is None:
+                continue
+            _take_deposit(system, request, signed)
+            done += 1
+        except RegistryError as error:
+            failed.append(error)
+    if waiting.results:
+        try:
+            report_results(system)
+        except RegistryError as error:
+            failed.append(error)
+    failed += _issue_waiting(system)
+    watch_codes(system)
+    if failed:
+        raise failed[0]
+    return done
+
+
+def _results_are_due(system: System, session: Session) -> bool:
+    """Over HTTP results go once in an hour; by files, whenever somebody packs them."""
+    last = national_store.packages(session)[2]
+    return system.settings.national == "http" and (last is None or system.clock() - last >= REPORT_EVERY)
+
+
+def report_results(system: System) -> None:
+    """Hands a package of what waits to the national system and takes in its receipts."""
+    with transaction(system) as session:
+        _, package = national.make_package(session, system.house, system.agency.signer, at=system.clock())
+    receipts = system.national.report(package)
+    if receipts is not None:
+        import_receipts(system, receipts)
+
+
+def import_receipts(system: System, receipts: bytes) -> Imported:
+    """Takes in a parcel of the national system's receipts: all of it or nothing."""
+    with transaction(system) as session:
+        return national.import_receipts(
+            session, system.house, receipts, system.agency.signer, at=system.clock(), calendar=system.calendar
+        )
+
+
+def watch_codes(system: System) -> None:
+    """Tells a person when most of this month's certificate codes are used."""
+    house = system.house
+    with snapshot(system) as session:
+        place = (house.region, house.digit, month_of(system.clock()))
+        used = Allocation(*place, store_.last_serial(session, *place))
+    if used.alarming:
+        trouble(system, incidents.LIMIT, "codes", str(used))
+    else:
+        put_right(system, {(incidents.LIMIT, "codes")})
+
+
+def _take_deposit(system: System, request: DepositRequest, signed: Signed) -> None:
+    """Records a receipt. Where the certificate ended, or was blocked, before the deposit, people decide (I-26)."""
+    at, signer = system.clock(), system.agency.signer
+    try:
+        with transaction(system) as session:
+            registration.record_deposit_receipt(session, system.house, signed, signer, at=at, calendar=system.calendar)
+    except GuardRefused as refused:
+        with transaction(system) as session:
+            registration.record_deposit_refusal(
+                session, system.house, request.application, str(refused), signer, at=at, calendar=system.calendar
+            )
+
+
+def _issue_waiting(system: System) -> list[RegistryError]:
+    """Makes the papers of what is registered; one that cannot be made keeps no other waiting."""
     with snapshot(system) as session:
         registered = [
             (row.code, row.version)
             for case in store_.cases_in(session, (State.REGISTERED,))
             for row in store_.not_issued(session, case.application)
         ]
+    failed = []
     for code, version in registered:
-        with transaction(system) as session:
-            papers = registration.issue(
-                session,
-                system.house,
-                code,
-                version=version,
-                fonts=system.settings.fonts_folder,
-                check_url=f"{system.settings.check_base_url}/check",
-                signer=system.agency.signer,
-                at=system.clock(),
-                calendar=system.calendar,
-            )
-            keep(system, papers, version)
-    return done
+        try:
+            issue_papers(system, code, version)
+        except RegistryError as error:
+            failed.append(error)
+    return failed
+
+
+def issue_papers(system: System, code: str, version: int | None = None) -> Papers:
+    """Makes, seals, keeps and states the papers of a certificate version (the newest). No transaction is open while the
+    time-stamp authority is asked. Of an issued one: checks that its papers can be made again; answers the kept file."""
+    with snapshot(system) as session:
+        draft = registration.draft_papers(
+            session,
+            code,
+            fonts=system.settings.fonts_folder,
+            check_url=f"{system.issuer.base}/check",
+            issuer=system.issuer,
+            trial=system.seal.trial,
+            at=system.clock(),
+            version=version,
+        )
+        issued = registration.issued_seal(session, code, draft.version) if draft.issued else None
+    if issued is not None:
+        sealed = Sealed(path_of(system, code, draft.version, "pdf").read_bytes(), issued)
+    else:
+        reason = f"核发《数据产权登记凭证》{code}（版本 {draft.version}）"
+        sealed = system.seal.press(draft.body, draft.picture, reason=reason, place=draft.agency, at=system.clock())
+    with transaction(system) as session:
+        papers = registration.issue(
+            session, system.house, draft, sealed, signer=system.agency.signer, at=system.clock(),
+            calendar=system.calendar,
+        )  # fmt: skip
+        if not papers.replayed:
+            keep(system, papers, draft.version)
+    return papers
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,10 +12,15 @@ import clearing.settlement.tables
 import clearing.usage.tables
 import ledger.tables
 import registry.afterlife.tables
+import registry.cards.tables
+import registry.duties.tables
 import registry.foreign.tables
+import registry.handover.tables
 import registry.inspection.tables
 import registry.intake.tables
 import registry.likeness.tables
+import registry.national.tables
+import registry.retention.tables
 import registry.rulebook.tables
 import registry.search.tables
 import registry.statistics.tables
@@ -24,6 +29,9 @@ import registry.tables
 MODULES = (
     ledger.tables,
     registry.tables,
+    registry.cards.tables,
+    registry.duties.tables,
+    registry.handover.tables,
     registry.likeness.tables,
     registry.rulebook.tables,
     registry.intake.tables,
@@ -32,6 +40,8 @@ MODULES = (
     registry.statistics.tables,
     registry.inspection.tables,
     registry.foreign.tables,
+    registry.national.tables,
+    registry.retention.tables,
     clearing.market.tables,
     clearing.usage.tables,
     clearing.pricing.tables,

@@ -45,6 +45,15 @@ class AuthoritySettings(BaseModel):
     sm2: str
 
 
+class StampSettings(BaseModel):
+    """The time-stamp authority (RFC 3161): address, and the file with its root certificate (PEM, under home)."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    url: str
+    root: Path
+
+
 class Settings(BaseSettings):
     """What an installation must say about itself. Fields without a default must be given."""
 
@@ -72,6 +81,11 @@ class Settings(BaseSettings):
     witnesses: tuple[WitnessSettings, ...] = ()
     witness_quorum: int = 2
     deposit_authority: AuthoritySettings
+    time_stamp_authority: StampSettings | None = None
+    """Without one the seal bears no time stamp, and the check page says so."""
+    national: Literal["deposit", "http", "file"] = "deposit"
+    """How the national system is reached: deposits over HTTP and our own release of publicity; both over HTTP; or both
+    by packages and receipts as files."""
     lease_seconds: int = Field(default=10, ge=1)
     """How long a worker that died keeps the others waiting."""
     seal_entries: int = Field(default=1_000, ge=1)

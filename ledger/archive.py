@@ -46,6 +46,14 @@ def export(session: Session, origin: str) -> Iterator[bytes]:
     yield canonical.encode(closing) + b"\n"
 
 
+def fact_lines(session: Session, size: int) -> Iterator[bytes]:
+    """The lines of the first `size` facts of the log, as `export` writes them."""
+    for place, row in enumerate(_rows_in_log_order(session)):
+        if place == size:
+            return
+        yield canonical.encode(_line(session, row)) + b"\n"
+
+
 def restore(session: Session, lines: Iterable[bytes]) -> tuple[int, int]:
     """Puts the facts and heads of a segment into an empty database and rebuilds the tree; returns their numbers.
 

@@ -77,8 +77,12 @@ def facts(session: Session, erased: Mapping[str, Erasure] | None = None) -> Iter
         yield Finding("part", str(fact_id), "fact_id", "存在的事实 / a stored fact", "没有 / none")
 
 
-def log(session: Session, trust: LogTrust, witnesses: Mapping[str, str]) -> Iterator[Finding]:
+def log(
+    session: Session, trust: LogTrust, witnesses: Mapping[str, str], former: Mapping[str, LogTrust] | None = None
+) -> Iterator[Finding]:
     """Rebuilds both trees from the facts in log order and compares every tile, every head and every signature.
+
+    Heads under the name of a `former` log, which this one continues, are held to that log's keys.
 
     The tree is never whole in memory: tiles are compared as they fill, roots taken where a head says there is one.
     """
@@ -97,7 +101,9 @@ def log(session: Session, trust: LogTrust, witnesses: Mapping[str, str]) -> Iter
         if not counted or not 0 <= row.position < tiles.count(row.level, edge.size):
             yield Finding("tile", f"{row.level}/{row.position}", "*", "无此行 / no such row", "被插入 / inserted")
     for row in heads:
-        yield from _head_row(row, edge.size, roots.get(row.size), trust, witnesses)
+        name = row.note.partition("\n")[0] if isinstance(row.note, str) else ""
+        signed_by = (former or {}).get(name, trust)
+        yield from _head_row(row, edge.size, roots.get(row.size), signed_by, witnesses)
 
 
 def maps(session: Session, origin: str) -> Iterator[Finding]:

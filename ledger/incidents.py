@@ -25,7 +25,10 @@ REFUSED: Final = "refused"
 FAILED: Final = "failed"
 """A step of the worker failed for another reason; the key is its name."""
 
-NEEDS_A_PERSON: Final = frozenset({CONTRACTS, FORK, REFUSED, FAILED})
+LIMIT: Final = "limit"
+"""Something that comes in a fixed number is nearly used up; the key says what."""
+
+NEEDS_A_PERSON: Final = frozenset({CONTRACTS, FORK, REFUSED, FAILED, LIMIT})
 """Kinds that do not go away by waiting."""
 
 

@@ -21,6 +21,20 @@ party → asset → rights → scheme → form → certificate → precheck → 
 - `inspection`: access to the files, with a purpose, logged; `foreign`: certificates that others issued.
 - `likeness`: is this data registered already, perhaps in disguise?
 - `worklist`: what waits for whom, least time left first.
+- `case`: where an application stands; `conditions`: the guards of its moves; `application`: the table of moves.
+- `code`: the 15-character code; `certificate`: deposit record, register entry, status.
+- `document`: the certificate as PDF and JSON; `seal`: the signature on the PDF; `credential`: the same for machines.
+- `catalogue`: what the public sees.
+- `code`: the 15-character code; `numbering`: how many of a month's codes are used.
+- `certificate`: deposit record, register entry, status.
+- `telling`: what the agency tells of a certificate when its state changes.
+- `document`: the certificate as PDF and JSON; `catalogue`: what the public sees.
+- `cards`: 数据资产卡片, what a holder keeps about an asset, linked to certificates and products.
+- `duties`: what the agency owes for being one; `handover`: how it leaves and another takes its register over.
+- `national`: how publicity, deposit and results go to the national system and its receipts come back.
+- `retention`: until when files are kept, renewing proofs, deletion by two persons.
+- `parcel`: a zip with a manifest of digests, for whatever leaves the house as files.
+- `likeness`: is this data registered already, perhaps in disguise?
 - `tables`, `store`, `service`: views of the facts, queries, and the calls from outside.
 - `rulebook`: working days and rule-set versions as facts that two members of staff sign.
 - `intake`: papers, drafts and ten thousand rows of a workbook, before anything is a fact.

@@ -30,6 +30,7 @@ from registry.case import (
     Role,
     State,
     World,
+    awaits_release,
     deemed_acceptance_day,
     publicity_ends,
 )
@@ -124,9 +125,9 @@ RULES: Mapping[str, Rule] = {
         _rule("I-15", {State.UNDER_REVIEW}, State.PUBLICITY, _TWO,
               (only_if.review_passed, only_if.matrix_passed, only_if.source_rights_held,
                only_if.certificate_is_in_force, only_if.differs_only_as_allowed, only_if.nothing_blocks_it,
-               only_if.text_is_the_form),
+               only_if.text_is_the_form, only_if.released_where_connected),
               clock="C03 pauses, C06 starts at release", paper="公示公告", basis="G24 G28",
-              needs="review publicity"),
+              needs="review publicity", may="reason papers release"),
         _rule("I-16", {State.UNDER_REVIEW}, State.READY, _TWO,
               (only_if.review_passed, only_if.matrix_passed, only_if.source_rights_held,
                only_if.certificate_is_in_force, only_if.differs_only_as_allowed, only_if.nothing_blocks_it,
@@ -292,6 +293,16 @@ def objected(case: Case, identity: str, at: int) -> Case:
     )
 
 
+def released(case: Case, at: int) -> Case:
+    """The case after the national system released its text at `at`: C06 starts and C03 pauses from that day.
+
+    A case that has left PUBLICITY meanwhile (refused, withdrawn) stays as it is.
+    """
+    if not awaits_release(case):
+        return case
+    return replace(case, released_at=at, pauses=(*case.pauses, Pause("publicity", day_of(at).isoformat())))
+
+
 def apply(case: Case, act: Act, roles: Sequence[tuple[str, Role]], at: int) -> Case:
     """The case after a move that was decided and stored; `roles` are (signer, role). Raises `IllegalMove`."""
     if act.move in STATED_OTHERWISE:
@@ -326,7 +337,7 @@ def timer_act(case: Case, world: World, now: int) -> Act | None:
     elif case.state is State.CORRECTION:
         if case.deadline is not None and now >= case.deadline:
             return Act("I-06", rule="C02", calendar=version)
-    elif case.state is State.PUBLICITY:
+    elif case.state is State.PUBLICITY and not awaits_release(case):
         ends = publicity_ends(case, world)
         if now >= ends:
             return Act("I-18", ended_on=day_of(ends - 1).isoformat(), rule="C06", calendar=version)
@@ -360,8 +371,9 @@ def _supplied(case: Case, act: Act, at: int) -> Case:
     return replace(_with_form(closed, act), open_items=(), deadline=None)
 
 
-def _released(case: Case, act: Act, at: int) -> Case:
-    return replace(case, released_at=at, pauses=(*case.pauses, Pause("publicity", day_of(at).isoformat())))
+def _published(case: Case, act: Act, at: int) -> Case:
+    # With the act if nobody else releases; else it waits for the national system's receipt (`released`).
+    return case if act.release else released(case, at)
 
 
 def _publicity_ended(case: Case, act: Act, at: int) -> Case:
@@ -401,7 +413,7 @@ _EFFECTS: Mapping[str, Callable[[Case, Act, int], Case]] = {
     "I-10": _supplement_asked,
     "I-11": _supplied,
     "I-13": lambda case, act, at: replace(case, extension=case.extension + act.days),
-    "I-15": _released,
+    "I-15": _published,
     "I-16": lambda case, act, at: replace(case, waived=bool(case.form.waiver_reason.strip())),
     "I-18": _publicity_ended,
     "I-19": _objections_decided,

@@ -130,7 +130,8 @@ class Act:
     """Body of application-move/v1: a move and what it must carry; fields a move does not use are refused.
 
     `deadline` is an exclusive instant at midnight, `accepted_on` and `ended_on` are legal days, `rule` and `calendar`
-    are what a timer acted under, `record` the digest that is sent to the deposit authority, `receipt` a fact id.
+    are what a timer acted under, `record` the digest that is sent to the deposit authority, `receipt` a fact id,
+    `release` "national" where the publicity waits until the national system releases the text.
     """
 
     move: Annotated[str, Meta(pattern="^I-[0-9]{2}$")]
@@ -154,6 +155,7 @@ class Act:
     receipt: str = ""
     code: str = ""
     papers: tuple[Attachment, ...] = ()
+    release: Annotated[str, Meta(pattern="^(national)?$")] = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,7 +214,8 @@ class World:
     `conflicts` are certificates or cases with the same (data, right, holder), `source_gaps` say why a source right is
     missing, `record` is the deposit record as it stands, `receipt_record` what a verified deposit receipt covers,
     `entry_code` the code of the register entry made from it. A later type also needs the `entry` in force that it
-    builds on, and what remarks and objections it is `blocked` by.
+    builds on, and what remarks and objections it is `blocked` by; `national_release` says that the national system
+    releases publicity texts.
     """
 
     agency: str
@@ -225,6 +228,7 @@ class World:
     entry_code: str = ""
     entry: InForce | None = None
     blocked: tuple[str, ...] = ()
+    national_release: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,6 +239,11 @@ class Moment:
     actors: tuple[Actor, ...]
     world: World
     now: int
+
+
+def awaits_release(case: Case) -> bool:
+    """Was publicity decided (I-15) and the text not yet released by the national system? C06 has not begun."""
+    return case.state is State.PUBLICITY and case.released_at is None
 
 
 # Clocks ---------------------------------------------------------------------------------------------------------------
@@ -264,7 +273,7 @@ def completion_due(case: Case, world: World) -> int | None:
 
 
 def publicity_ends(case: Case, world: World) -> int:
-    """End of C06, exclusive instant; it never pauses. Raises `CalendarPending`."""
+    """End of C06, exclusive instant, once the text is released; it never pauses. Raises `CalendarPending`."""
     assert case.released_at is not None
     return end_of(period("C06", day_of(case.released_at), world.scheme, world.calendar))
 

@@ -12,7 +12,11 @@ from enum import StrEnum
 from ledger.digest import TwinDigest
 from registry.afterlife.blocking import Flag
 from registry.asset import Twin
-from registry.certificate import Document, Status
+from registry.certificate import (
+    Document,
+    SealMark,
+    Status,
+)
 from registry.form import Operation
 from registry.rights import Right
 
@@ -77,6 +81,7 @@ class Check:
     valid_until: int = 0
     last_day: str = ""
     issued: bool = False
+    seal: SealMark | None = None
     token_matches: bool = False
     entry: Twin | None = None
     entry_id: str = ""
@@ -117,9 +122,13 @@ class Found:
 
 
 def integrity_of(documents: tuple[Document, ...], given: TwinDigest | None) -> Integrity:
-    """Compares a handed-in file with the issued papers; both digests of one paper must match."""
+    """Compares a handed-in file with the issued papers; both digests of one paper must match.
+
+    The body of the PDF without its seal is not an issued paper.
+    """
     if given is None:
         return Integrity.NO_FILE_GIVEN
     if not documents:
         return Integrity.CANNOT_CHECK
-    return Integrity.INTACT if Twin.of(given) in {item.digest for item in documents} else Integrity.ALTERED
+    issued = {item.digest for item in documents if item.form != "body"}
+    return Integrity.INTACT if Twin.of(given) in issued else Integrity.ALTERED

@@ -147,7 +147,10 @@ class DepositRequest:
 
 @dataclass(frozen=True, slots=True)
 class DepositReceipt:
-    """Body of deposit-receipt/v1, act 0 of the request's subject, signed by the authority: the legal deposit time."""
+    """Body of deposit-receipt/v1, act 0 of the request's subject, signed by the authority: the legal deposit time.
+
+    `cert_code` is the certificate's code where the national system assigns codes, "" where the agency does.
+    """
 
     authority: Identity
     agency: Identity
@@ -155,6 +158,7 @@ class DepositReceipt:
     record: Twin
     number: Named
     deposited_at: Instant
+    cert_code: Annotated[str, Meta(pattern="^([A-Z0-9]{15})?$")] = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,19 +212,35 @@ class RegisterEnding:
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """One paper of a certificate: "pdf" or "json", its size and twin digest."""
+    """One paper of a certificate, its size in bytes and twin digest: the unsigned "body" of the PDF, the sealed "pdf",
+    the "json" document, the "vc" (verifiable credential)."""
 
-    form: Annotated[str, Meta(pattern="^(pdf|json)$")]
+    form: Annotated[str, Meta(pattern="^(body|pdf|json|vc)$")]
     size: Count
     digest: Twin
 
 
 @dataclass(frozen=True, slots=True)
+class SealMark:
+    """登记专用章 on the issued PDF: twin digest of its key certificate (DER) and whom that names.
+
+    `trial`: it is a 演示用印. `stamped_at` (seconds UTC) and `stamped_by` are those of the time stamp, if there is one.
+    """
+
+    certificate: Twin
+    holder: Short
+    trial: bool
+    stamped_at: Instant | None = None
+    stamped_by: Annotated[str, Meta(max_length=200)] = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Issue:
-    """Body of certificate-issued/v1: which papers were issued for which register entry.
+    """Body of certificate-issued/v1: which papers were issued for which register entry; its one part is the credential.
 
     `entry` is the twin digest of the register-entry fact, `token` the random text in the QR code, `check_url` the
-    address of the check page without query.
+    address of the check page without query. `status_list` and `status_index` are the place of this version in the
+    two status lists (registration.md 5.5), drawn at random and never given twice.
     """
 
     code: str
@@ -229,6 +249,9 @@ class Issue:
     documents: tuple[Document, ...]
     token: Short
     check_url: Short
+    status_list: Annotated[int, Meta(ge=1, le=9999)]
+    status_index: Annotated[int, Meta(ge=0, lt=131_072)]
+    seal: SealMark
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,16 @@ from collections.abc import Callable, Mapping
 from datetime import date
 
 from registry.calendar import day_of, start_of
-from registry.case import Case, Moment, Role, acceptance_ends, completion_due, deemed_acceptance_day, publicity_ends
+from registry.case import (
+    Case,
+    Moment,
+    Role,
+    acceptance_ends,
+    awaits_release,
+    completion_due,
+    deemed_acceptance_day,
+    publicity_ends,
+)
 from registry.errors import CalendarPending
 from registry.form import LATER, PublicData, RegistrationType, applicant_ids, publicity_text, right_gaps
 from registry.objection import Outcome
@@ -236,6 +245,16 @@ def text_is_the_form(case: Case, moment: Moment) -> Refusal:
     return None
 
 
+def released_where_connected(case: Case, moment: Moment) -> Refusal:
+    """Trap 4: where the national system releases publicity texts, C06 starts at its release and not at the act."""
+    if moment.world.national_release != bool(moment.act.release):
+        return (
+            "公示由国家系统发布的，须注明 release=national；未接入的，不得注明。",
+            "release is national exactly where the national system releases publicity texts",
+        )
+    return None
+
+
 def waiver_was_asked(case: Case, moment: Moment) -> Refusal:
     """Art. 24: 不公示 only on the applicant's request with good reason, or where this type is not published (P)."""
     if not announcement_needed(case.form, moment.world.scheme):
@@ -251,7 +270,9 @@ def publicity_released(case: Case, moment: Moment) -> Refusal:
 
 
 def within_publicity(case: Case, moment: Moment) -> Refusal:
-    """C06 still runs."""
+    """C06 has begun and still runs."""
+    if awaits_release(case):
+        return "公示尚未由国家系统发布。", "the text is not released yet"
     if moment.now >= publicity_ends(case, moment.world):
         return "公示期已满。", "the publicity period is over"
     return None
@@ -259,6 +280,8 @@ def within_publicity(case: Case, moment: Moment) -> Refusal:
 
 def publicity_over(case: Case, moment: Moment) -> Refusal:
     """C06 has ended, and the move says on which day."""
+    if awaits_release(case):
+        return "公示尚未由国家系统发布。", "the text is not released yet"
     if case.released_at is None:
         return None
     ends = publicity_ends(case, moment.world)

@@ -1,18 +1,22 @@
-"""The certificate on paper: one PDF (A/A-3b setting, JSON inside) and one JSON document, both from the register entry.
+"""The certificate on paper: the body of the PDF (PDF/A-3b setting, JSON document and credential inside) and the JSON
+document, both from the register entry; and the drawn seal.
 
-The PDF body is byte-identical on a re-run: fixed document date (the deposit), named fonts only, no system fonts. A
-missing glyph is an error, never a box. Layout and fields are our own reading of annex 6, whose picture was not
-available; the paper says 参照, and its seal says 演示用印 until a certified seal is used.
+The PDF body is byte-identical on a re-run: fixed document date (the deposit), named fonts only, no system fonts. It
+bears no seal: `registry.seal` puts it on as the visible mark of the signature. A missing glyph is an error, never a
+box. Layout and fields are our own reading of annex 6, whose picture was not available; the paper says 参照, and a seal
+for demonstration or test says 演示用印.
 """
 
 from __future__ import annotations
 
 import io
 import json
+import threading
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -32,10 +36,12 @@ from registry.rights import MATRIX, RIGHT_NAMES, RightRow
 from registry.scheme import scheme_at
 
 TEMPLATE = Path(__file__).with_name("certificate.typ")
+SEAL_TEMPLATE = Path(__file__).with_name("seal.typ")
 DECLARATION = (
     "本凭证内容与国家数据产权登记服务系统中存证的信息不一致的，以存证信息为准。"
     "权利限制及效力状态以查询核验结果为准。样式和字段参照《数据产权登记工作指引（试行）》。"
 )
+SEAL_NAME = "登记专用章"
 DEMO_SEAL = "演示用印"
 KIND_NAMES: Mapping[AssetKind, str] = {
     AssetKind.RESOURCE: "数据资源",
@@ -43,17 +49,23 @@ KIND_NAMES: Mapping[AssetKind, str] = {
     AssetKind.PRODUCT: "数据产品",
 }
 _SHOWN_FILES = 12
+_TYPESETTING = threading.Lock()  # a compiler serves one call at a time
 
 
 @dataclass(frozen=True, slots=True)
 class Paper:
-    """What is printed: entry and record, the twin digest of the fact, and where and with which token to check it."""
+    """What is printed: entry and record, the twin digest of the fact, and where and with which token to check it.
+
+    `credential` is the verifiable credential that goes along inside the PDF; `trial`: the seal will be a 演示用印.
+    """
 
     entry: RegisterEntry
     record: Record
     entry_digest: TwinDigest
     check_url: str
     token: str
+    credential: bytes
+    trial: bool
 
 
 def check_address(paper: Paper) -> str:
@@ -78,18 +90,27 @@ def render_json(paper: Paper) -> bytes:
 
 
 def render_pdf(paper: Paper, fonts: Path) -> bytes:
-    """The certificate as PDF; `fonts` is a folder with Noto Sans SC (npm @expo-google-fonts/noto-sans-sc).
+    """The certificate as PDF, still without its seal.
 
-    Raises `PaperRefused` if a text needs a glyph the font does not have.
+    `fonts` is a folder with Noto Sans SC (npm @expo-google-fonts/noto-sans-sc). Raises `PaperRefused` if a text needs a
+    glyph the font does not have.
     """
     qr = io.BytesIO()
     segno.make(check_address(paper), error="m", micro=False).save(qr, kind="svg", border=0, xmldecl=False, scale=4)
     inputs = {
         "paper": json.dumps(_fields(paper), ensure_ascii=False),
         "qr": qr.getvalue().decode(),
-        "credential": render_json(paper).decode(),
+        "document": render_json(paper).decode(),
+        "credential": paper.credential.decode(),
     }
     return typeset(TEMPLATE, inputs, fonts, paper.entry.deposited_at)
+
+
+@lru_cache(maxsize=16)
+def render_seal(agency: str, trial: bool, fonts: Path) -> bytes:
+    """The drawn 登记专用章 of an agency, a PDF page of 102 × 102 points. Raises `PaperRefused`."""
+    words = {"agency": agency, "name": SEAL_NAME, "note": DEMO_SEAL if trial else ""}
+    return typeset(SEAL_TEMPLATE, {"seal": json.dumps(words, ensure_ascii=False)}, fonts, 0)
 
 
 def typeset(template: Path, inputs: Mapping[str, str], fonts: Path, at: int) -> bytes:
@@ -98,22 +119,22 @@ def typeset(template: Path, inputs: Mapping[str, str], fonts: Path, at: int) -> 
     Raises `PaperRefused` if the font folder is missing or a text needs a glyph the font does not have.
     """
     try:
-        with warnings.catch_warnings():
+        with _TYPESETTING, warnings.catch_warnings():
             warnings.simplefilter("error")
-            pdf = typst.compile(
-                str(template),
-                root=str(template.parent),
-                font_paths=[str(path) for path in _font_folders(fonts)],
-                ignore_system_fonts=True,
-                format="pdf",
-                pdf_standards=["a-3b"],
-                sys_inputs=dict(inputs),
-                timestamp=at,
+            pdf = _compiler(template, fonts).compile(
+                format="pdf", pdf_standards=["a-3b"], sys_inputs=dict(inputs), timestamp=at
             )
     except (typst.TypstError, UserWarning) as error:
         raise PaperRefused(f"排版失败：{error}", f"typesetting failed: {error}") from error
     assert isinstance(pdf, bytes)
-    return pdf
+    return pdf + b"\n"  # what a signature appends must begin on a line of its own (PDF/A, ISO 19005-3, 6.1.9)
+
+
+@lru_cache(maxsize=8)
+def _compiler(template: Path, fonts: Path) -> typst.Compiler:
+    """One compiler a template and process: the fonts, 20 MB, are read once."""
+    folders = [str(path) for path in _font_folders(fonts)]
+    return typst.Compiler(str(template), root=str(template.parent), font_paths=folders, ignore_system_fonts=True)
 
 
 def _font_folders(fonts: Path) -> list[Path]:
@@ -160,8 +181,6 @@ def _fields(paper: Paper) -> dict[str, Any]:
         "version": str(entry.version),
         "type": record.type.value,
         "agency": entry.agency_name,
-        "seal": "登记专用章",
-        "seal_note": DEMO_SEAL,
         "scheme_note": f"参照 {scheme.source}",
         "date": {name: getattr(deposited, name) for name in ("year", "month", "day", "hour", "minute", "second")},
         "date_text": _day(deposited.date().isoformat()),
@@ -188,9 +207,16 @@ def _fields(paper: Paper) -> dict[str, Any]:
             ["存证内容 SM3", _groups(entry.record_digest.sm3)],
             ["登记过程", f"共 {len(record.facts)} 项签名事项，其摘要逐项列入存证内容"],
             ["查询核验", check_address(paper)],
+            [
+                "登记专用章",
+                "首页印章即本文件的数字签名，以阅读器点击可查看签章人与时间；未见印章或签名无效的，以查询核验结果为准。"
+                + (f"本凭证所盖为{DEMO_SEAL}，不具法律效力。" if paper.trial else ""),
+            ],
         ],
-        "attachment": f"{entry.code}-v{entry.version}.json",
-        "attachment_note": "数据产权登记凭证（JSON）",
+        "attachments": [
+            ["document", f"{entry.code}-v{entry.version}.json", "数据产权登记凭证（JSON）"],
+            ["credential", f"{entry.code}-v{entry.version}.vc.json", "数据产权登记凭证（可验证凭证）"],
+        ],
     }
 
 

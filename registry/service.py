@@ -9,14 +9,8 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import (
-    Sequence,
-    Set,
-)
-from dataclasses import (
-    dataclass,
-    replace,
-)
+from collections.abc import Sequence, Set
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -34,6 +28,7 @@ from registry import document, store
 from registry import worklist as todo
 from registry.afterlife import store as afterlife
 from registry.afterlife.blocking import flags_of, hindrances
+from registry.afterlife.remark import RemarkKind
 from registry.application import (
     actors_of,
     decide,
@@ -87,6 +82,7 @@ from registry.certificate import (
     Record,
     RegisterEnding,
     RegisterEntry,
+    SealMark,
     Status,
     UseAuthorisation,
     certificate_subject,
@@ -98,8 +94,13 @@ from registry.certificate import (
     register_entry,
     status_at,
 )
-from registry.code import is_code, month_of, numbered
+from registry.code import is_code, month_of, numbered, read_code
+from registry.credential.did import Issuer
+from registry.credential.proof import secured
+from registry.credential.status_list import place as free_place
+from registry.credential.vc import credential
 from registry.document import Paper
+from registry.duties import store as duties
 from registry.errors import (
     CalendarPending,
     DepositRefused,
@@ -121,6 +122,7 @@ from registry.form import (
     operations_of,
     rights_concerned,
 )
+from registry.handover import store as handover
 from registry.intake.attachment import holders_of, not_received, require_room
 from registry.intake.store import papers_with
 from registry.objection import OBJECTION, Objection
@@ -140,6 +142,7 @@ from registry.party import (
 from registry.precheck import NOTHING, Finding, Known, precheck, require_submittable
 from registry.rights import MATRIX, Right, RightRow
 from registry.scheme import scheme_of
+from registry.seal import Sealed
 from registry.search import store as search
 from registry.search.grams import runs_of
 from registry.search.store import Wanted
@@ -169,7 +172,8 @@ class Signer(Protocol):
 class Agency:
     """The registration agency this house works for, and the deposit authority it deposits with.
 
-    `region` and `digit` are the agency's parts of the code (annex 6), `authority_key` the authority's SM2 public key.
+    `region` and `digit` are the agency's parts of the code (annex 6), `authority_key` the authority's SM2 public key,
+    `national_release` says that the national system releases publicity texts (`registry.national`).
     """
 
     uscc: str
@@ -183,6 +187,7 @@ class Agency:
     scheme: str = "national_2026"
     papers_received: bool = False
     """Must the papers a form names have been handed in here (PC-22)?"""
+    national_release: bool = False
 
     def __post_init__(self) -> None:
         check_uscc(self.uscc, "agency.uscc")
@@ -210,12 +215,35 @@ class Registered:
 
 
 @dataclass(frozen=True, slots=True)
+class Draft:
+    """The papers of a certificate version before the seal: `body` is the unsigned PDF, `picture` the drawn seal.
+
+    The rest is what certificate-issued/v1 will say; `issued` that it has said so already.
+    """
+
+    code: str
+    version: int
+    agency: str
+    body: bytes
+    json: bytes
+    credential: bytes
+    picture: bytes
+    entry: Twin
+    token: str
+    check_url: str
+    status_list: int
+    status_index: int
+    issued: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Papers:
-    """The issued papers of a certificate: bytes of both forms and the certificate-issued fact."""
+    """The issued papers of a certificate: sealed PDF, JSON document, credential, and the certificate-issued fact."""
 
     code: str
     pdf: bytes
     json: bytes
+    credential: bytes
     fact: Fact
     replayed: bool
 
@@ -258,11 +286,13 @@ def keys_of(session: Session, by: str, at: int) -> PartyKeys:
     kind, _, identity = by.partition(":")
     if kind == "party":
         party = store.party_at(session, identity, at)
+        handover.require_in_office(session, identity, by, at)
         return PartyKeys(party.sm2, party.evm)
     if kind == "staff":
         staff = store.staff_at(session, identity, at)
         if not staff.active:
             raise BadSignature(by, "该经办人已停用 / this member of staff is no longer active")
+        handover.require_in_office(session, staff.organisation, by, at)
         return PartyKeys(staff.sm2, "")
     if kind == "connector":
         return PartyKeys(store.connector_at(session, identity, at).sm2, "")
@@ -399,6 +429,7 @@ def submit_application(session: Session, agency: Agency, signed: Signed, *, at: 
         return facts.append(session, signed, at=at)
     if statement.no != 0:
         raise FieldError("statement.no", "0", str(statement.no))
+    handover.require_intake(session, agency.uscc)
     require_submittable(precheck(form, scheme, at))
     require_submittable(papers_not_received(session, agency, form))
     actors = _actors(session, signed, form, at)
@@ -448,6 +479,8 @@ def move(session: Session, agency: Agency, signed: Signed, *, at: int, calendar:
     act = read(Act, statement.body)
     if _is_known(session, signed):
         return facts.append(session, signed, at=at)
+    if act.move in ("I-15", "I-24"):
+        duties.require_listed(session, agency.uscc, act.move)
     case = store.case(session, identity)
     if act.form is not None:
         require_submittable(precheck(act.form, rules_of(case), at))
@@ -607,43 +640,99 @@ def record_deposit_refusal(
     return _system_move(session, case, act, _world(session, agency, case, at, calendar), signer, at)
 
 
-def issue(
+def draft_papers(
     session: Session,
-    agency: Agency,
     code: str,
     *,
     fonts: Path,
     check_url: str,
-    signer: Signer,
+    issuer: Issuer,
+    trial: bool,
     at: int,
-    calendar: Calendar,
     version: int | None = None,
-) -> Papers:
-    """Step 凭证核发: makes PDF and JSON from the register entry and states their digests; I-27 with the last of a case.
+) -> Draft:
+    """凭证核发, first half: PDF body, JSON document and credential of a version (the newest), ready for the seal.
 
-    `version` is the newest unless one is given. Again for an issued certificate it makes the same bytes from the same
-    facts, or raises `PaperRefused`.
+    Writes nothing. Of an issued certificate it makes the same bytes again, from facts alone. Raises `Unknown`,
+    `PaperRefused`.
     """
     row = store.certificate(session, code) if version is None else store.certificate_version(session, code, version)
     entry_fact = facts.fact(session, row.fact_id)
-    entry = read(RegisterEntry, entry_fact.body)
+    entry, record = read(RegisterEntry, entry_fact.body), _entered_record(session, row.fact_id)
     known = store.issue_of(session, row.code, row.version)
-    address, token = (known.check_url, known.token) if known else (check_url, secrets.token_urlsafe(9))
-    paper = Paper(entry, _entered_record(session, row.fact_id), entry_fact.digest(), address, token)
-    pdf, text = document.render_pdf(paper, fonts), document.render_json(paper)
-    documents = (_document("pdf", pdf), _document("json", text))
+    if known is not None:
+        body = read(Issue, facts.fact(session, known.fact_id).body)
+        check_url, token, trial = body.check_url, body.token, body.seal.trial
+        number, index = body.status_list, body.status_index
+        (stated,) = facts.parts_of(session, known.fact_id)
+    else:
+        token = secrets.token_urlsafe(9)
+        number, index = free_place(*store.status_taken(session), secrets.randbelow)
+        plain = credential(entry, record, entry_fact.digest(), issuer, number, index, document.DECLARATION)
+        stated = secured(plain, issuer, at)
+    paper = Paper(entry, record, entry_fact.digest(), check_url, token, stated, trial)
+    return Draft(
+        code=row.code,
+        version=row.version,
+        agency=entry.agency_name,
+        body=document.render_pdf(paper, fonts),
+        json=document.render_json(paper),
+        credential=stated,
+        picture=document.render_seal(entry.agency_name, trial, fonts),
+        entry=Twin.of(entry_fact.digest()),
+        token=token,
+        check_url=check_url,
+        status_list=number,
+        status_index=index,
+        issued=known is not None,
+    )
+
+
+def issue(
+    session: Session, agency: Agency, draft: Draft, sealed: Sealed, *, signer: Signer, at: int, calendar: Calendar
+) -> Papers:
+    """Step 凭证核发: states the digests of sealed PDF, body, JSON and credential; I-27 with the last of a case.
+
+    Again for an issued certificate: the first fact, if body, papers and signed file are those that were issued, else
+    `PaperRefused`. The signed file is made once and kept by the caller; only its body can be made again.
+    """
+    row = store.certificate_version(session, draft.code, draft.version)
+    if not sealed.pdf.startswith(draft.body):
+        raise PaperRefused("盖章文件与本版本的正文不符。", "the sealed file is not the body of this version")
+    documents = (
+        _document("body", draft.body), _document("pdf", sealed.pdf), _document("json", draft.json),
+        _document("vc", draft.credential),
+    )  # fmt: skip
+    known = store.issue_of(session, row.code, row.version)
     if known is not None:
         stored = facts.fact(session, known.fact_id)
         if read(Issue, stored.body).documents != documents:
             raise PaperRefused("重新生成的文件与已核发的摘要不一致。", "the bytes differ from those issued")
-        return Papers(code, pdf, text, stored, replayed=True)
-    body = Issue(row.code, row.version, Twin.of(entry_fact.digest()), documents, token, address)
-    fact = _state(session, ISSUED, certificate_subject(code), body, signer, "system", at)
+        return Papers(row.code, sealed.pdf, draft.json, draft.credential, stored, replayed=True)
+    duties.require_listed(session, agency.uscc, "I-27")
+    number, taken = store.status_taken(session)
+    if number == draft.status_list and draft.status_index in taken:
+        raise PaperRefused("状态列表位置已被占用，将重新生成。", "its place in the status list was taken meanwhile")
+    body = Issue(
+        row.code, row.version, draft.entry, documents, draft.token, draft.check_url, draft.status_list,
+        draft.status_index, sealed.mark,
+    )  # fmt: skip
+    parts = (draft.credential,)
+    statement = _statement(session, ISSUED, certificate_subject(row.code), body, PartsRoot.over(parts))
+    fact = _take_in(session, Signed(statement, (signer.sign(statement, "system"),)), at, parts).fact
     case = store.case(session, row.application)
     if not store.not_issued(session, case.application):
         world = replace(_world(session, agency, case, at, calendar), entry_code=case.code)
         _system_move(session, case, Act("I-27", rule="G27", code=case.code), world, signer, at)
-    return Papers(code, pdf, text, fact, replayed=False)
+    return Papers(row.code, sealed.pdf, draft.json, draft.credential, fact, replayed=False)
+
+
+def issued_seal(session: Session, code: str, version: int) -> SealMark:
+    """What was stated of the seal on the papers of a version. Raises `Unknown` before they are issued."""
+    known = store.issue_of(session, code, version)
+    if known is None:
+        raise Unknown("已核发的凭证文件 / issued papers", code)
+    return read(Issue, facts.fact(session, known.fact_id).body).seal
 
 
 def tell(
@@ -694,6 +783,13 @@ def certificate_status(session: Session, code: str, at: int) -> CertificateStatu
     return CertificateStatus(code, row.version, status, status in IN_FORCE, row.valid_from, row.valid_until, at)
 
 
+def version_status(session: Session, row: CertificateRow, at: int) -> tuple[Status | None, bool]:
+    """Status of one version, and whether a temporary control rests on its certificate at `at`."""
+    flags = flags_of(afterlife.remarks_of(session, row.code), at)
+    controlled = any(flag.kind is RemarkKind.TEMP_CONTROL for flag in flags)
+    return status_at(store.standing_of(session, row), at), controlled
+
+
 def holds_right(session: Session, uscc: str, certificate_code: str, right: Right, at: int) -> bool:
     """Does this party hold this right under this certificate, in force at `at`?"""
     return uscc in _holders_in_force(session, certificate_code, right, at)
@@ -739,8 +835,8 @@ def check(
     except Unknown:
         return Check(code, CodeAnswer.UNKNOWN_CODE, nothing, at)
     issued = store.issue_of(session, row.code, row.version)
-    # Only a file to compare is worth reading the issue for: most who look bring none.
-    documents = read(Issue, facts.fact(session, issued.fact_id).body).documents if issued and file else ()
+    stated = read(Issue, facts.fact(session, issued.fact_id).body) if issued else None
+    documents = stated.documents if stated else ()
     status = status_at(store.standing_of(session, row), at)
     if status is None:
         return Check(code, CodeAnswer.UNKNOWN_CODE, nothing, at)
@@ -760,6 +856,7 @@ def check(
         valid_until=row.valid_until,
         last_day=row.last_day,
         issued=issued is not None,
+        seal=stated.seal if stated else None,
         token_matches=issued is not None and secrets.compare_digest(issued.token.encode(), token.encode()),
         entry=Twin(row.fact_id, row.entry_sm3),
         entry_id=row.fact_id,
@@ -890,6 +987,7 @@ def _world(
         entry=entry_in_force(session, case.form.certificate, at) if later else None,
         # An agency's own decision carries out what would block an application.
         blocked=_blocked(session, case.form, at) if later and not case.opened_by else (),
+        national_release=agency.national_release,
     )
 
 
@@ -984,10 +1082,7 @@ def _enter(
         return _state_record(session, ENDING, ending, record, signer, at)
     kept = entry.last_day if entry is not None and keeps_its_term(record.type) else None
     if before is None or record.type is RegistrationType.TRANSFER:
-        month = month_of(at)
-        code = str(
-            numbered(agency.region, agency.digit, month, store.take_serial(session, agency.region, agency.digit, month))
-        )
+        code = _code_for(session, agency, receipt, at)
     else:
         code = before.code
     first = _state_entry(session, agency, case, record, code, receipt, fact, kept, signer, at)
@@ -1024,6 +1119,21 @@ def _state_record(
     parts = record_parts(record)
     statement = _statement(session, kind, certificate_subject(body.code), body, PartsRoot.over(parts))
     return _take_in(session, Signed(statement, (signer.sign(statement, "system"),)), at, parts).fact
+
+
+def _code_for(session: Session, agency: Agency, receipt: DepositReceipt, at: int) -> str:
+    """The code the national system assigned, if it did; else the next of this month. Raises `CodeExhausted`."""
+    handover.require_own_digit(session, agency.region, agency.digit)
+    if not receipt.cert_code:
+        month = month_of(at)
+        serial = store.take_serial(session, agency.region, agency.digit, month)
+        return str(numbered(agency.region, agency.digit, month, serial))
+    assigned = read_code(receipt.cert_code, "body.cert_code")
+    if (assigned.region, assigned.agency) != (agency.region, agency.digit):
+        raise DepositRefused("编码的地区或机构位不是本机构的。", "the code is of another region or agency")
+    if store.is_taken(session, receipt.cert_code):
+        raise DepositRefused(f"编码 {receipt.cert_code} 已在登记簿中。", "the code is in the register already")
+    return receipt.cert_code
 
 
 def _system_move(session: Session, case: Case, act: Act, world: World, signer: Signer, at: int) -> Fact:

@@ -157,23 +157,23 @@ def _connector(session: Session, fact: Fact) -> None:
 def _opened(session: Session, fact: Fact) -> None:
     body = read(AgencyDecision, fact.body)
     actors = [Actor(item.by, role_of(body.form, item), body.form.agency) for item in fact.signatures]
-    _write_case(session, application.opened(_identity(fact), body, actors, fact.at))
+    write_case(session, application.opened(_identity(fact), body, actors, fact.at))
 
 
 def _submitted(session: Session, fact: Fact) -> None:
-    _write_case(session, application.submitted(_identity(fact), read(Form, fact.body), fact.at))
+    write_case(session, application.submitted(_identity(fact), read(Form, fact.body), fact.at))
 
 
 def _moved(session: Session, fact: Fact) -> None:
     known = case(session, _identity(fact))
     roles = [(item.by, role_of(known.form, item)) for item in fact.signatures]
-    _write_case(session, application.apply(known, read(Act, fact.body), roles, fact.at))
+    write_case(session, application.apply(known, read(Act, fact.body), roles, fact.at))
 
 
 def _objected(session: Session, fact: Fact) -> None:
     body = read(Objection, fact.body)
     _add(session, ObjectionRow(id=_identity(fact), application=body.application, received_at=fact.at))
-    _write_case(session, application.objected(case(session, body.application), _identity(fact), fact.at))
+    write_case(session, application.objected(case(session, body.application), _identity(fact), fact.at))
 
 
 def _deposited(session: Session, fact: Fact) -> None:
@@ -278,6 +278,8 @@ def _issued(session: Session, fact: Fact) -> None:
             pdf_sm3=digests["pdf"].sm3,
             json_sha256=digests["json"].sha256,
             json_sm3=digests["json"].sm3,
+            status_list=body.status_list,
+            status_index=body.status_index,
             fact_id=fact.id,
         ),
     )
@@ -534,6 +536,11 @@ def certificates_of(session: Session, identity: str) -> list[CertificateRow]:
     return list(session.scalars(query.order_by(col(CertificateRow.version), col(CertificateRow.code))))
 
 
+def is_taken(session: Session, code: str) -> bool:
+    """Does the register have a certificate with this code?"""
+    return session.scalar(select(col(CertificateRow.code)).where(col(CertificateRow.code) == code).limit(1)) is not None
+
+
 def certificate_of(session: Session, identity: str) -> CertificateRow | None:
     """The certificate an application led to, if it did."""
     return next(iter(certificates_of(session, identity)), None)
@@ -681,6 +688,24 @@ def next_instant(session: Session, row: CertificateRow, state: CertificateState,
     return since + 1 if since in same else since
 
 
+def status_places(session: Session, number: int) -> list[tuple[int, CertificateRow]]:
+    """The certificate versions of a status list by their index in it."""
+    same = (col(CertificateRow.code) == col(IssueRow.code)) & (col(CertificateRow.version) == col(IssueRow.version))
+    rows = session.execute(
+        select(col(IssueRow.status_index), CertificateRow)
+        .join(CertificateRow, same)
+        .where(col(IssueRow.status_list) == number)
+        .order_by(col(IssueRow.status_index))
+    )
+    return [(index, row) for index, row in rows]
+
+
+def status_taken(session: Session) -> tuple[int, set[int]]:
+    """The newest status list (1 before the first certificate) and the places given in it."""
+    number = session.scalars(select(func.max(col(IssueRow.status_list)))).one() or 1
+    return number, set(session.scalars(select(col(IssueRow.status_index)).where(col(IssueRow.status_list) == number)))
+
+
 def authorisation(session: Session, fact_id: str) -> AuthorisationRow | None:
     """A use authorisation by its fact id."""
     return session.get(AuthorisationRow, fact_id)
@@ -718,6 +743,12 @@ def take_serial(session: Session, region: str, agency: str, month: str) -> int:
     return int(taken)
 
 
+def last_serial(session: Session, region: str, agency: str, month: str) -> int:
+    """The last serial taken in this region, agency digit and month; 0 before the first."""
+    row = session.get(CodeCounterRow, (region, agency, month), populate_existing=True)
+    return row.last if row else 0
+
+
 def _count_code(session: Session, text: str) -> None:
     """The counter never lies below a code that exists, also when views are rebuilt from facts."""
     code = read_code(text)
@@ -729,7 +760,8 @@ def _count_code(session: Session, text: str) -> None:
         session.flush()
 
 
-def _write_case(session: Session, known: Case) -> None:
+def write_case(session: Session, known: Case) -> None:
+    """Stores the case as it now is; for projectors."""
     document = canonical.encode(body_of(known)).decode()
     data = known.form.description
     values: dict[str, Any] = {

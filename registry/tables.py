@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, String, Text
+from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, String, Text, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
 DERIVED = {"class": "derived"}
@@ -166,7 +166,7 @@ class HoldingRow(SQLModel, table=True):
 
 
 class IssueRow(SQLModel, table=True):
-    """The papers issued for a certificate version."""
+    """The papers issued for a certificate version, and its place in the status lists, which no other has."""
 
     __tablename__ = "certificate_issue"
     code: str = _column(String(15), key=True)
@@ -178,7 +178,10 @@ class IssueRow(SQLModel, table=True):
     pdf_sm3: str = _column(String(64))
     json_sha256: str = _column(String(64), index=True)
     json_sm3: str = _column(String(64))
+    status_list: int = _column(Integer)
+    status_index: int = _column(Integer)
     fact_id: str = _column(String(64))
+    __table_args__ = (UniqueConstraint("status_list", "status_index", name="uq_certificate_issue_place"),)
 
 
 class ToldRow(SQLModel, table=True):

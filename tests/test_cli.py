@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
-from api import bootstrap, keyfiles, schema
+from api import bootstrap, keyfiles, schema, sealing
 from api.bootstrap import System
 from api.cli import app
 from api.settings import Settings
@@ -82,6 +82,9 @@ AT_HOME = {
     "erase": ("facts", "erase", "0" * 64, "--ground", "x", "--basis", "x", "--ordered-by", "x", "--yes"),
     "bundle": ("bundle", "0" * 64, "--out", "ARCHIVE"),
     "keys api": ("keys", "api", HOLDER),
+    "seal new": ("seal", "new"),
+    "seal request": ("seal", "request", "ARCHIVE"),
+    "seal install": ("seal", "install", "SOURCE"),
 }
 
 
@@ -371,8 +374,9 @@ def test_init__wrong_settings_or_a_second_time__writes_nothing(played: Played, t
     source.write_text(json.dumps(value), "utf-8")
     assert run("init", source, "--home", home).exit_code == 0
     before = everything(home)
-    assert {name for name in before if name.startswith("keys/")} == {f"keys/{name}" for name in bootstrap.KEY_FILES}
-    assert all((home / "keys" / name).stat().st_mode & 0o777 == 0o600 for name in bootstrap.KEY_FILES)
+    keys = {*bootstrap.KEY_FILES, sealing.FILE}
+    assert {name for name in before if name.startswith("keys/")} == {f"keys/{name}" for name in keys}
+    assert all((home / "keys" / name).stat().st_mode & 0o777 == 0o600 for name in keys)
     refused(run("init", source, "--home", home), str(home))
     assert everything(home) == before
 

@@ -8,9 +8,13 @@ from typing import Any
 
 import pytest
 
-from api import jobs
+from api import jobs, keyfiles
 from ledger import canonical, store
-from ledger.facts import Fact
+from ledger.facts import Fact, Signed, Statement
+from ledger.reading import body_of
+from ledger.signing import sign_sm2
+from registry.retention import service
+from registry.retention.keeping import DELETION, DeletionApproval
 from tests.played import Played, rows, shuqing
 
 WHY = ("--ground", "撤回同意", "--basis", "个人信息保护法第四十七条", "--ordered-by", "数据安全部", "--yes")
@@ -24,6 +28,19 @@ def first(played: Played, kind: str) -> Fact:
 @pytest.fixture
 def home(played: Played, tmp_path: Path) -> Path:
     return played.copy(tmp_path / "home")
+
+
+def approve(played: Played, home: Path, fact: Fact) -> None:
+    """Two persons of the agency approve the deletion, before its time is over but as the law demands it."""
+    body = body_of(DeletionApproval(fact.id, "撤回同意", "个人信息保护法第四十七条", lawful_earlier=True))
+    with played.system(home) as system, jobs.transaction(system) as session:
+        statement = Statement(DELETION, f"deletion:{fact.id}", 0, None, body)
+        signatures = []
+        for name, role in (("reviewer-1", "reviewer"), ("approver-1", "approver")):
+            keys = keyfiles.load(played.out / "world" / "keys" / f"staff-{name}.json")
+            signatures.append(sign_sm2(keys.sm2, statement, by=f"staff:{name}", role=role))
+        signed = Signed(statement, tuple(signatures))
+        service.approve_deletion(session, system.house, signed, at=system.clock())
 
 
 def audited(played: Played, home: Path) -> str:
@@ -43,6 +60,11 @@ def test_erase__gone_from_the_file__audit_names_it_and_is_green__reindex_agrees(
     word = fact.salt.encode()
     before = len(rows(home / "shuqing.db", table, "1"))
     assert word in (home / "shuqing.db").read_bytes() + _wal(home)
+    if kind == "register-entry/v1":
+        done = played.shuqing("facts", "erase", fact.id, *WHY, home=home)
+        assert done.returncode == 2
+        assert "两人批准" in done.stderr
+        approve(played, home, fact)
     done = played.shuqing("facts", "erase", fact.id, *WHY, home=home)
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith(fact.id)

@@ -27,7 +27,7 @@ from ledger.chain import Chain
 from scripts import verify_bundle
 from scripts.bench.proof import enlarged, size_of
 from tests.conftest import CALLS
-from tests.played import Played, rows
+from tests.played import Played, rows, shuqing
 
 KINDS = (
     "certificate", "agreement", "usage-record", "statement-line", "period-close", "certificate-rights",
@@ -46,7 +46,7 @@ def test_demo__ends_well__and_every_file_the_journey_promises_is_there(played: P
     for kind in KINDS:
         assert {f"forged-{kind}.json", f"flipped-{kind}.json"} <= names
     certificates = sorted(name for name in names if name.startswith("certificate-S"))
-    assert [name.rpartition(".")[2] for name in certificates] == ["json", "pdf"] * 2
+    assert [name.rpartition(".")[2] for name in certificates] == ["json", "pdf", "json"] * 2
     assert {"agreement-consumer.json", "agreement-broker.json", "trust.json", "head.note", "audit-report.txt"} <= names
     assert {"bank-statement.csv", "bank-instructions.csv", "price-report.json"} <= names
     statements = sorted(name for name in names if name.startswith("statements/"))
@@ -87,6 +87,20 @@ def test_demo__every_step_of_registration_and_both_refusals_are_told(played: Pla
 
 
 # Papers ---------------------------------------------------------------------------------------------------------------
+
+
+def test_certificate_pdf__seal_and_time_stamp__lead_to_the_demonstration_authority(played: Played) -> None:
+    root = played.out / "seal-root.pem"
+    papers = sorted(played.out.glob("certificate-*.pdf"))
+    assert len(papers) == 2
+    for paper in papers:
+        at = settings.load(played.home).clock_file.read_text()  # type: ignore[union-attr]
+        done = shuqing("seal", "check", paper, "--root", root, "--stamp-root", root, "--at", at)
+        assert done.returncode == 0, done.stderr
+        found = json.loads(done.stdout)
+        assert found["holder"] == "浙江数清数据登记有限公司（演示）　登记专用章"
+        assert found["stamped_by"] == "时间戳服务机构（演示）"
+        assert found["stamped_at"].startswith("2026-08-")
 
 
 def test_certificate_pdf__text_reads_back__and_the_qr_code_leads_to_a_check_that_answers(played: Played) -> None:

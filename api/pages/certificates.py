@@ -247,4 +247,4 @@ def _stops(session: Session, code: str, remarks: list[Remark], now: int) -> list
     """What may not be done with it now, and why."""
     version, disputed = registry.certificate(session, code).version, afterlife.objection_open(session, code)
     found = [(name, stops_of(remarks, disputed, what, now, version=version)) for what, name in OPERATIONS.items()]
-    return [(name, why) for name, why in found if why]
+    return [(name, tuple(text.partition(" / ")[0] for text in why)) for name, why in found if why]

@@ -6,9 +6,11 @@
 - `register`: the public register: search and statistics.
 - `inspection`: access to the files, with a purpose, logged.
 - `foreign`: certificates of other issuers.
+- `cards`: 数据资产卡片, the 台账, links of a certificate; `duties`: what the agency owes, and its exit.
 - `likeness`: sketches of data and the report on similar data.
 - `rulebook`: working days and rule sets; `worklist`: what waits for the caller.
 - `intake`: papers handed in, drafts, the two steps of submission, imports.
+- `credentials`: the agency's DID document, our JSON-LD context, the status lists.
 - `market`: listings, agreements, usage batches and price quotes.
 - `usage`: single usage records, which share their commits.
 - `settlement`: the cycle, driven by the operator, confirmed by the parties.

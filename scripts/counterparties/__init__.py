@@ -1,7 +1,8 @@
 """演示 counterparties: organisations outside the platform, each its own process with its own keys and state (D27).
 
-    python -m scripts.counterparties.⟨deposit_authority|bank|witness|data_api⟩ --home DIR --port N [--clock FILE]
+    python -m scripts.counterparties.⟨name⟩ --home DIR --port N [--clock FILE]
 
+with the names deposit_authority, bank, witness, data_api, certificate_authority and time_stamp_authority.
 Each listens on 127.0.0.1 (port 0: a free one), prints "ready ⟨url⟩" when it answers, gives its public key at GET /key,
 keeps everything in DIR (keys with mode 0600, made on first start; one SQLite file) and stops on TERM. The clock file
 holds the current time as text, whole seconds UTC, so that the demo can move time (D42); without it the system's clock
@@ -29,6 +30,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
+
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
 
 from ledger import canonical, eip712, sm
 from ledger.checkpoint import generate_ed25519
@@ -147,14 +152,35 @@ def evm_key(home: Path) -> bytes:
     return _private(home / "evm.key", eip712.new_key)
 
 
+def p256_key(home: Path) -> ec.EllipticCurvePrivateKey:
+    """The process's P-256 key, made on first start."""
+    key = pem_key(home / "p256.key", lambda: ec.generate_private_key(ec.SECP256R1()))
+    assert isinstance(key, ec.EllipticCurvePrivateKey)
+    return key
+
+
+def pem_key(path: Path, make: Callable[[], ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey]) -> PrivateKeyTypes:
+    """A private key as PEM in a file of mode 0600, made on first start."""
+
+    def text() -> str:
+        return make().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+
+    return load_pem_private_key(_kept(path, text).encode(), None)
+
+
 def _private(path: Path, make: Callable[[], bytes]) -> bytes:
-    """32 private bytes as hex in a file of mode 0600; two first starts at once agree on one key."""
+    """32 private bytes as hex in a file of mode 0600."""
+    return bytes.fromhex(_kept(path, lambda: make().hex()).strip())
+
+
+def _kept(path: Path, make: Callable[[], str]) -> str:
+    """A text in a file of mode 0600, made on first start; two first starts at once agree on one."""
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
         descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "w") as file:
-            file.write(make().hex() + "\n")
+            file.write(make() + "\n")
             file.flush()
             os.fsync(file.fileno())
         try:
@@ -163,7 +189,7 @@ def _private(path: Path, make: Callable[[], bytes]) -> bytes:
             pass
         finally:
             draft.unlink()
-    return bytes.fromhex(path.read_text().strip())
+    return path.read_text()
 
 
 def signed_over(tag: str, content: bytes, key: Sm2Key) -> dict[str, str]:

@@ -26,7 +26,7 @@ with 409. The mark 演示 stands inside each receipt, in its number.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
@@ -74,6 +74,19 @@ class Authority:
     key_document: Mapping[str, Any]
     clock: Clock
     transaction: Any
+    number_of: Callable[[int, int], str] | None = None
+    """(running number, second) → certificate code, where codes are assigned here."""
+
+    def routes(self) -> tuple[Route, ...]:
+        return (
+            Route("GET", "/key", self.show_key),
+            Route("POST", "/possession", self.prove_possession),
+            Route("POST", "/deposits", self.deposit),
+            Route("GET", "/deposits/(?P<sha256>[0-9a-f]{64})", self.find_deposit),
+            Route("POST", "/publicity", self.publish),
+            Route("GET", "/publicity/(?P<sha256>[0-9a-f]{64})", self.find_publicity),
+            Route("GET", "/publicity/(?P<sha256>[0-9a-f]{64})/text", self.show_text),
+        )
 
     def show_key(self, request: Request) -> Answer:
         return answer(self.key_document)
@@ -112,7 +125,7 @@ class Authority:
                 "request.requested_at", f"0…{now}（UTC 秒 / seconds UTC）", repr(asked["requested_at"])[:80]
             )
         content = {name: asked[name] for name in ("agency", "application", "authority", "record")}
-        return self._first("deposit-receipt/v1", subject, content, "deposited_at")
+        return self.first("deposit-receipt/v1", subject, content, "deposited_at")
 
     def publish(self, request: Request) -> Answer:
         document = request.document({"application_digest", "text"})
@@ -126,7 +139,7 @@ class Authority:
             "text_digest": twin(text.encode()).document(),
         }
         subject = f"publicity:{application.sha256.hex()}"
-        return self._first("publicity-receipt/v1", subject, content, "released_at", text)
+        return self.first("publicity-receipt/v1", subject, content, "released_at", text)
 
     def find_deposit(self, request: Request) -> Answer:
         return signed_answer(self._stored(f"deposit:{request.path['sha256']}")["answer"])
@@ -138,7 +151,7 @@ class Authority:
         text = self._stored(f"publicity:{request.path['sha256']}")["text"]
         return Answer(200, f"【{NOTICE}】\n{text}\n".encode(), "text/plain; charset=utf-8")
 
-    def _first(self, kind: str, subject: str, content: dict[str, Any], instant: str, text: str = "") -> Answer:
+    def first(self, kind: str, subject: str, content: dict[str, Any], instant: str, text: str = "") -> Answer:
         """The stored answer for this subject, made and stored now if it is the first; durable before it is given."""
         at, asked = self.clock.now(), canonical.encode(content).decode()
         with self.transaction() as database:
@@ -149,6 +162,8 @@ class Authority:
                 ).lastrowid
                 year = datetime.fromtimestamp(at, UTC).astimezone(SHANGHAI).year
                 body = {**content, "number": f"{NOTICE}-{year}-{no:06d}", instant: at}
+                if self.number_of is not None and kind == "deposit-receipt/v1":
+                    body["cert_code"] = self.number_of(no, at)
                 statement = Statement(kind, subject, 0, None, body)
                 signed = Signed(statement, (self.signer.sign(statement),))
                 given = canonical.encode(signed.document()).decode()
@@ -181,16 +196,7 @@ def main() -> None:
         Clock(given.clock),
         store(given.home, SCHEMA),
     )
-    routes = (
-        Route("GET", "/key", authority.show_key),
-        Route("POST", "/possession", authority.prove_possession),
-        Route("POST", "/deposits", authority.deposit),
-        Route("GET", "/deposits/(?P<sha256>[0-9a-f]{64})", authority.find_deposit),
-        Route("POST", "/publicity", authority.publish),
-        Route("GET", "/publicity/(?P<sha256>[0-9a-f]{64})", authority.find_publicity),
-        Route("GET", "/publicity/(?P<sha256>[0-9a-f]{64})/text", authority.show_text),
-    )
-    serve(routes, given.port)
+    serve(authority.routes(), given.port)
 
 
 if __name__ == "__main__":

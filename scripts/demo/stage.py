@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import base64
 import time
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
-from api import bootstrap, jobs, keyfiles
+import httpx
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509 import load_pem_x509_csr
+
+from api import bootstrap, jobs, keyfiles, sealing
 from api.auth import issue
 from api.client import PlatformClient
-from api.settings import AuthoritySettings, Settings, WitnessSettings, save
+from api.settings import AuthoritySettings, Settings, StampSettings, WitnessSettings, save
 from clearing.settlement import close as closing
 from ledger import anchoring, eip712, log, outbox
 from ledger.chain import Deployment
@@ -68,7 +73,8 @@ class Stage:
 
     def start_world(self) -> None:
         self.say(
-            "启动各方进程：链、存证机构、三个见证方、银行（均为演示）", "starting chain, authority, witnesses, bank"
+            "启动各方进程：链、存证机构、认证机构、时间戳机构、三个见证方、银行（均为演示）",
+            "starting chain, deposit authority, certification and time-stamp authority, witnesses, bank",
         )
         self.home.mkdir(parents=True)
         for name in bootstrap.KEY_FILES:
@@ -86,6 +92,7 @@ class Stage:
         ]
         self.authority = self._counterparty("deposit-authority", "deposit_authority", title="数据存证服务机构（演示）")
         self.bank = self._counterparty("bank", "bank", "--code", BANK_CODE)
+        stamps = self._seal()
         authority = public_keys(self.authority)
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
@@ -108,6 +115,7 @@ class Stage:
                 url=self.authority, uscc=authority["by"].removeprefix("party:"), name=authority["name"],
                 sm2=authority["key"],
             ),
+            time_stamp_authority=stamps,
             check_base_url=self.url,
             clock_file=self.clock.file,
             papers_received=False,
@@ -122,6 +130,22 @@ class Stage:
         )  # fmt: skip
         self.children.python("worker", "api.cli", "worker", "--home", str(self.home), ready=self._worker_ready)
         self.note(f"链 {CHAIN_ID} 上部署了四个合约；平台在 {self.url}，后台任务独立运行")
+
+    def _seal(self) -> StampSettings:
+        """The agency's seal with a certificate of the 演示 certification authority, and the time-stamp authority."""
+        ca = self._counterparty("certificate-authority", "certificate_authority", title="电子认证服务机构（演示）")
+        stamps = self._counterparty(
+            "time-stamp-authority", "time_stamp_authority", "--ca", ca, title="时间戳服务机构（演示）"
+        )
+        root = self.home / "time-stamp-root.pem"
+        root.write_text(public_keys(ca)["certificate"], encoding="ascii")
+        seal = sealing.path_of(self.home)
+        sealing.create(seal, NAMES[AGENCY], at=self.clock.now)
+        wanted = load_pem_x509_csr(sealing.request(seal, NAMES[AGENCY])).public_bytes(Encoding.DER)
+        asked = {"request": base64.b64encode(wanted).decode(), "use": "seal"}
+        given = httpx.post(f"{ca}/certificates", json=asked, timeout=10, trust_env=False).raise_for_status().json()
+        sealing.install(seal, given["certificates"].encode(), at=self.clock.now)
+        return StampSettings(url=stamps, root=Path(root.name))
 
     def _worker_ready(self) -> bool:
         return "worker ready" in (self.world / "logs" / "worker.log").read_text(encoding="utf-8", errors="replace")

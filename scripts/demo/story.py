@@ -272,6 +272,7 @@ class Story(Month, ClearingDay):
         self.say("导出凭证、合约、账单与证据包", "certificates, agreements, statements and proof bundles are written")
         for file in sorted((self.home / "papers").iterdir()):
             shutil.copy(file, self.out / f"certificate-{file.name}")
+        shutil.copy(self.home / "time-stamp-root.pem", self.out / "seal-root.pem")  # one 演示 authority certifies both
         auditor = Identity(self.auditor_keys.sm2.public, self.auditor_keys.address, ("auditor",))
         trust = trust_of(self.system, {f"party:{AUDITOR}": auditor}, at=self.clock.now)
         write_json(self.out / "trust.json", trust.document())

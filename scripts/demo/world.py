@@ -39,7 +39,7 @@ class Processes:
         self._children: dict[str, subprocess.Popen[bytes]] = {}
         logs.mkdir(parents=True, exist_ok=True)
 
-    def start(self, name: str, command: list[str], ready: Callable[[], bool], seconds: int = 30) -> int:
+    def start(self, name: str, command: list[str], ready: Callable[[], bool], seconds: int = 90) -> int:
         """Starts a child and waits until `ready`; returns its pid. Raises `DidNotStart`."""
         log = self._logs / f"{name}.log"
         with log.open("wb") as out:

@@ -238,7 +238,14 @@ for (const box of all("[data-papers]")) {
     }));
   };
   const input = one("[data-papers-file]", box);
+  let busy = false;
+  box.closest("form")?.addEventListener("submit", (event) => {
+    if (!busy) return;
+    event.preventDefault();
+    say(said, "文件还在处理，请稍候再提交。 / A file is still on its way; wait a moment.", true);
+  });
   input.addEventListener("change", async () => {
+    busy = true;
     try {
       for (const file of [...input.files]) {
         say(said, `正在计算 ${file.name} 的摘要…… / Computing digests…`);
@@ -252,6 +259,7 @@ for (const box of all("[data-papers]")) {
     } catch (error) {
       say(said, error.message, true);
     }
+    busy = false;
     input.value = "";
   });
   show();

@@ -21,17 +21,15 @@ import uvicorn
 from fastapi import FastAPI
 from sqlmodel import Session
 
-from api import bootstrap, jobs, keyfiles
+from api import bootstrap, jobs, keyfiles, sealing
 from api.app import create
 from api.auth import issue
 from api.bootstrap import System
-from api.papers import keep
 from api.settings import AuthoritySettings, Settings
 from ledger import canonical, eip712, sm, store
 from ledger.facts import Signed, Statement
 from ledger.reading import body_of
 from ledger.signing import sign_sm2
-from registry import store as views
 from registry.form import Form
 from registry.party import Party, PartyKind, Staff
 from registry.service import Papers
@@ -126,7 +124,8 @@ class Platform:
         """The registry's house on this platform's database, committed at the end; it moves the clock."""
         with jobs.transaction(self.system) as session:
             house = House(
-                self.system.engine, session, self.keys, self.system.house, self.system.agency.signer, self.now
+                self.system.engine, session, self.keys, self.system.house, self.system.agency.signer, self.now,
+                seal=self.system.seal, issuer=self.system.issuer,
             )  # fmt: skip
             yield house
             self.now = house.now
@@ -140,10 +139,7 @@ class Platform:
         return code
 
     def issue(self, code: str) -> Papers:
-        with self.books() as house:
-            papers = house.issue(code)
-            keep(self.system, papers, views.certificate(house.session, code).version)
-        return papers
+        return jobs.issue_papers(self.system, code)
 
 
 def template(folder: Path) -> Path:
@@ -186,6 +182,7 @@ def installation(home: Path, authority: str, **more: Any) -> Settings:
     home.mkdir(parents=True, exist_ok=True)
     for name, party in (("log", OPERATOR), ("relay", OPERATOR), ("operator", OPERATOR), ("agency", AGENCY)):
         keyfiles.create(home / "keys" / f"{name}.json", f"party:{party}")
+    sealing.create(sealing.path_of(home), NAMES[AGENCY], at=START)
     addresses = {name: f"0x{number:040x}" for number, name in enumerate(CONTRACTS, 1)}
     deployment = {"chainId": 31337, "timeUnit": 1, "firstBlock": 1, "addresses": addresses, "codeHashes": {}}
     (home / "deployment.json").write_text(json.dumps(deployment))

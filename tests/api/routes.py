@@ -31,6 +31,13 @@ PUBLIC_GETS = {
     "/api/check/{code}",
     "/api/certificates/{code}/{form}",
     "/api/listings",
+    "/.well-known/did.json",
+    "/did.json",
+    "/contexts/registration/v1",
+    "/credentials/status/{purpose}/{number}",
+    "/api/agency",
+    "/api/agency/papers/{sha256}",
+    "/api/certificates/{code}/custodian",
     "/log/checkpoint",
     "/log/vkey",
     "/log/tile/{place:path}",
@@ -63,6 +70,8 @@ PLACEHOLDERS = {
     "fact_id": "0" * 64,
     "code": "SJ3312026080001",
     "form": "pdf",
+    "purpose": "revocation",
+    "number": "1",
     "report_id": "0" * 32,
     "application": "0" * 32,
     "objection": "0" * 32,
@@ -76,6 +85,8 @@ PLACEHOLDERS = {
     "attachment": "0" * 32,
     "identity": "0" * 32,
     "move": "I-07",
+    "card": "0" * 32,
+    "sha256": "0" * 64,
 }
 
 

@@ -7,7 +7,11 @@ from __future__ import annotations
 
 import secrets
 import shutil
-from dataclasses import dataclass, replace
+from dataclasses import (
+    dataclass,
+    field,
+    replace,
+)
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -40,6 +44,7 @@ from registry.asset import (
 from registry.calendar import SHANGHAI, day_of, published
 from registry.case import DECISION, MOVE, Act, AgencyDecision, Case, Item, Review
 from registry.certificate import DEPOSIT_RECEIPT, DepositReceipt, record_digest
+from registry.credential.did import Issuer
 from registry.form import (
     SUBMITTED,
     Applicant,
@@ -54,7 +59,9 @@ from registry.objection import OBJECTION, Objection
 from registry.party import IdType, Party, PartyKind, Staff
 from registry.rights import Basis, Right, RightRow, SourceKind
 from registry.scheme import NATIONAL_2026
+from registry.seal import Seal, Sealed
 from registry.succession import Wish, announcement_needed
+from tests.registry.seal_maker import shared_issuer, shared_seal
 
 FONTS = Path(__file__).parents[2] / "node_modules/@expo-google-fonts/noto-sans-sc"
 CALENDAR = published()
@@ -92,6 +99,9 @@ class House:
     signer: SystemSigner
     now: int
     receipts: int = 0
+    kept: dict[tuple[str, int], bytes] = field(default_factory=dict)
+    seal: Seal = field(default_factory=shared_seal)
+    issuer: Issuer = field(default_factory=shared_issuer)
 
     def signed(self, kind: str, subject: str, body: Any, *who: tuple[str, str], no: int | None = None) -> Signed:
         """A statement next in its subject's chain, signed by each (signer, role)."""
@@ -190,10 +200,11 @@ class House:
             self.session, self.agency, signed, self.signer, at=self.now, calendar=CALENDAR
         )
 
-    def issue(self, code: str) -> service.Papers:
-        return service.issue(
-            self.session, self.agency, code, fonts=FONTS, check_url="https://example.test/check",
-            signer=self.signer, at=self.now, calendar=CALENDAR,
+    def drawn(self, code: str, version: int | None = None) -> service.Draft:
+        """The papers of a version, ready for the seal."""
+        return service.draft_papers(
+            self.session, code, fonts=FONTS, check_url=f"{self.issuer.base}/check", issuer=self.issuer,
+            trial=self.seal.trial, at=self.now, version=version,
         )  # fmt: skip
 
     def draft(self, code: str, kind: RegistrationType, **wish: Any) -> Form:
@@ -223,6 +234,18 @@ class House:
         signed = self.signed(DECISION, f"application:{identity}", decision, *signers)
         service.open_by_agency(self.session, self.agency, signed, at=self.now, calendar=CALENDAR)
         return identity
+
+    def issue(self, code: str, version: int | None = None) -> service.Papers:
+        """Makes, seals and states the papers; of issued ones, the kept file once more."""
+        draft = self.drawn(code, version)
+        if draft.issued:
+            sealed = Sealed(self.kept[code, draft.version], service.issued_seal(self.session, code, draft.version))
+        else:
+            sealed = self.seal.press(draft.body, draft.picture, reason=code, place=draft.agency, at=self.now)
+            self.kept[code, draft.version] = sealed.pdf
+        return service.issue(
+            self.session, self.agency, draft, sealed, signer=self.signer, at=self.now, calendar=CALENDAR
+        )
 
     def certificate(self, form: Form) -> str:
         """The straight way from form to code, waiting out the publicity."""

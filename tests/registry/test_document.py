@@ -40,7 +40,8 @@ def a_paper(**changes: object) -> Paper:
         names_of(body_of(record)), record_digest(record),
         digest, "演示-000001", "存证服务（演示）", at, at, moment("2031-09-01 00:00"), "2031-08-31",
     )  # fmt: skip
-    return Paper(entry, record, twin(b"entry"), "https://example.test/check", "a-random-token")
+    stated = canonical.encode({"credential": entry.code})
+    return Paper(entry, record, twin(b"entry"), "https://example.test/check", "a-random-token", stated, True)
 
 
 def text_of_pdf(pdf: bytes) -> str:
@@ -80,9 +81,10 @@ def test_pdf__again__same_bytes_and_one_other_word_other_bytes() -> None:
     assert render_pdf(a_paper(limits="无"), FONTS) != first
 
 
-def test_pdf__attachment__is_the_json_document() -> None:
+def test_pdf__attachments__are_the_json_document_and_the_credential() -> None:
     paper = a_paper()
     reader = pypdf.PdfReader(io.BytesIO(render_pdf(paper, FONTS)))
+    assert reader.attachments["SJ3312026090001-v1.vc.json"][0] == paper.credential
     attached = reader.attachments["SJ3312026090001-v1.json"][0]
     assert attached == render_json(paper)
     document = canonical.decode(attached)

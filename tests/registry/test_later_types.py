@@ -14,7 +14,6 @@ from registry_house import (
     AGENCY,
     CALENDAR,
     DEVELOPER,
-    FONTS,
     PASSED,
     PROVIDER,
     RIVAL,
@@ -148,7 +147,7 @@ def test_change__of_the_data_name__is_published(house: House) -> None:
     house.timers()
     house.deposit(identity)
     assert store.certificate(house.session, code).data_name == data.data_name
-    assert [item.data_name for item in service.catalogue(house.session, house.now)] == [data.data_name]
+    assert [item.data_name for item in service.catalogue(house.session, house.now).listings] == [data.data_name]
 
 
 @pytest.mark.clause("G35", "B-02", "PC-30")
@@ -702,10 +701,7 @@ def test_issue__of_a_version_already_superseded__still_ends_its_case(house: Hous
     house.later(house.draft(code, CANCELLATION, ended=(Held(PROVIDER, Right.OPERATE),)))
     rows = store.not_issued(house.session, identity)
     assert [(row.code, row.version) for row in rows] == [(code, 1)]
-    service.issue(
-        house.session, house.agency, code, fonts=FONTS, check_url="https://example.test/check", signer=house.signer,
-        at=house.now, calendar=CALENDAR, version=1,
-    )  # fmt: skip
+    house.issue(code, 1)
     assert house.case(identity).state is State.ISSUED
 
 
@@ -713,7 +709,7 @@ def test_register__lists_each_certificate_once(house: House) -> None:
     code = house.certificate(a_form())
     house.later(house.draft(code, CANCELLATION, ended=(Held(PROVIDER, Right.OPERATE),)))
     other = house.later(house.draft(code, TRANSFER, moved=(Held(PROVIDER, Right.USE),), receivers=RECEIVER)).code
-    listed = {item.code: item.version for item in service.catalogue(house.session, house.now)}
+    listed = {item.code: item.version for item in service.catalogue(house.session, house.now).listings}
     assert listed == {code: 3, other: 1}
     assert {row.code for row in store.certificates(house.session, holder=DEVELOPER)} == {other}
     assert len(house.session.scalars(select(CertificateRow)).all()) == 4

@@ -1,5 +1,6 @@
 """The 演示 counterparties as real processes: own keys, own state, each rule kept over restarts (decisions D27)."""
 
+import base64
 import csv
 import io
 import json
@@ -15,6 +16,12 @@ from pathlib import Path
 
 import httpx
 import pytest
+import rfc3161_client
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from gmssl import sm2 as oracle
 
 from clearing.settlement import payment
@@ -527,3 +534,86 @@ def test_data_api__file_with_fractions_or_without_hours__refuses_to_start(start:
         file.write_text(content)
         with pytest.raises(AssertionError, match=r"wrong\.csv"):
             start("data_api", "--data", str(file))
+
+
+# certification authority and time-stamp authority ---------------------------------------------------------------------
+
+
+def csr(name: str = "登记专用章（演示）") -> tuple[str, ec.EllipticCurvePrivateKey]:
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    request = x509.CertificateSigningRequestBuilder().subject_name(subject).sign(key, SHA256())
+    return base64.b64encode(request.public_bytes(Encoding.DER)).decode(), key
+
+
+def test_certificate_authority__issues_once__under_a_root_that_says_demonstration(start: Start) -> None:
+    first = start("certificate_authority", "--name", "电子认证服务机构（演示）")
+    wanted, key = csr()
+    given = first.post("/certificates", {"request": wanted, "use": "seal"})
+    assert given.status_code == 201
+    leaf, root = x509.load_pem_x509_certificates(given.json()["certificates"].encode())
+    leaf.verify_directly_issued_by(root)
+    root.verify_directly_issued_by(root)
+    assert leaf.public_key() == key.public_key()
+    assert "演示" in root.subject.rfc4514_string()
+    assert "演示" in leaf.subject.get_attributes_for_oid(NameOID.ORGANIZATIONAL_UNIT_NAME)[0].value
+    assert leaf.extensions.get_extension_for_class(x509.KeyUsage).value.content_commitment
+    first.stop()
+    again = start("certificate_authority", "--name", "电子认证服务机构（演示）")
+    assert again.get("/key").json()["certificate"].encode() == root.public_bytes(Encoding.PEM)
+    same = again.post("/certificates", {"request": wanted, "use": "seal"})
+    assert (same.status_code, same.content) == (200, given.content)
+    other = again.post("/certificates", {"request": wanted, "use": "stamp"})
+    stamp = x509.load_pem_x509_certificates(other.json()["certificates"].encode())[0]
+    usage = stamp.extensions.get_extension_for_class(x509.ExtendedKeyUsage)
+    assert (usage.critical, list(usage.value)) == (True, [ExtendedKeyUsageOID.TIME_STAMPING])
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"use": "tls"}, "use"), ({"request": "AAAA"}, "request"), ({"request": 7}, "request"),
+        ({"request": "not base64!"}, "request"), ({"more": "x"}, "more"),
+    ],
+)  # fmt: skip
+def test_certificate_authority__bad_request__names_the_field(
+    start: Start, change: dict[str, object], field: str
+) -> None:
+    authority = start("certificate_authority")
+    wanted, _ = csr()
+    refused = authority.post("/certificates", {"request": wanted, "use": "seal"} | change)
+    assert (refused.status_code, refused.json()["field"]) == (400, field)
+    data = bytearray(base64.b64decode(wanted))
+    data[-3] ^= 1
+    broken = base64.b64encode(bytes(data)).decode()
+    assert authority.post("/certificates", {"request": broken, "use": "seal"}).status_code == 400
+
+
+def test_time_stamp_authority__another_program_finds_its_stamps_good__at_the_clocks_time(
+    start: Start, clock: Path
+) -> None:
+    ca = start("certificate_authority", home="ca")
+    authority = start("time_stamp_authority", "--ca", ca.url, "--name", "时间戳服务机构（演示）", home="tsa")
+    root = x509.load_pem_x509_certificate(ca.get("/key").json()["certificate"].encode())
+    verifier = rfc3161_client.VerifierBuilder().add_root_certificate(root).build()
+    serials = set()
+    for later in (0, 60):
+        clock.write_text(f"{NOW + later}\n")
+        question = rfc3161_client.TimestampRequestBuilder().data(b"content").build()
+        given = authority.post("/", question.as_bytes())
+        assert given.headers["Content-Type"] == "application/timestamp-reply"
+        answer = rfc3161_client.decode_timestamp_response(given.content)
+        assert verifier.verify_message(answer, b"content")
+        with pytest.raises(rfc3161_client.VerificationError):
+            verifier.verify_message(answer, b"other content")
+        assert answer.tst_info.nonce == question.nonce
+        assert answer.tst_info.gen_time.timestamp() == NOW + later
+        serials.add(answer.tst_info.serial_number)
+    assert len(serials) == 2
+    shown = authority.get("/key").json()
+    assert "演示" in shown["name"]
+    authority.stop()
+    back = start("time_stamp_authority", "--ca", "http://127.0.0.1:9", "--name", "时间戳服务机构（演示）", home="tsa")
+    assert back.get("/key").json()["certificates"] == shown["certificates"]
+    for nonsense in (b"", b"{}", b"\x30\x00"):
+        assert back.post("/", nonsense).status_code == 400

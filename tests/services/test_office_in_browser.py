@@ -202,14 +202,14 @@ def case_of(house: Platform) -> Any:
         return found[0]
 
 
-def after_the_issue(house: Platform, player: Player, keys: dict[str, Path], code: str, own: Path, paper: Path) -> None:
-    """A renewal too early is refused before anybody signs; a change is drafted from the register and signed; a pledge is
-    recorded by two persons and shown on the check page."""
+def after_the_issue(house: Platform, player: Player, keys: dict[str, Path], code: str, paper: Path) -> None:
+    """A renewal too early is refused before anybody signs; a change is drafted from the register and signed; a
+    pledge is recorded by two persons and shown on the check page."""
 
     def hand_in(field: str, kind: str) -> None:
         player.set(f'[id="kind-{field}"]', kind)
         player.page.choose(f'[id="file-{field}"]', paper)
-        player.wait(f"document.querySelector('[name=\"{field}\"]').value.includes({json.dumps(paper.name)})")
+        player.wait(f"document.querySelector('[name=\"{field}\"]').value.includes({json.dumps(kind)})")
 
     player.go("/office/certificates")
     player.picture("certificates")
@@ -459,7 +459,7 @@ def test_seven_steps__by_people_who_never_read_the_code(
     player.go(f"/office/cases/{application}")
     player.picture("case-issued")
     player.picture("case-issued", 360)
-    after_the_issue(house, player, keys, code, own, papers["身份佐证"])
+    after_the_issue(house, player, keys, code, papers["身份佐证"])
     with house.reading() as session:
         for fact in facts.facts_of(session, f"application:{application}"):
             assert all(verify_sm2(fact.statement, item) for item in fact.signatures)

@@ -16,6 +16,69 @@ depends_on = None
 
 def upgrade() -> None:
     op.create_table(
+        "agency_breach",
+        sa.Column("subject", sa.String(length=240), autoincrement=False, nullable=False),
+        sa.Column("agency", sa.String(length=64), autoincrement=False, nullable=False),
+        sa.Column("rule", sa.String(length=3), autoincrement=False, nullable=False),
+        sa.Column("due", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("about", sa.String(length=200), autoincrement=False, nullable=False),
+        sa.Column("at", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("fact_id", sa.String(length=64), autoincrement=False, nullable=False),
+        sa.PrimaryKeyConstraint("subject"),
+    )
+    with op.batch_alter_table("agency_breach", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_agency_breach_agency"), ["agency"], unique=False)
+
+    op.create_table(
+        "agency_change",
+        sa.Column("id", sa.String(length=32), autoincrement=False, nullable=False),
+        sa.Column("agency", sa.String(length=64), autoincrement=False, nullable=False),
+        sa.Column("state", sa.String(length=16), autoincrement=False, nullable=False),
+        sa.Column("change", sa.Text(), autoincrement=False, nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    with op.batch_alter_table("agency_change", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_agency_change_agency"), ["agency"], unique=False)
+        batch_op.create_index(batch_op.f("ix_agency_change_state"), ["state"], unique=False)
+
+    op.create_table(
+        "agency_exit",
+        sa.Column("agency", sa.String(length=64), autoincrement=False, nullable=False),
+        sa.Column("state", sa.String(length=16), autoincrement=False, nullable=False),
+        sa.Column("handed_at", sa.BigInteger(), autoincrement=False, nullable=True),
+        sa.Column("exited_at", sa.BigInteger(), autoincrement=False, nullable=True),
+        sa.Column("leaving", sa.Text(), autoincrement=False, nullable=False),
+        sa.PrimaryKeyConstraint("agency"),
+    )
+    op.create_table(
+        "agency_listing",
+        sa.Column("agency", sa.String(length=64), autoincrement=False, nullable=False),
+        sa.Column("no", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("state", sa.String(length=16), autoincrement=False, nullable=False),
+        sa.Column("since", sa.String(length=10), autoincrement=False, nullable=False),
+        sa.Column("document_no", sa.String(length=200), autoincrement=False, nullable=False),
+        sa.Column("at", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("fact_id", sa.String(length=64), autoincrement=False, nullable=False),
+        sa.PrimaryKeyConstraint("agency", "no"),
+    )
+    op.create_table(
+        "agency_profile",
+        sa.Column("agency", sa.String(length=64), autoincrement=False, nullable=False),
+        sa.Column("at", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("fact_id", sa.String(length=64), autoincrement=False, nullable=False),
+        sa.Column("profile", sa.Text(), autoincrement=False, nullable=False),
+        sa.PrimaryKeyConstraint("agency"),
+    )
+    op.create_table(
+        "annual_report",
+        sa.Column("agency", sa.String(length=64), autoincrement=False, nullable=False),
+        sa.Column("year", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("no", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("at", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("fact_id", sa.String(length=64), autoincrement=False, nullable=False),
+        sa.PrimaryKeyConstraint("agency", "year", "no"),
+    )
+    op.create_table(
         "api_key",
         sa.Column("prefix", sa.String(length=12), nullable=False),
         sa.Column("sha256", sa.String(length=64), nullable=False),
@@ -90,6 +153,40 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("year", "version"),
     )
     op.create_table(
+        "card",
+        sa.Column("id", sa.String(length=32), autoincrement=False, nullable=False),
+        sa.Column("holder", sa.String(length=64), autoincrement=False, nullable=False),
+        sa.Column("name", sa.String(length=200), autoincrement=False, nullable=False),
+        sa.Column("state", sa.String(length=16), autoincrement=False, nullable=False),
+        sa.Column("changed_at", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("card", sa.Text(), autoincrement=False, nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    with op.batch_alter_table("card", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_card_holder"), ["holder"], unique=False)
+
+    op.create_table(
+        "card_certificate",
+        sa.Column("card", sa.String(length=32), autoincrement=False, nullable=False),
+        sa.Column("issuer", sa.String(length=64), autoincrement=False, nullable=False),
+        sa.Column("number", sa.String(length=200), autoincrement=False, nullable=False),
+        sa.Column("paper_type", sa.String(length=40), autoincrement=False, nullable=False),
+        sa.Column("version", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("status", sa.String(length=200), autoincrement=False, nullable=False),
+        sa.Column("as_of", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.PrimaryKeyConstraint("card", "issuer", "number"),
+    )
+    op.create_table(
+        "card_line",
+        sa.Column("card", sa.String(length=32), autoincrement=False, nullable=False),
+        sa.Column("no", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("move", sa.String(length=4), autoincrement=False, nullable=False),
+        sa.Column("at", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("text", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("fact_id", sa.String(length=64), autoincrement=False, nullable=False),
+        sa.PrimaryKeyConstraint("card", "no"),
+    )
+    op.create_table(
         "certificate",
         sa.Column("code", sa.String(length=15), autoincrement=False, nullable=False),
         sa.Column("version", sa.Integer(), autoincrement=False, nullable=False),
@@ -137,8 +234,11 @@ def upgrade() -> None:
         sa.Column("pdf_sm3", sa.String(length=64), autoincrement=False, nullable=False),
         sa.Column("json_sha256", sa.String(length=64), autoincrement=False, nullable=False),
         sa.Column("json_sm3", sa.String(length=64), autoincrement=False, nullable=False),
+        sa.Column("status_list", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("status_index", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("fact_id", sa.String(length=64), autoincrement=False, nullable=False),
         sa.PrimaryKeyConstraint("code", "version"),
+        sa.UniqueConstraint("status_list", "status_index", name="uq_certificate_issue_place"),
     )
     with op.batch_alter_table("certificate_issue", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_certificate_issue_json_sha256"), ["json_sha256"], unique=False)
@@ -377,6 +477,21 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("region", "agency", "month"),
     )
     op.create_table(
+        "complaint",
+        sa.Column("id", sa.String(length=32), autoincrement=False, nullable=False),
+        sa.Column("agency", sa.String(length=64), autoincrement=False, nullable=False),
+        sa.Column("addressee", sa.String(length=20), autoincrement=False, nullable=False),
+        sa.Column("category", sa.String(length=20), autoincrement=False, nullable=False),
+        sa.Column("state", sa.String(length=16), autoincrement=False, nullable=False),
+        sa.Column("received_at", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("closed_at", sa.BigInteger(), autoincrement=False, nullable=True),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    with op.batch_alter_table("complaint", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_complaint_agency"), ["agency"], unique=False)
+        batch_op.create_index(batch_op.f("ix_complaint_state"), ["state"], unique=False)
+
+    op.create_table(
         "connector",
         sa.Column("id", sa.String(length=64), autoincrement=False, nullable=False),
         sa.Column("no", sa.Integer(), autoincrement=False, nullable=False),
@@ -391,6 +506,27 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_connector_owner"), ["owner"], unique=False)
 
     op.create_table(
+        "custody",
+        sa.Column("code", sa.String(length=15), autoincrement=False, nullable=False),
+        sa.Column("agency", sa.String(length=64), autoincrement=False, nullable=False),
+        sa.Column("custodian", sa.String(length=64), autoincrement=False, nullable=False),
+        sa.Column("since", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("fact_id", sa.String(length=64), autoincrement=False, nullable=False),
+        sa.PrimaryKeyConstraint("code"),
+    )
+    with op.batch_alter_table("custody", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_custody_agency"), ["agency"], unique=False)
+
+    op.create_table(
+        "deletion_approval",
+        sa.Column("fact", sa.String(length=64), autoincrement=False, nullable=False),
+        sa.Column("at", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("ground", sa.String(length=500), autoincrement=False, nullable=False),
+        sa.Column("basis", sa.String(length=500), autoincrement=False, nullable=False),
+        sa.Column("fact_id", sa.String(length=64), autoincrement=False, nullable=False),
+        sa.PrimaryKeyConstraint("fact"),
+    )
+    op.create_table(
         "deposit",
         sa.Column("record", sa.String(length=64), autoincrement=False, nullable=False),
         sa.Column("application", sa.String(length=32), autoincrement=False, nullable=False),
@@ -401,6 +537,35 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("deposit", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_deposit_application"), ["application"], unique=False)
+
+    op.create_table(
+        "deposit_refusal",
+        sa.Column("record", sa.String(length=64), autoincrement=False, nullable=False),
+        sa.Column("application", sa.String(length=32), autoincrement=False, nullable=False),
+        sa.Column("refused_at", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("fact_id", sa.String(length=64), autoincrement=False, nullable=False),
+        sa.PrimaryKeyConstraint("record"),
+    )
+    with op.batch_alter_table("deposit_refusal", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_deposit_refusal_application"), ["application"], unique=False)
+
+    op.create_table(
+        "disclosure",
+        sa.Column("agency", sa.String(length=64), autoincrement=False, nullable=False),
+        sa.Column("topic", sa.String(length=16), autoincrement=False, nullable=False),
+        sa.Column("version", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("title", sa.String(length=200), autoincrement=False, nullable=False),
+        sa.Column("effective_from", sa.String(length=10), autoincrement=False, nullable=False),
+        sa.Column("file_name", sa.String(length=200), autoincrement=False, nullable=False),
+        sa.Column("sha256", sa.String(length=64), autoincrement=False, nullable=False),
+        sa.Column("sm3", sa.String(length=64), autoincrement=False, nullable=False),
+        sa.Column("text", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("at", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("fact_id", sa.String(length=64), autoincrement=False, nullable=False),
+        sa.PrimaryKeyConstraint("agency", "topic", "version"),
+    )
+    with op.batch_alter_table("disclosure", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_disclosure_sha256"), ["sha256"], unique=False)
 
     op.create_table(
         "draft",
@@ -705,6 +870,25 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("address", "nonce"),
     )
     op.create_table(
+        "national_package",
+        sa.Column("number", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("made_at", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("items", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("manifest", sa.String(length=64), autoincrement=False, nullable=False),
+        sa.Column("fact_id", sa.String(length=64), autoincrement=False, nullable=False),
+        sa.Column("receipt", sa.String(length=64), autoincrement=False, nullable=False),
+        sa.PrimaryKeyConstraint("number"),
+    )
+    with op.batch_alter_table("national_package", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_national_package_manifest"), ["manifest"], unique=False)
+
+    op.create_table(
+        "national_result",
+        sa.Column("fact_id", sa.String(length=64), autoincrement=False, nullable=False),
+        sa.Column("package", sa.Integer(), autoincrement=False, nullable=False),
+        sa.PrimaryKeyConstraint("fact_id"),
+    )
+    op.create_table(
         "objection",
         sa.Column("id", sa.String(length=32), autoincrement=False, nullable=False),
         sa.Column("application", sa.String(length=32), autoincrement=False, nullable=False),
@@ -779,6 +963,28 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_pricing_quote_issuer"), ["issuer"], unique=False)
         batch_op.create_index(batch_op.f("ix_pricing_quote_report_sha256"), ["report_sha256"], unique=False)
         batch_op.create_index(batch_op.f("ix_pricing_quote_supersedes"), ["supersedes"], unique=False)
+
+    op.create_table(
+        "proof_renewal",
+        sa.Column("size", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("no", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("at", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("algorithm", sa.String(length=20), autoincrement=False, nullable=False),
+        sa.Column("content", sa.String(length=128), autoincrement=False, nullable=False),
+        sa.Column("fact_id", sa.String(length=64), autoincrement=False, nullable=False),
+        sa.PrimaryKeyConstraint("size", "no"),
+    )
+    op.create_table(
+        "publicity_release",
+        sa.Column("request", sa.String(length=64), autoincrement=False, nullable=False),
+        sa.Column("application", sa.String(length=32), autoincrement=False, nullable=False),
+        sa.Column("number", sa.String(length=200), autoincrement=False, nullable=False),
+        sa.Column("released_at", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("fact_id", sa.String(length=64), autoincrement=False, nullable=False),
+        sa.PrimaryKeyConstraint("request"),
+    )
+    with op.batch_alter_table("publicity_release", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_publicity_release_application"), ["application"], unique=False)
 
     op.create_table(
         "register_correction",
@@ -1179,6 +1385,11 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_register_correction_code"))
 
     op.drop_table("register_correction")
+    with op.batch_alter_table("publicity_release", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_publicity_release_application"))
+
+    op.drop_table("publicity_release")
+    op.drop_table("proof_renewal")
     with op.batch_alter_table("pricing_quote", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_pricing_quote_supersedes"))
         batch_op.drop_index(batch_op.f("ix_pricing_quote_report_sha256"))
@@ -1198,6 +1409,11 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_objection_application"))
 
     op.drop_table("objection")
+    op.drop_table("national_result")
+    with op.batch_alter_table("national_package", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_national_package_manifest"))
+
+    op.drop_table("national_package")
     op.drop_table("market_nonce")
     with op.batch_alter_table("market_listing", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_market_listing_state"))
@@ -1265,14 +1481,32 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_draft_holder"))
 
     op.drop_table("draft")
+    with op.batch_alter_table("disclosure", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_disclosure_sha256"))
+
+    op.drop_table("disclosure")
+    with op.batch_alter_table("deposit_refusal", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_deposit_refusal_application"))
+
+    op.drop_table("deposit_refusal")
     with op.batch_alter_table("deposit", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_deposit_application"))
 
     op.drop_table("deposit")
+    op.drop_table("deletion_approval")
+    with op.batch_alter_table("custody", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_custody_agency"))
+
+    op.drop_table("custody")
     with op.batch_alter_table("connector", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_connector_owner"))
 
     op.drop_table("connector")
+    with op.batch_alter_table("complaint", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_complaint_state"))
+        batch_op.drop_index(batch_op.f("ix_complaint_agency"))
+
+    op.drop_table("complaint")
     op.drop_table("code_counter")
     op.drop_table("clearing_statement")
     with op.batch_alter_table("clearing_shares", schema=None) as batch_op:
@@ -1339,6 +1573,12 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_certificate_application"))
 
     op.drop_table("certificate")
+    op.drop_table("card_line")
+    op.drop_table("card_certificate")
+    with op.batch_alter_table("card", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_card_holder"))
+
+    op.drop_table("card")
     op.drop_table("calendar_year")
     with op.batch_alter_table("attachment_access", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_attachment_access_attachment"))
@@ -1359,4 +1599,17 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_api_key_holder"))
 
     op.drop_table("api_key")
+    op.drop_table("annual_report")
+    op.drop_table("agency_profile")
+    op.drop_table("agency_listing")
+    op.drop_table("agency_exit")
+    with op.batch_alter_table("agency_change", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_agency_change_state"))
+        batch_op.drop_index(batch_op.f("ix_agency_change_agency"))
+
+    op.drop_table("agency_change")
+    with op.batch_alter_table("agency_breach", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_agency_breach_agency"))
+
+    op.drop_table("agency_breach")
     op.execute("DROP TABLE IF EXISTS register_fts")
