@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Select, and_, column, delete, func, literal_column, select, text
+from sqlalchemy import and_, column, delete, func, literal_column, select, text
 from sqlalchemy import table as plain_table
 from sqlalchemy.orm import Session, aliased
 from sqlmodel import col
@@ -28,6 +28,15 @@ _SECOND = 10**9
 """Places of one second: 100 months of assignment × 100 regions × 10 agencies × 10,000 serials."""
 FIRST = 2**63 - 1
 """Above every place: where the first page begins."""
+
+LOOKED_THROUGH = 5_000
+"""Newest lines that PostgreSQL looks through before it asks the index."""
+
+_SETTINGS = (
+    ("enable_seqscan", "off", "on"),
+    ("plan_cache_mode", "force_custom_plan", "auto"),
+    ("work_mem", "'64MB'", "DEFAULT"),
+)
 
 _FTS = plain_table("register_fts", column("rowid"), column("register_fts"))
 
@@ -97,38 +106,88 @@ def find(
     runs = runs_of(wanted.words)[:MOST_RUNS]
     if wanted.words.strip() and not runs:
         return []
-    asked = {token for run in runs for token in tokens_of(run)}
-    if wanted.kind:
-        asked.add(_kind(wanted.kind))
-    if wanted.agency:
-        asked.add(_agency(wanted.agency))
-    if wanted.right:
-        asked.add(_right(wanted.right))
-    tokens = sorted(asked)
-    line, certificate = aliased(RegisterLineRow), aliased(CertificateRow)
-    place: Any = col(line.place)
-    query: Any = select(place, certificate).join(
-        certificate, and_(col(certificate.code) == col(line.code), col(certificate.version) == col(line.version))
+    filters = _filters(wanted)
+    tokens = sorted({token for run in runs for token in tokens_of(run)} | filters)
+    if not tokens:
+        return _read(session, _query(RegisterLineRow.place), wanted, at, limit, before)
+    if session.get_bind().dialect.name == "sqlite":
+        matched = _FTS.c.register_fts.op("MATCH")(" AND ".join(_fts5(token) for token in tokens))
+        query = _query(_FTS.c.rowid).join(_FTS, _FTS.c.rowid == RegisterLineRow.place).where(matched)
+        return _read(session, _with_runs(query, runs), wanted, at, limit, before, _FTS.c.rowid)
+    return _on_postgresql(session, wanted, at, limit, before, runs, filters, tokens)
+
+
+def _on_postgresql(
+    session: Session, wanted: Wanted, at: int, limit: int, before: int, runs: list[str], filters: set[str],
+    tokens: list[str],
+) -> list[tuple[int, CertificateRow]]:  # fmt: skip
+    """GIN knows no order, and the planner takes its filter for cheap: left alone, it reads a million texts for twenty
+    lines, or sorts a million hits. So the newest lines are looked through first; a word that does not fill the page
+    from them is rare enough to be fetched from the index as a whole."""
+    newest = _bounded(select(RegisterLineRow), col(RegisterLineRow.place), wanted, before)
+    newest = newest.order_by(col(RegisterLineRow.place).desc()).limit(LOOKED_THROUGH)
+    line = aliased(RegisterLineRow, newest.subquery("newest"))
+    query: Any = select(col(line.place), CertificateRow).join(
+        CertificateRow, and_(col(CertificateRow.code) == line.code, col(CertificateRow.version) == line.version)
     )
-    if tokens and session.get_bind().dialect.name == "sqlite":
-        query = query.join(_FTS, _FTS.c.rowid == place).where(
-            _FTS.c.register_fts.op("MATCH")(" AND ".join(_fts5(token) for token in tokens))
-        )
-        place = _FTS.c.rowid
-    elif tokens:
-        found = func.to_tsvector(literal_column("'simple'"), col(line.grams))
-        words = " & ".join(token.replace("*", ":*") for token in tokens)
-        query = query.where(found.op("@@")(func.to_tsquery(literal_column("'simple'"), words)))
+    query = query.where(*(col(line.text).contains(run) for run in runs))
+    query = query.where(*(col(line.grams).contains(token) for token in filters))
+    seen = _read(session, query, wanted, at, limit, before, col(line.place))
+    if len(seen) == limit:
+        return seen
+    words = " & ".join(token.replace("*", ":*") for token in tokens)
+    simple: Any = literal_column("'simple'")
+    matched = func.to_tsvector(simple, col(RegisterLineRow.grams)).op("@@")(func.to_tsquery(simple, words))
+    hits = select(col(RegisterLineRow.place)).where(matched).cte("hits").prefix_with("MATERIALIZED")
+    query = _query(hits.c.place).join(hits, hits.c.place == RegisterLineRow.place)
+    # Evaluated row by row the match costs a hundred times what the index does, and a plan made for any words at all
+    # would not know which are rare.
+    for setting, value, _ in _SETTINGS:
+        session.execute(text(f"SET LOCAL {setting} = {value}"))
+    found = _read(session, _with_runs(query, runs), wanted, at, limit, before, hits.c.place)
+    for setting, _, after in _SETTINGS:
+        session.execute(text(f"SET LOCAL {setting} = {after}"))
+    return found
+
+
+def _query(place: Any) -> Any:
+    certificate = and_(
+        col(CertificateRow.code) == RegisterLineRow.code, col(CertificateRow.version) == RegisterLineRow.version
+    )
+    return select(place, CertificateRow).select_from(RegisterLineRow).join(CertificateRow, certificate)
+
+
+def _with_runs(query: Any, runs: list[str]) -> Any:
     # A run of one or two characters is its own token: whoever has the token has the run.
-    query = query.where(*(col(line.text).contains(run) for run in runs if len(run) > 2))
+    return query.where(*(col(RegisterLineRow.text).contains(run) for run in runs if len(run) > 2))
+
+
+def _bounded(query: Any, place: Any, wanted: Wanted, before: int) -> Any:
     query = query.where(place < before)
     if wanted.since is not None:
         query = query.where(place >= wanted.since * _SECOND)
     if wanted.until is not None:
         query = query.where(place < wanted.until * _SECOND)
-    query = _of_status(query, certificate, wanted.status, at)
-    rows = session.execute(query.order_by(place.desc()).limit(limit))
-    return [(row[0], row[1]) for row in rows]
+    return query
+
+
+def _read(
+    session: Session, query: Any, wanted: Wanted, at: int, limit: int, before: int, place: Any = None
+) -> list[tuple[int, CertificateRow]]:
+    place = col(RegisterLineRow.place) if place is None else place
+    query = _of_status(_bounded(query, place, wanted, before), wanted.status, at)
+    return [(row[0], row[1]) for row in session.execute(query.order_by(place.desc()).limit(limit))]
+
+
+def _filters(wanted: Wanted) -> set[str]:
+    found = set()
+    if wanted.kind:
+        found.add(_kind(wanted.kind))
+    if wanted.agency:
+        found.add(_agency(wanted.agency))
+    if wanted.right:
+        found.add(_right(wanted.right))
+    return found
 
 
 def lines(session: Session) -> int:
@@ -145,18 +204,18 @@ def make_index_again(session: Session) -> None:
         session.execute(text("INSERT INTO register_fts (register_fts) VALUES ('rebuild')"))
 
 
-def _of_status(query: Select[Any], certificate: type[CertificateRow], status: Status | None, at: int) -> Select[Any]:
+def _of_status(query: Any, status: Status | None, at: int) -> Any:
     """What a status needs: time alone makes VALID and LAPSED; whatever else ends a certificate was told."""
     match status:
         case None:
             return query
         case Status.VALID:
-            return query.where(col(certificate.valid_until) > at)
+            return query.where(col(CertificateRow.valid_until) > at)
         case Status.LAPSED | Status.RENEWAL_PENDING:
-            return query.where(col(certificate.valid_until) <= at)
+            return query.where(col(CertificateRow.valid_until) <= at)
         case _:
             told = select(col(ToldRow.code)).where(col(ToldRow.status) == status.value)
-            return query.where(col(certificate.code).in_(told))
+            return query.where(col(CertificateRow.code).in_(told))
 
 
 def _fts5(token: str) -> str:

@@ -45,11 +45,13 @@ def count(session: Session, entry: RegisterEntry, record: Record) -> None:
 def figures(session: Session, at: int) -> tuple[Figure, ...]:
     """Every figure as of `at` (seconds UTC)."""
     stored: dict[str, list[Line]] = {}
-    for row in session.scalars(select(RegistrationCountRow)):
-        stored.setdefault(row.dimension, []).append(Line(row.scheme, row.value, row.count))
-    lines = {dimension: stored.get(dimension.value, []) for dimension in Dimension}
+    table = RegistrationCountRow
+    columns = (col(table.dimension), col(table.scheme), col(table.value), col(table.count))
+    for dimension, scheme, value, number in session.execute(select(*columns)):
+        stored.setdefault(dimension, []).append(Line(scheme, value, number))
+    lines = {item: stored.get(item.value, []) for item in Dimension}
     lines[Dimension.STATUS] = _by_status(session, stored.get(LAST_DAY, []), at)
-    return tuple(figure(dimension, at, lines[dimension]) for dimension in Dimension)
+    return tuple(figure(item, at, lines[item]) for item in Dimension)
 
 
 def _by_status(session: Session, last_days: list[Line], at: int) -> list[Line]:

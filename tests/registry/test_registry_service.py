@@ -219,6 +219,7 @@ def test_refusal__needs_a_known_ground_and_two_persons(house: House) -> None:
     assert house.case(identity).state is State.REFUSED
 
 
+@pytest.mark.clause("G18", "I-10", "I-11", "I-12", "C05")
 def test_supplement__and_extension__move_the_due_date_as_the_guide_counts(house: House) -> None:
     """V10 and V13 through the service: accepted 08-03, supplement 08-06 to 08-12, then ten more working days."""
     identity = house.file(a_form())
@@ -239,6 +240,7 @@ def test_supplement__and_extension__move_the_due_date_as_the_guide_counts(house:
         house.move(identity, Act("I-13", days=1, reason="再延"), *TWO)
 
 
+@pytest.mark.clause("G18", "I-10", "I-11", "I-12", "C05")
 def test_termination__one_condition_only__is_refused(house: House) -> None:
     identity = house.file(a_form())
     house.accept(identity)
