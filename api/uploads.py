@@ -120,8 +120,9 @@ async def _posted(request: Request, caller: SenderDep, system: SystemDep) -> Asy
         yield incoming
 
 
-ReceivedDep = Annotated[Incoming, Depends(_received)]
-PostedDep = Annotated[Incoming, Depends(_posted)]
+# What was not kept is thrown away before the answer is sent.
+ReceivedDep = Annotated[Incoming, Depends(_received, scope="function")]
+PostedDep = Annotated[Incoming, Depends(_posted, scope="function")]
 
 
 async def _form(request: Request, boundary: bytes, incoming: Incoming) -> None:
