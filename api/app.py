@@ -12,8 +12,12 @@ from api import errors
 from api.bootstrap import System
 from api.importing import Importer
 from api.pages import (
+    afterlife as afterlife_pages,
+)
+from api.pages import (
     applicant,
     case,
+    certificates,
     entry,
     notices,
     public,
@@ -79,7 +83,7 @@ MODULES = (
 """In this order: registry's route for a paper of any form would take other words behind a code for one."""
 
 
-OFFICE = (entry, signing, applicant, case, staff, notices)
+OFFICE = (entry, signing, applicant, case, staff, notices, certificates, afterlife_pages)
 """Pages for people with a session, and what leads there; their writes are forms, not signed bodies."""
 
 

@@ -58,9 +58,10 @@ _KEY_OF = select(_KEY.c.sha256, _KEY.c.holder, _KEY.c.ended_at).where(_KEY.c.pre
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """The holder of the key a request came with: "party:…", "staff:…" or "connector:…"."""
+    """The holder of the key a request came with: "party:…", "staff:…" or "connector:…"; `by_session`: logged in."""
 
     holder: str
+    by_session: bool = False
 
 
 def issue(session: Session, holder: str, *, at: int) -> str:
@@ -82,12 +83,23 @@ def caller(
     given: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
 ) -> Caller:
     """The caller of this request: by API key, or by the session of our own pages. Raises `Unauthorised`, `Forged`."""
+    found = sender(request, session, now, given)
+    if found.by_session and request.method not in sessions.SAFE:
+        sessions.require_own_page(request, request.headers.get("x-csrf-token", ""))
+    return found
+
+
+def sender(
+    request: Request,
+    session: ReadDep,
+    now: NowDep,
+    given: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
+) -> Caller:
+    """As `caller`, for a form with a file: its token is among its fields, and whoever reads them asks for it."""
     if given is None and "Authorization" not in request.headers:
         visitor = sessions.visitor_of(session, request, now)
         if visitor is not None:
-            if request.method not in sessions.SAFE:
-                sessions.require_own_page(request, request.headers.get("x-csrf-token", ""))
-            return Caller(visitor.holder)
+            return Caller(visitor.holder, by_session=True)
     return caller_of(session, given.credentials if given else "", now)
 
 
@@ -105,6 +117,7 @@ def caller_of(session: Session, key: str, now: int) -> Caller:
 
 
 CallerDep = Annotated[Caller, Depends(caller)]
+SenderDep = Annotated[Caller, Depends(sender)]
 
 
 def key_of(request: Request) -> str:

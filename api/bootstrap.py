@@ -60,6 +60,7 @@ from ledger.verify import KindRules
 from ledger.web3_chain import Web3Chain
 from ledger.witness import HttpWitness, TlogWitness
 from registry import service as registration
+from registry.afterlife import service as afterlife
 from registry.calendar import Calendar, day_of, due, published
 from registry.credential.did import Anchorage, Issuer
 from registry.errors import (
@@ -87,7 +88,7 @@ LOOK = 0.002
 """Seconds between two looks for the writer's lock of SQLite."""
 WITNESSES = {"twin": HttpWitness, "c2sp": TlogWitness}
 
-MATTERS: tuple[registration.MatterSource, ...] = ()
+MATTERS: tuple[registration.MatterSource, ...] = (afterlife.waiting,)
 """Areas beside applications whose matters stand in the work list."""
 
 WRITER_LOCK = 0x5351

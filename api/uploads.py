@@ -7,6 +7,7 @@ Two ways of sending are read: a form (multipart/form-data, RFC 7578, as browsers
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from typing import Annotated
 
 from fastapi import Depends, Request
@@ -15,10 +16,12 @@ from python_multipart import MultipartParser
 from python_multipart.exceptions import FormParserError, MultipartParseError
 from python_multipart.multipart import parse_options_header
 
-from api.auth import CallerDep
+from api.auth import CallerDep, SenderDep
 from api.bodies import TooLarge
+from api.bootstrap import System
 from api.deps import SystemDep
 from api.sealed import Incoming
+from api.sessions import require_own_page
 from ledger.errors import FieldError
 from registry.intake.attachment import LIMITS
 
@@ -87,7 +90,8 @@ class Form:
         self.ended = True
 
 
-async def _received(request: Request, _caller: CallerDep, system: SystemDep) -> AsyncIterator[Incoming]:
+@asynccontextmanager
+async def _reading(request: Request, system: System) -> AsyncIterator[Incoming]:
     """The file of this request; thrown away again unless the route puts it into its place."""
     with Incoming(system.settings.home, LIMITS.file) as incoming:
         incoming.texts = dict(request.query_params)
@@ -102,7 +106,23 @@ async def _received(request: Request, _caller: CallerDep, system: SystemDep) -> 
         yield incoming
 
 
-ReceivedDep = Annotated[Incoming, Depends(_received)]
+async def _received(request: Request, _caller: CallerDep, system: SystemDep) -> AsyncIterator[Incoming]:
+    async with _reading(request, system) as incoming:
+        yield incoming
+
+
+async def _posted(request: Request, caller: SenderDep, system: SystemDep) -> AsyncIterator[Incoming]:
+    """As `_received`, from a form of our own page that runs no script: the session's token is the field "csrf"."""
+    async with _reading(request, system) as incoming:
+        token = incoming.texts.pop("csrf", "")
+        if caller.by_session:
+            require_own_page(request, token)
+        yield incoming
+
+
+# What was not kept is thrown away before the answer is sent.
+ReceivedDep = Annotated[Incoming, Depends(_received, scope="function")]
+PostedDep = Annotated[Incoming, Depends(_posted, scope="function")]
 
 
 async def _form(request: Request, boundary: bytes, incoming: Incoming) -> None:

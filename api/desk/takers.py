@@ -10,6 +10,7 @@ from api.bootstrap import System
 from ledger.facts import Signed
 from ledger.store import Appended
 from registry import service as registry
+from registry.afterlife import service as afterlife
 
 Taker = Callable[[Session, System, Signed, int], Appended]
 """How a kind is taken in once everybody has signed: (session, system, statement with signatures, instant)."""
@@ -38,10 +39,45 @@ def _objection(session: Session, system: System, signed: Signed, at: int) -> App
     return registry.object_to(session, system.house, signed, at=at, calendar=system.calendar)
 
 
+def _decision(session: Session, system: System, signed: Signed, at: int) -> Appended:
+    return registry.open_by_agency(session, system.house, signed, at=at, calendar=system.calendar)
+
+
+def _remark(session: Session, system: System, signed: Signed, at: int) -> Appended:
+    return afterlife.remark(session, system.house, signed, system.agency.signer, at=at)
+
+
+def _consent(session: Session, system: System, signed: Signed, at: int) -> Appended:
+    return afterlife.consent(session, system.house, signed, at=at)
+
+
+def _dispute(session: Session, system: System, signed: Signed, at: int) -> Appended:
+    return afterlife.object_to(session, system.house, signed, system.agency.signer, at=at)
+
+
+def _dispute_move(session: Session, system: System, signed: Signed, at: int) -> Appended:
+    return afterlife.move(session, system.house, signed, system.agency.signer, at=at, calendar=system.calendar)
+
+
+def _cancellation(session: Session, system: System, signed: Signed, at: int) -> Appended:
+    return afterlife.cancel(session, system.house, signed, system.agency.signer, at=at, calendar=system.calendar)
+
+
+def _correction(session: Session, system: System, signed: Signed, at: int) -> Appended:
+    return afterlife.correct(session, system.house, signed, system.agency.signer, at=at, calendar=system.calendar)
+
+
 TAKERS: Mapping[str, Taker] = {
     "party/v1": _party,
     "staff/v1": _staff,
     "application-submitted/v1": _application,
     "application-move/v1": _move,
     "objection/v1": _objection,
+    "register-decision/v1": _decision,
+    "remark/v1": _remark,
+    "remark-consent/v1": _consent,
+    "register-objection/v1": _dispute,
+    "register-objection-move/v1": _dispute_move,
+    "register-cancellation/v1": _cancellation,
+    "register-correction/v1": _correction,
 }

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any
@@ -30,7 +30,17 @@ from registry.asset import (
 )
 from registry.form import Attachment, Form, PublicData, RegistrationType
 from registry.party import IdType, PartyKind
-from registry.precheck import COMPLIANCE_PROOF, IDENTITY_PROOF, PROXY, SAMPLE, Finding, Level, precheck
+from registry.precheck import (
+    COMPLIANCE_PROOF,
+    EXTINCTION_PROOF,
+    IDENTITY_PROOF,
+    PROXY,
+    SAMPLE,
+    TYPE_PAPERS,
+    Finding,
+    Level,
+    precheck,
+)
 from registry.rights import MATRIX, Basis, Right, SourceKind
 from registry.scheme import NATIONAL_2026, scheme_of
 
@@ -38,6 +48,8 @@ REPEATED: Mapping[str, int] = {"applicants": 20, "description.volume": 10, "desc
 """Groups that may have several rows, and how many at most."""
 AT_LEAST_ONE = frozenset({"applicants", "description.volume", "rights"})
 FILES, PAPERS = "description.content", "attachments"
+LATER = ("type", "certificate", "transfer", "change", "renewal", "cancellation")
+"""What a form of a later type has besides: carried along as one field "later", not edited here."""
 ANYTHING_ELSE = "其他材料"
 _DAY = re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])")
 
@@ -69,7 +81,14 @@ class Checked:
 def paper_kinds() -> tuple[str, ...]:
     """The kinds of attachment the pre-check and the matrix ask for, and one for anything else."""
     proofs = dict.fromkeys(proof for ground in MATRIX.values() for proof in ground.proofs)
-    return (IDENTITY_PROOF, SAMPLE, PROXY, COMPLIANCE_PROOF, *proofs, ANYTHING_ELSE)
+    first = (IDENTITY_PROOF, SAMPLE, PROXY, COMPLIANCE_PROOF)
+    later = (kind for kinds in TYPE_PAPERS.values() for kind in kinds)
+    return tuple(dict.fromkeys((*first, *proofs, *later, EXTINCTION_PROOF, ANYTHING_ELSE)))
+
+
+def act_kinds() -> tuple[str, ...]:
+    """The kinds of paper that go with an act after the issue."""
+    return ("法律文书", "异议申请书", "书面通知", "书面处理结论", "说明材料", "质押合同", ANYTHING_ELSE)
 
 
 def groups(values: Mapping[str, str]) -> list[Group]:
@@ -127,8 +146,14 @@ def shrunk(values: Mapping[str, str], group: str, place: int) -> dict[str, str]:
     return renumbered(kept)
 
 
-def checked(values: Mapping[str, str], agency: str, at: int, scheme: str = NATIONAL_2026.id) -> Checked:
-    """What the fields make, and what is to be said about them."""
+def checked(
+    values: Mapping[str, str],
+    agency: str,
+    at: int,
+    scheme: str = NATIONAL_2026.id,
+    also: Callable[[Form], tuple[Finding, ...]] = lambda form: (),
+) -> Checked:
+    """What the fields make, and what is to be said about them; `also` finds what the form alone does not show."""
     messages: dict[str, list[Message]] = {}
 
     def say(name: str, zh: str, en: str) -> None:
@@ -164,7 +189,7 @@ def checked(values: Mapping[str, str], agency: str, at: int, scheme: str = NATIO
             say(name_of(error.field.removeprefix("form.")), *words.told(error))
         except Malformed as error:
             say("form", *words.told(error))
-    findings = precheck(form, scheme_of(form.scheme), at) if form is not None else ()
+    findings = (*precheck(form, scheme_of(form.scheme), at), *also(form)) if form is not None else ()
     for finding in findings:
         name = name_of(finding.field)
         messages.setdefault(name, []).append(Message(finding.level.value, finding.zh, finding.en, finding.rule))
@@ -172,20 +197,31 @@ def checked(values: Mapping[str, str], agency: str, at: int, scheme: str = NATIO
 
 
 def name_of(path: str) -> str:
-    """ "rights[0].holder_id" of a document as the field's name "rights.0.holder_id"."""
-    return re.sub(r"\[([0-9]+)\]", r".\1", path)
+    """ "rights[0].holder_id" of a document as the field's name "rights.0.holder_id"; a list of files is one field."""
+    name = re.sub(r"\[([0-9]+)\]", r".\1", path)
+    return next((whole for whole in (FILES, PAPERS) if name.startswith(f"{whole}.")), name)
 
 
 def values_of(form: Mapping[str, Any], flat: Mapping[str, str]) -> dict[str, str]:
-    """The field values of a form document; `flat` is the document by dotted names."""
+    """The field values of a form document, also of one somebody left unfinished; `flat` is the document by dotted
+    names."""
     values = {
         name: text
         for name, text in flat.items()
         if not name.startswith((f"{FILES}.", f"{PAPERS}.")) and name not in ("scheme", "agency", "type")
     }
-    values[FILES] = _text(form["description"]["content"]["files"])
-    values[PAPERS] = _text(form["attachments"])
+    if form.get("certificate"):
+        values = {name: text for name, text in values.items() if name.partition(".")[0] not in LATER}
+        values["later"] = _text({name: form[name] for name in LATER if name in form})
+    values[FILES] = _text(_inner(form, "description", "content", "files"))
+    values[PAPERS] = _text(_inner(form, "attachments"))
     return values
+
+
+def _inner(form: Any, *names: str) -> Any:
+    for name in names:
+        form = form.get(name) if isinstance(form, Mapping) else None
+    return form
 
 
 def _text(items: Any) -> str:
@@ -203,7 +239,7 @@ def _document(values: Mapping[str, str], agency: str, scheme: str) -> dict[str, 
         return {name.rpartition(".")[2]: of[name] for name in names if of.get(name)}
 
     description = {name: values.get(f"description.{name}", "") for name in _TEXTS}
-    files = tuple(read(DataFile, item, FILES) for item in _list(values, FILES))
+    files = tuple(read(DataFile, item, FILES) for item in listed(values, FILES))
     if not files:
         raise FieldError(FILES, "至少一个数据文件（选择文件后自动计算摘要） / at least one file", "无 / none")
     names = [item.name for item in files]
@@ -214,7 +250,7 @@ def _document(values: Mapping[str, str], agency: str, scheme: str) -> dict[str, 
         "scheme": scheme,
         "agency": agency,
         "type": RegistrationType.INITIAL.value,
-        "applicants": [_applicant(row) for row in rows(values, "applicants")],
+        "applicants": [applicant_of(row) for row in rows(values, "applicants")],
         "description": description
         | {
             "volume": [
@@ -237,17 +273,30 @@ def _document(values: Mapping[str, str], agency: str, scheme: str) -> dict[str, 
             "public_data": values.get("declarations.public_data") or PublicData.NONE.value,
             "public_data_no": values.get("declarations.public_data_no", ""),
         },
-        "attachments": [body_of(read(Attachment, item, PAPERS)) for item in _list(values, PAPERS)],
+        "attachments": [body_of(read(Attachment, item, PAPERS)) for item in listed(values, PAPERS)],
         "years": int(values["years"]) if values.get("years", "").isdecimal() else 0,
         "waiver_reason": values.get("waiver_reason", ""),
         "participants": _several(values.get("participants", "")),
     } | optional("authorised_until")
+    if values.get("later"):
+        document |= _later(values["later"])
     if values.get("representative.name") or values.get("representative.id_no"):
         document["representative"] = {name: values.get(f"representative.{name}", "") for name in ("name", "id_no")}
     return document
 
 
-def _applicant(row: Mapping[str, str]) -> dict[str, Any]:
+def _later(text: str) -> dict[str, Any]:
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise FieldError("later", "登记事项 / the section of its type", "无法读取 / unreadable") from error
+    if not isinstance(found, dict) or not found.keys() <= set(LATER):
+        raise FieldError("later", " | ".join(LATER), repr(found)[:80])
+    return found
+
+
+def applicant_of(row: Mapping[str, str]) -> dict[str, Any]:
+    """An applicant's document from the fields of its row."""
     person: dict[str, Any] = {name: row.get(name, "") for name in _PERSON}
     business = {name: row.get(f"business.{name}", "") for name in _BUSINESS}
     return person | ({"business": business} if any(business.values()) else {})
@@ -264,7 +313,8 @@ def _several(text: str) -> list[str]:
     return [item.strip() for item in re.split("[；;]", text) if item.strip()]
 
 
-def _list(values: Mapping[str, str], name: str) -> list[Any]:
+def listed(values: Mapping[str, str], name: str) -> list[Any]:
+    """The list of files or papers in a field. Raises `FieldError`."""
     try:
         found = json.loads(values.get(name) or "[]")
     except (ValueError, RecursionError) as error:

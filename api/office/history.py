@@ -33,6 +33,7 @@ class Line:
     signers: tuple[tuple[str, str], ...]
     body: Mapping[str, Any]
     fact_id: str
+    kind: str
 
 
 def lines(session: Session, case: Case) -> list[Line]:
@@ -74,7 +75,7 @@ def _line(fact: Fact, case: Case) -> Line:
     rule = RULES.get(move)
     name = words.MOVES.get(move, words.KINDS.get(fact.kind, fact.kind))
     signers = tuple((item.by, _role(case, item)) for item in fact.signatures)
-    return Line(fact.at, move, name, rule.paper if rule else "", signers, fact.body, fact.id)
+    return Line(fact.at, move, name, rule.paper if rule else "", signers, fact.body, fact.id, fact.kind)
 
 
 def _role(case: Case, signature: Signature) -> str:

@@ -287,6 +287,15 @@ def _publicity(_chosen: Possible, before: Before) -> list[Group]:
     return [Group("公示内容（第二十四条）", "Publicity text", fields, help=told, anchor="publicity")]
 
 
+def _release(_chosen: Possible, before: Before) -> list[Group]:
+    """Shown where the national system releases publicity texts: the period then starts at its release."""
+    if not before.world.national_release:
+        return []
+    widget = Widget("release", "发布方", "Released by", "fixed", value="national")
+    told = "公示由国家数据产权登记服务系统发布，公示期自其发布时起算。"
+    return [Group("公示发布", "Release", (widget,), help=told, anchor="release")]
+
+
 def _decisions(_chosen: Possible, before: Before) -> list[Group]:
     outcomes = tuple((item.value, words.VALUES["outcome"][item.value]) for item in Outcome)
     laid = []
@@ -339,6 +348,7 @@ _FORMS: Mapping[str, _Made] = {
     "days": _days,
     "review": _review,
     "publicity": _publicity,
+    "release": _release,
     "decisions": _decisions,
     "record": _record,
     "papers": _papers,
@@ -437,6 +447,7 @@ _READERS: Mapping[str, _Read] = {
     "days": _read_days,
     "review": _read_review,
     "publicity": lambda chosen, before, typed: body_of(publicity_text(before.case.form)),
+    "release": lambda chosen, before, typed: "national" if before.world.national_release else "",
     "decisions": _read_decisions,
     "record": _read_record,
     "papers": _read_papers,

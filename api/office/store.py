@@ -4,22 +4,39 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col, func, select
 
+from api.office import words
+from api.office.application_form import values_of
+from api.office.fields import flat
 from api.office.tables import ObjectionRequestRow
 from ledger import canonical
 from ledger import store as facts
 from ledger.reading import read
+from registry import service
+from registry import store as registry
+from registry.afterlife import store as afterlife
+from registry.afterlife.dispute import OBJECTION as REGISTER_OBJECTION
+from registry.afterlife.dispute import Dispute, RegisterObjection
+from registry.afterlife.tables import DisputeRow
 from registry.case import Case
-from registry.errors import Unknown
+from registry.errors import FileRefused, Unknown
+from registry.form import SUBMITTED, Attachment, Form
 from registry.intake.tables import DraftRow
-from registry.tables import ApplicationRow, ClaimRow
+from registry.precheck import Finding, Level
+from registry.service import Agency
+from registry.tables import ApplicationRow, CertificateRow, ClaimRow, HoldingRow
 
 TYPED = ("application", "correction")
 """Kinds of draft whose body is what was typed into the office's form."""
+KINDS = (*TYPED, SUBMITTED)
+"""What can be opened in the office: also what an import or a program left; typed into here, it is of the first kind."""
+PAGE = 50
+"""Drafts on one page of a list."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +63,7 @@ def save_draft(
         row = session.get(DraftRow, identity)
         assert row is not None
         row.body, row.updated_at = body, at
+        row.kind = kind if row.kind == SUBMITTED else row.kind
     else:
         identity = secrets.token_hex(16)
         session.add(DraftRow(id=identity, holder=holder, kind=kind, body=body, updated_at=at))
@@ -56,20 +74,37 @@ def save_draft(
 def draft(session: Session, holder: str, identity: str) -> Draft:
     """Somebody's own draft. Raises `Unknown`, also for another's."""
     row = session.get(DraftRow, identity)
-    if row is None or row.holder != holder or row.kind not in TYPED:
+    if row is None or row.holder != holder or row.kind not in KINDS:
         raise Unknown("草稿 / draft", identity[:40])
     return _draft(row)
 
 
-def drafts(session: Session, holder: str, application: str = "") -> list[Draft]:
-    """Somebody's drafts, newest first; only those about one case if it is named."""
+def drafts(session: Session, holder: str, page: int = 1) -> list[Draft]:
+    """One page of somebody's drafts, newest first."""
     rows = session.exec(
         select(DraftRow)
-        .where(DraftRow.holder == holder, col(DraftRow.kind).in_(TYPED))
+        .where(DraftRow.holder == holder, col(DraftRow.kind).in_(KINDS))
+        .order_by(col(DraftRow.updated_at).desc(), col(DraftRow.id))
+        .limit(PAGE)
+        .offset((page - 1) * PAGE)
+    )
+    return [_draft(row) for row in rows]
+
+
+def count_drafts(session: Session, holder: str) -> int:
+    """How many drafts somebody has."""
+    query = select(func.count()).select_from(DraftRow)
+    return session.exec(query.where(DraftRow.holder == holder, col(DraftRow.kind).in_(KINDS))).one()
+
+
+def corrections(session: Session, holder: str, application: str) -> list[Draft]:
+    """Somebody's corrected forms of one case, newest first."""
+    rows = session.exec(
+        select(DraftRow)
+        .where(DraftRow.holder == holder, DraftRow.kind == "correction")
         .order_by(col(DraftRow.updated_at).desc(), col(DraftRow.id))
     )
-    found = [_draft(row) for row in rows]
-    return [item for item in found if not application or item.application == application]
+    return [found for found in map(_draft, rows) if found.application == application]
 
 
 def discard_draft(session: Session, holder: str, identity: str) -> None:
@@ -81,7 +116,23 @@ def discard_draft(session: Session, holder: str, identity: str) -> None:
 
 def _draft(row: DraftRow) -> Draft:
     body = json.loads(row.body)
+    if row.kind == SUBMITTED:
+        values = values_of(body, flat(body)) if isinstance(body, dict) else {}
+        return Draft(row.id, row.holder, row.kind, values, "", "", row.updated_at)
     return Draft(row.id, row.holder, row.kind, body["values"], body["application"], body["move"], row.updated_at)
+
+
+def missing(session: Session, agency: Agency) -> Callable[[Form], tuple[Finding, ...]]:
+    """What the pre-check says of papers a form names that were not handed in, or are too many (PC-22)."""
+
+    def found(form: Form) -> tuple[Finding, ...]:
+        try:
+            return service.papers_not_received(session, agency, form)
+        except FileRefused as refusal:
+            chinese, _, english = str(refusal).partition(" / ")
+            return (Finding("PC-22", Level.STOP, "attachments", chinese, english),)
+
+    return found
 
 
 def cases_of_party(session: Session, uscc: str) -> list[Case]:
@@ -99,6 +150,46 @@ def cases_of_party(session: Session, uscc: str) -> list[Case]:
 def _parties(case: Case) -> set[str]:
     representative = case.form.representative
     return {item.id_no for item in case.form.applicants} | ({representative.id_no} if representative else set())
+
+
+def certificates_of_holder(session: Session, uscc: str) -> list[CertificateRow]:
+    """The newest versions of the certificates under which this party holds a right, newest first."""
+    codes = session.exec(select(HoldingRow.code).where(HoldingRow.holder == uscc).distinct()).all()
+    found = [registry.certificate(session, code) for code in codes]
+    own = [row for row in found if uscc in {item.holder for item in registry.holdings(session, row.code, row.version)}]
+    return sorted(own, key=lambda row: (-row.deposited_at, row.code))
+
+
+def disputes_of(session: Session, code: str) -> list[Dispute]:
+    """Every objection after registration against a certificate, oldest first."""
+    ids = session.exec(
+        select(DisputeRow.id).where(DisputeRow.certificate == code).order_by(col(DisputeRow.changed_at))
+    ).all()
+    return [afterlife.dispute(session, identity) for identity in ids]
+
+
+@dataclass(frozen=True, slots=True)
+class DisputeLine:
+    """One fact of an objection after registration: when, what, by whom, in which words, with which papers."""
+
+    at: int
+    name: str
+    signers: tuple[str, ...]
+    body: Mapping[str, Any]
+    papers: tuple[tuple[str, Attachment], ...]
+
+
+def dispute_lines(session: Session, identity: str) -> tuple[RegisterObjection | None, list[DisputeLine]]:
+    """What was filed (`None` once erased), and everything that has happened, in order."""
+    filed, lines = None, []
+    for fact in facts.facts_of(session, f"register-objection:{identity}"):
+        if fact.kind == REGISTER_OBJECTION:
+            filed = read(RegisterObjection, fact.body)
+        move = str(fact.body.get("move", "O-01"))
+        name = words.MOVES.get(move, move)
+        papers = tuple((name, read(Attachment, item, "papers")) for item in fact.body.get("papers") or ())
+        lines.append(DisputeLine(fact.at, f"{move} {name}", tuple(s.by for s in fact.signatures), fact.body, papers))
+    return filed, lines
 
 
 def put_objection(session: Session, row: ObjectionRequestRow) -> None:

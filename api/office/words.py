@@ -43,6 +43,17 @@ def basis(text: str) -> str:
     return re.sub(r"\bP\b", "产品规则", named).replace(", ", "；").replace(" ", "、")
 
 
+def item_name(item: str) -> str:
+    """What an item of a change is called: "description.limits", "description.rights.<id>.USE", "<id>.address"."""
+    head, _, rest = item.partition(".")
+    if head != "description":
+        return f"{label(rest.rpartition('.')[2], 'applicants')}（{head}）"
+    if rest.startswith("rights."):
+        _, holder, right = rest.split(".")
+        return f"{VALUES['right'].get(right, right)}的限制和期限（{holder}）"
+    return label(rest, "description")
+
+
 def limit(text: str) -> str:
     """A limit of the publicity text: the code of a right before the colon as its name."""
     code, colon, rest = text.partition(": ")

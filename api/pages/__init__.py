@@ -5,5 +5,6 @@
 - `office`: what every office page needs: a visitor, a posted form, the one script.
 - `entry`: login, keys, admission; `signing`: the signature desk; `applicant`: applications and drafts.
 - `case`: one case and the form of each move; `staff`: work list, admissions, objections to verify, colleagues.
+- `certificates`: a certificate and its later registrations; `afterlife`: remarks, late objections, endings.
 - `guard`: headers and a limit per address; `render`: templates to pages.
 """

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import secrets
+from collections.abc import Mapping
+from typing import Annotated
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse, Response
 from sqlmodel import Session
 
@@ -15,7 +16,7 @@ from api.desk import service as desk
 from api.desk import store as waiting
 from api.desk.waiting import Slot
 from api.office import application_form as forms
-from api.office import history, store
+from api.office import history, store, todo
 from api.office.access import case_of, may_see
 from api.office.clocks import STEPS
 from api.office.fields import flat
@@ -33,14 +34,27 @@ router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 
 
 @router.get("/office/applications")
-def applications(request: Request, visitor: HolderDep, session: ReadDep) -> HTMLResponse:
+def applications(
+    request: Request,
+    visitor: HolderDep,
+    session: ReadDep,
+    system: SystemDep,
+    now: NowDep,
+    page: Annotated[int, Query(ge=1, le=100_000)] = 1,
+) -> HTMLResponse:
     _require_party(visitor)
+    count = store.count_drafts(session, visitor.holder)
     return office_page(
         request,
         "applications",
         visitor,
         cases=store.cases_of_party(session, visitor.organisation),
-        drafts=store.drafts(session, visitor.holder),
+        drafts=store.drafts(session, visitor.holder, page),
+        count=count,
+        page_no=page,
+        pages=max(1, -(-count // store.PAGE)),
+        imported=SUBMITTED,
+        work=todo.work_of(session, system, visitor, now),
         names=STATE_NAMES,
         steps=STEPS,
     )
@@ -58,7 +72,9 @@ def new_application(
             values = forms.values_of(earlier.statement.body, flat(earlier.statement.body))
     if not values:
         values = _own(session, visitor, now)
-    return _form_page(request, visitor, system, now, values, Draft("", visitor.holder, "application", {}, "", "", now))
+    return _form_page(
+        request, session, visitor, system, now, values, Draft("", visitor.holder, "application", {}, "", "", now)
+    )
 
 
 @router.post("/office/drafts")
@@ -85,10 +101,12 @@ def save(
     draft = store.save_draft(
         session, visitor.holder, values, at=now, identity=identity, kind=kind, application=application, move=move
     )
-    if do == "preview" and not forms.checked(values, system.settings.agency, now).stops:
+    if do == "preview" and not _checked(session, system, values, now).stops:
         return see(f"/office/drafts/{draft.id}/preview")
     anchor = {"add": rest, "remove": rest.rpartition(".")[0]}.get(step, "")
-    return _form_page(request, visitor, system, now, values, draft, told=do in ("check", "preview"), anchor=anchor)
+    return _form_page(
+        request, session, visitor, system, now, values, draft, told=do in ("check", "preview"), anchor=anchor
+    )
 
 
 @router.get("/office/drafts/{identity}")
@@ -96,7 +114,7 @@ def draft_page(
     request: Request, identity: str, visitor: HolderDep, session: ReadDep, system: SystemDep, now: NowDep
 ) -> HTMLResponse:
     draft = store.draft(session, visitor.holder, identity)
-    return _form_page(request, visitor, system, now, dict(draft.values), draft, told=True)
+    return _form_page(request, session, visitor, system, now, dict(draft.values), draft, told=True)
 
 
 @router.post("/office/drafts/{identity}/discard")
@@ -110,8 +128,8 @@ def preview(
     request: Request, identity: str, visitor: HolderDep, session: ReadDep, system: SystemDep, now: NowDep
 ) -> HTMLResponse:
     draft = store.draft(session, visitor.holder, identity)
-    form = _form_of(draft, system, now)
-    found = forms.checked(draft.values, system.settings.agency, now)
+    form = _form_of(session, draft, system, now)
+    found = _checked(session, system, draft.values, now)
     return office_page(
         request,
         "preview",
@@ -130,16 +148,17 @@ def preview(
 def submit(
     identity: str, _fields: FormDep, visitor: HolderDep, session: WriteDep, system: SystemDep, now: NowDep
 ) -> Response:
-    """I-01 and I-02: the form goes onto the desk, for every applicant or the representative to sign."""
+    """I-01 and I-02: the form goes onto the desk, for every applicant or the representative to sign. The application
+    keeps the number of its draft, so that a row imported twice is one application."""
     draft = store.draft(session, visitor.holder, identity)
     if draft.application:
         raise FieldError("draft", "初次申请的草稿 / a draft of a new application", draft.kind)
-    form = _form_of(draft, system, now)
+    form = _form_of(session, draft, system, now)
     made = desk.draft(
         session,
         title=f"申请：{form.description.data_name}"[:200],
         kind=SUBMITTED,
-        subject=f"application:{secrets.token_hex(16)}",
+        subject=f"application:{identity}",
         body=body_of(form),
         slots=_slots(form),
         by=visitor.holder,
@@ -159,11 +178,12 @@ def correct(
     _require_party(visitor)
     values = forms.values_of(body_of(case.form), flat(body_of(case.form)))
     draft = Draft("", visitor.holder, "correction", {}, application, move[:4], now)
-    return _form_page(request, visitor, system, now, values, draft)
+    return _form_page(request, session, visitor, system, now, values, draft)
 
 
 def _form_page(
     request: Request,
+    session: Session,
     visitor: Visitor,
     system: System,
     now: int,
@@ -173,7 +193,7 @@ def _form_page(
     told: bool = False,
     anchor: str = "",
 ) -> HTMLResponse:
-    found = forms.checked(values, system.settings.agency, now) if told else None
+    found = _checked(session, system, values, now) if told else None
     messages = found.messages if found else {}
     return office_page(
         request,
@@ -181,6 +201,7 @@ def _form_page(
         visitor,
         draft=draft,
         groups=forms.groups(values),
+        later=values.get("later", ""),
         messages=messages,
         stops=sum(item.level == "S" for items in messages.values() for item in items),
         told=told,
@@ -200,8 +221,12 @@ _TITLES = {
 }
 
 
-def _form_of(draft: Draft, system: System, now: int) -> Form:
-    found = forms.checked(draft.values, system.settings.agency, now)
+def _checked(session: Session, system: System, values: Mapping[str, str], now: int) -> forms.Checked:
+    return forms.checked(values, system.settings.agency, now, also=store.missing(session, system.house))
+
+
+def _form_of(session: Session, draft: Draft, system: System, now: int) -> Form:
+    found = _checked(session, system, draft.values, now)
     if found.form is None or found.stops:
         raise FieldError(
             "form", "填写完整、可以提交的申请表 / a complete form", "尚有必须改正之处 / corrections are due"

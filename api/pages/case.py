@@ -12,16 +12,18 @@ from api.bootstrap import System
 from api.deps import NowDep, ReadDep, SystemDep, WriteDep
 from api.desk import service as desk
 from api.desk import store as waiting
-from api.office import application_form, clocks, history, moves, store, words
+from api.office import application_form, clocks, history, moves, papers, store, words
 from api.office.access import case_of, may_see
 from api.pages.office import FormDep, office_page, see
 from api.sessions import HolderDep, Visitor
 from ledger.errors import FieldError, LedgerError
 from ledger.reading import body_of
 from registry import service
-from registry.case import MOVE, STATE_NAMES, State
+from registry.case import MOVE, STATE_NAMES, Case, State
 from registry.errors import IllegalMove, RegistryError
 from registry.form import Form
+from registry.likeness import service as likeness
+from registry.likeness.fingerprint import Report
 
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 
@@ -61,6 +63,9 @@ def case_page(
         label=words.label,
         values=words.VALUES,
         issued=case.state is State.ISSUED,
+        papers=papers.listed(session, visitor, case, lines),
+        agency_looks=visitor.organisation == case.form.agency,
+        likeness=_likeness(session, visitor, case),
         names=history.names(session, {by for line in lines for by, _ in line.signers}, now),
     )
 
@@ -130,6 +135,13 @@ def draft_move(
     return see(f"/office/desk/{made.id}")
 
 
+def _likeness(session: Session, visitor: Visitor, case: Case) -> Report | None:
+    """The report on the same and similar data, for those who review this case (art. 39(二))."""
+    if visitor.organisation != case.form.agency or not visitor.roles & {"reviewer", "approver"}:
+        return None
+    return likeness.report(session, case.application)
+
+
 def _begin(session: Session, system: System, visitor: Visitor, application: str, move: str, now: int) -> Begun:
     case = case_of(session, visitor, application)
     found = [item for item in moves.possible(case, visitor) if item.rule.move == move]
@@ -148,7 +160,9 @@ def _corrected(
     if not identity:
         return None
     draft = store.draft(session, visitor.holder, identity)
-    found = application_form.checked(draft.values, system.settings.agency, now)
+    found = application_form.checked(
+        draft.values, system.settings.agency, now, also=store.missing(session, system.house)
+    )
     if draft.application != application or found.form is None or found.stops:
         raise FieldError("form", "填写完整的更正稿 / a complete corrected form", "尚不能提交 / not complete")
     return found.form
@@ -174,7 +188,7 @@ def _move_page(
         chosen=begun.chosen,
         basis=words.basis(begun.chosen.rule.basis),
         groups=moves.form_of(begun.chosen, begun.before, typed),
-        drafts=store.drafts(session, visitor.holder, case.application),
+        drafts=store.corrections(session, visitor.holder, case.application),
         state=STATE_NAMES[case.state],
         roles=words.ROLES,
         kinds=application_form.paper_kinds(),

@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, BackgroundTasks, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
-from api.auth import CallerDep
+from api.auth import CallerDep, SenderDep
 from api.deps import NowDep, ReadDep, SystemDep, WriteDep
 from api.importing import ENDS
 from api.pages.render import page
@@ -20,7 +20,8 @@ from api.routes.intake import (
     take_import,
     template_file,
 )
-from api.uploads import ReceivedDep
+from api.sessions import VisitorDep
+from api.uploads import PostedDep
 from registry.intake import store
 from registry.intake.columns import MAX_BYTES, MAX_ROWS
 
@@ -28,9 +29,12 @@ router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 
 
 @router.get("/intake")
-def intake_page(request: Request, session: ReadDep, caller: CallerDep, now: NowDep) -> HTMLResponse:
+def intake_page(
+    request: Request, session: ReadDep, caller: CallerDep, visitor: VisitorDep, now: NowDep
+) -> HTMLResponse:
     rows = [import_view(row) for row in store.imports(session, holder_of(session, caller, now))]
-    return page(request, "intake", rows=rows, most=MAX_ROWS, mib=MAX_BYTES >> 20)
+    csrf = visitor.csrf if visitor else ""
+    return page(request, "intake", rows=rows, most=MAX_ROWS, mib=MAX_BYTES >> 20, csrf=csrf)
 
 
 @router.get("/intake/template")
@@ -41,8 +45,8 @@ def template_page(caller: CallerDep, form: Annotated[str, Query(alias="format", 
 @router.post("/intake")
 def upload_page(
     request: Request,
-    incoming: ReceivedDep,
-    caller: CallerDep,
+    incoming: PostedDep,
+    caller: SenderDep,
     session: WriteDep,
     system: SystemDep,
     now: NowDep,

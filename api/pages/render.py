@@ -11,6 +11,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from api.office import words
 from registry.calendar import text_of
+from registry.intake.attachment import LIMITS
+from registry.intake.sniff import ENDINGS
 from registry.scheme import NATIONAL_2026
 
 
@@ -33,8 +35,14 @@ def grouped(digest: str) -> str:
 _templates = Environment(
     loader=PackageLoader("api"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
 )
-_templates.filters |= {"moment": moment, "day": day, "grouped": grouped, "limit": words.limit}
-_templates.globals["source"] = NATIONAL_2026.title
+_templates.filters |= {
+    "moment": moment,
+    "day": day,
+    "grouped": grouped,
+    "limit": words.limit,
+    "item_name": words.item_name,
+}
+_templates.globals |= {"source": NATIONAL_2026.title, "paper_most": LIMITS.file, "paper_endings": tuple(ENDINGS)}
 
 
 def page(

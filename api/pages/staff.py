@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from sqlmodel import Session
@@ -14,34 +12,17 @@ from api.deps import NowDep, ReadDep, SystemDep, WriteDep
 from api.desk import service as desk
 from api.desk import store as waiting
 from api.desk.waiting import DeskRefused, Slot, Waiting
-from api.office import clocks, moves, store, words
+from api.office import moves, store, todo, words
 from api.office.access import require_role
-from api.office.clocks import Due
 from api.pages.office import FormDep, WaitingDep, office_page, see
 from api.sessions import HolderDep, Visitor, VisitorDep
 from ledger.errors import FieldError
 from ledger.reading import body_of, read
-from registry import service
 from registry import store as registry
-from registry.case import FINAL, STATE_NAMES, Case, State
 from registry.objection import OBJECTION, Objection
 from registry.party import PARTY, STAFF, STAFF_ROLES, Staff, party_subject, staff_subject
 
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
-
-OPEN_STATES = tuple(state for state in State if state not in FINAL and state is not State.DRAFT)
-
-
-@dataclass(frozen=True, slots=True)
-class Task:
-    """One case on the work list: whose turn, what is due first, whether this person can go on with it."""
-
-    case: Case
-    state: str
-    due: Due | None
-    left: str
-    mine: bool
-    turn: str
 
 
 @router.get("/office")
@@ -58,35 +39,16 @@ def work(
     request: Request, visitor: HolderDep, session: ReadDep, system: SystemDep, now: NowDep, count: WaitingDep
 ) -> HTMLResponse:
     _require_staff(visitor, system)
-    tasks = tasks_of(session, system, visitor, now)
     return office_page(
         request,
         "work",
         visitor,
-        tasks=[task for task in tasks if task.mine],
-        others=[task for task in tasks if not task.mine],
+        work=todo.work_of(session, system, visitor, now),
         count=count,
         requests=len(_admissions(session)) if "intake" in visitor.roles else 0,
         objections=len(store.waiting_objections(session)) if "intake" in visitor.roles else 0,
         roles=[words.ROLES.get(role, role) for role in sorted(visitor.roles)],
         now=now,
-    )
-
-
-def tasks_of(session: Session, system: System, visitor: Visitor, now: int) -> list[Task]:
-    """The open cases of the agency, what is due soonest first; those without a date last."""
-    tasks = []
-    for case in registry.cases_in(session, OPEN_STATES):
-        if case.form.agency != visitor.organisation:
-            continue
-        world = service.world_of(session, system.house, case, now, system.calendar)
-        due = next(iter(clocks.dues(case, world)), None)
-        turn = clocks.TURN.get(case.state, ())
-        mine = bool(set(turn) & moves.roles_of(visitor, case)) and bool(moves.possible(case, visitor))
-        names = "、".join(words.ROLES[role.value] for role in turn)
-        tasks.append(Task(case, STATE_NAMES[case.state], due, due.left(now) if due else "", mine, names))
-    return sorted(
-        tasks, key=lambda task: (task.due is None or task.due.ends is None, (task.due and task.due.ends) or 0)
     )
 
 

@@ -8,6 +8,6 @@ instrument → remark → blocking → dispute → ending → matter
 - `dispute`: objections after registration (art. 29): values and clocks C11, C12; `dispute_conditions`: the guards of
   its moves; `dispute_moves`: the table of moves O-01…O-11, deciding, folding.
 - `ending`: what the agency decides by itself: cancellation Z-03, Z-04, Z-05 and correction B-04.
-- `matter`: what waits for whom, until when.
+- `matter`: what waits for whom, until when; `todo`: the same as lines of the one work list.
 - `tables`, `store`, `service`: views of the facts, queries, and the calls from outside.
 """

@@ -19,7 +19,7 @@ from ledger.store import Appended
 from registry import moves
 from registry import service as registration
 from registry import store as registry
-from registry.afterlife import blocking, dispute_moves, ending, matter, store
+from registry.afterlife import blocking, dispute_moves, ending, matter, store, todo
 from registry.afterlife import remark as remarks_
 from registry.afterlife.blocking import UseEffect, Verdict
 from registry.afterlife.dispute import (
@@ -46,6 +46,7 @@ from registry.rights import Right
 from registry.scheme import Scheme, scheme_of
 from registry.service import Agency, Signer
 from registry.tables import CertificateRow
+from registry.worklist import Matter as Waiting
 
 _HEX32 = re.compile(r"[0-9a-f]{32}")
 _OPEN_FOR_REMARKS = BEFORE_DEPOSIT | {State.DEPOSITING}
@@ -245,6 +246,17 @@ def matters(session: Session, agency: Agency, *, at: int, calendar: Calendar) ->
     found += [matter.of_correction(row.code, row.fact_id) for row in store.corrections_to_make(session)]
     found += [matter.of_cancelled_rights(code) for code in store.codes_to_drop_from(session)]
     return sorted(found, key=lambda line: (line.due is None, line.due or 0, line.subject, line.role))
+
+
+def waiting(session: Session, agency: Agency, at: int, calendar: Calendar) -> list[Waiting]:
+    """The same for the one work list (`registry.service.worklist`)."""
+    found = []
+    for item in matters(session, agency, at=at, calendar=calendar):
+        kind, _, identity = item.subject.partition(":")
+        known = store.dispute(session, identity) if kind == "register-objection" else None
+        codes = [identity] if kind == "certificate" else store.codes_of(session, identity)
+        found.append(todo.line_of(item, [known.certificate] if known else codes, known, calendar))
+    return found
 
 
 # Inside ---------------------------------------------------------------------------------------------------------------

@@ -178,14 +178,48 @@ for (const section of all("[data-statement]")) {
   }
 }
 
-// Files: only their names, sizes and digests go into a form ---------------------------------------------------------------------
-const clean = (name) => name.normalize("NFC").replace(/[\p{C}\p{Zl}\p{Zp}]/gu, "").slice(-200) || "文件";
+// Files: of data only names, sizes and digests go into a form; papers are also handed in to this site ---------------------------------------------------------------------
+const clean = (name) => name.normalize("NFC").replace(/[\p{C}\p{Zl}\p{Zp}]/gu, "").replace(/[/\\|]/gu, "_").trim().slice(-200) || "文件";
 async function digested(file, kind) {
   if (file.size > MOST) throw new Error(`${file.name} 超过 256 MB，请用命令行计算摘要。 / Too large for the browser.`);
   const bytes = new Uint8Array(await file.arrayBuffer()), digest = twin(bytes);
   const common = { digest: { sha256: hex(digest.sha256), sm3: hex(digest.sm3) }, name: clean(file.name), size: file.size };
   if (kind === null) return { ...common, rows: bytes.reduce((lines, byte) => lines + (byte === 10), 0) };
   return { ...common, kind, media_type: file.type || "application/octet-stream" };
+}
+/** Hands a paper in: its bytes as they are. The answer is the record the site keeps of it; throws with its words. */
+function handIn(box, file, kind, tell) {
+  const form = new FormData();
+  form.append("kind", kind);
+  form.append("file", file, clean(file.name));
+  return new Promise((resolve, reject) => {
+    const request = new XMLHttpRequest(); // fetch does not say how far an upload is
+    request.open("POST", box.dataset.upload);
+    request.setRequestHeader("Accept", "application/json");
+    request.setRequestHeader("X-CSRF-Token", csrf);
+    request.responseType = "json";
+    request.upload.addEventListener("progress", (event) => tell(event.lengthComputable ? Math.floor((100 * event.loaded) / event.total) : 0));
+    request.addEventListener("load", () => (request.status === 200
+      ? resolve(request.response) : reject(new Error(request.response?.message ?? `HTTP ${request.status}`))));
+    request.addEventListener("error", () => reject(new Error(`${file.name}：上传中断，请重试。 / The upload broke off, try again.`)));
+    request.send(form);
+  });
+}
+/** Says before anything is sent what the site would refuse anyway. */
+function requireFit(box, file) {
+  const endings = box.dataset.endings.split(" "), ending = /\.([^.]+)$/u.exec(file.name.toLowerCase())?.[1] ?? "";
+  if (!endings.includes(ending)) throw new Error(`${file.name}：扩展名应为 ${endings.join("、")} 之一。 / Its ending must be one of ${endings.join(", ")}.`);
+  if (!file.size) throw new Error(`${file.name}：文件是空的。 / The file is empty.`);
+  if (file.size > Number(box.dataset.most)) throw new Error(`${file.name}：超过 ${box.dataset.most} 字节。 / More than ${box.dataset.most} bytes.`);
+}
+async function keptPaper(box, file, kind, said) {
+  requireFit(box, file);
+  const own = await digested(file, kind);
+  const kept = await handIn(box, file, kind, (percent) => say(said, `正在上传 ${file.name}：${percent}% / Uploading: ${percent}%`));
+  if (kept.sha256 !== own.digest.sha256 || kept.sm3 !== own.digest.sm3 || kept.size !== own.size) {
+    throw new Error(`${file.name}：本站收到的内容与所选文件不同，请重试。 / What arrived is not this file, try again.`);
+  }
+  return { digest: { sha256: kept.sha256, sm3: kept.sm3 }, kind: kept.kind, media_type: kept.media_type, name: kept.name, size: kept.size };
 }
 for (const box of all("[data-papers]")) {
   const store = one("[data-papers-json]", box), said = one("[data-papers-said]", box), list = one("[data-papers-list]", box);
@@ -204,18 +238,28 @@ for (const box of all("[data-papers]")) {
     }));
   };
   const input = one("[data-papers-file]", box);
+  let busy = false;
+  box.closest("form")?.addEventListener("submit", (event) => {
+    if (!busy) return;
+    event.preventDefault();
+    say(said, "文件还在处理，请稍候再提交。 / A file is still on its way; wait a moment.", true);
+  });
   input.addEventListener("change", async () => {
+    busy = true;
     try {
       for (const file of [...input.files]) {
         say(said, `正在计算 ${file.name} 的摘要…… / Computing digests…`);
-        const item = await digested(file, kind ? kind.value : null);
+        const item = box.dataset.upload ? await keptPaper(box, file, kind.value, said) : await digested(file, kind ? kind.value : null);
         items = [...items.filter((other) => other.name !== item.name || other.kind !== item.kind), item];
         show();
       }
-      say(said, "摘要已算好，文件没有上传。 / Digests computed; the files were not uploaded.");
+      say(said, box.dataset.upload
+        ? "已上传并列入，内容与所选文件一致。 / Uploaded and listed; the content is that of the file chosen."
+        : "摘要已算好，文件没有上传。 / Digests computed; the files were not uploaded.");
     } catch (error) {
       say(said, error.message, true);
     }
+    busy = false;
     input.value = "";
   });
   show();

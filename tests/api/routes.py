@@ -85,6 +85,8 @@ PLACEHOLDERS = {
     "attachment": "0" * 32,
     "identity": "0" * 32,
     "move": "I-07",
+    "kind": "renewal",
+    "basis": "0" * 64,
     "card": "0" * 32,
     "sha256": "0" * 64,
 }

@@ -123,7 +123,7 @@ def test_pages__texts_of_strangers_are_never_markup(scene: tuple[Platform, str])
         party.get(f"/office/cases/{application}"),
         party.get("/office/applications"),
         clerk.get(f"/office/cases/{application}"),
-        clerk.get("/office/work"),
+        reviewer.get("/office/work"),
         clerk.get(f"/office/objections/{request}"),
         reviewer.get(f"/office/cases/{application}/moves/I-20"),
         clerk.get(f"/office/desk/{desk}"),

@@ -1,0 +1,483 @@
+"""After the issue, for whoever may act: remarks, objections to a registration, what the agency does of its own motion.
+
+Every form comes from a table of moves (`api.office.acts`); what is filled in goes onto the signature desk, and the
+service judges it when the last signature is there.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from fastapi import APIRouter, Request
+from fastapi.responses import HTMLResponse, Response
+from sqlmodel import Session
+
+from api.auth import Forbidden
+from api.bootstrap import System
+from api.deps import NowDep, ReadDep, SystemDep, WriteDep
+from api.desk import service as desk
+from api.desk import store as waiting
+from api.desk.waiting import Slot
+from api.office import acts, application_form, later, papers, store, words
+from api.office.access import may_see
+from api.office.acts import Doable, Ground
+from api.office.decided import Decided, decided
+from api.office.widgets import Group, Widget
+from api.pages.office import FormDep, office_page, see
+from api.sessions import HolderDep, Visitor
+from ledger.errors import FieldError, LedgerError
+from ledger.reading import body_of, read
+from registry import service
+from registry import store as registry
+from registry.afterlife import store as afterlife
+from registry.afterlife.dispute import DISPUTE_STATE_NAMES, MOVE, OBJECTION, Dispute, DisputeAct, RegisterObjection
+from registry.afterlife.dispute import to_be_acted_on as acted_on
+from registry.afterlife.ending import CANCELLATION, CORRECTION, Cancellation, Correction
+from registry.afterlife.remark import CONSENT, KIND_NAMES, REMARK, Consent, Consentable, RemarkAct
+from registry.case import DECISION, AgencyDecision
+from registry.certificate import certificate_subject
+from registry.errors import IllegalMove, RegistryError, Unknown
+from registry.rights import RIGHT_NAMES
+
+router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
+
+CONSENTS = {
+    Consentable.TRANSFER: "同意转让",
+    Consentable.CHANGE_DESCRIPTION: "同意变更数据信息",
+    Consentable.CANCELLATION: "同意注销",
+    Consentable.LIFT: "同意解除质押",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A form on its page: what it is about, its fields, and what becomes of them."""
+
+    title: str
+    about: str
+    back: str
+    groups: Sequence[Group]
+    facts: Mapping[str, str]
+
+
+# Remarks --------------------------------------------------------------------------------------------------------------
+
+
+@router.get("/office/certificates/{code}/remark")
+def remark_page(
+    request: Request, code: str, visitor: HolderDep, session: ReadDep, system: SystemDep, now: NowDep
+) -> HTMLResponse:
+    chosen = _one(acts.of_remark(None, visitor, system.house.uscc, now), "E-01", "–")
+    return _page(request, visitor, _new_remark(session, chosen, code, {}), None, {})
+
+
+@router.post("/office/certificates/{code}/remark")
+def record_remark(
+    request: Request, code: str, fields: FormDep, visitor: HolderDep, session: WriteDep, system: SystemDep, now: NowDep
+) -> Response:
+    chosen = _one(acts.of_remark(None, visitor, system.house.uscc, now), "E-01", "–")
+    ground = _ground(session, code)
+    try:
+        document = acts.document_of(chosen, ground, fields)
+        document["record"] = {**document["record"], "certificate": code}
+        body = read(RemarkAct, {"move": "E-01", **document}, "act")
+    except (RegistryError, LedgerError) as refusal:
+        return _page(request, visitor, _new_remark(session, chosen, code, fields), refusal, fields)
+    name = KIND_NAMES[body.record.kind] if body.record else ""
+    return _drafted(
+        session, visitor, now, f"备注：{name} {code}", REMARK, f"remark:{secrets.token_hex(16)}", body,
+        acts.slots(chosen, visitor, system.house.uscc),
+    )  # fmt: skip
+
+
+@router.get("/office/remarks/{identity}")
+def remark_place(identity: str, _visitor: HolderDep, session: ReadDep) -> Response:
+    """A remark is shown on the certificate it stands on."""
+    return see(f"/office/certificates/{_code_of(session, identity)}")
+
+
+@router.get("/office/remarks/{identity}/moves/{move}")
+def remark_move_page(
+    request: Request, identity: str, move: str, visitor: HolderDep, session: ReadDep, system: SystemDep, now: NowDep
+) -> HTMLResponse:
+    chosen = _remark_move(session, system, visitor, identity, move, now)
+    return _page(request, visitor, _known_remark(session, chosen, identity, {}), None, {})
+
+
+@router.post("/office/remarks/{identity}/moves/{move}")
+def move_remark(
+    request: Request,
+    identity: str,
+    move: str,
+    fields: FormDep,
+    visitor: HolderDep,
+    session: WriteDep,
+    system: SystemDep,
+    now: NowDep,
+) -> Response:
+    chosen = _remark_move(session, system, visitor, identity, move, now)
+    try:
+        body = read(RemarkAct, {"move": move, **acts.document_of(chosen, Ground(), fields)}, "act")
+    except (RegistryError, LedgerError) as refusal:
+        return _page(request, visitor, _known_remark(session, chosen, identity, fields), refusal, fields)
+    known = afterlife.remark_of(session, identity)
+    return _drafted(
+        session, visitor, now, f"{chosen.name}：{KIND_NAMES[known.record.kind]}", REMARK, f"remark:{identity}", body,
+        acts.slots(chosen, visitor, system.house.uscc),
+    )  # fmt: skip
+
+
+@router.get("/office/certificates/{code}/remarks/{identity}/consent")
+def consent_page(request: Request, code: str, identity: str, visitor: HolderDep, session: ReadDep) -> HTMLResponse:
+    return _page(request, visitor, _consent(session, visitor, code, identity), None, {})
+
+
+@router.post("/office/certificates/{code}/remarks/{identity}/consent")
+def give_consent(
+    request: Request, code: str, identity: str, fields: FormDep, visitor: HolderDep, session: WriteDep, now: NowDep
+) -> Response:
+    """A pledgee lets one operation happen, for the version the certificate has now."""
+    asked = _consent(session, visitor, code, identity)
+    version = registry.certificate(session, code).version
+    try:
+        body = read(Consent, {"operation": fields.get("operation", ""), "certificate": code, "version": version}, "act")
+    except LedgerError as refusal:
+        return _page(request, visitor, asked, refusal, fields)
+    title = f"质权人{CONSENTS[body.operation]} {code}"
+    return _drafted(session, visitor, now, title, CONSENT, f"remark:{identity}", body, (Slot(visitor.holder),))
+
+
+def _new_remark(session: Session, chosen: Doable, code: str, typed: Mapping[str, str]) -> Asked:
+    groups = acts.form_of(chosen, _ground(session, code), typed)
+    return Asked("E-01 备注记载", f"凭证 {code}", f"/office/certificates/{code}", groups, _facts(chosen))
+
+
+def _known_remark(session: Session, chosen: Doable, identity: str, typed: Mapping[str, str]) -> Asked:
+    known = afterlife.remark_of(session, identity)
+    code = _code_of(session, identity)
+    facts = _facts(chosen) | {
+        "备注": f"{KIND_NAMES[known.record.kind]}，{known.record.from_day} 至 {known.to_day or '未定'}",
+        "原文书": f"{known.instrument.issuer}，{known.instrument.number}",
+    }
+    back = f"/office/certificates/{code}"
+    return Asked(f"{chosen.move} {chosen.name}", f"凭证 {code}", back, acts.form_of(chosen, Ground(), typed), facts)
+
+
+def _remark_move(
+    session: Session, system: System, visitor: Visitor, identity: str, move: str, now: int
+) -> Doable:  # fmt: skip
+    known = afterlife.remark_of(session, identity)
+    return _one(acts.of_remark(known, visitor, system.house.uscc, now), move, identity[:8])
+
+
+def _consent(session: Session, visitor: Visitor, code: str, identity: str) -> Asked:
+    known = afterlife.remark_of(session, identity)
+    if visitor.holder != f"party:{known.instrument.issuer_id}" or code not in afterlife.codes_of(session, identity):
+        raise Forbidden("只有质权人可以同意。 / Only the pledgee may consent.")
+    options = tuple((item.value, name) for item, name in CONSENTS.items())
+    widget = Widget("operation", "同意的事项", "Operation", "choice", options, required=True)
+    told = "同意只对凭证现在的版本有效，办理一次即用尽。"
+    group = Group("质权人同意", "Consent of the pledgee", (widget,), help=told, anchor="operation")
+    return Asked("质权人同意", f"凭证 {code}", f"/office/certificates/{code}", [group], {})
+
+
+# Objections after registration ----------------------------------------------------------------------------------------
+
+
+@router.get("/office/certificates/{code}/objection")
+def objection_page(request: Request, code: str, visitor: HolderDep, session: ReadDep) -> HTMLResponse:
+    return _page(request, visitor, _filing(session, visitor, code, {}), None, {})
+
+
+@router.post("/office/certificates/{code}/objection")
+def file_objection(
+    request: Request, code: str, fields: FormDep, visitor: HolderDep, session: WriteDep, now: NowDep
+) -> Response:
+    """O-01: the objector states and signs its objection to a registration itself."""
+    asked = _filing(session, visitor, code, fields)
+    try:
+        document = acts.document_of(acts.FILING, _ground(session, code), fields)
+        body = read(RegisterObjection, {**_renamed(document), "certificate": code}, "act")
+    except (RegistryError, LedgerError) as refusal:
+        return _page(request, visitor, asked, refusal, fields)
+    subject = f"register-objection:{secrets.token_hex(16)}"
+    slot = (Slot(visitor.holder),)
+    return _drafted(session, visitor, now, f"登记后异议：{code}", OBJECTION, subject, body, slot)
+
+
+@router.get("/office/register-objections/{identity}")
+def dispute_page(
+    request: Request, identity: str, visitor: HolderDep, session: ReadDep, system: SystemDep, now: NowDep
+) -> HTMLResponse:
+    known = _dispute(session, system, visitor, identity)
+    filed, lines = store.dispute_lines(session, identity)
+    concerned = {known.objector, *(f"party:{code}" for code in known.registrants), f"party:{known.agency}"} - {""}
+    named = [item for line in lines for item in line.papers]
+    return office_page(
+        request,
+        "dispute",
+        visitor,
+        known=known,
+        filed=filed,
+        lines=lines,
+        state=DISPUTE_STATE_NAMES[known.state],
+        possible=acts.of_dispute(known, visitor),
+        waiting=[item for item in waiting.about(session, [f"register-objection:{identity}"]) if may_see(visitor, item)],
+        papers=papers.openable(session, visitor, system.house.uscc, concerned, named),
+        agency_looks=visitor.organisation == system.house.uscc,
+        rights=RIGHT_NAMES,
+        conclusions=acts.CONCLUSION_NAMES,
+    )
+
+
+@router.get("/office/register-objections/{identity}/moves/{move}")
+def dispute_move_page(
+    request: Request, identity: str, move: str, visitor: HolderDep, session: ReadDep, system: SystemDep
+) -> HTMLResponse:
+    known = _dispute(session, system, visitor, identity)
+    chosen = _one(acts.of_dispute(known, visitor), move, DISPUTE_STATE_NAMES[known.state])
+    return _page(request, visitor, _dispute_form(known, chosen, {}), None, {})
+
+
+@router.post("/office/register-objections/{identity}/moves/{move}")
+def move_dispute(
+    request: Request,
+    identity: str,
+    move: str,
+    fields: FormDep,
+    visitor: HolderDep,
+    session: WriteDep,
+    system: SystemDep,
+    now: NowDep,
+) -> Response:
+    known = _dispute(session, system, visitor, identity)
+    chosen = _one(acts.of_dispute(known, visitor), move, DISPUTE_STATE_NAMES[known.state])
+    try:
+        document = acts.document_of(chosen, Ground(items=known.open_items), fields)
+        body = read(DisputeAct, {"move": move, **document}, "act")
+    except (RegistryError, LedgerError) as refusal:
+        return _page(request, visitor, _dispute_form(known, chosen, fields), refusal, fields)
+    return _drafted(
+        session, visitor, now, f"{chosen.name}：{known.certificate}", MOVE, f"register-objection:{identity}", body,
+        acts.slots(chosen, visitor, system.house.uscc, known.registrants),
+    )  # fmt: skip
+
+
+def _dispute(session: Session, system: System, visitor: Visitor, identity: str) -> Dispute:
+    """The objection, for its sides and the agency. Raises `Unknown` or `Forbidden`."""
+    known = afterlife.dispute(session, identity)
+    sides = {*known.registrants, known.representative, known.objector.removeprefix("party:"), system.house.uscc}
+    if visitor.organisation not in sides:
+        raise Forbidden("只有相关各方和登记机构可以查看。 / Only those concerned and the agency may look.")
+    return known
+
+
+def _dispute_form(known: Dispute, chosen: Doable, typed: Mapping[str, str]) -> Asked:
+    groups = acts.form_of(chosen, Ground(items=known.open_items), typed)
+    facts = _facts(chosen) | {"现在的状态": DISPUTE_STATE_NAMES[known.state]}
+    back = f"/office/register-objections/{known.id}"
+    return Asked(f"{chosen.move} {chosen.name}", f"凭证 {known.certificate}", back, groups, facts)
+
+
+def _filing(session: Session, visitor: Visitor, code: str, typed: Mapping[str, str]) -> Asked:
+    if visitor.is_staff:
+        raise Forbidden("异议由异议申请人签署。 / An objection is signed by its objector.")
+    groups = acts.form_of(acts.FILING, _ground(session, code), typed or {"objector": visitor.name})
+    return Asked("O-01 登记后异议申请", f"凭证 {code}", f"/office/certificates/{code}", groups, _facts(acts.FILING))
+
+
+def _renamed(document: Mapping[str, Any]) -> dict[str, Any]:
+    """The page calls the ground of an objection otherwise, because a cancellation's is another field."""
+    return {("ground" if name == "dispute_ground" else name): value for name, value in document.items()}
+
+
+# What the agency does of its own motion -------------------------------------------------------------------------------
+
+
+@router.get("/office/certificates/{code}/acts/{move}")
+def ending_page(
+    request: Request, code: str, move: str, visitor: HolderDep, session: ReadDep, system: SystemDep, now: NowDep
+) -> HTMLResponse:
+    chosen = _one(acts.of_agency(visitor, system.house.uscc), move, code[:15])
+    return _page(request, visitor, _ending(session, chosen, code, {}, now), None, {})
+
+
+@router.post("/office/certificates/{code}/acts/{move}")
+def end(
+    request: Request,
+    code: str,
+    move: str,
+    fields: FormDep,
+    visitor: HolderDep,
+    session: WriteDep,
+    system: SystemDep,
+    now: NowDep,
+) -> Response:
+    """Z-03 to Z-05 and B-04: decided by two persons; the ground is looked at when both have signed."""
+    chosen = _one(acts.of_agency(visitor, system.house.uscc), move, code[:15])
+    row = registry.certificate(session, code)
+    try:
+        document = acts.document_of(chosen, _ground(session, code), fields)
+        document |= {"version": row.version}
+        if fields.get("objection"):
+            document["objection"] = fields["objection"]
+        kind: str = CANCELLATION
+        body: Cancellation | Correction
+        if move == "B-04":
+            known = service.entry_in_force(session, code, now).record.description
+            made = later.description_of(known, fields)
+            kind, document["description"] = CORRECTION, body_of(made) if made != known else None
+            body = read(Correction, {name: value for name, value in document.items() if value is not None}, "act")
+        else:
+            body = read(Cancellation, {"move": move, **document}, "act")
+    except (RegistryError, LedgerError) as refusal:
+        return _page(request, visitor, _ending(session, chosen, code, fields, now), refusal, fields)
+    return _drafted(
+        session, visitor, now, f"{chosen.name}：{code}", kind, certificate_subject(code), body,
+        acts.slots(chosen, visitor, system.house.uscc),
+    )  # fmt: skip
+
+
+@router.get("/office/certificates/{code}/decisions/{basis}")
+def decision_page(
+    request: Request, code: str, basis: str, visitor: HolderDep, session: ReadDep, system: SystemDep, now: NowDep
+) -> HTMLResponse:
+    chosen, found = _decision(session, system, visitor, code, basis, now)
+    return _page(request, visitor, _carried_out(chosen, found, code), None, {})
+
+
+@router.post("/office/certificates/{code}/decisions/{basis}")
+def carry_out(
+    request: Request,
+    code: str,
+    basis: str,
+    fields: FormDep,
+    visitor: HolderDep,
+    session: WriteDep,
+    system: SystemDep,
+    now: NowDep,
+) -> Response:
+    """Opens the 变更 or 注销 that a decision asks for; deposit and issue follow as for any other case."""
+    chosen, found = _decision(session, system, visitor, code, basis, now)
+    try:
+        if found.wish is None:
+            raise FieldError(
+                "wish", "只更正数据信息的决定 / a correction of the description only", "权利或权利人 / rights"
+            )
+        form = service.draft_form(session, code, found.wish, now)
+        document = {"move": found.move, "form": body_of(form), "reason": fields.get("reason", ""), "basis": basis}
+        if found.instrument is not None:
+            document["instrument"] = body_of(found.instrument)
+        body = read(AgencyDecision, document, "act")
+    except (RegistryError, LedgerError) as refusal:
+        return _page(request, visitor, _carried_out(chosen, found, code), refusal, fields)
+    return _drafted(
+        session, visitor, now, f"制作新版本：{code}", DECISION, f"application:{secrets.token_hex(16)}", body,
+        acts.slots(chosen, visitor, system.house.uscc),
+    )  # fmt: skip
+
+
+def _decision(
+    session: Session, system: System, visitor: Visitor, code: str, basis: str, now: int
+) -> tuple[Doable, Decided]:
+    """The decision, for who may carry it out. Raises `IllegalMove` or `Unknown`."""
+    for item in decided(session, code, now):
+        if item.basis == basis:
+            return _one(acts.of_agency(visitor, system.house.uscc), item.move, code[:15]), item
+    raise Unknown("待制作版本的决定 / a decision to be carried out", basis[:64])
+
+
+def _carried_out(chosen: Doable, found: Decided, code: str) -> Asked:
+    widget = Widget("reason", "理由", "Reason", "long", required=True, most=4000, value=found.reason)
+    told = "申请表由系统照决定和登记簿起草；两人签署后即可提请存证，制作新版本。"
+    group = Group("登记决定", "Decision", (widget,), help=told, anchor="reason")
+    facts = _facts(chosen) | {"依据的决定": found.basis}
+    return Asked(f"{chosen.move} 制作新版本", f"凭证 {code}", f"/office/certificates/{code}", [group], facts)
+
+
+def _ending(session: Session, chosen: Doable, code: str, typed: Mapping[str, str], now: int) -> Asked:
+    groups = acts.form_of(chosen, _ground(session, code), typed)
+    open_ones = [item for item in store.disputes_of(session, code) if acted_on(item)]
+    if chosen.move in ("Z-03", "B-04") and open_ones:
+        options = tuple((item.id, f"{item.ground.value}，{DISPUTE_STATE_NAMES[item.state]}") for item in open_ones)
+        widget = Widget("objection", "据以处置的异议（没有不选）", "Objection", "choice", options,
+                        value=typed.get("objection", ""))  # fmt: skip
+        groups.insert(0, Group("依据", "Ground", (widget,), anchor="objection"))
+    if chosen.move == "B-04":
+        known = service.entry_in_force(session, code, now).record.description
+        group = later.description_group(known, files=False)
+        told = "只改登记有误的内容；数据文件不能更换。"
+        filled = tuple(acts.filled(item, typed) for item in group.widgets)
+        groups.append(
+            Group("更正后的数据信息", "The description as it shall be", filled, help=told, anchor="description")
+        )
+    return Asked(f"{chosen.move} {chosen.name}", f"凭证 {code}", f"/office/certificates/{code}", groups, _facts(chosen))
+
+
+def _code_of(session: Session, identity: str) -> str:
+    """The first certificate a remark stands on. Raises `Unknown`."""
+    afterlife.remark_of(session, identity)
+    codes = afterlife.codes_of(session, identity)
+    if not codes:
+        raise Unknown("备注所在的凭证 / the certificate of the remark", identity[:32])
+    return codes[0]
+
+
+# Inside ---------------------------------------------------------------------------------------------------------------
+
+
+def _ground(session: Session, code: str) -> Ground:
+    row = registry.certificate(session, code)
+    return Ground(tuple(sorted(afterlife.standing_rights(session, row), key=list(RIGHT_NAMES).index)))
+
+
+def _one(found: Sequence[Doable], move: str, state: str) -> Doable:
+    """The move, if it may be begun. Raises `IllegalMove`."""
+    for item in found:
+        if item.move == move:
+            return item
+    raise IllegalMove(state, move[:8])
+
+
+def _facts(chosen: Doable) -> dict[str, str]:
+    roles = "、".join(words.ROLES[role.value] for role in sorted(chosen.signers, key=lambda role: role.value))
+    several = "（须为不同的人）" if len(chosen.signers) > 1 else ""
+    everybody = "全体登记申请人（或代理人）" if chosen.every_registrant else ""
+    return {"文书": chosen.paper, "依据": words.basis(chosen.basis), "由谁签署": everybody or roles + several}
+
+
+def _drafted(
+    session: Session, visitor: Visitor, now: int, title: str, kind: str, subject: str, body: Any,
+    slots: tuple[Slot, ...],
+) -> Response:  # fmt: skip
+    made = desk.draft(
+        session, title=title[:200], kind=kind, subject=subject, body=body_of(body), slots=slots, by=visitor.holder,
+        at=now,
+    )  # fmt: skip
+    return see(f"/office/desk/{made.id}")
+
+
+def _page(
+    request: Request, visitor: Visitor, asked: Asked, refusal: Exception | None, typed: Mapping[str, str]
+) -> HTMLResponse:
+    chinese, english = words.told(refusal) if refusal else ("", "")
+    field = application_form.name_of(refusal.field).removeprefix("act.") if isinstance(refusal, FieldError) else ""
+    known = {item.name for group in asked.groups for item in group.widgets} | {item.anchor for item in asked.groups}
+    while field and field not in known:
+        field = field.rpartition(".")[0]
+    return office_page(
+        request,
+        "act",
+        visitor,
+        200 if refusal is None else 422,
+        asked=asked,
+        groups=asked.groups,
+        kinds=application_form.act_kinds(),
+        messages={field: (application_form.Message("S", chinese, english),)} if field else {},
+        refused=refusal is not None,
+        chinese=chinese,
+        english=english,
+    )
