@@ -48,7 +48,7 @@ PUBLIC_GETS = {
 PUBLIC_POSTS = {"/check"}
 """The check page's file: compared and forgotten, nothing is written."""
 
-READING_POSTS = {"/check", "/api/precheck", "/api/cycles/{cycle}/instructions/draft"}
+READING_POSTS = {"/check", "/api/precheck", "/api/certificates/{code}/draft", "/api/cycles/{cycle}/instructions/draft"}
 """POST because they take a body, but they write nothing."""
 
 BODILESS_POSTS = {

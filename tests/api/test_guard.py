@@ -78,7 +78,7 @@ def test_form__browser_s_own_bytes__read() -> None:
         field("code", b" SJ "), field("v", b"1"), field("t", "令".encode()),
         field("file", file, '; filename="a;name=b.pdf"\r\nContent-Type: application/pdf'),
     )  # fmt: skip
-    assert read_form(TYPE, body) == CheckForm(" SJ ", "1", "令", file)
+    assert read_form(TYPE, body) == CheckForm(" SJ ", "1", "令", file=file)
     assert read_form('multipart/form-data; boundary="xyz"', body).file == file
 
 
