@@ -52,6 +52,10 @@ MOVE_NAMES: Mapping[str, tuple[str, str]] = {
     "I-25": ("存证完成，登记", "deposited, registered"),
     "I-26": ("存证被拒，退回", "deposit refused"),
     "I-27": ("核发凭证", "issue the certificate"),
+    "B-04": ("更正登记", "correct the register"),
+    "Z-03": ("依异议结果或法律文书注销", "cancel by an outcome"),
+    "Z-04": ("主动注销", "cancel of own motion"),
+    "Z-05": ("依法律规定的其他情形注销", "cancel by law"),
 }
 
 DUTIES: Mapping[State, tuple[tuple[Role, str], ...]] = {
