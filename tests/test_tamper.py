@@ -58,8 +58,23 @@ from registry.tables import CertificateRow
 from tests.played import Played, raw
 
 OPERATIONAL_TABLES = {
-    "api_key", "chain_pending", "head_lost", "incident", "leader", "outbox", "subject_secret", "usage_answer",
+    "api_key",
+    "attachment",
+    "attachment_access",
+    "chain_pending",
+    "draft",
+    "head_lost",
+    "incident",
+    "intake_import",
+    "leader",
+    "objection_request",
+    "outbox",
+    "subject_secret",
+    "usage_answer",
     "usage_refusal",
+    "waiting_signature",
+    "waiting_statement",
+    "web_session",
 }  # fmt: skip
 OPERATIONAL_COLUMNS = {"fact.seq"}
 """The closed list of decisions D3: what the audit need not recompute. Nothing else may be operational."""
