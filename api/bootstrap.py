@@ -32,9 +32,9 @@ import registry.handover.store
 import registry.inspection.store
 import registry.likeness.store
 import registry.national.store
+import registry.projecting
 import registry.retention.store
 import registry.rulebook.store as rulebook
-import registry.store
 from api import keyfiles, sealed, sealing
 from api.authority import HttpAuthority
 from api.keyfiles import KeyFile
@@ -59,8 +59,9 @@ from ledger.sending import Policy
 from ledger.verify import KindRules
 from ledger.web3_chain import Web3Chain
 from ledger.witness import HttpWitness, TlogWitness
-from registry import service as registration
+from registry import holding, signers, waiting
 from registry.afterlife import service as afterlife
+from registry.agency import Agency
 from registry.calendar import Calendar, day_of, due, published
 from registry.credential.did import Anchorage, Issuer
 from registry.errors import (
@@ -74,7 +75,6 @@ from registry.proof import RegisterEntryRules
 from registry.rights import Right
 from registry.rulebook.store import InForce
 from registry.seal import Seal
-from registry.service import Agency
 
 ROOT = Path(__file__).resolve().parent.parent
 ARTIFACTS = ROOT / "contracts" / "artifacts"
@@ -88,7 +88,7 @@ LOOK = 0.002
 """Seconds between two looks for the writer's lock of SQLite."""
 WITNESSES = {"twin": HttpWitness, "c2sp": TlogWitness}
 
-MATTERS: tuple[registration.MatterSource, ...] = (afterlife.waiting,)
+MATTERS: tuple[waiting.MatterSource, ...] = (afterlife.waiting,)
 """Areas beside applications whose matters stand in the work list."""
 
 WRITER_LOCK = 0x5351
@@ -133,7 +133,7 @@ class System:
 
     def require_signature(self, session: Session, signed: Signed, by: str, role: str, at: int) -> None:
         """Raises unless `by` signed in `role` with the key on record at `at`."""
-        registration.require_signature(session, signed, by, role, at=at)
+        signers.require_signature(session, signed, by, role, at=at)
 
     @property
     def calendar(self) -> Calendar:
@@ -155,7 +155,7 @@ class System:
 
     def right_in_force(self, session: Session, certificate: str, right: str, at: int) -> bool:
         """Does anybody hold this right under this certificate, in force at `at`?"""
-        return registration.right_in_force(session, certificate, Right(right), at)
+        return holding.right_in_force(session, certificate, Right(right), at)
 
     def chain(self) -> Chain:
         """The chain gateway, connected on first use. Raises `ChainError`."""
@@ -385,10 +385,10 @@ def office(settings: Settings, operator: KeyFile, calendar: Callable[[], Calenda
         domain = deployment(settings.path(settings.deployment))
         address = domain.addresses["SettlementBook"]
         signer = settlement_onchain.signer_of(statement, signature, domain.chain_id, address)
-        return signer.lower() == registration.keys_of(session, by, at).evm.lower()
+        return signer.lower() == signers.keys_of(session, by, at).evm.lower()
 
     def require_signature(session: Session, signed: Signed, by: str, role: str, at: int) -> None:
-        registration.require_signature(session, signed, by, role, at=at)
+        signers.require_signature(session, signed, by, role, at=at)
 
     secret = keyfiles.secret(settings.home / "keys" / "office.secret")
     return Office(operator.signer, secret, working_days, require_signature, typed_signer_ok)
@@ -430,7 +430,7 @@ def faces(settings: Settings, agency: KeyFile) -> tuple[Face, ...]:
 def projectors() -> dict[str, Projector]:
     """Which function writes the view rows of which kind; a kind has one."""
     tables = (
-        registry.store.PROJECTORS,
+        registry.projecting.PROJECTORS,
         registry.cards.store.PROJECTORS,
         registry.duties.store.PROJECTORS,
         registry.handover.store.PROJECTORS,

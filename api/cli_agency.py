@@ -18,8 +18,7 @@ from registry.code import month_of
 from registry.duties.office import TOPIC_IDS, Topic
 from registry.handover import store as exits
 from registry.handover.leaving import STATE_NAMES
-from registry.numbering import Allocation
-from registry.store import last_serial
+from registry.numbering import Allocation, last_serial
 
 app = typer.Typer(help="登记机构 / the registration agency", no_args_is_help=True)
 handover_app = typer.Typer(help="退出与移交 / exit and hand-over", no_args_is_help=True)

@@ -20,7 +20,7 @@ from ledger.facts import Signed, Statement
 from ledger.reading import body_of, read
 from ledger.signing import sign_sm2
 from ledger.store import Appended
-from registry import service as registration
+from registry import filing
 from registry.calendar import day_of, published
 from registry.form import Form
 from registry.precheck import Known, examined, precheck, stops
@@ -158,7 +158,7 @@ def _known(system: System | None, form: Form, now: int) -> Known:
     if system is None:
         return Known(calendar=published())
     with jobs.snapshot(system) as session:
-        return registration.known_of(session, form, now, system.calendar)
+        return filing.known_of(session, form, now, system.calendar)
 
 
 def _bytes_of(folder: Path, name: str) -> bytes | None:

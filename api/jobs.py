@@ -23,7 +23,7 @@ from ledger.anchoring import Face, Found, Place
 from ledger.digest import TwinDigest
 from ledger.errors import ChainUnavailable, ForkedLog, NotLeader, TransactionReverted, WitnessRefused, WrongChain
 from ledger.facts import Signed
-from registry import service as registration
+from registry import depositing, issuing, moving
 from registry import store as store_
 from registry.afterlife import service as afterlife
 from registry.case import State
@@ -31,13 +31,13 @@ from registry.certificate import DepositRequest
 from registry.code import month_of
 from registry.duties import service as duties
 from registry.errors import GuardRefused, RegistryError
+from registry.issuing import Papers
 from registry.national import service as national
 from registry.national import store as national_store
 from registry.national.exchange import Imported
-from registry.numbering import Allocation
+from registry.numbering import Allocation, last_serial
 from registry.seal import Sealed
 from registry.search import store as search
-from registry.service import Papers
 
 logger = structlog.get_logger()
 
@@ -82,7 +82,7 @@ def timers(system: System) -> None:
     """Makes every move of registrations, remarks and objections whose time has come, under the agency's system key, and
     states missed duties."""
     with transaction(system) as session:
-        for run in (duties.run_timers, registration.run_timers, afterlife.run_timers):
+        for run in (duties.run_timers, moving.run_timers, afterlife.run_timers):
             run(session, system.house, system.agency.signer, at=system.clock(), calendar=system.calendar)
 
 
@@ -153,7 +153,7 @@ def watch_codes(system: System) -> None:
     house = system.house
     with snapshot(system) as session:
         place = (house.region, house.digit, month_of(system.clock()))
-        used = Allocation(*place, store_.last_serial(session, *place))
+        used = Allocation(*place, last_serial(session, *place))
     if used.alarming:
         trouble(system, incidents.LIMIT, "codes", str(used))
     else:
@@ -165,10 +165,10 @@ def _take_deposit(system: System, request: DepositRequest, signed: Signed) -> No
     at, signer = system.clock(), system.agency.signer
     try:
         with transaction(system) as session:
-            registration.record_deposit_receipt(session, system.house, signed, signer, at=at, calendar=system.calendar)
+            depositing.record_deposit_receipt(session, system.house, signed, signer, at=at, calendar=system.calendar)
     except GuardRefused as refused:
         with transaction(system) as session:
-            registration.record_deposit_refusal(
+            depositing.record_deposit_refusal(
                 session, system.house, request.application, str(refused), signer, at=at, calendar=system.calendar
             )
 
@@ -194,7 +194,7 @@ def issue_papers(system: System, code: str, version: int | None = None) -> Paper
     """Makes, seals, keeps and states the papers of a certificate version (the newest). No transaction is open while the
     time-stamp authority is asked. Of an issued one: checks that its papers can be made again; answers the kept file."""
     with snapshot(system) as session:
-        draft = registration.draft_papers(
+        draft = issuing.draft_papers(
             session,
             code,
             fonts=system.settings.fonts_folder,
@@ -204,14 +204,14 @@ def issue_papers(system: System, code: str, version: int | None = None) -> Paper
             at=system.clock(),
             version=version,
         )
-        issued = registration.issued_seal(session, code, draft.version) if draft.issued else None
+        issued = issuing.issued_seal(session, code, draft.version) if draft.issued else None
     if issued is not None:
         sealed = Sealed(path_of(system, code, draft.version, "pdf").read_bytes(), issued)
     else:
         reason = f"核发《数据产权登记凭证》{code}（版本 {draft.version}）"
         sealed = system.seal.press(draft.body, draft.picture, reason=reason, place=draft.agency, at=system.clock())
     with transaction(system) as session:
-        papers = registration.issue(
+        papers = issuing.issue(
             session, system.house, draft, sealed, signer=system.agency.signer, at=system.clock(),
             calendar=system.calendar,
         )  # fmt: skip

@@ -15,9 +15,9 @@ from api.auth import Forbidden
 from api.bootstrap import System
 from ledger.digest import twin
 from ledger.errors import BrokenLog, FieldError
-from registry import service, store
+from registry import answering, store
 from registry.catalogue import Integrity
-from registry.service import Papers
+from registry.issuing import Papers
 
 MEDIA = {"pdf": "application/pdf", "json": "application/json", "vc": "application/vc"}
 ENDINGS = {"pdf": "pdf", "json": "json", "vc": "vc.json"}
@@ -52,10 +52,10 @@ def paper(system: System, session: Session, code: str, form: str, token: str, no
     if form not in MEDIA:
         raise FieldError("form", " | ".join(MEDIA), form)
     row = store.certificate(session, code)
-    if not service.check(session, code, now, token=token).token_matches:
+    if not answering.check(session, code, now, token=token).token_matches:
         raise Forbidden("请使用凭证二维码中的令牌。 / Use the token from the certificate's QR code.")
     data = path_of(system, code, row.version, form).read_bytes()
-    found = service.check(session, code, now, file=twin(data))
+    found = answering.check(session, code, now, file=twin(data))
     if found.integrity is not Integrity.INTACT:
         raise BrokenLog(f"凭证文件 {code} 与已核发的摘要不符。 / The paper of {code} differs from what was issued.")
     return data, MEDIA[form]

@@ -25,7 +25,7 @@ from api.deps import ReadDep, SystemDep
 from ledger.errors import BadSignature, LedgerError
 from ledger.facts import SM2, Signed, Statement
 from ledger.signing import verify_sm2
-from registry import service
+from registry import signers
 from registry import store as registry
 from registry.errors import RegistryError
 
@@ -113,7 +113,7 @@ def log_in(session: Session, system: System, signed: Signed, site: str, *, at: i
         raise BadSignature(by, "不是本站发出的登录请求 / not a challenge of this site")
     if wall() >= int(ends or 0):
         raise BadSignature(by, "登录请求已过期，请重新登录 / the challenge has expired, log in again")
-    key = service.keys_of(session, by, at).sm2
+    key = signers.keys_of(session, by, at).sm2
     given = [item for item in signed.signatures if item.by == by and item.alg == SM2 and item.key == key]
     if len(signed.signatures) != 1 or not given or not verify_sm2(statement, given[0]):
         raise BadSignature(by, "不是登记在案的钥匙所签 / not signed with the key on record")
@@ -163,7 +163,7 @@ def visitor_of(session: Session, request: Request, at: int) -> Visitor | None:
     if row is None or row.ends_at <= wall():
         return None
     try:
-        if service.keys_of(session, row.holder, at).sm2 != row.sm2:
+        if signers.keys_of(session, row.holder, at).sm2 != row.sm2:
             return None
     except (RegistryError, LedgerError):
         return None

@@ -1,365 +1,37 @@
-"""Views folded from facts, and the questions asked of them.
-
-`PROJECTORS` names, for each kind of fact, the one function that writes its view rows. A projector reads nothing but
-the fact and earlier views, so `reindex` and `audit` get the same rows from the same facts.
-"""
+"""The questions asked of the views that `registry.projecting` folds from facts."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import Any
+from collections.abc import Iterable
 
 import msgspec
-from sqlalchemy import (
-    ColumnElement,
-    bindparam,
-    exists,
-    func,
-    or_,
-    select,
-    update,
-)
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import ColumnElement, bindparam, exists, func, or_, select
 from sqlalchemy.orm import Session
-from sqlmodel import SQLModel, col
+from sqlmodel import col
 
-from ledger import canonical
-from ledger.facts import Fact
-from ledger.reading import body_of, read
-from ledger.store import parts_of
-from registry import application, form, objection, party
 from registry.afterlife import store as afterlife
 from registry.afterlife.tables import RightEndingRow
-from registry.application import role_of
-from registry.case import (
-    DECISION,
-    FINAL,
-    MOVE,
-    Act,
-    Actor,
-    AgencyDecision,
-    Case,
-    State,
-)
-from registry.certificate import (
-    DEPOSIT_RECEIPT,
-    ENDING,
-    ENTRY,
-    IN_FORCE,
-    ISSUED,
-    USE_AUTHORISATION,
-    DepositReceipt,
-    Issue,
-    RegisterEnding,
-    RegisterEntry,
-    Standing,
-    Status,
-    UseAuthorisation,
-    record_in,
-    status_at,
-)
-from registry.code import LAST_SERIAL, read_code
-from registry.errors import CodeExhausted, Unknown
+from registry.case import FINAL, Case, State
+from registry.certificate import IN_FORCE, Standing, Status, status_at
+from registry.errors import Unknown
 from registry.form import DESCRIPTION, Form, RegistrationType, held_by_applicants
-from registry.objection import Objection
-from registry.party import Connector, Party, Staff
-from registry.search import store as search
-from registry.search.tables import RegisterLineRow
-from registry.statistics import store as statistics
-from registry.statistics.tables import RegistrationCountRow, RegistrationRow
 from registry.tables import (
     ApplicationRow,
     AuthorisationRow,
     CertificateRow,
     ClaimRow,
-    CodeCounterRow,
     ConnectorRow,
     DepositRow,
     HoldingRow,
     IssueRow,
-    ObjectionRow,
     PartyRow,
     StaffRow,
     ToldRow,
 )
-from registry.telling import TOLD, CertificateState, Telling
+from registry.telling import CertificateState
 
 _CASES = msgspec.json.Decoder(Case)
 """A case is read back as `_write_case` wrote it; whether a row was tampered with is for `audit` to say."""
-
-
-def project(session: Session, fact: Fact) -> None:
-    """Writes the view rows of a newly stored fact."""
-    PROJECTORS[fact.kind](session, fact)
-
-
-def _add(session: Session, row: SQLModel) -> None:
-    """Adds a view row at once, so that the next projector, or the next line, finds it."""
-    session.add(row)
-    session.flush()
-
-
-def _identity(fact: Fact) -> str:
-    return fact.subject.partition(":")[2]
-
-
-def _party(session: Session, fact: Fact) -> None:
-    body = read(Party, fact.body)
-    _add(
-        session,
-        PartyRow(
-            uscc=body.uscc,
-            no=fact.statement.no,
-            name=body.name,
-            kind=body.kind.value,
-            sm2=body.sm2,
-            evm=body.evm.lower(),
-            roles=" ".join(sorted(body.roles)),
-            from_at=fact.at,
-            fact_id=fact.id,
-        ),
-    )
-
-
-def _staff(session: Session, fact: Fact) -> None:
-    body = read(Staff, fact.body)
-    _add(
-        session,
-        StaffRow(
-            id=_identity(fact),
-            no=fact.statement.no,
-            organisation=body.organisation,
-            sm2=body.sm2,
-            roles=" ".join(sorted(body.roles)),
-            active=body.active,
-            from_at=fact.at,
-            fact_id=fact.id,
-        ),
-    )
-
-
-def _connector(session: Session, fact: Fact) -> None:
-    body = read(Connector, fact.body)
-    _add(
-        session,
-        ConnectorRow(
-            id=_identity(fact),
-            no=fact.statement.no,
-            owner=body.owner,
-            sm2=body.sm2,
-            software=body.software,
-            from_at=fact.at,
-            fact_id=fact.id,
-        ),
-    )
-
-
-def _opened(session: Session, fact: Fact) -> None:
-    body = read(AgencyDecision, fact.body)
-    actors = [Actor(item.by, role_of(body.form, item), body.form.agency) for item in fact.signatures]
-    write_case(session, application.opened(_identity(fact), body, actors, fact.at))
-
-
-def _submitted(session: Session, fact: Fact) -> None:
-    write_case(session, application.submitted(_identity(fact), read(Form, fact.body), fact.at))
-
-
-def _moved(session: Session, fact: Fact) -> None:
-    known = case(session, _identity(fact))
-    roles = [(item.by, role_of(known.form, item)) for item in fact.signatures]
-    write_case(session, application.apply(known, read(Act, fact.body), roles, fact.at))
-
-
-def _objected(session: Session, fact: Fact) -> None:
-    body = read(Objection, fact.body)
-    _add(session, ObjectionRow(id=_identity(fact), application=body.application, received_at=fact.at))
-    write_case(session, application.objected(case(session, body.application), _identity(fact), fact.at))
-
-
-def _deposited(session: Session, fact: Fact) -> None:
-    body = read(DepositReceipt, fact.body)
-    _add(
-        session,
-        DepositRow(
-            record=body.record.sha256,
-            application=body.application,
-            number=body.number,
-            deposited_at=body.deposited_at,
-            fact_id=fact.id,
-        ),
-    )
-
-
-def _entered(session: Session, fact: Fact) -> None:
-    body = read(RegisterEntry, fact.body)
-    record = record_in(body, parts_of(session, fact.id))
-    data = record.description
-    before = body.predecessor
-    old = None if before is None else certificate_version(session, before.code, before.version)
-    # A renewal still pending is one of the code, whatever else changes meanwhile; what it granted needs none.
-    goes_on = old is not None and old.code == body.code and body.type is not RegistrationType.RENEWAL
-    _add(
-        session,
-        CertificateRow(
-            code=body.code,
-            version=body.version,
-            application=record.application,
-            agency=record.agency,
-            agency_name=body.agency_name,
-            data_name=data.data_name,
-            kind=data.kind.value,
-            content=data.content.digest.sha256,
-            public=not record.publicity_waived,
-            deposited_at=body.deposited_at,
-            valid_from=body.valid_from,
-            valid_until=body.valid_until,
-            last_day=body.last_day,
-            fact_id=fact.id,
-            entry_sm3=fact.digest().sm3.hex(),
-            type=body.type.value,
-            predecessor=before.code if before else "",
-            predecessor_version=before.version if before else 0,
-            renewal_filed_at=old.renewal_filed_at if old is not None and goes_on else None,
-        ),
-    )
-    if old is not None and before is not None:
-        _end(session, old, before.status, body.valid_from, fact.id)
-    kinds = {item.id_no: item.kind.value for item in record.holders}
-    for row in record.rights:
-        _add(
-            session,
-            HoldingRow(
-                code=body.code,
-                version=body.version,
-                right=row.right.value,
-                holder=row.holder_id,
-                holder_name=row.holder_name,
-                holder_kind=kinds[row.holder_id],
-                content=data.content.digest.sha256,
-                term_from=row.term_from,
-                term_to=row.term_to,
-            ),
-        )
-    _count_code(session, body.code)
-    search.enter(session, body, record)
-    statistics.count(session, body, record)
-    rights = frozenset(row.right for row in record.rights)
-    afterlife.move_onto(session, record.application, body.code)
-    if old is not None and old.code == body.code:
-        afterlife.settle(session, body.code, rights)
-    elif old is not None:
-        afterlife.follow(session, old.code, body.code, rights)
-
-
-def _ended(session: Session, fact: Fact) -> None:
-    body = read(RegisterEnding, fact.body)
-    row = certificate_version(session, body.code, body.version)
-    _end(session, row, body.status, body.ended_at, fact.id)
-
-
-def _end(session: Session, row: CertificateRow, status: str, at: int, fact_id: str) -> None:
-    """The second of two entries that share a predecessor finds it ended already."""
-    row.ended, row.ended_at, row.ended_by = status, at, row.ended_by or fact_id
-    session.flush()
-
-
-def _issued(session: Session, fact: Fact) -> None:
-    body = read(Issue, fact.body)
-    digests = {item.form: item.digest for item in body.documents}
-    _add(
-        session,
-        IssueRow(
-            code=body.code,
-            version=body.version,
-            issued_at=fact.at,
-            token=body.token,
-            check_url=body.check_url,
-            pdf_sha256=digests["pdf"].sha256,
-            pdf_sm3=digests["pdf"].sm3,
-            json_sha256=digests["json"].sha256,
-            json_sm3=digests["json"].sm3,
-            status_list=body.status_list,
-            status_index=body.status_index,
-            fact_id=fact.id,
-        ),
-    )
-
-
-def _authorised(session: Session, fact: Fact) -> None:
-    body = read(UseAuthorisation, fact.body)
-    _add(
-        session,
-        AuthorisationRow(
-            fact_id=fact.id,
-            code=body.certificate,
-            holder=body.holder,
-            grantee=body.grantee,
-            from_at=body.from_at,
-            to_at=body.to_at,
-        ),
-    )
-
-
-def _told(session: Session, fact: Fact) -> None:
-    body = read(Telling, fact.body)
-    _add(
-        session,
-        ToldRow(
-            code=body.code,
-            no=fact.statement.no,
-            version=body.version,
-            status=body.status.value,
-            encumbered=body.encumbered,
-            objection=body.objection,
-            effective_at=body.effective_at,
-            fact_id=fact.id,
-        ),
-    )
-    row = certificate_version(session, body.code, body.version)
-    row.told = body.status.value
-    if body.status is Status.LAPSED:  # whenever it was told, validity ended by itself (art. 36)
-        _end(session, row, body.status.value, row.valid_until, fact.id)
-    session.flush()
-
-
-PROJECTORS: dict[str, Callable[[Session, Fact], None]] = {
-    party.PARTY: _party,
-    party.STAFF: _staff,
-    party.CONNECTOR: _connector,
-    form.SUBMITTED: _submitted,
-    DECISION: _opened,
-    MOVE: _moved,
-    objection.OBJECTION: _objected,
-    DEPOSIT_RECEIPT: _deposited,
-    ENTRY: _entered,
-    ENDING: _ended,
-    ISSUED: _issued,
-    USE_AUTHORISATION: _authorised,
-    TOLD: _told,
-}
-
-TABLES = (
-    PartyRow,
-    StaffRow,
-    ConnectorRow,
-    ApplicationRow,
-    ClaimRow,
-    ObjectionRow,
-    DepositRow,
-    CertificateRow,
-    HoldingRow,
-    IssueRow,
-    AuthorisationRow,
-    CodeCounterRow,
-    ToldRow,
-    RegisterLineRow,
-    RegistrationRow,
-    RegistrationCountRow,
-)
-"""Every view table of the registry; `reindex` empties them and replays the facts."""
-
-
-# Questions ------------------------------------------------------------------------------------------------------------
 
 
 def party_at(session: Session, uscc: str, at: int) -> PartyRow:
@@ -388,7 +60,6 @@ def staff_at(session: Session, identity: str, at: int) -> StaffRow:
     return row
 
 
-# Made once: every batch of usage asks, and building a statement costs more than running it.
 _CONNECTOR_AT = (
     select(ConnectorRow)
     .where(col(ConnectorRow.id) == bindparam("identity"), col(ConnectorRow.from_at) <= bindparam("at"))
@@ -427,7 +98,7 @@ def conflicts_of(session: Session, known: Case, at: int) -> tuple[str, ...]:
     """Certificates in force, and cases being deposited, with a (data, right, holder) of this case (decisions D25); for
     a later type also other cases of its certificate that are being deposited: they build on the same version."""
     found: set[str] = set()
-    content = _content_of(session, known.form)
+    content = content_of(session, known.form)
     for row in held_by_applicants(known.form):
         triple = content, row.right.value, row.holder_id
         found.update(_holders_of(session, triple, at))
@@ -716,110 +387,13 @@ def deposit_of(session: Session, record_sha256: str) -> DepositRow | None:
     return session.get(DepositRow, record_sha256)
 
 
-def take_serial(session: Session, region: str, agency: str, month: str) -> int:
-    """The next serial of this region, agency digit and month, taken in the running transaction.
-
-    The counter row is incremented in place, so two writers never get the same number: the second waits for the first,
-    and a roll-back gives its number back before anybody saw it. Raises `CodeExhausted` after 9999.
-    """
-    make = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
-    row = {"region": region, "agency": agency, "month": month, "last": 0}
-    session.execute(make(CodeCounterRow).values(**row).on_conflict_do_nothing())
-    last = col(CodeCounterRow.last)
-    taken = session.execute(
-        update(CodeCounterRow)
-        .where(
-            col(CodeCounterRow.region) == region,
-            col(CodeCounterRow.agency) == agency,
-            col(CodeCounterRow.month) == month,
-            last < LAST_SERIAL,
-        )
-        .values(last=last + 1)
-        .returning(last)
-        .execution_options(synchronize_session=False)
-    ).scalar()
-    if taken is None:
-        raise CodeExhausted(region, agency, month)
-    return int(taken)
-
-
-def last_serial(session: Session, region: str, agency: str, month: str) -> int:
-    """The last serial taken in this region, agency digit and month; 0 before the first."""
-    row = session.get(CodeCounterRow, (region, agency, month), populate_existing=True)
-    return row.last if row else 0
-
-
-def _count_code(session: Session, text: str) -> None:
-    """The counter never lies below a code that exists, also when views are rebuilt from facts."""
-    code = read_code(text)
-    row = session.get(CodeCounterRow, (code.region, code.agency, code.month), populate_existing=True)
-    if row is None:
-        _add(session, CodeCounterRow(region=code.region, agency=code.agency, month=code.month, last=code.serial))
-    else:
-        row.last = max(row.last, code.serial)
-        session.flush()
-
-
-def write_case(session: Session, known: Case) -> None:
-    """Stores the case as it now is; for projectors."""
-    document = canonical.encode(body_of(known)).decode()
-    data = known.form.description
-    values: dict[str, Any] = {
-        "state": known.state.value,
-        "agency": known.form.agency,
-        "data_name": data.data_name,
-        "content": data.content.digest.sha256,
-        "submitted_at": known.submitted_at,
-        "changed_at": known.changed_at,
-        "code": known.code,
-        "type": known.form.type.value,
-        "certificate": known.form.certificate,
-        "case": document,
-    }
-    row = session.get(ApplicationRow, known.application)
-    if row is None:
-        _add(session, ApplicationRow(id=known.application, **values))
-    else:
-        for name, value in values.items():
-            setattr(row, name, value)
-        session.flush()
-    _write_claims(session, known)
-    if known.form.type is RegistrationType.RENEWAL:
-        _write_renewal(session, known)
-
-
-def _write_renewal(session: Session, known: Case) -> None:
-    """A renewal filed in time keeps its certificate from lapsing until it is decided (art. 36)."""
-    row = certificate(session, known.form.certificate)
-    if known.state in FINAL or known.state is State.REGISTERED:
-        # If it was granted, the version it kept in force has ended, and its successor is another row.
-        if row.renewal_filed_at == known.submitted_at:
-            row.renewal_filed_at = None
-    elif row.renewal_filed_at is None and known.submitted_at < row.valid_until:
-        row.renewal_filed_at = known.submitted_at
-    session.flush()
-
-
-def _content_of(session: Session, asked: Form) -> str:
+def content_of(session: Session, asked: Form) -> str:
     """The data that this registration will be of: unless it changes the content itself, that of its certificate now,
     which another registration may have changed since the form was written."""
     own = asked.change is not None and any(item.item == f"{DESCRIPTION}content" for item in asked.change.items)
     if own or not asked.certificate:
         return asked.description.content.digest.sha256
     return certificate(session, asked.certificate).content
-
-
-def _write_claims(session: Session, known: Case) -> None:
-    content = _content_of(session, known.form)
-    wanted = {(row.right.value, row.holder_id) for row in held_by_applicants(known.form)}
-    stored = list(session.scalars(select(ClaimRow).where(col(ClaimRow.application) == known.application)))
-    for claim in stored:
-        if (claim.right, claim.holder) not in wanted or claim.content != content:
-            session.delete(claim)
-    session.flush()
-    kept = {(claim.right, claim.holder) for claim in stored if claim.content == content}
-    for right, holder in sorted(wanted - kept):
-        _add(session, ClaimRow(application=known.application, right=right, holder=holder, content=content))
 
 
 def _holders_of(session: Session, triple: tuple[str, str, str], at: int) -> list[str]:

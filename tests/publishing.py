@@ -31,10 +31,10 @@ from ledger.facts import Fact, Signed, Statement
 from ledger.incidents import Incident
 from ledger.merkle import MemoryTree
 from ledger.reading import body_of, read
-from registry import service as registration
+from registry import admitting
 from registry.certificate import ENTRY
 from registry.party import Staff
-from registry.store import project as project_registry
+from registry.projecting import project as project_registry
 from scripts.demo.cast import AGENCY
 from scripts.demo.world import Processes, answers, free_port, processes
 from tests.chain_fixture import Node
@@ -90,7 +90,7 @@ class World:
             body_of(Staff(AGENCY, self.system.agency.sm2.public, ("intake",))),
         )  # fmt: skip
         signed = Signed(statement, (self.system.agency.signer.sign(statement),))
-        return registration.register_staff(session, self.system.house, signed, at=self.at).fact
+        return admitting.register_staff(session, self.system.house, signed, at=self.at).fact
 
     def _certificate(self, session: Session) -> Fact:
         """The demonstration's entry under a fresh code, signed by the agency: what the registry would state."""

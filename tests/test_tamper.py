@@ -37,7 +37,7 @@ from ledger.facts import Signature, Signed, Statement
 from ledger.reading import body_of
 from ledger.rebuild import column_class
 from ledger.signing import sign_sm2
-from registry import service as registration
+from registry import admitting, entries
 from registry.afterlife import service as after
 from registry.afterlife.dispute import DisputeGround, RegisterObjection
 from registry.afterlife.ending import Cancellation, Correction
@@ -227,7 +227,7 @@ def _burden(played: Played, home: Path) -> None:
 
         for role, key in keys.items():
             hired = signed("staff/v1", f"staff:after-{role}", Staff(agency.uscc, key.public, (role,)))
-            registration.register_staff(session, agency, hired, at=at)
+            admitting.register_staff(session, agency, hired, at=at)
         row = session.scalars(select(CertificateRow).order_by(col(CertificateRow.code))).all()[0]
         paper, day = Twin("1" * 64, "2" * 64), day_of(at).isoformat()
         ruling = Instrument(AuthorityType.COURT, "演示法院", "演示", "1号", day, paper, day)
@@ -241,7 +241,7 @@ def _burden(played: Played, home: Path) -> None:
         stated = signed("register-objection/v1", f"register-objection:{'b' * 32}", objection, "intake")
         after.object_to(session, agency, stated, signer, at=at)
         subject = f"certificate:{row.code}"
-        description = registration.entry_in_force(session, row.code, at).record.description
+        description = entries.entry_in_force(session, row.code, at).record.description
         correction = Correction(row.version, "演示", instrument=ruling, description=description)
         more = {"at": at, "calendar": system.calendar}
         after.correct(session, agency, signed("register-correction/v1", subject, correction, *two), signer, **more)

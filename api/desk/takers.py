@@ -9,7 +9,7 @@ from sqlmodel import Session
 from api.bootstrap import System
 from ledger.facts import Signed
 from ledger.store import Appended
-from registry import service as registry
+from registry import admitting, filing, moving
 from registry.afterlife import service as afterlife
 
 Taker = Callable[[Session, System, Signed, int], Appended]
@@ -20,27 +20,27 @@ def _party(session: Session, system: System, signed: Signed, at: int) -> Appende
     """The clerk has looked at the papers and signed; with that the agency confirms by its own key (decisions D14)."""
     agency = system.agency.signer
     whole = Signed(signed.statement, (*signed.signatures, agency.sign(signed.statement)))
-    return registry.register_party(session, system.house, whole, at=at)
+    return admitting.register_party(session, system.house, whole, at=at)
 
 
 def _staff(session: Session, system: System, signed: Signed, at: int) -> Appended:
-    return registry.register_staff(session, system.house, signed, at=at)
+    return admitting.register_staff(session, system.house, signed, at=at)
 
 
 def _application(session: Session, system: System, signed: Signed, at: int) -> Appended:
-    return registry.submit_application(session, system.house, signed, at=at, calendar=system.calendar)
+    return filing.submit_application(session, system.house, signed, at=at, calendar=system.calendar)
 
 
 def _move(session: Session, system: System, signed: Signed, at: int) -> Appended:
-    return registry.move(session, system.house, signed, at=at, calendar=system.calendar)
+    return moving.move(session, system.house, signed, at=at, calendar=system.calendar)
 
 
 def _objection(session: Session, system: System, signed: Signed, at: int) -> Appended:
-    return registry.object_to(session, system.house, signed, at=at, calendar=system.calendar)
+    return moving.object_to(session, system.house, signed, at=at, calendar=system.calendar)
 
 
 def _decision(session: Session, system: System, signed: Signed, at: int) -> Appended:
-    return registry.open_by_agency(session, system.house, signed, at=at, calendar=system.calendar)
+    return filing.open_by_agency(session, system.house, signed, at=at, calendar=system.calendar)
 
 
 def _remark(session: Session, system: System, signed: Signed, at: int) -> Appended:

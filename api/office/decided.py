@@ -8,7 +8,7 @@ from sqlmodel import Session
 
 from ledger import store as facts
 from ledger.reading import read
-from registry import service
+from registry import entries
 from registry.afterlife import store as afterlife
 from registry.afterlife.ending import CANCELLATION, CORRECTION, Cancellation, Correction
 from registry.asset import Twin
@@ -33,7 +33,7 @@ class Decided:
 
 def decided(session: Session, code: str, at: int) -> list[Decided]:
     """The decisions about a certificate whose version is not made, oldest first."""
-    entry = service.entry_in_force(session, code, at)
+    entry = entries.entry_in_force(session, code, at)
     dropped = afterlife.rights_to_drop(session, code)
     to_make = {row.fact_id for row in afterlife.corrections_to_make(session) if row.code == code}
     found = []

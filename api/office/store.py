@@ -17,18 +17,18 @@ from api.office.tables import ObjectionRequestRow
 from ledger import canonical
 from ledger import store as facts
 from ledger.reading import read
-from registry import service
+from registry import filing
 from registry import store as registry
 from registry.afterlife import store as afterlife
 from registry.afterlife.dispute import OBJECTION as REGISTER_OBJECTION
 from registry.afterlife.dispute import Dispute, RegisterObjection
 from registry.afterlife.tables import DisputeRow
+from registry.agency import Agency
 from registry.case import Case
 from registry.errors import FileRefused, Unknown
 from registry.form import SUBMITTED, Attachment, Form
 from registry.intake.tables import DraftRow
 from registry.precheck import Finding, Level
-from registry.service import Agency
 from registry.tables import ApplicationRow, CertificateRow, ClaimRow, HoldingRow
 
 TYPED = ("application", "correction")
@@ -127,7 +127,7 @@ def missing(session: Session, agency: Agency) -> Callable[[Form], tuple[Finding,
 
     def found(form: Form) -> tuple[Finding, ...]:
         try:
-            return service.papers_not_received(session, agency, form)
+            return filing.papers_not_received(session, agency, form)
         except FileRefused as refusal:
             chinese, _, english = str(refusal).partition(" / ")
             return (Finding("PC-22", Level.STOP, "attachments", chinese, english),)

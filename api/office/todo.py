@@ -10,7 +10,7 @@ from sqlmodel import Session
 from api.bootstrap import MATTERS, System
 from api.office import words
 from api.sessions import Visitor
-from registry import service
+from registry import waiting
 from registry.calendar import day_of
 from registry.clocks import Running
 from registry.scheme import Scheme, scheme_of
@@ -59,7 +59,7 @@ class Work:
 
 def work_of(session: Session, system: System, visitor: Visitor, now: int) -> Work:
     """What waits for this person now; of a party its own matters."""
-    found = service.worklist(
+    found = waiting.worklist(
         session, system.house, visitor.holder, at=now, calendar=system.calendar, sources=MATTERS
     )  # fmt: skip
     scheme = scheme_of(system.house.scheme, day_of(now).isoformat())

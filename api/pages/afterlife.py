@@ -30,7 +30,7 @@ from api.pages.office import FormDep, office_page, see
 from api.sessions import HolderDep, Visitor
 from ledger.errors import FieldError, LedgerError
 from ledger.reading import body_of, read
-from registry import service
+from registry import entries, filing
 from registry import store as registry
 from registry.afterlife import store as afterlife
 from registry.afterlife.dispute import DISPUTE_STATE_NAMES, MOVE, OBJECTION, Dispute, DisputeAct, RegisterObjection
@@ -327,7 +327,7 @@ def end(
         kind: str = CANCELLATION
         body: Cancellation | Correction
         if move == "B-04":
-            known = service.entry_in_force(session, code, now).record.description
+            known = entries.entry_in_force(session, code, now).record.description
             made = later.description_of(known, fields)
             kind, document["description"] = CORRECTION, body_of(made) if made != known else None
             body = read(Correction, {name: value for name, value in document.items() if value is not None}, "act")
@@ -367,7 +367,7 @@ def carry_out(
             raise FieldError(
                 "wish", "只更正数据信息的决定 / a correction of the description only", "权利或权利人 / rights"
             )
-        form = service.draft_form(session, code, found.wish, now)
+        form = filing.draft_form(session, code, found.wish, now)
         document = {"move": found.move, "form": body_of(form), "reason": fields.get("reason", ""), "basis": basis}
         if found.instrument is not None:
             document["instrument"] = body_of(found.instrument)
@@ -407,7 +407,7 @@ def _ending(session: Session, chosen: Doable, code: str, typed: Mapping[str, str
                         value=typed.get("objection", ""))  # fmt: skip
         groups.insert(0, Group("依据", "Ground", (widget,), anchor="objection"))
     if chosen.move == "B-04":
-        known = service.entry_in_force(session, code, now).record.description
+        known = entries.entry_in_force(session, code, now).record.description
         group = later.description_group(known, files=False)
         told = "只改登记有误的内容；数据文件不能更换。"
         filled = tuple(acts.filled(item, typed) for item in group.widgets)

@@ -18,7 +18,7 @@ from api.pages.office import FormDep, office_page, see
 from api.sessions import HolderDep, Visitor
 from ledger.errors import FieldError, LedgerError
 from ledger.reading import body_of
-from registry import service
+from registry import entries, moving
 from registry.case import MOVE, STATE_NAMES, Case, State
 from registry.errors import IllegalMove, RegistryError
 from registry.form import Form
@@ -41,7 +41,7 @@ def case_page(
     request: Request, application: str, visitor: HolderDep, session: ReadDep, system: SystemDep, now: NowDep
 ) -> HTMLResponse:
     case = case_of(session, visitor, application)
-    world = service.world_of(session, system.house, case, now, system.calendar)
+    world = moving.world_of(session, system.house, case, now, system.calendar)
     subjects, lines = [f"application:{application}"], history.lines(session, case)
     return office_page(
         request,
@@ -110,7 +110,7 @@ def draft_move(
         corrected = _corrected(session, system, visitor, fields.get("form", ""), application, now)
         act = moves.act_of(begun.chosen, begun.before, fields, corrected)
         places = moves.slots(begun.chosen, visitor, begun.before.case, act)
-        service.rehearse(
+        moving.rehearse(
             session,
             system.house,
             application,
@@ -147,8 +147,8 @@ def _begin(session: Session, system: System, visitor: Visitor, application: str,
     found = [item for item in moves.possible(case, visitor) if item.rule.move == move]
     if not found:
         raise IllegalMove(STATE_NAMES[case.state], move[:8])
-    record = service.deposit_record(session, application) if "record" in found[0].rule.needs else None
-    world = service.world_of(session, system.house, case, now, system.calendar)
+    record = entries.deposit_record(session, application) if "record" in found[0].rule.needs else None
+    world = moving.world_of(session, system.house, case, now, system.calendar)
     texts = history.objections(session, case) if "decisions" in found[0].rule.needs else {}
     return Begun(found[0], moves.Before(case, world, now, record, texts))
 

@@ -23,7 +23,7 @@ from ledger import canonical
 from ledger.digest import twin
 from ledger.errors import FieldError, LedgerError
 from ledger.reading import body_of
-from registry import service
+from registry import entries, filing, validity
 from registry import store as registry
 from registry.afterlife import store as afterlife
 from registry.afterlife.blocking import stops as stops_of
@@ -62,7 +62,7 @@ def certificates(
         request,
         "certificates",
         visitor,
-        rows=[(row, _status(service.certificate_status(session, row.code, now).status)) for row in rows],
+        rows=[(row, _status(validity.certificate_status(session, row.code, now).status)) for row in rows],
         text=text[:200],
         search=_is_agency(visitor, system),
     )
@@ -72,7 +72,7 @@ def certificates(
 def certificate_page(
     request: Request, code: str, visitor: HolderDep, session: ReadDep, system: SystemDep, now: NowDep
 ) -> HTMLResponse:
-    entry = service.entry_in_force(session, code, now)
+    entry = entries.entry_in_force(session, code, now)
     remarks = [item for item in afterlife.remarks_of(session, code) if _may_read(item, entry, visitor, system)]
     inside = _inside(entry, visitor, system)
     disputes = [
@@ -134,7 +134,7 @@ def apply_later(
     do, seen = fields.pop("do", "check"), fields.pop("seen", "")
     try:
         form = later.completed(
-            service.draft_form(session, code, later.wish_of(type_, entry, visitor.organisation, fields), now), fields
+            filing.draft_form(session, code, later.wish_of(type_, entry, visitor.organisation, fields), now), fields
         )
         findings = _findings(session, system, form, now)
     except (RegistryError, LedgerError) as refusal:
@@ -175,15 +175,15 @@ def _own(
     """The type and the entry, for who holds a right under it. Raises `Unknown` or `Forbidden`."""
     if kind not in later.TYPES:
         raise Unknown("登记类型 / type of registration", kind[:20])
-    entry = service.entry_in_force(session, code, now)
+    entry = entries.entry_in_force(session, code, now)
     if visitor.is_staff or not later.held(entry, visitor.organisation):
         raise Forbidden("只有权利人可以申请，请以权利人的钥匙登录。 / Only a holder applies, with its own key.")
     return later.TYPES[kind], entry
 
 
 def _findings(session: Session, system: System, form: Form, now: int) -> tuple[Finding, ...]:
-    known = service.known_of(session, form, now, system.calendar)
-    found = service.check_form(system.house, form, now, known)
+    known = filing.known_of(session, form, now, system.calendar)
+    found = filing.check_form(system.house, form, now, known)
     return (*found, *store.missing(session, system.house)(form))
 
 

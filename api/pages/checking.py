@@ -15,7 +15,7 @@ from api.views import plain
 from ledger import outbox
 from ledger.anchoring import Place, place_of
 from ledger.digest import TwinDigest
-from registry import service, store
+from registry import answering, store
 from registry.catalogue import Check
 from registry.form import Operation
 from registry.onchain import RegisterEntryFace
@@ -56,7 +56,7 @@ def checked(
     purpose: Operation | None = None,
 ) -> Checked:
     """The check of a code at `now` for a purpose, with a file's digests if one is to be compared. Raises nothing."""
-    found = service.check(session, code, now, file=file, token=token, purpose=purpose)
+    found = answering.check(session, code, now, file=file, token=token, purpose=purpose)
     if not found.entry_id:
         return Checked(found)
     if found.view is None and not found.token_matches:

@@ -24,7 +24,7 @@ from api.pages.office import FormDep, office_page, see
 from api.sessions import Forged, HolderDep, Visitor, VisitorDep
 from ledger.errors import FieldError
 from ledger.reading import body_of, read
-from registry import service
+from registry import moving
 from registry import store as registry
 from registry.calendar import day_of
 from registry.case import FINAL, Case, State, publicity_ends
@@ -139,13 +139,13 @@ def object_with_key(
 def notice_of(session: Session, system: System, case: Case, now: int) -> Notice:
     """The notice of a case whose publicity was released."""
     assert case.released_at is not None
-    world = service.world_of(session, system.house, case, now, system.calendar)
+    world = moving.world_of(session, system.house, case, now, system.calendar)
     try:
         end = publicity_ends(case, world)
         ends, over = day_of(end - 1).isoformat(), now >= end
     except CalendarPending:
         ends, over = "", False
-    can_object = service.may_object(session, system.house, case, at=now, calendar=system.calendar)
+    can_object = moving.may_object(session, system.house, case, at=now, calendar=system.calendar)
     state = "已结束" if over or case.state not in (State.PUBLICITY, State.OBJECTION) else "公示中"
     if case.state is State.OBJECTION:
         state += "，有异议正在处理"

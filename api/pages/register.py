@@ -10,7 +10,7 @@ from fastapi.responses import HTMLResponse
 from api.asking import AskedDep
 from api.deps import NowDep, ReadDep
 from api.pages.render import page
-from registry import service
+from registry import answering
 from registry.asset import AssetKind
 from registry.certificate import STATUS_NAMES, Status
 from registry.document import KIND_NAMES
@@ -36,7 +36,7 @@ VALUE_NAMES = {
 
 @router.get("/register")
 def register_page(request: Request, session: ReadDep, now: NowDep, asked: AskedDep) -> HTMLResponse:
-    found = service.catalogue(session, now, asked.wanted, limit=PAGE_SIZE, before=asked.before)
+    found = answering.catalogue(session, now, asked.wanted, limit=PAGE_SIZE, before=asked.before)
     more = f"/register?{urlencode(asked.typed | {'after': found.next})}" if found.next else ""
     return page(
         request, "register", rows=found.listings, more=more, typed=asked.typed, choices=CHOICES, now=now,

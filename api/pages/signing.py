@@ -15,7 +15,7 @@ from api.pages.office import FormDep, JsonDep, office_page, see
 from api.sessions import HolderDep, ScriptDep, Visitor
 from ledger.errors import BadSignature
 from ledger.facts import Signature, require_fields
-from registry.service import keys_of
+from registry.signers import keys_of
 
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 

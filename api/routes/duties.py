@@ -22,7 +22,7 @@ from registry.duties.office import unmet
 from registry.handover import service as handover
 from registry.handover import store as exits
 from registry.national import service as national
-from registry.numbering import Allocation
+from registry.numbering import Allocation, last_serial
 from registry.retention import service as retention
 
 router = APIRouter(prefix="/api", tags=["agency 登记机构"])
@@ -106,7 +106,7 @@ def supervision(caller: CallerDep, session: ReadDep, system: SystemDep, now: Now
     _require_supervisor(session, system, caller, now)
     profile = store.profile(session, house.uscc)
     place = (house.region, house.digit, month_of(now))
-    used = Allocation(*place, registry.last_serial(session, *place))
+    used = Allocation(*place, last_serial(session, *place))
     return {
         "as_of": now,
         "agency": house.uscc,

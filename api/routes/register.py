@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query, Response
 from api.asking import AskedDep
 from api.deps import NowDep, ReadDep
 from api.views import plain
-from registry import service
+from registry import answering
 from registry.statistics import store as statistics
 from registry.statistics.figures import csv_of
 
@@ -20,7 +20,7 @@ router = APIRouter(prefix="/api", tags=["registry 登记"])
 def certificates(
     session: ReadDep, now: NowDep, asked: AskedDep, limit: Annotated[int, Query(ge=1, le=200)] = 50
 ) -> dict[str, Any]:
-    found = service.catalogue(session, now, asked.wanted, limit=limit, before=asked.before)
+    found = answering.catalogue(session, now, asked.wanted, limit=limit, before=asked.before)
     return {"as_of": now, "certificates": plain(found.listings), "next": found.next}
 
 

@@ -17,7 +17,7 @@ from api.proofs import bundle_of
 from api.views import appended, plain
 from ledger import reading
 from ledger.digest import TwinDigest
-from registry import service, store
+from registry import admitting, answering, entries, filing, holding, moving, store
 from registry.case import Case
 from registry.certificate import record_digest
 from registry.form import Form, Operation
@@ -29,13 +29,13 @@ router = APIRouter(prefix="/api", tags=["registry 登记"])
 @router.post("/parties", openapi_extra=describe("party/v1", "registry.party.Party"), summary="主体入册 / admit a party")
 def party(body: SignedDep, caller: CallerDep, session: WriteDep, system: SystemDep, now: NowDep) -> dict[str, Any]:
     require_own(caller, body.signed)
-    return appended(service.register_party(session, system.house, body.signed, at=now))
+    return appended(admitting.register_party(session, system.house, body.signed, at=now))
 
 
 @router.post("/staff", openapi_extra=describe("staff/v1", "registry.party.Staff"), summary="工作人员 / staff")
 def staff(body: SignedDep, caller: CallerDep, session: WriteDep, system: SystemDep, now: NowDep) -> dict[str, Any]:
     require_own(caller, body.signed)
-    return appended(service.register_staff(session, system.house, body.signed, at=now))
+    return appended(admitting.register_staff(session, system.house, body.signed, at=now))
 
 
 @router.post(
@@ -43,14 +43,14 @@ def staff(body: SignedDep, caller: CallerDep, session: WriteDep, system: SystemD
 )
 def connector(body: SignedDep, caller: CallerDep, session: WriteDep, system: SystemDep, now: NowDep) -> dict[str, Any]:
     require_own(caller, body.signed)
-    return appended(service.register_connector(session, system.house, body.signed, at=now))
+    return appended(admitting.register_connector(session, system.house, body.signed, at=now))
 
 
 @router.post("/precheck", summary="登记预检 / pre-check of a form")
 def precheck(value: DocumentDep, caller: CallerDep, session: ReadDep, system: SystemDep, now: NowDep) -> dict[str, Any]:
     form = reading.read(Form, value, "form")
-    known = service.known_of(session, form, now, system.calendar)
-    return {"findings": plain(service.check_form(system.house, form, now, known))}
+    known = filing.known_of(session, form, now, system.calendar)
+    return {"findings": plain(filing.check_form(system.house, form, now, known))}
 
 
 @router.post(
@@ -62,7 +62,7 @@ def application(
     body: SignedDep, caller: CallerDep, session: WriteDep, system: SystemDep, now: NowDep
 ) -> dict[str, Any]:
     require_own(caller, body.signed)
-    taken = service.submit_application(session, system.house, body.signed, at=now, calendar=system.calendar)
+    taken = filing.submit_application(session, system.house, body.signed, at=now, calendar=system.calendar)
     return appended(taken)
 
 
@@ -73,7 +73,7 @@ def application(
 )
 def decision(body: SignedDep, caller: CallerDep, session: WriteDep, system: SystemDep, now: NowDep) -> dict[str, Any]:
     require_own(caller, body.signed)
-    return appended(service.open_by_agency(session, system.house, body.signed, at=now, calendar=system.calendar))
+    return appended(filing.open_by_agency(session, system.house, body.signed, at=now, calendar=system.calendar))
 
 
 @router.post("/certificates/{code}/draft", summary="转让、变更、续期、注销申请表 / the form of a later registration")
@@ -81,9 +81,9 @@ def draft(
     code: str, value: DocumentDep, caller: CallerDep, session: ReadDep, system: SystemDep, now: NowDep
 ) -> dict[str, Any]:
     wish = reading.read(Wish, value, "wish")
-    entry = service.entry_in_force(session, code, now)
+    entry = entries.entry_in_force(session, code, now)
     _require_own(session, {item.id_no for item in entry.record.holders} | {system.house.uscc}, caller, now)
-    return {"form": reading.body_of(service.draft_form(session, code, wish, now))}
+    return {"form": reading.body_of(filing.draft_form(session, code, wish, now))}
 
 
 @router.post(
@@ -93,7 +93,7 @@ def draft(
 )
 def move(body: SignedDep, caller: CallerDep, session: WriteDep, system: SystemDep, now: NowDep) -> dict[str, Any]:
     require_own(caller, body.signed)
-    return appended(service.move(session, system.house, body.signed, at=now, calendar=system.calendar))
+    return appended(moving.move(session, system.house, body.signed, at=now, calendar=system.calendar))
 
 
 @router.post(
@@ -101,7 +101,7 @@ def move(body: SignedDep, caller: CallerDep, session: WriteDep, system: SystemDe
 )
 def objection(body: SignedDep, caller: CallerDep, session: WriteDep, system: SystemDep, now: NowDep) -> dict[str, Any]:
     require_own(caller, body.signed)
-    return appended(service.object_to(session, system.house, body.signed, at=now, calendar=system.calendar))
+    return appended(moving.object_to(session, system.house, body.signed, at=now, calendar=system.calendar))
 
 
 @router.post(
@@ -111,7 +111,7 @@ def objection(body: SignedDep, caller: CallerDep, session: WriteDep, system: Sys
 )
 def authorisation(body: SignedDep, caller: CallerDep, session: WriteDep, now: NowDep) -> dict[str, Any]:
     require_own(caller, body.signed)
-    return appended(service.authorise_use(session, body.signed, at=now))
+    return appended(holding.authorise_use(session, body.signed, at=now))
 
 
 @router.get("/applications/{application}", summary="办理状态 / state of an application")
@@ -124,7 +124,7 @@ def application_state(application: str, caller: CallerDep, session: ReadDep, now
 @router.get("/applications/{application}/record", summary="待存证内容摘要 / digest of the record to be deposited")
 def deposit_record(application: str, caller: CallerDep, session: ReadDep, now: NowDep) -> dict[str, Any]:
     _require_concerned(session, store.case(session, application), caller, now)
-    return {"record": plain(record_digest(service.deposit_record(session, application)))}
+    return {"record": plain(record_digest(entries.deposit_record(session, application)))}
 
 
 @router.get("/check/{code}", summary="公开核验 / public check: integrity and status")
@@ -151,7 +151,7 @@ def certificate_bundle(
     now: NowDep,
     t: Annotated[str, Query(max_length=64, description="二维码中的令牌 / token from the QR code")] = "",
 ) -> Response:
-    found = service.check(session, code, now, token=t)
+    found = answering.check(session, code, now, token=t)
     if not found.token_matches:
         raise Forbidden("请使用凭证二维码中的令牌。 / Use the token from the certificate's QR code.")
     return Response(bundle_of(session, found.entry_id, system.houses).bytes(), media_type="application/json")

@@ -10,7 +10,7 @@ from api.auth import CallerDep
 from api.bootstrap import MATTERS
 from api.deps import NowDep, ReadDep, SystemDep
 from api.views import plain
-from registry import service
+from registry import waiting
 
 router = APIRouter(prefix="/api", tags=["registry 登记"])
 
@@ -24,7 +24,7 @@ def worklist(
     role: Annotated[str, Query(max_length=32, description="只看某一角色 / one role only")] = "",
     limit: Annotated[int, Query(ge=1, le=1000)] = 200,
 ) -> dict[str, Any]:
-    found = service.worklist(
+    found = waiting.worklist(
         session, system.house, caller.holder, at=now, calendar=system.calendar, role=role, sources=MATTERS
     )
     return {

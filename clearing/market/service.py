@@ -35,7 +35,7 @@ from ledger import store as ledger
 from ledger.facts import Signed, Statement
 from ledger.reading import read
 from ledger.store import Appended
-from registry import service as registration
+from registry import holding, signers
 from registry import store as registry
 from registry.afterlife import service as afterlife
 from registry.afterlife.blocking import UseEffect
@@ -55,7 +55,7 @@ def submit_listing(session: Session, signed: Signed, *, at: int) -> Appended:
     """
     body = read(Listing, _of_kind(signed, LISTING_SUBMITTED).body)
     check_listing(body, signed.statement.subject)
-    registration.require_signature(session, signed, party_subject(body.seller), at=at)
+    signers.require_signature(session, signed, party_subject(body.seller), at=at)
     if (first := _replay(session, signed, at)) is not None:
         return first
     if signed.statement.no:
@@ -168,7 +168,7 @@ def title_of(session: Session, certificate: str, holder: str, at: int) -> Title 
         effect = afterlife.use_effect(session, certificate, at)
     except Unknown:
         return None
-    rights = frozenset(right for right in Right if registration.holds_right(session, holder, certificate, right, at))
+    rights = frozenset(right for right in Right if holding.holds_right(session, holder, certificate, right, at))
     holders = {holding.holder for holding in registry.holdings(session, row.code, row.version)}
     return Title(
         certificate=certificate,
@@ -237,9 +237,9 @@ def _actor(session: Session, signed: Signed, seller: str, at: int) -> tuple[Acto
     if kind == "party":
         if identity != seller:
             raise NotSigned(signed.statement.subject, f"party:{seller}", by)
-        registration.require_signature(session, signed, by, at=at)
+        signers.require_signature(session, signed, by, at=at)
         return Actor.SELLER, seller
-    registration.require_signature(session, signed, by, REVIEWER, at=at)
+    signers.require_signature(session, signed, by, REVIEWER, at=at)
     member = registry.staff_at(session, identity, at)
     if not member.active or REVIEWER not in member.roles.split():
         raise NotSigned(signed.statement.subject, f"a member of staff in the role {REVIEWER}", by)

@@ -24,7 +24,7 @@ from ledger.errors import BadSignature, Conflict, Erased
 from ledger.facts import Fact, Parts, Signed, Statement
 from ledger.reading import body_of
 from ledger.signing import SystemSigner
-from registry import service as registration
+from registry import signers
 from registry.asset import Twin
 from registry.party import connector_subject
 
@@ -95,7 +95,7 @@ def admit(session: Session, received: Received, *, signer: SystemSigner, at: int
 
 def _require_key(session: Session, received: Received, at: int) -> None:
     by = connector_subject(received.batch.header.connector)
-    if registration.keys_of(session, by, at).sm2 != received.key:
+    if signers.keys_of(session, by, at).sm2 != received.key:
         raise BadSignature(by, "不是登记在案的公钥 / not the key on record")
 
 

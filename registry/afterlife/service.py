@@ -16,8 +16,7 @@ from ledger.errors import FieldError
 from ledger.facts import Fact, Signed, Statement
 from ledger.reading import body_of, read
 from ledger.store import Appended
-from registry import moves
-from registry import service as registration
+from registry import moves, validity
 from registry import store as registry
 from registry.afterlife import blocking, dispute_moves, ending, matter, store, todo
 from registry.afterlife import remark as remarks_
@@ -36,6 +35,7 @@ from registry.afterlife.ending import CANCELLATION, CORRECTION, Cancellation, Co
 from registry.afterlife.instrument import Instrument
 from registry.afterlife.matter import Matter
 from registry.afterlife.remark import CONSENT, REMARK, Consent, Recorded, RemarkAct, RemarkWorld
+from registry.agency import Agency, Signer
 from registry.calendar import Calendar, day_of
 from registry.case import BEFORE_DEPOSIT, Actor, Role, State
 from registry.certificate import IN_FORCE, certificate_subject
@@ -44,7 +44,7 @@ from registry.errors import CalendarPending, NotEntitled
 from registry.form import Operation, held_by_applicants
 from registry.rights import Right
 from registry.scheme import Scheme, scheme_of
-from registry.service import Agency, Signer
+from registry.signers import organisations_of
 from registry.tables import CertificateRow
 from registry.worklist import Matter as Waiting
 
@@ -87,7 +87,7 @@ def consent(session: Session, agency: Agency, signed: Signed, *, at: int) -> App
         raise FieldError("body.certificate", " | ".join(store.codes_of(session, identity)) or "–", body.certificate)
     world = _certificate_world(session, agency, body.certificate, at)
     signers = frozenset(item.by for item in signed.signatures)
-    organisations = registration.organisations_of(session, signed, at)
+    organisations = organisations_of(session, signed, at)
     remarks_.decide_consent(known, body, signers, world, at)
     if organisations:
         actors = _staff_actors(session, signed, agency, at)
@@ -111,7 +111,7 @@ def use_effect(session: Session, code: str, at: int) -> UseEffect:
 
     Raises `Unknown`.
     """
-    status = registration.certificate_status(session, code, at).status
+    status = validity.certificate_status(session, code, at).status
     return blocking.use(store.remarks_of(session, code), status, at)
 
 
@@ -127,7 +127,7 @@ def object_to(session: Session, agency: Agency, signed: Signed, signer: Signer, 
     if signed.statement.no:
         raise FieldError("statement.no", "0", str(signed.statement.no))
     row = registry.certificate(session, body.certificate)
-    organisations = registration.organisations_of(session, signed, at)
+    organisations = organisations_of(session, signed, at)
     actors = tuple(
         Actor(item.by, moves.staff_role(item), organisations[item.by])
         if item.by in organisations
@@ -142,7 +142,7 @@ def object_to(session: Session, agency: Agency, signed: Signed, signer: Signer, 
         agency=agency.uscc,
         registrants=store.holders(session, row) - {actor.organisation for actor in actors},
         rights={right.value for right in store.standing_rights(session, row)},
-        in_force=registration.certificate_status(session, row.code, at).in_force,
+        in_force=validity.certificate_status(session, row.code, at).in_force,
     )
     return _take(session, signed, at, signer, lambda: [body.certificate])
 
@@ -157,7 +157,7 @@ def move(session: Session, agency: Agency, signed: Signed, signer: Signer, *, at
     if (first := _replay(session, signed, at)) is not None:
         return first
     known = store.dispute(session, identity)
-    organisations = registration.organisations_of(session, signed, at)
+    organisations = organisations_of(session, signed, at)
     actors = tuple(
         Actor(item.by, dispute_moves.role_of(known, item), organisations.get(item.by, item.by.partition(":")[2]))
         for item in signed.signatures
@@ -176,7 +176,7 @@ def cancel(
 ) -> Appended:
     """Takes in register-cancellation/v1 (Z-03, Z-04, Z-05): the rights end at `at`, the certificate with its last one.
 
-    Where rights remain, `registry.service.open_by_agency` makes the version without the cancelled ones.
+    Where rights remain, `registry.filing.open_by_agency` makes the version without the cancelled ones.
     An objection that led to it is closed in the same transaction. Raises `NotEntitled`, `GuardRefused`, `Unknown`.
     """
     code = _certificate(signed, CANCELLATION)
@@ -197,7 +197,7 @@ def correct(
     """Takes in register-correction/v1 (B-04): what the next version of the certificate must say.
 
     An objection that led to it is closed in the same transaction. The correction waits in the work list until it is
-    carried out: by `registry.service.open_by_agency`, with this fact as its basis, and the deposit that follows.
+    carried out: by `registry.filing.open_by_agency`, with this fact as its basis, and the deposit that follows.
     """
     code = _certificate(signed, CORRECTION)
     body = read(Correction, signed.statement.body)
@@ -249,7 +249,7 @@ def matters(session: Session, agency: Agency, *, at: int, calendar: Calendar) ->
 
 
 def waiting(session: Session, agency: Agency, at: int, calendar: Calendar) -> list[Waiting]:
-    """The same for the one work list (`registry.service.worklist`)."""
+    """The same for the one work list (`registry.waiting.worklist`)."""
     found = []
     for item in matters(session, agency, at=at, calendar=calendar):
         kind, _, identity = item.subject.partition(":")
@@ -301,7 +301,7 @@ def _system_act(session: Session, kind: str, subject: str, body: object, signer:
 
 def _tell(session: Session, signer: Signer, codes: Iterable[str], fact: Fact, at: int) -> None:
     for code in codes:
-        registration.tell(session, signer, registry.certificate(session, code), at=at, basis=fact.id)
+        validity.tell(session, signer, registry.certificate(session, code), at=at, basis=fact.id)
 
 
 def _take(
@@ -330,7 +330,7 @@ def _replay(session: Session, signed: Signed, at: int) -> Appended | None:
 
 def _staff_actors(session: Session, signed: Signed, agency: Agency, at: int) -> tuple[Actor, ...]:
     """Every signature verified; staff in their roles, the agency itself as the system. Raises `NotEntitled`."""
-    organisations = registration.organisations_of(session, signed, at)
+    organisations = organisations_of(session, signed, at)
     actors = []
     for item in signed.signatures:
         if item.by in organisations:
@@ -373,7 +373,7 @@ def _certificate_world(
         agency=agency.uscc,
         rights=store.standing_rights(session, row),
         holders=store.holders(session, row),
-        open=registration.certificate_status(session, code, at).status in IN_FORCE,
+        open=validity.certificate_status(session, code, at).status in IN_FORCE,
         version=row.version,
         stops=store.stops(session, code, Operation.REPLEDGE, at, rights),
     )
@@ -392,7 +392,7 @@ def _ending_world(session: Session, agency: Agency, row: CertificateRow, objecti
     return EndingWorld(
         agency=agency.uscc,
         version=row.version,
-        in_force=registration.certificate_status(session, row.code, at).in_force,
+        in_force=validity.certificate_status(session, row.code, at).in_force,
         rights=store.standing_rights(session, row),
         holders=store.holders(session, row),
         content=row.content,

@@ -11,7 +11,7 @@ from ledger.errors import BadSignature, FieldError
 from ledger.facts import Signed
 from ledger.reading import read
 from ledger.store import Appended
-from registry import service as registration
+from registry import signers
 from registry import store as registry
 from registry.cards import store
 from registry.cards.card import CARD, CardAct, CertificateRef, decide
@@ -40,7 +40,7 @@ def take_act(session: Session, signed: Signed, *, at: int) -> Appended:
     given = [signature.by for signature in signed.signatures]
     if given != [party_subject(act.holder)]:
         raise BadSignature(party_subject(act.holder), f"应由持有单位签署，实为 {given} / signed by {given}")
-    registration.require_signature(session, signed, party_subject(act.holder), at=at)
+    signers.require_signature(session, signed, party_subject(act.holder), at=at)
     decide(store.find(session, identity), identity, act, at)
     for place, ref in enumerate(act.rights.certificate_refs if act.rights else ()):
         _check_ref(session, ref, f"body.rights.certificate_refs[{place}]", at)

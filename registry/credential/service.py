@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy.orm import Session
 
-from registry import service, store
+from registry import store, validity
 from registry.calendar import text_of
 from registry.credential.did import Issuer
 from registry.credential.proof import secured
@@ -26,7 +26,7 @@ def status_list(session: Session, issuer: Issuer, purpose: Purpose, number: int,
     places = store.status_places(session, number)
     if not places and number != 1:
         raise Unknown("状态列表 / status list", f"{purpose.value}/{number}")
-    marked = [index for index, row in places if purpose in purposes_of(*service.version_status(session, row, at))]
+    marked = [index for index, row in places if purpose in purposes_of(*validity.version_status(session, row, at))]
     address = list_address(issuer, purpose, number)
     document = {
         "@context": [W3C, issuer.base + CONTEXT_PATH],

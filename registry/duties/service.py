@@ -13,8 +13,9 @@ from ledger.errors import FieldError
 from ledger.facts import Fact, Signed, Statement
 from ledger.reading import body_of, read
 from ledger.store import Appended
-from registry import service as registration
+from registry import signers
 from registry import store as registry
+from registry.agency import Agency, Signer
 from registry.calendar import Calendar, day_of, end_of
 from registry.duties import store
 from registry.duties.complaint import COMPLAINT, ComplaintAct, decide_complaint
@@ -46,7 +47,6 @@ from registry.errors import CalendarPending, GuardRefused, NotEntitled
 from registry.handover import store as handover
 from registry.handover.leaving import decision_due, forwarding_due
 from registry.scheme import SCHEMES
-from registry.service import Agency, Signer
 
 AUTHORITIES = ("province_authority", "national_authority")
 _HEX32 = re.compile(r"[0-9a-f]{32}")
@@ -214,7 +214,7 @@ def _require_signers(session: Session, agency: Agency, signed: Signed, at: int, 
     """Signed by just one of these groups of roles, each signature valid with the key in force."""
     roles = []
     for signature in signed.signatures:
-        registration.require_signature(session, signed, signature.by, signature.role, at=at)
+        signers.require_signature(session, signed, signature.by, signature.role, at=at)
         kind, _, name = signature.by.partition(":")
         if kind == "staff":
             staff = registry.staff_at(session, name, at)

@@ -11,8 +11,9 @@ from ledger.errors import FieldError
 from ledger.facts import Signed
 from ledger.reading import read
 from ledger.store import Appended
-from registry import service as registration
+from registry import signers, stating
 from registry import store as registry
+from registry.agency import Agency
 from registry.case import FINAL, Role
 from registry.errors import GuardRefused, NotEntitled
 from registry.foreign import store
@@ -21,7 +22,6 @@ from registry.foreign.link import LINKED, Earlier, ForeignLink, agreements
 from registry.foreign.paper import FOREIGN, PAPER_SAYS, ForeignPaper, PaperType, require_plausible, subject_of
 from registry.foreign.tables import ForeignRow
 from registry.party import party_subject
-from registry.service import Agency
 
 IMPORTERS = frozenset({Role.INTAKE.value, Role.REVIEWER.value})
 CHECKERS = frozenset({Role.REVIEWER.value, Role.APPROVER.value})
@@ -40,15 +40,15 @@ class Standing:
 
 def take_in(session: Session, agency: Agency, signed: Signed, *, at: int) -> Appended:
     """Takes in foreign-certificate/v1, signed by a clerk or reviewer of the agency. Raises `FieldError` for junk."""
-    registration.require_kind(signed, FOREIGN)
+    stating.require_kind(signed, FOREIGN)
     body = read(ForeignPaper, signed.statement.body)
     if signed.statement.subject != subject_of(body):
         raise FieldError("statement.subject", subject_of(body), signed.statement.subject)
-    if registration.is_known(session, signed):
+    if stating.is_known(session, signed):
         return facts.append(session, signed, at=at)
     if signed.statement.no != 0:
         raise FieldError("statement.no", "0", str(signed.statement.no))
-    registration.require_staff(session, signed, agency, IMPORTERS, at)
+    signers.require_staff(session, signed, agency, IMPORTERS, at)
     known = [(row.issuer, PaperType(row.paper_type)) for row in store.numbered(session, body.number)]
     require_plausible(body, known)
     if body.issuer == agency.uscc:
@@ -58,32 +58,32 @@ def take_in(session: Session, agency: Agency, signed: Signed, *, at: int) -> App
 
 def take_check(session: Session, agency: Agency, signed: Signed, *, at: int) -> Appended:
     """Takes in foreign-check/v1, signed by a reviewer or approver of the agency. Raises `IllegalMove`, `FieldError`."""
-    registration.require_kind(signed, CHECKED)
+    stating.require_kind(signed, CHECKED)
     body = read(ForeignCheck, signed.statement.body)
     row = store.foreign(session, _identity(signed.statement.subject))
-    if registration.is_known(session, signed):
+    if stating.is_known(session, signed):
         return facts.append(session, signed, at=at)
-    registration.require_staff(session, signed, agency, CHECKERS, at)
+    signers.require_staff(session, signed, agency, CHECKERS, at)
     checked(ForeignState(row.state), body, row.as_of, at)
     return _stored(session, signed, at)
 
 
 def link(session: Session, agency: Agency, signed: Signed, *, at: int) -> Appended:
     """Takes in foreign-link/v1, signed by an applicant or by staff of the agency, while the application is open."""
-    registration.require_kind(signed, LINKED)
+    stating.require_kind(signed, LINKED)
     body = read(ForeignLink, signed.statement.body)
     if signed.statement.subject != f"foreign-link:{body.application}":
         raise FieldError("statement.subject", f"foreign-link:{body.application}", signed.statement.subject)
     case = registry.case(session, body.application)
     row = store.foreign(session, body.foreign)
-    if registration.is_known(session, signed):
+    if stating.is_known(session, signed):
         return facts.append(session, signed, at=at)
     by = {item.by for item in signed.signatures}
     applicant = next((item for item in case.form.applicants if by == {party_subject(item.id_no)}), None)
     if applicant is None:
-        registration.require_staff(session, signed, agency, IMPORTERS, at)
+        signers.require_staff(session, signed, agency, IMPORTERS, at)
     else:
-        registration.require_signature(session, signed, party_subject(applicant.id_no), at=at)
+        signers.require_signature(session, signed, party_subject(applicant.id_no), at=at)
     if case.state in FINAL:
         raise NotEntitled(
             "G41", f"申请件已办结（{case.state.value}）。", f"the application is over ({case.state.value})"

@@ -12,7 +12,7 @@ from ledger.errors import BadSignature, FieldError
 from ledger.facts import PartsRoot, Signature, Signed, Statement
 from ledger.reading import body_of, read
 from ledger.store import Appended
-from registry import service as registration
+from registry import signers
 from registry import store as registry
 from registry.asset import Twin
 from registry.duties import store as duties
@@ -106,7 +106,7 @@ def _around(
 
 def _role(session: Session, case: Leaving, signed: Signed, signature: Signature, at: int) -> ExitRole:
     """In which capacity this signature stands, after it was verified with the key in force."""
-    registration.require_signature(session, signed, signature.by, signature.role, at=at)
+    signers.require_signature(session, signed, signature.by, signature.role, at=at)
     kind, _, name = signature.by.partition(":")
     if kind == "staff":
         staff = registry.staff_at(session, name, at)

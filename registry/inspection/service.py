@@ -14,8 +14,9 @@ from ledger.errors import FieldError
 from ledger.facts import Signed, Statement
 from ledger.reading import body_of, read
 from ledger.store import Appended
-from registry import service as registration
+from registry import signers, stating
 from registry import store as registry
+from registry.agency import Agency, Signer
 from registry.asset import Twin
 from registry.case import STAFF
 from registry.certificate import RegisterEntry, record_in
@@ -42,7 +43,6 @@ from registry.inspection.access import (
 from registry.inspection.copying import Copy, copy_of, mark_of
 from registry.inspection.tables import InspectionRow
 from registry.party import party_subject
-from registry.service import Agency, Signer
 
 Attachments = Callable[[str], bytes]
 """The bytes of an attachment by its SHA-256, from wherever attachments are kept. Raises `Unknown`."""
@@ -53,20 +53,20 @@ _ROLES = frozenset(role.value for role in STAFF)
 
 def ask(session: Session, agency: Agency, signed: Signed, *, at: int) -> Appended:
     """Takes in inspection-requested/v1. Raises `FieldError` (no purpose), `NotEntitled`, `Unknown`, `BadSignature`."""
-    registration.require_kind(signed, REQUESTED)
+    stating.require_kind(signed, REQUESTED)
     _identity(signed.statement.subject)
     body = read(Request, signed.statement.body)
     kind, name = check_request(body)
     concerned, papers = _matter(session, kind, name)
-    if registration.is_known(session, signed):
+    if stating.is_known(session, signed):
         return facts.append(session, signed, at=at)
     if signed.statement.no != 0:
         raise FieldError("statement.no", "0", str(signed.statement.no))
     reader = party_subject(body.reader_id)
     if [item.by for item in signed.signatures] == [reader]:
-        registration.require_signature(session, signed, reader, at=at)
+        signers.require_signature(session, signed, reader, at=at)
     else:
-        registration.require_staff(session, signed, agency, _ROLES, at)
+        signers.require_staff(session, signed, agency, _ROLES, at)
     entitled(body, concerned)
     for place, paper in enumerate(body.papers):
         if paper not in papers:
@@ -76,13 +76,13 @@ def ask(session: Session, agency: Agency, signed: Signed, *, at: int) -> Appende
 
 def decide(session: Session, agency: Agency, signed: Signed, *, at: int) -> Appended:
     """Takes in inspection-decided/v1, signed by one member of the agency's staff. Raises as `check_decision`."""
-    registration.require_kind(signed, DECIDED)
+    stating.require_kind(signed, DECIDED)
     row = store.inspection(session, _identity(signed.statement.subject))
     body = read(Decision, signed.statement.body)
     check_papers(body.papers, "body.papers")
-    if registration.is_known(session, signed):
+    if stating.is_known(session, signed):
         return facts.append(session, signed, at=at)
-    decider = registration.require_staff(session, signed, agency, _ROLES, at)
+    decider = signers.require_staff(session, signed, agency, _ROLES, at)
     check_decision(Status(row.status), _request(session, row), body, row.clerk, decider)
     return _stored(session, signed, at)
 

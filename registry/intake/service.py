@@ -22,8 +22,9 @@ from ledger.errors import FieldError, Stale
 from ledger.facts import Signed, Statement
 from ledger.reading import body_of, read
 from ledger.store import Appended
-from registry import service
+from registry import filing
 from registry import store as registered
+from registry.agency import Agency
 from registry.calendar import Calendar
 from registry.errors import Unknown
 from registry.form import SUBMITTED, Form, Publicity, publicity_text
@@ -34,7 +35,6 @@ from registry.intake.problems import problems
 from registry.intake.rows import Fault, Row, draft_id
 from registry.intake.tables import DraftRow, ImportRow
 from registry.precheck import Finding, Level, stops
-from registry.service import Agency
 
 KINDS: Mapping[str, type] = {SUBMITTED: Form}
 """The kinds of fact a draft can become, and the type of their body."""
@@ -144,7 +144,7 @@ def check(session: Session, agency: Agency, kind: str, body: Any, at: int) -> tu
     if wrong:
         return wrong
     form = read(Form, body)
-    return (*papers_missing(session, agency, form), *service.check_form(agency, form, at))
+    return (*papers_missing(session, agency, form), *filing.check_form(agency, form, at))
 
 
 def unreadable(kind: str, body: Any) -> tuple[Finding, ...]:
@@ -157,7 +157,7 @@ def unreadable(kind: str, body: Any) -> tuple[Finding, ...]:
 
 def papers_missing(session: Session, agency: Agency, form: Form) -> tuple[Finding, ...]:
     """PC-22 for each paper the form names that was not handed in here; nothing where papers are kept elsewhere."""
-    return service.papers_not_received(session, agency, form)
+    return filing.papers_not_received(session, agency, form)
 
 
 def preview(session: Session, agency: Agency, holder: str, identity: str, at: int) -> Preview:
@@ -186,7 +186,7 @@ def submit(
 ) -> Appended:
     """Step two: the signed statement of the preview becomes the application, the draft is gone with it.
 
-    Raises `Stale` if the draft is not what was previewed, and what `registry.service.submit_application` raises.
+    Raises `Stale` if the draft is not what was previewed, and what `registry.filing.submit_application` raises.
     """
     subject = f"application:{identity}"
     if signed.statement.subject != subject:
@@ -204,7 +204,7 @@ def submit(
             raise Stale(subject, "publicity_sha256", expected, publicity_sha256[:64])
         session.delete(row)
         session.flush()
-    return service.submit_application(session, agency, signed, at=at, calendar=calendar)
+    return filing.submit_application(session, agency, signed, at=at, calendar=calendar)
 
 
 def statement_of(identity: str, form: Form) -> Statement:
@@ -269,7 +269,7 @@ def judge(agency: Agency, holder: str, row: Row, at: int) -> Judged:
     if row.form is None:
         return Judged(row, "", "", row.faults, red=False)
     try:
-        findings = service.check_form(agency, row.form, at)
+        findings = filing.check_form(agency, row.form, at)
     except FieldError as error:
         heading = heading_of(error.field.removeprefix("body.").removeprefix("form."))
         fault = Fault(APPLICATIONS, row.line.number, heading, f"应为{error.expected}，实为{error.given}")

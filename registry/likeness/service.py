@@ -11,7 +11,7 @@ from ledger.errors import FieldError
 from ledger.facts import PartsRoot, Signed
 from ledger.reading import read
 from ledger.store import Appended
-from registry import service as registration
+from registry import signers
 from registry import store as registry
 from registry.likeness import store
 from registry.likeness.compare import compare
@@ -30,7 +30,7 @@ def take_fingerprint(session: Session, signed: Signed, parts: Sequence[bytes], *
     if statement.no == 0 and facts.next_of(session, statement.subject)[0] == 0:
         if statement.parts != PartsRoot.over(parts):
             raise FieldError("statement.parts", "所附分组的承诺 / the commitment to the groups", "不符 / differs")
-        registration.require_signature(session, signed, party_subject(body.holder), at=at)
+        signers.require_signature(session, signed, party_subject(body.holder), at=at)
     taken = facts.append(session, signed, at=at, parts=parts)
     if not taken.replayed:
         store.PROJECTORS[FINGERPRINT](session, taken.fact)

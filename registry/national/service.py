@@ -15,8 +15,9 @@ from ledger.facts import Fact, PartsRoot, Signed, Statement
 from ledger.reading import body_of, read
 from ledger.signing import require_sm2
 from ledger.store import Appended
-from registry import service as registration
+from registry import depositing
 from registry import store as registry
+from registry.agency import Agency, Signer
 from registry.asset import Twin
 from registry.calendar import Calendar
 from registry.case import MOVE, State
@@ -45,7 +46,6 @@ from registry.national.exchange import (
 )
 from registry.parcel import Packer, Parcel
 from registry.party import party_subject
-from registry.service import Agency, Signer
 
 MOST_RESULTS = 50_000
 """Results in one package; what is left goes with the next."""
@@ -60,7 +60,7 @@ def waiting(session: Session, agency: Agency, results: int = MOST_RESULTS) -> Wa
             for case in store.unreleased(session, agency.uscc)
         ),
         tuple(
-            registration.deposit_request(session, agency, case.application)
+            depositing.deposit_request(session, agency, case.application)
             for case in registry.cases_in(session, (State.DEPOSITING,))
             if case.form.agency == agency.uscc
         ),
@@ -146,7 +146,7 @@ def take_refusal(
     if case.state is not State.DEPOSITING or case.record != refusal.record:
         raise DepositRefused("没有与之相符的存证请求。", "no request waits for this answer")
     taken = _take_in(session, signed, at)
-    registration.record_deposit_refusal(
+    depositing.record_deposit_refusal(
         session, agency, case.application, refusal.reason, signer, at=at, calendar=calendar
     )
     return taken
@@ -193,7 +193,7 @@ def _take_one_deposit(
 ) -> Imported:
     try:
         with session.begin_nested():
-            made = registration.record_deposit_receipt(session, agency, signed, signer, at=at, calendar=calendar)
+            made = depositing.record_deposit_receipt(session, agency, signed, signer, at=at, calendar=calendar)
     except CodeExhausted as error:
         return replace(done, waiting=(*done.waiting, f"{signed.statement.subject}：{error}"))
     return (

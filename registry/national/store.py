@@ -29,6 +29,7 @@ from registry.national.exchange import (
     PublicityReceipt,
 )
 from registry.national.tables import DepositRefusalRow, NationalPackageRow, NationalResultRow, PublicityReleaseRow
+from registry.projecting import write_case
 
 
 def _released(session: Session, fact: Fact) -> None:
@@ -42,7 +43,7 @@ def _released(session: Session, fact: Fact) -> None:
     )  # fmt: skip
     session.flush()
     # A case never waits for two releases: without the first it does not come back to a second publicity.
-    registry.write_case(session, released(registry.case(session, application), body.released_at))
+    write_case(session, released(registry.case(session, application), body.released_at))
 
 
 def _refused(session: Session, fact: Fact) -> None:

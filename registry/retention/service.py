@@ -13,8 +13,9 @@ from ledger.errors import FieldError
 from ledger.facts import Signed, Statement
 from ledger.reading import body_of, read
 from ledger.store import Appended
-from registry import service as registration
+from registry import signers
 from registry import store as registry
+from registry.agency import Agency, Signer
 from registry.asset import Twin
 from registry.certificate import certificate_subject
 from registry.errors import NotEntitled
@@ -28,7 +29,6 @@ from registry.retention.keeping import (
     content_digest,
     require_deletable,
 )
-from registry.service import Agency, Signer
 
 
 def renew(session: Session, size: int, lines: Iterable[bytes], signer: Signer, *, at: int) -> Appended:
@@ -67,7 +67,7 @@ def approve_deletion(session: Session, agency: Agency, signed: Signed, *, at: in
         return facts.append(session, signed, at=at)
     roles = []
     for signature in signed.signatures:
-        registration.require_signature(session, signed, signature.by, signature.role, at=at)
+        signers.require_signature(session, signed, signature.by, signature.role, at=at)
         kind, _, name = signature.by.partition(":")
         staff = registry.staff_at(session, name, at) if kind == "staff" else None
         if staff is None or staff.organisation != agency.uscc or signature.role not in staff.roles.split():

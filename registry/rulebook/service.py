@@ -15,6 +15,7 @@ from ledger.facts import Signed
 from ledger.reading import read
 from ledger.store import Appended
 from registry import store as views
+from registry.agency import Agency
 from registry.asset import Twin
 from registry.calendar import day_of, published
 from registry.errors import NotEntitled
@@ -22,7 +23,7 @@ from registry.rulebook import store
 from registry.rulebook.rule_set import RULE_SET, RuleSet, check_rule_set, rule_set_subject
 from registry.rulebook.year_table import CALENDAR, YearTable, calendar_subject, check_rows, require_future
 from registry.scheme import VERSIONS, twin_of
-from registry.service import Agency, require_signature
+from registry.signers import require_signature
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,6 @@ grams → tables → store
 - `store`: the line of an entry, and the questions asked of the lines.
 
 A registration whose publicity was waived has no line here, so no search can tell anything of it; its code is answered
-by `registry.service.catalogue` without the index. The index narrows down; whether a word stands in a line is decided
+by `registry.answering.catalogue` without the index. The index narrows down; whether a word stands in a line is decided
 on the line's own text, so both databases give the same answers.
 """

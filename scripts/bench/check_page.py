@@ -46,7 +46,7 @@ from ledger.digest import twin
 from ledger.facts import PartsRoot, Signed, Statement
 from ledger.reading import body_of
 from ledger.signing import SystemSigner
-from registry import service
+from registry import answering
 from registry.asset import (
     AssetKind,
     DataForm,
@@ -77,13 +77,13 @@ from registry.certificate import (
 from registry.code import month_of, numbered
 from registry.form import RegistrationType
 from registry.party import PartyKind
+from registry.projecting import PROJECTORS
 from registry.rights import Basis, Right, RightRow, SourceKind
 from registry.scheme import NATIONAL_2026
 from registry.search import store as search
 from registry.search.store import Wanted
 from registry.search.tables import search_index
 from registry.statistics import store as statistics
-from registry.store import PROJECTORS
 
 CERTIFICATES, SAMPLE, WARM, CHUNK, TEXTS = 1_000_000, 2_000, 50, 10_000, 5_000
 AGENCY, AUTHORITY, HOLDER = "91330100MA00000018", "91330100MA00000026", "91330100MA00000034"
@@ -356,7 +356,7 @@ def _function(reader: Engine, codes: list[str]) -> Iterator[float]:
     for number, code in enumerate((*codes[:WARM], *codes)):
         start = time.perf_counter()
         with Session(reader) as session:
-            answer = service.check(session, code, NOW)
+            answer = answering.check(session, code, NOW)
         took = time.perf_counter() - start
         assert not isinstance(answer.status, CodeAnswer), code
         assert answer.view is not None
@@ -392,18 +392,18 @@ def _searched(reader: Engine, wanted: Wanted) -> dict[str, Any]:
     for _ in range(20):
         start = time.perf_counter()
         with Session(reader) as session:
-            page = service.catalogue(session, NOW, wanted, limit=20)
+            page = answering.catalogue(session, NOW, wanted, limit=20)
         took.append(time.perf_counter() - start)
         lines = len(page.listings)
     for _ in range(9):
         with Session(reader) as session:
-            page = service.catalogue(session, NOW, wanted, limit=20, before=before)
+            page = answering.catalogue(session, NOW, wanted, limit=20, before=before)
         if not page.next:
             break
         before = int(page.next)
     start = time.perf_counter()
     with Session(reader) as session:
-        service.catalogue(session, NOW, wanted, limit=20, before=before)
+        answering.catalogue(session, NOW, wanted, limit=20, before=before)
     tenth = round((time.perf_counter() - start) * 1000, 2)
     whole = measured(took)
     return {"p50": whole["p50"], "max": whole["max"], "tenth_page": tenth, "lines": lines}

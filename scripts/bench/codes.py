@@ -30,7 +30,7 @@ from sqlalchemy.orm import Session
 from api import bootstrap
 from registry.code import LAST_SERIAL
 from registry.errors import CodeExhausted
-from registry.store import last_serial, take_serial
+from registry.numbering import last_serial, take_serial
 from registry.tables import CodeCounterRow
 
 PLACE = ("33", "1", "202611")

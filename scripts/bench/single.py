@@ -46,7 +46,7 @@ from ledger import canonical, signing, sm
 from ledger.digest import twin
 from ledger.facts import Signed, Statement
 from ledger.reading import body_of
-from registry import service as registration
+from registry import admitting
 from registry.asset import Twin
 from registry.party import Connector, Party, PartyKind
 from scripts.demo.cast import AGENCY, AUDITOR, OPERATOR
@@ -207,11 +207,11 @@ def _install(home: Path) -> tuple[list[Reporter], keyfiles.KeyFile]:
             return Signed(statement, (signing.sign_sm2(system.agency.sm2, statement, by=by),))
 
         party = Party("演示", PartyKind.LEGAL, AGENCY, system.agency.sm2.public, system.agency.address, ("agency",))
-        registration.register_party(session, system.house, signed("party/v1", by, party), at=at)
+        admitting.register_party(session, system.house, signed("party/v1", by, party), at=at)
         for number in range(CONNECTIONS):
             name = f"bench-{number:02}"
             body = Connector(AGENCY, sm.generate().public, "bench")
-            registration.register_connector(
+            admitting.register_connector(
                 session, system.house, signed("connector/v1", f"connector:{name}", body), at=at
             )
             reporters.append(Reporter(name, issue(session, f"connector:{name}", at=at)))

@@ -31,8 +31,8 @@ from ledger.facts import Signed, Statement
 from ledger.reading import body_of
 from ledger.signing import sign_sm2
 from registry.form import Form
+from registry.issuing import Papers
 from registry.party import Party, PartyKind, Staff
-from registry.service import Papers
 from tests.registry import registry_house
 from tests.registry.registry_house import AGENCY, AUTHORITY, DEVELOPER, FONTS, PROVIDER, RIVAL, STAFF, House, moment
 

@@ -22,9 +22,9 @@ from registry.calendar import day_of
 from registry.case import Act
 from registry.certificate import record_digest
 from registry.duties.office import ChangeAct, Listing, ListingState, Matter
+from registry.entries import deposit_record
 from registry.errors import DepositRefused
 from registry.form import publicity_text
-from registry.service import deposit_record
 from tests.api.house import Platform
 from tests.registry.cards.test_cards import ENTER, ID
 from tests.registry.duties.test_duties import TWIN

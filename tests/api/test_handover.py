@@ -19,7 +19,7 @@ from api.bootstrap import System
 from api.cli import app
 from ledger import log, store
 from ledger.errors import BadSignature, FieldError, Malformed
-from registry import service as registration
+from registry import holding, signers, validity
 from registry import store as views
 from registry.asset import Twin
 from registry.errors import GuardRefused
@@ -100,19 +100,19 @@ def receiver(home: Path, old: Platform, empty: Path) -> System:
 @pytest.mark.clause("G13", "H-06", "H-07", "H-08", "H-09", "G10")
 def test_handover__the_whole_way__code_state_and_validity_kept_and_the_custodian_changed(two: Two) -> None:
     with two.old.reading() as session:
-        before = {code: registration.certificate_status(session, code, two.old.now) for code in two.codes}
+        before = {code: validity.certificate_status(session, code, two.old.now) for code in two.codes}
     with pytest.raises(GuardRefused, match="计划退出日"):
         two.whole()
     two.old.now = moment("2027-03-03 09:00")
     handing.take(two.new, handing.finish(two.old.system))
     with jobs.snapshot(two.new) as session:
         for code, status in before.items():
-            now = registration.certificate_status(session, code, status.as_of)
+            now = validity.certificate_status(session, code, status.as_of)
             assert now == status
             kept = exits.custody_of(session, code)
             assert kept is not None
             assert (kept.agency, kept.custodian) == (AGENCY, RIVAL)
-            assert registration.holds_right(session, PROVIDER, code, Right.USE, status.as_of)
+            assert holding.holds_right(session, PROVIDER, code, Right.USE, status.as_of)
         assert exits.leaving(session, AGENCY).state.value == "EXITED"
     for code in two.codes:
         for form in ("pdf", "json"):
@@ -148,16 +148,16 @@ def test_handover__afterwards__only_the_receiver_s_staff_may_act(two: Two) -> No
         at = two.old.now
         for by in ("staff:reviewer", "staff:officer"):
             with pytest.raises(BadSignature, match="已退出"):
-                registration.keys_of(session, by, at)
+                signers.keys_of(session, by, at)
     two.old.now = moment("2027-03-03 09:00")
     handing.finish(two.old.system)
     two.old.now = two.old.now + 1
     with two.old.reading() as session, pytest.raises(BadSignature, match="已退出"):
-        registration.keys_of(session, f"party:{AGENCY}", two.old.now)
+        signers.keys_of(session, f"party:{AGENCY}", two.old.now)
     with jobs.snapshot(two.new) as session:
         with pytest.raises(BadSignature, match="已退出"):
-            registration.keys_of(session, old_staff[0], two.old.now)
-        assert registration.keys_of(session, f"party:{RIVAL}", two.old.now).sm2 == two.new.agency.sm2.public
+            signers.keys_of(session, old_staff[0], two.old.now)
+        assert signers.keys_of(session, f"party:{RIVAL}", two.old.now).sm2 == two.new.agency.sm2.public
         with pytest.raises(GuardRefused, match="不得再用"):
             exits.require_own_digit(session, "33", "1")
         exits.require_own_digit(session, "33", "2")

@@ -17,7 +17,7 @@ from api.papers import path_of
 from api.settings import SettingsError, StampSettings, save
 from ledger.digest import twin
 from ledger.errors import FieldError
-from registry import service, store
+from registry import answering, store
 from registry.catalogue import Integrity
 from registry.errors import PaperRefused
 from registry.seal import examine
@@ -186,7 +186,7 @@ def test_issue_papers__killed_between_file_and_fact__is_done_again_whole(
     assert path_of(platform.system, code, 1, "pdf").read_bytes() == papers.pdf
     with platform.reading() as session:
         for data, answer in ((papers.pdf, Integrity.INTACT), (orphan, Integrity.ALTERED)):
-            assert service.check(session, code, platform.now, file=twin(data)).integrity is answer
+            assert answering.check(session, code, platform.now, file=twin(data)).integrity is answer
         assert store.issue_of(session, code, 1) is not None
 
 

@@ -26,8 +26,9 @@ from ledger.digest import twin
 from ledger.facts import Signature, Signed, Statement
 from ledger.reading import body_of
 from ledger.signing import SystemSigner, sign_sm2
-from registry import precheck, service
+from registry import admitting, depositing, entries, filing, issuing, moving, precheck
 from registry import store as views
+from registry.agency import Agency
 from registry.asset import (
     AssetKind,
     DataForm,
@@ -95,7 +96,7 @@ class House:
     engine: Engine
     session: Session
     keys: dict[str, sm.Sm2Key]
-    agency: service.Agency
+    agency: Agency
     signer: SystemSigner
     now: int
     receipts: int = 0
@@ -119,21 +120,21 @@ class House:
         self.keys[by] = sm.generate()
         body = Party(name, PartyKind.LEGAL, code, self.keys[by].public, eip712.address_of(eip712.new_key()), roles)
         who = [(by, "")] if code == AGENCY else [(by, ""), (f"party:{AGENCY}", "")]
-        service.register_party(self.session, self.agency, self.signed("party/v1", by, body, *who), at=self.now)
+        admitting.register_party(self.session, self.agency, self.signed("party/v1", by, body, *who), at=self.now)
 
     def hire(self, name: str, *roles: str, organisation: str = "") -> None:
         by, owner = f"staff:{name}", organisation or AGENCY
         self.keys[by] = sm.generate()
         body = Staff(owner, self.keys[by].public, roles)
         signed = self.signed("staff/v1", by, body, (f"party:{owner}", ""))
-        service.register_staff(self.session, self.agency, signed, at=self.now)
+        admitting.register_staff(self.session, self.agency, signed, at=self.now)
 
     def file(self, form: Form, *who: str, identity: str = "") -> str:
         """Submits a form signed by all applicants (or `who`); answers the application id."""
         identity = identity or secrets.token_hex(16)
         signers = who or tuple(f"party:{item.id_no}" for item in form.applicants)
         signed = self.signed(SUBMITTED, f"application:{identity}", form, *((by, "") for by in signers))
-        service.submit_application(self.session, self.agency, signed, at=self.now, calendar=CALENDAR)
+        filing.submit_application(self.session, self.agency, signed, at=self.now, calendar=CALENDAR)
         return identity
 
     def act(self, identity: str, act: Act, *who: str) -> Signed:
@@ -142,7 +143,7 @@ class House:
         return self.signed(MOVE, f"application:{identity}", act, *signers)
 
     def move(self, identity: str, act: Act, *who: str) -> store.Appended:
-        return service.move(self.session, self.agency, self.act(identity, act, *who), at=self.now, calendar=CALENDAR)
+        return moving.move(self.session, self.agency, self.act(identity, act, *who), at=self.now, calendar=CALENDAR)
 
     def case(self, identity: str) -> Case:
         return views.case(self.session, identity)
@@ -151,7 +152,7 @@ class House:
         self.now = moment(text)
 
     def timers(self) -> list[str]:
-        made = service.run_timers(self.session, self.agency, self.signer, at=self.now, calendar=CALENDAR)
+        made = moving.run_timers(self.session, self.agency, self.signer, at=self.now, calendar=CALENDAR)
         return [fact.body["move"] for fact in made if fact.kind == MOVE]
 
     def accept(self, identity: str) -> None:
@@ -166,16 +167,16 @@ class House:
         objection = secrets.token_hex(16)
         body = Objection(identity, "异议人（演示）", "演示联系方式", reason)
         signed = self.signed(OBJECTION, f"objection:{objection}", body, *(who or ((f"party:{RIVAL}", ""),)))
-        service.object_to(self.session, self.agency, signed, at=self.now, calendar=CALENDAR)
+        moving.object_to(self.session, self.agency, signed, at=self.now, calendar=CALENDAR)
         return objection
 
     def ask_deposit(self, identity: str) -> None:
-        record = record_digest(service.deposit_record(self.session, identity))
+        record = record_digest(entries.deposit_record(self.session, identity))
         self.move(identity, Act("I-24", record=record), "staff:officer")
 
     def receipt(self, identity: str, **changes: Any) -> Signed:
         """What the deposit authority answers: signed by its own key, 演示."""
-        request = service.deposit_request(self.session, self.agency, identity)
+        request = depositing.deposit_request(self.session, self.agency, identity)
         self.receipts += 1
         number = f"演示-{self.receipts:06d}"
         body = DepositReceipt(
@@ -191,25 +192,25 @@ class House:
         by = f"party:{AUTHORITY}"
         return Signed(statement, (self.signature(statement, by, ""),))
 
-    def deposit(self, identity: str) -> service.Registered:
+    def deposit(self, identity: str) -> depositing.Registered:
         self.ask_deposit(identity)
         return self.take_receipt(self.receipt(identity))
 
-    def take_receipt(self, signed: Signed) -> service.Registered:
-        return service.record_deposit_receipt(
+    def take_receipt(self, signed: Signed) -> depositing.Registered:
+        return depositing.record_deposit_receipt(
             self.session, self.agency, signed, self.signer, at=self.now, calendar=CALENDAR
         )
 
-    def drawn(self, code: str, version: int | None = None) -> service.Draft:
+    def drawn(self, code: str, version: int | None = None) -> issuing.Draft:
         """The papers of a version, ready for the seal."""
-        return service.draft_papers(
+        return issuing.draft_papers(
             self.session, code, fonts=FONTS, check_url=f"{self.issuer.base}/check", issuer=self.issuer,
             trial=self.seal.trial, at=self.now, version=version,
         )  # fmt: skip
 
     def draft(self, code: str, kind: RegistrationType, **wish: Any) -> Form:
         """The form of a later registration with its papers, as a holder would complete it."""
-        form = service.draft_form(self.session, code, Wish(kind, **wish), self.now)
+        form = filing.draft_form(self.session, code, Wish(kind, **wish), self.now)
         return replace(form, attachments=tuple(attachment(name) for name in precheck.TYPE_PAPERS[kind]))
 
     def review(self, identity: str) -> None:
@@ -222,7 +223,7 @@ class House:
         else:
             self.move(identity, Act("I-16", review=PASSED, reason="该类登记不公示"), *TWO)
 
-    def later(self, form: Form) -> service.Registered:
+    def later(self, form: Form) -> depositing.Registered:
         """The straight way of a later registration from form to deposit."""
         identity = self.file(form)
         self.review(identity)
@@ -232,18 +233,18 @@ class House:
         identity = identity or secrets.token_hex(16)
         signers = [(by, STAFF.get(by.removeprefix("staff:"), "")) for by in who or TWO]
         signed = self.signed(DECISION, f"application:{identity}", decision, *signers)
-        service.open_by_agency(self.session, self.agency, signed, at=self.now, calendar=CALENDAR)
+        filing.open_by_agency(self.session, self.agency, signed, at=self.now, calendar=CALENDAR)
         return identity
 
-    def issue(self, code: str, version: int | None = None) -> service.Papers:
+    def issue(self, code: str, version: int | None = None) -> issuing.Papers:
         """Makes, seals and states the papers; of issued ones, the kept file once more."""
         draft = self.drawn(code, version)
         if draft.issued:
-            sealed = Sealed(self.kept[code, draft.version], service.issued_seal(self.session, code, draft.version))
+            sealed = Sealed(self.kept[code, draft.version], issuing.issued_seal(self.session, code, draft.version))
         else:
             sealed = self.seal.press(draft.body, draft.picture, reason=code, place=draft.agency, at=self.now)
             self.kept[code, draft.version] = sealed.pdf
-        return service.issue(
+        return issuing.issue(
             self.session, self.agency, draft, sealed, signer=self.signer, at=self.now, calendar=CALENDAR
         )
 
@@ -285,7 +286,7 @@ def open_house(path: Path, now: str = "2026-08-03 09:00") -> House:
     engine = engine_on(path)
     SQLModel.metadata.create_all(engine)
     keys = {f"party:{AUTHORITY}": sm.generate()}
-    agency = service.Agency(
+    agency = Agency(
         uscc=AGENCY,
         name="浙江某某数据登记有限公司（演示）",
         region="33",

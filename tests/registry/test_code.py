@@ -10,9 +10,9 @@ from sqlalchemy.orm import Session
 from sqlmodel import SQLModel
 
 from ledger.errors import FieldError
-from registry import store
 from registry.code import is_code, month_of, numbered, read_code
 from registry.errors import CodeExhausted
+from registry.numbering import take_serial
 
 
 def test_code__parts_are_read_and_written() -> None:
@@ -54,7 +54,7 @@ def test_serials__concurrent_writers__no_duplicate_no_gap(tmp_path: Path) -> Non
     def work() -> None:
         for turn in range(10):
             with Session(engine) as session:
-                serial = store.take_serial(session, "33", "1", "202611")
+                serial = take_serial(session, "33", "1", "202611")
                 if turn % 5 == 0:
                     session.rollback()
                     continue

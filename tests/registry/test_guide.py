@@ -66,10 +66,10 @@ def test_principles__nobody_is_registered_without_their_own_signature(house: Hou
 @pytest.mark.clause("G4", "G31")
 def test_principles__a_certificate_says_what_holds_now__for_anybody_who_asks(house: House) -> None:
     """Art. 4: 公平诚信; art. 31: the paper is evidence, so what it shows can be checked by whoever relies on it."""
-    from registry import service
+    from registry import answering
 
     code = house.certificate(a_form())
-    found = service.check(house.session, code, house.now)
+    found = answering.check(house.session, code, house.now)
     assert found.status is Status.VALID
     assert found.view is not None
     assert found.view.rights

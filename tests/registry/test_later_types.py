@@ -31,7 +31,7 @@ from ledger.digest import twin
 from ledger.errors import BadSignature, FieldError
 from ledger.reading import read
 from ledger.verify import Refused
-from registry import precheck, service, store
+from registry import answering, depositing, entries, filing, holding, moving, precheck, store, validity
 from registry.asset import AssetKind, Source, Twin
 from registry.calendar import end_of
 from registry.case import Act, AgencyDecision, Answer, Item, State
@@ -66,8 +66,8 @@ RECEIVER = (applicant(DEVELOPER, BUYER),)
 
 def checked(house: House, form: Form) -> tuple[precheck.Finding, ...]:
     """The pre-check with what the register knows."""
-    known = service.known_of(house.session, form, house.now, CALENDAR)
-    return service.check_form(house.agency, form, house.now, known)
+    known = filing.known_of(house.session, form, house.now, CALENDAR)
+    return filing.check_form(house.agency, form, house.now, known)
 
 
 def rights_of(house: House, code: str) -> set[tuple[str, str]]:
@@ -76,7 +76,7 @@ def rights_of(house: House, code: str) -> set[tuple[str, str]]:
 
 
 def status_of(house: House, code: str, at: int | None = None) -> Status | None:
-    return service.certificate_status(house.session, code, house.now if at is None else at).status
+    return validity.certificate_status(house.session, code, house.now if at is None else at).status
 
 
 def version(house: House, code: str) -> int:
@@ -131,7 +131,7 @@ def test_change__of_an_address__is_known_from_the_form_on_file_and_is_not_publis
     house.deposit(identity)
     again = house.draft(code, CHANGE, applicants=(replace(moved, address="又一址"),))
     assert again.change == Change((Changed(f"{PROVIDER}.address", "演示地址", "又一址"),)), "the last form on file"
-    assert service.check(house.session, code, house.now).view is not None, "what was published stays published"
+    assert answering.check(house.session, code, house.now).view is not None, "what was published stays published"
 
 
 @pytest.mark.clause("G35", "B-01", "G24")
@@ -147,7 +147,7 @@ def test_change__of_the_data_name__is_published(house: House) -> None:
     house.timers()
     house.deposit(identity)
     assert store.certificate(house.session, code).data_name == data.data_name
-    assert [item.data_name for item in service.catalogue(house.session, house.now).listings] == [data.data_name]
+    assert [item.data_name for item in answering.catalogue(house.session, house.now).listings] == [data.data_name]
 
 
 @pytest.mark.clause("G35", "B-02", "PC-30")
@@ -166,7 +166,7 @@ def test_change__of_what_is_no_change__is_red_before_and_refused_at_review(house
         "years": replace(form, years=4),
         "party_kind": replace(form, applicants=(replace(person, kind=PartyKind.UNINCORPORATED),)),
     }[what]
-    entry = service.entry_in_force(house.session, code, house.now)
+    entry = entries.entry_in_force(house.session, code, house.now)
     found = precheck.precheck(wrong, NATIONAL_2026, house.now, precheck.Known(entry=entry))
     assert "PC-30" in {item.rule for item in found if item.level is Level.RED}
     assert not precheck.stops(found), "art. 17: only the agency refuses, in writing"
@@ -239,7 +239,7 @@ def test_renewal__pending_over_expiry__neither_lapses_nor_is_plainly_valid_and_b
     house.at("2026-12-15 09:00")
     assert "I-18" in house.timers()
     assert status_of(house, code) is Status.RENEWAL_PENDING
-    assert service.holds_right(house.session, PROVIDER, code, Right.USE, house.now)
+    assert holding.holds_right(house.session, PROVIDER, code, Right.USE, house.now)
     house.deposit(identity)
     new = store.certificate(house.session, code)
     assert (new.version, new.last_day, status_of(house, code)) == (2, "2029-12-14", Status.VALID)
@@ -294,11 +294,11 @@ def test_lapse__of_itself_at_midnight__told_once_and_final(house: House) -> None
     code = short_lived(house)
     row = store.certificate(house.session, code)
     house.now = row.valid_until - 1
-    assert service.run_timers(house.session, house.agency, house.signer, at=house.now, calendar=CALENDAR) == []
+    assert moving.run_timers(house.session, house.agency, house.signer, at=house.now, calendar=CALENDAR) == []
     house.now += 3600
-    [told] = service.run_timers(house.session, house.agency, house.signer, at=house.now, calendar=CALENDAR)
+    [told] = moving.run_timers(house.session, house.agency, house.signer, at=house.now, calendar=CALENDAR)
     assert (told.body["status"], told.body["effective_at"], told.body["basis"]) == ("LAPSED", row.valid_until, "C10")
-    assert service.run_timers(house.session, house.agency, house.signer, at=house.now, calendar=CALENDAR) == []
+    assert moving.run_timers(house.session, house.agency, house.signer, at=house.now, calendar=CALENDAR) == []
     assert (row.ended, row.ended_at) == ("LAPSED", row.valid_until)
 
 
@@ -310,7 +310,7 @@ def test_renewal__of_derived_data__needs_the_source_again_and_ends_with_it(house
         grant = UseAuthorisation(source, PROVIDER, DEVELOPER, ("USE",), house.now, moment(until), ("演示",))
         subject = f"authorisation:{house.now:032x}"
         signed = house.signed("use-authorisation/v1", subject, grant, (f"party:{PROVIDER}", ""))
-        return service.authorise_use(house.session, signed, at=house.now).fact.id
+        return holding.authorise_use(house.session, signed, at=house.now).fact.id
 
     derived = a_form(DEVELOPER, BUYER, b"hour,delay\n1,2\n", (Source(source, allowed("2026-12-11 00:00")),))
     code = house.certificate(derived)
@@ -364,7 +364,7 @@ def test_cancellation__of_everything__ends_by_a_deposited_fact_without_a_paper(h
     assert (done.entry.kind, done.code, house.case(identity).state) == (ENDING, code, State.ISSUED)
     assert status_of(house, code) is Status.CANCELLED
     assert status_of(house, code, done.entry.body["ended_at"] - 1) is Status.VALID
-    assert not service.right_in_force(house.session, code, Right.USE, house.now)
+    assert not holding.right_in_force(house.session, code, Right.USE, house.now)
     [receipt] = [item for item in facts.facts_of_kind(house.session, DEPOSIT_RECEIPT) if item.id == done.receipt.id]
     assert receipt.body["record"] == done.entry.body["record_digest"], "the deposit covers the ending"
     told = facts.facts_of_kind(house.session, TOLD)[-1]
@@ -381,7 +381,7 @@ def test_cancellation__of_one_right__leaves_the_others_in_the_next_version(house
     house.later(form)
     assert version(house, code) == 2
     assert rights_of(house, code) == {(PROVIDER, "HOLD"), (PROVIDER, "USE")}
-    assert not service.right_in_force(house.session, code, Right.OPERATE, house.now)
+    assert not holding.right_in_force(house.session, code, Right.OPERATE, house.now)
     assert refused_by(pending_review(house, form)) == "differs_only_as_allowed"
 
 
@@ -421,13 +421,13 @@ def test_cancellation__by_the_agency__two_persons_no_applicant_and_no_way_to_wit
 @pytest.mark.clause("G29", "B-04")
 def test_change__by_the_agency__corrects_limits_too(house: House) -> None:
     code = house.certificate(a_form())
-    entry = service.entry_in_force(house.session, code, house.now)
+    entry = entries.entry_in_force(house.session, code, house.now)
     rows = tuple(replace(row, limits="仅限境内") for row in entry.record.rights)
     form = change_form(entry, house.case(store.certificate(house.session, code).application).form, rights=rows)
     assert refused_by(pending_review(house, form)) == "differs_only_as_allowed"
     identity = house.open_by_agency(AgencyDecision("B-04", form, "登记错误", basis="ab" * 32))
     house.deposit(identity)
-    record = service.entry_in_force(house.session, code, house.now).record
+    record = entries.entry_in_force(house.session, code, house.now).record
     assert {row.limits for row in record.rights} == {"仅限境内"}
     assert (record.type, version(house, code)) == (CHANGE, 2)
 
@@ -449,8 +449,8 @@ def test_transfer__of_everything__new_code_remaining_term_old_one_transferred(ho
     assert (new.version, new.last_day, new.predecessor, new.predecessor_version) == (1, old.last_day, code, 1)
     assert (status_of(house, code), status_of(house, done.code)) == (Status.TRANSFERRED, Status.VALID)
     assert rights_of(house, done.code) == {(DEVELOPER, right.value) for right in Right}
-    assert not service.holds_right(house.session, PROVIDER, code, Right.HOLD, house.now)
-    assert service.holds_right(house.session, PROVIDER, code, Right.HOLD, new.valid_from - 1)
+    assert not holding.holds_right(house.session, PROVIDER, code, Right.HOLD, house.now)
+    assert holding.holds_right(house.session, PROVIDER, code, Right.HOLD, new.valid_from - 1)
     assert len(facts.facts_of_kind(house.session, TOLD)) == 0, "the deposit itself says so on chain"
     back = house.draft(done.code, TRANSFER, moved=tuple(Held(DEVELOPER, right) for right in Right),
                        receivers=(a_form().applicants[0],))  # fmt: skip
@@ -485,7 +485,7 @@ def test_transfer__of_a_part__two_entries_of_one_receipt_and_other_holders_untou
     papers = [house.issue(done.code), house.issue(code)]
     assert house.case(identity).state is State.ISSUED
     for paper in papers:
-        answer = service.check(house.session, paper.code, house.now, file=twin(paper.pdf))
+        answer = answering.check(house.session, paper.code, house.now, file=twin(paper.pdf))
         assert answer.integrity is Integrity.INTACT
 
 
@@ -510,7 +510,7 @@ def test_transfer__that_is_none__is_red_before_and_refused_at_review(house: Hous
         "other_data": replace(form, description=replace(form.description, limits="无")),
         "empty_handed": replace(form, applicants=(*form.applicants, applicant(RIVAL, "绍兴某某数据有限公司（演示）"))),
     }[what]  # fmt: skip
-    entry = service.entry_in_force(house.session, code, house.now)
+    entry = entries.entry_in_force(house.session, code, house.now)
     found = precheck.precheck(wrong, NATIONAL_2026, house.now, precheck.Known(entry=entry))
     assert rule in {item.rule for item in found if item.level is Level.RED}
     assert refused_by(pending_review(house, wrong)) == "differs_only_as_allowed"
@@ -564,14 +564,14 @@ def test_authorisation__given_under_an_old_version__is_good_while_the_grantor_ho
     code = house.certificate(a_form())
     grant = UseAuthorisation(code, PROVIDER, RIVAL, ("USE",), house.now, moment("2028-01-01 00:00"), ("演示",))
     signed = house.signed("use-authorisation/v1", "authorisation:" + "a" * 32, grant, (f"party:{PROVIDER}", ""))
-    given = service.authorise_use(house.session, signed, at=house.now).fact.id
+    given = holding.authorise_use(house.session, signed, at=house.now).fact.id
     derived = a_form(RIVAL, "绍兴某某数据有限公司（演示）", b"x\n", (Source(code, given),))
-    assert service.source_gaps(house.session, derived, house.now) == ()
+    assert holding.source_gaps(house.session, derived, house.now) == ()
     house.later(house.draft(code, CANCELLATION, ended=(Held(PROVIDER, Right.OPERATE),)))
     assert version(house, code) == 2
-    assert service.source_gaps(house.session, derived, house.now) == ()
+    assert holding.source_gaps(house.session, derived, house.now) == ()
     house.later(house.draft(code, TRANSFER, moved=(Held(PROVIDER, Right.USE),), receivers=RECEIVER))
-    assert service.source_gaps(house.session, derived, house.now) != ()
+    assert holding.source_gaps(house.session, derived, house.now) != ()
 
 
 # --- together ---------------------------------------------------------------------------------------------------------
@@ -625,7 +625,7 @@ def test_blocked__by_what_hangs_on_the_certificate__not_by_the_agencys_own_decis
         return ("PRESERVATION 查封",)
 
     form = house.draft(code, kind, **wish)
-    monkeypatch.setattr(service, "_blocks", blocks)
+    monkeypatch.setattr(filing, "_blocks", blocks)
     assert refused_by(pending_review(house, form)) == "nothing_blocks_it"
     expected = {TRANSFER: "transfer", CHANGE: "change_description", CANCELLATION: "cancellation"}[kind]
     assert set(asked) == {expected}
@@ -683,13 +683,13 @@ def test_papers__of_every_version__the_older_one_is_intact_and_superseded(house:
     house.now += 60
     house.later(house.draft(code, CANCELLATION, ended=(Held(PROVIDER, Right.OPERATE),)))
     second = house.issue(code)
-    old = service.check(house.session, code, house.now, file=twin(first.pdf))
-    new = service.check(house.session, code, house.now, file=twin(second.pdf))
+    old = answering.check(house.session, code, house.now, file=twin(first.pdf))
+    new = answering.check(house.session, code, house.now, file=twin(second.pdf))
     assert (old.integrity, old.version, old.status) == (Integrity.INTACT, 1, Status.SUPERSEDED)
     assert (new.integrity, new.version, new.status) == (Integrity.INTACT, 2, Status.VALID)
-    by_token = service.check(house.session, code, house.now, token=str(first.fact.body["token"]))
+    by_token = answering.check(house.session, code, house.now, token=str(first.fact.body["token"]))
     assert (by_token.version, by_token.token_matches, by_token.status) == (1, True, Status.SUPERSEDED)
-    assert service.check(house.session, code, house.now).version == 2
+    assert answering.check(house.session, code, house.now).version == 2
 
 
 @pytest.mark.clause("G27", "L-01")
@@ -709,7 +709,7 @@ def test_register__lists_each_certificate_once(house: House) -> None:
     code = house.certificate(a_form())
     house.later(house.draft(code, CANCELLATION, ended=(Held(PROVIDER, Right.OPERATE),)))
     other = house.later(house.draft(code, TRANSFER, moved=(Held(PROVIDER, Right.USE),), receivers=RECEIVER)).code
-    listed = {item.code: item.version for item in service.catalogue(house.session, house.now).listings}
+    listed = {item.code: item.version for item in answering.catalogue(house.session, house.now).listings}
     assert listed == {code: 3, other: 1}
     assert {row.code for row in store.certificates(house.session, holder=DEVELOPER)} == {other}
     assert len(house.session.scalars(select(CertificateRow)).all()) == 4
@@ -728,7 +728,7 @@ def test_deposit__after_the_certificate_has_ended__registers_nothing_and_comes_b
     with pytest.raises(GuardRefused) as refused, house.session.begin_nested():
         house.take_receipt(late)
     assert (refused.value.move, version(house, code)) == ("I-25", 1)
-    service.record_deposit_refusal(
+    depositing.record_deposit_refusal(
         house.session, house.agency, change, str(refused.value), house.signer, at=house.now, calendar=CALENDAR
     )
     assert house.case(change).state is State.READY
@@ -755,7 +755,7 @@ def test_precheck__names_what_blocks(house: House, monkeypatch: pytest.MonkeyPat
     code = house.certificate(a_form())
     form = house.draft(code, TRANSFER, moved=ALL, receivers=RECEIVER)
     assert not [item for item in checked(house, form) if item.rule == "PC-28"]
-    monkeypatch.setattr(service, "_blocks", lambda *_: ("PRESERVATION 查封",))
+    monkeypatch.setattr(filing, "_blocks", lambda *_: ("PRESERVATION 查封",))
     [found] = [item for item in checked(house, form) if item.rule == "PC-28"]
     assert "查封" in found.zh
 

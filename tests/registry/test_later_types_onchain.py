@@ -20,7 +20,7 @@ from ledger.chain import Deployment
 from ledger.facts import Fact
 from ledger.store import facts_of_kind
 from ledger.web3_chain import Web3Chain
-from registry import service, store
+from registry import store, validity
 from registry.case import Act
 from registry.certificate import ENTRY, IN_FORCE, Standing, Status, certificate_subject
 from registry.form import Held, RegistrationType
@@ -86,7 +86,7 @@ def agree(house: House, chain: Web3Chain) -> None:
         assert (held["validFrom"], held["validUntil"]) == (row.valid_from, row.valid_until)
         answer = chain.read("RightsRegistry", "inForce", key)
         newest = store.certificate(house.session, row.code).version == row.version
-        status = service.certificate_status(house.session, row.code, house.now)
+        status = validity.certificate_status(house.session, row.code, house.now)
         assert (answer["code"] in (1, 3)) == (newest and status.in_force) == (state.status in IN_FORCE)
         if newest and not status.in_force:
             assert REASONS[answer["reason"]] == status.status
@@ -94,7 +94,7 @@ def agree(house: House, chain: Web3Chain) -> None:
 
 def past_agrees(house: House, chain: Web3Chain, code: str, instant: int) -> None:
     """What was in force at an instant, told from the chain's events, is what the register says of it."""
-    said = service.certificate_status(house.session, code, instant)
+    said = validity.certificate_status(house.session, code, instant)
     versions = [row.version for row in store.versions(house.session, code)]
     told = [status_at(chain, certificate_key(AGENCY, "REGISTRATION_CERT", code, n), instant).code for n in versions]
     assert sum(code in ("IN_FORCE", "IN_FORCE_LIMITED") for code in told) == int(said.in_force)
@@ -131,8 +131,8 @@ def test_every_type__the_chain_answers_what_the_register_answers(house: House, n
     house.later(house.draft(other, CANCELLATION))
     publish(house, chain, url)
     agree(house, chain)
-    assert service.certificate_status(house.session, part.code, house.now).status is Status.TRANSFERRED
-    assert service.certificate_status(house.session, other, house.now).status is Status.CANCELLED
+    assert validity.certificate_status(house.session, part.code, house.now).status is Status.TRANSFERRED
+    assert validity.certificate_status(house.session, other, house.now).status is Status.CANCELLED
     times.append(house.now)
 
     house.at("2026-12-01 09:00")
@@ -146,14 +146,14 @@ def test_every_type__the_chain_answers_what_the_register_answers(house: House, n
     house.timers()
     publish(house, chain, url)
     agree(house, chain)
-    assert service.certificate_status(house.session, code, house.now).status is Status.RENEWAL_PENDING
-    assert service.certificate_status(house.session, whole.code, house.now).status is Status.LAPSED
+    assert validity.certificate_status(house.session, code, house.now).status is Status.RENEWAL_PENDING
+    assert validity.certificate_status(house.session, whole.code, house.now).status is Status.LAPSED
     times.append(house.now)
     house.now += 60
     house.deposit(identity)
     publish(house, chain, url)
     agree(house, chain)
-    assert service.certificate_status(house.session, code, house.now).version == 4
+    assert validity.certificate_status(house.session, code, house.now).version == 4
     for instant in times:
         for each in (code, part.code, whole.code, other):
             past_agrees(house, chain, each, instant)
@@ -174,7 +174,7 @@ def test_flags_go_to_the_successor__and_a_renewal_that_fails_lapses(
     monkeypatch.setattr(store, "standing_of", standing)
     code = house.certificate(a_form(authorised_until="2026-12-10"))
     pledged.add(code)
-    service.tell(house.session, house.signer, store.certificate(house.session, code), at=house.now, basis="E-01")
+    validity.tell(house.session, house.signer, store.certificate(house.session, code), at=house.now, basis="E-01")
     publish(house, chain, url)
     agree(house, chain)
     house.now += 3600
@@ -198,7 +198,7 @@ def test_flags_go_to_the_successor__and_a_renewal_that_fails_lapses(
     house.timers()
     publish(house, chain, url)
     agree(house, chain)
-    assert service.certificate_status(house.session, code, house.now).status is Status.LAPSED
+    assert validity.certificate_status(house.session, code, house.now).status is Status.LAPSED
 
 
 @pytest.mark.chain

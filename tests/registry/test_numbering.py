@@ -11,10 +11,10 @@ from sqlalchemy.orm import Session
 from sqlmodel import SQLModel
 
 from api import bootstrap
-from registry import store
 from registry.code import LAST_SERIAL
 from registry.errors import CodeExhausted
-from registry.numbering import Allocation
+from registry.numbering import Allocation, last_serial, take_serial
+from registry.tables import CodeCounterRow
 from tests.counts import few
 
 WRITERS = 32
@@ -31,7 +31,7 @@ def test_serials__32_writers_some_rolled_back__every_number_once_and_none_left_o
         seen = []
         for turn in range(few(4)):
             with Session(engine) as session:
-                serial = store.take_serial(session, "33", "1", "202611")
+                serial = take_serial(session, "33", "1", "202611")
                 if (number + turn) % 5 == 0:
                     session.rollback()
                     continue
@@ -42,7 +42,7 @@ def test_serials__32_writers_some_rolled_back__every_number_once_and_none_left_o
     with ThreadPoolExecutor(WRITERS) as pool:
         taken = [serial for seen in pool.map(work, range(WRITERS)) for serial in seen]
     with Session(engine) as session:
-        assert store.last_serial(session, "33", "1", "202611") == len(taken)
+        assert last_serial(session, "33", "1", "202611") == len(taken)
     assert sorted(taken) == list(range(1, len(taken) + 1))
     engine.dispose()
 
@@ -52,13 +52,13 @@ def test_serials__last_three_for_32_writers__three_get_one_and_the_others_an_err
     engine = bootstrap.engine(f"sqlite:///{tmp_path / 'codes.db'}", write=True)
     SQLModel.metadata.create_all(engine)
     with Session(engine) as session:
-        session.add(store.CodeCounterRow(region="33", agency="1", month="202611", last=LAST_SERIAL - 3))
+        session.add(CodeCounterRow(region="33", agency="1", month="202611", last=LAST_SERIAL - 3))
         session.commit()
 
     def work(_: int) -> int:
         with Session(engine) as session:
             try:
-                serial = store.take_serial(session, "33", "1", "202611")
+                serial = take_serial(session, "33", "1", "202611")
             except CodeExhausted:
                 return 0
             session.commit()

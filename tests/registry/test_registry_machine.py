@@ -34,7 +34,7 @@ from ledger import store, tables
 from ledger.errors import LedgerError
 from ledger.facts import Fact
 from ledger.reading import read
-from registry import application, service
+from registry import application, entries, moving, validity
 from registry import store as views
 from registry.asset import Twin, content_of, data_file
 from registry.calendar import add_years, day_of, end_of, last_day
@@ -139,7 +139,7 @@ class Histories(RuleBasedStateMachine):
         """Some later registration of some certificate, as its holders would file it, lawful or not; perhaps some
         diligent steps at once."""
         code = data.draw(st.sampled_from(self.codes()))
-        entry = service.entry_in_force(self.house.session, code, self.house.now)
+        entry = entries.entry_in_force(self.house.session, code, self.house.now)
         rows = [Held(row.holder_id, row.right) for row in entry.record.rights]
         chosen = tuple(data.draw(st.lists(st.sampled_from(rows), unique=True, max_size=len(rows))))
         wish: dict[str, Any] = {}
@@ -176,7 +176,7 @@ class Histories(RuleBasedStateMachine):
     @rule(data=st.data(), move=st.sampled_from(["B-04", "Z-03", "Z-04", "Z-05"]), whole=st.booleans())
     def decide_by_agency(self, data: st.DataObject, move: str, whole: bool) -> None:
         code = data.draw(st.sampled_from(self.codes()))
-        entry = service.entry_in_force(self.house.session, code, self.house.now)
+        entry = entries.entry_in_force(self.house.session, code, self.house.now)
         base = self.house.case(views.certificate(self.house.session, code).application).form
         identity = secrets.token_hex(16)
 
@@ -224,7 +224,7 @@ class Histories(RuleBasedStateMachine):
             self.house.now += 3600
             case = self.house.case(identity)
             if case.state is State.PUBLICITY and day_of(self.house.now).year == 2026:
-                world = service._world(self.house.session, self.house.agency, case, self.house.now, CALENDAR)
+                world = moving.world_of(self.house.session, self.house.agency, case, self.house.now, CALENDAR)
                 if day_of(case.released_at or 0).isoformat() < "2026-12-20":
                     self.house.now = max(self.house.now, publicity_ends(case, world))
             self.house.timers()
@@ -341,7 +341,7 @@ class Histories(RuleBasedStateMachine):
         assert len(triples) == len(set(triples)), "two certificates for one (data, right, holder)"
         for row in self.rows():
             if row.version == views.certificate(self.house.session, row.code).version:
-                answer = service.certificate_status(self.house.session, row.code, self.house.now)
+                answer = validity.certificate_status(self.house.session, row.code, self.house.now)
                 assert answer.in_force == ((row.code, row.version) in forced)
 
     @invariant()

@@ -22,13 +22,13 @@ from registry_house import (
 )
 from sqlalchemy import select
 
-from ledger import sm, store
+from ledger import rebuild, sm, store
 from ledger.digest import twin
 from ledger.errors import BadSignature, Conflict, FieldError, Stale
 from ledger.facts import Signed, Statement
 from ledger.reading import body_of
 from ledger.signing import sign_sm2
-from registry import service
+from registry import admitting, answering, depositing, document, filing, holding, moving, signers, validity
 from registry import store as views
 from registry.asset import Source, Twin
 from registry.calendar import end_of
@@ -46,6 +46,7 @@ from registry.errors import (
 )
 from registry.objection import Decision, Outcome
 from registry.party import Party, PartyKind, Staff
+from registry.projecting import PROJECTORS
 from registry.rights import Right
 from registry.search.store import Wanted
 from registry.tables import CertificateRow, CodeCounterRow
@@ -70,10 +71,10 @@ def test_registration__seven_steps__ends_with_a_certificate_in_force(house: Hous
     case = house.case(identity)
     assert case.state is State.ISSUED
     assert case.code == registered.code
-    status = service.certificate_status(house.session, registered.code, house.now)
+    status = validity.certificate_status(house.session, registered.code, house.now)
     assert (status.status, status.in_force) == (Status.VALID, True)
     assert registered.entry.body["last_day"] == "2031-08-31"
-    answer = service.check(house.session, registered.code, house.now, file=twin(papers.pdf))
+    answer = answering.check(house.session, registered.code, house.now, file=twin(papers.pdf))
     assert (answer.integrity, answer.status) == (Integrity.INTACT, Status.VALID)
 
 
@@ -81,10 +82,10 @@ def test_registration__lapse__follows_from_time_alone_at_midnight_in_shanghai(ho
     code = house.certificate(a_form())
     row = views.certificate(house.session, code)
     last = end_of(date.fromisoformat(row.last_day)) - 1
-    assert service.certificate_status(house.session, code, last).status is Status.VALID
-    lapsed = service.certificate_status(house.session, code, last + 1)
+    assert validity.certificate_status(house.session, code, last).status is Status.VALID
+    lapsed = validity.certificate_status(house.session, code, last + 1)
     assert (lapsed.status, lapsed.in_force) == (Status.LAPSED, False)
-    assert not service.holds_right(house.session, PROVIDER, code, Right.USE, last + 1)
+    assert not holding.holds_right(house.session, PROVIDER, code, Right.USE, last + 1)
 
 
 def test_correction__answered_in_time__clock_starts_again_and_list_is_not_extended(house: House) -> None:
@@ -227,7 +228,7 @@ def test_supplement__and_extension__move_the_due_date_as_the_guide_counts(house:
     house.at("2026-08-06 10:00")
     deadline = end_of(date.fromisoformat("2026-08-19"))
     house.move(identity, Act("I-10", items=(an_item(),), deadline=deadline), "staff:reviewer")
-    world = service._world(house.session, house.agency, house.case(identity), house.now, CALENDAR)
+    world = moving.world_of(house.session, house.agency, house.case(identity), house.now, CALENDAR)
     assert completion_due(house.case(identity), world) is None
     house.at("2026-08-12 10:00")
     house.move(identity, Act("I-11", answers=(Answer(1, "已补充"),)), f"party:{PROVIDER}")
@@ -259,10 +260,10 @@ def test_waiver__granted_on_request__registers_without_showing_the_data(house: H
     house.accept(identity)
     house.move(identity, Act("I-16", review=PASSED, reason="同意不公示"), *TWO)
     code = house.deposit(identity).code
-    answer = service.check(house.session, code, house.now)
+    answer = answering.check(house.session, code, house.now)
     assert (answer.status, answer.view) == (Status.VALID, None)
-    assert service.catalogue(house.session, house.now).listings == ()
-    (line,) = service.catalogue(house.session, house.now, Wanted(code)).listings
+    assert answering.catalogue(house.session, house.now).listings == ()
+    (line,) = answering.catalogue(house.session, house.now, Wanted(code)).listings
     assert line == Listing(code, agency=house.agency.name, status=Status.VALID)
 
 
@@ -276,7 +277,7 @@ def test_waiver__not_asked_for__is_refused(house: House) -> None:
 
 def test_submission__sent_again__gets_the_first_fact(house: House) -> None:
     signed = house.signed("application-submitted/v1", "application:" + "a" * 32, a_form(), (f"party:{PROVIDER}", ""))
-    take = lambda item: service.submit_application(  # noqa: E731
+    take = lambda item: filing.submit_application(  # noqa: E731
         house.session, house.agency, item, at=house.now, calendar=CALENDAR
     )
     first = take(signed)
@@ -298,7 +299,7 @@ def test_move__sent_again_or_against_an_older_state(house: House) -> None:
     identity = house.file(a_form())
     accept = house.act(identity, Act("I-07", accepted_on="2026-08-03"), "staff:clerk")
     stale = house.act(identity, Act("I-03"), f"party:{PROVIDER}")
-    take = lambda item: service.move(  # noqa: E731
+    take = lambda item: moving.move(  # noqa: E731
         house.session, house.agency, item, at=house.now, calendar=CALENDAR
     )
     first = take(accept)
@@ -328,9 +329,9 @@ def test_signature__of_another_key__is_refused_and_nothing_written(house: House)
     )
     for bad in (forged, tampered, replace(signed, signatures=())):
         with pytest.raises(BadSignature):
-            service.submit_application(house.session, house.agency, bad, at=house.now, calendar=CALENDAR)
+            filing.submit_application(house.session, house.agency, bad, at=house.now, calendar=CALENDAR)
     with pytest.raises(NotEntitled):
-        service.submit_application(house.session, house.agency, signed, at=house.now, calendar=CALENDAR)
+        filing.submit_application(house.session, house.agency, signed, at=house.now, calendar=CALENDAR)
     assert store.count(house.session) == before
 
 
@@ -358,19 +359,19 @@ def test_separation__reviewer_is_not_approver_and_staff_is_not_a_stranger(house:
     ):
         signed = house.signed("application-move/v1", f"application:{identity}", text, *who)
         with pytest.raises(NotEntitled):
-            service.move(house.session, house.agency, signed, at=house.now, calendar=CALENDAR)
+            moving.move(house.session, house.agency, signed, at=house.now, calendar=CALENDAR)
     deadline = end_of(date.fromisoformat("2026-08-19"))
     ask = house.signed(
         "application-move/v1", f"application:{identity}", Act("I-10", items=(an_item(),), deadline=deadline),
         ("staff:double", "reviewer"),
     )  # fmt: skip
-    service.move(house.session, house.agency, ask, at=house.now, calendar=CALENDAR)
+    moving.move(house.session, house.agency, ask, at=house.now, calendar=CALENDAR)
     approve = house.signed(
         "application-move/v1", f"application:{identity}", text, ("staff:reviewer", "reviewer"),
         ("staff:double", "approver"),
     )  # fmt: skip
     with pytest.raises(NotEntitled, match="审查人"):
-        service.move(house.session, house.agency, approve, at=house.now, calendar=CALENDAR)
+        moving.move(house.session, house.agency, approve, at=house.now, calendar=CALENDAR)
 
 
 def test_staff__dismissed__can_act_no_more(house: House) -> None:
@@ -378,7 +379,7 @@ def test_staff__dismissed__can_act_no_more(house: House) -> None:
     body = Staff(AGENCY, house.keys["staff:clerk"].public, ("intake",), active=False)
     signed = house.signed("staff/v1", "staff:clerk", body, (f"party:{AGENCY}", ""))
     house.now += 60
-    service.register_staff(house.session, house.agency, signed, at=house.now)
+    admitting.register_staff(house.session, house.agency, signed, at=house.now)
     with pytest.raises(BadSignature):
         house.accept(identity)
 
@@ -419,7 +420,7 @@ def test_deposit__refused_by_the_authority__waits_and_can_be_asked_again(house: 
     house.accept(identity)
     house.move(identity, Act("I-16", review=PASSED, reason="同意"), *TWO)
     house.ask_deposit(identity)
-    service.record_deposit_refusal(
+    depositing.record_deposit_refusal(
         house.session, house.agency, identity, "格式不符", house.signer, at=house.now, calendar=CALENDAR
     )
     assert house.case(identity).state is State.READY
@@ -448,20 +449,20 @@ def test_derived__needs_the_right_of_use_in_every_source(house: House) -> None:
     )
     stranger = replace(granted, holder=RIVAL)
     with pytest.raises(NotEntitled):
-        service.authorise_use(
+        holding.authorise_use(
             house.session,
             house.signed("use-authorisation/v1", "authorisation:" + "c" * 32, stranger, (f"party:{RIVAL}", "")),
             at=house.now,
         )
     signed = house.signed("use-authorisation/v1", "authorisation:" + "d" * 32, granted, (f"party:{PROVIDER}", ""))
-    authorisation = service.authorise_use(house.session, signed, at=house.now).fact.id
+    authorisation = holding.authorise_use(house.session, signed, at=house.now).fact.id
     allowed = a_form(
         DEVELOPER, "宁波某某数据元件有限公司（演示）", b"hour,delay\n1,2\n", (Source(source, authorisation),)
     )
     code = house.certificate(allowed)
     assert views.certificate(house.session, code).last_day == "2028-02-29"
-    assert service.holds_right(house.session, DEVELOPER, code, Right.OPERATE, house.now)
-    assert not service.holds_right(house.session, DEVELOPER, source, Right.USE, house.now)
+    assert holding.holds_right(house.session, DEVELOPER, code, Right.OPERATE, house.now)
+    assert not holding.holds_right(house.session, DEVELOPER, source, Right.USE, house.now)
 
 
 def test_code__month_used_up__is_an_error_and_never_a_reuse(house: House) -> None:
@@ -486,35 +487,35 @@ def test_issue__again__gives_the_same_bytes_and_other_bytes_are_altered(house: H
     code = house.certificate(a_form())
     with pytest.raises(Unknown):
         house.issue("SJ3312026089999")
-    before = service.check(house.session, code, house.now, file=twin(b"x"))
+    before = answering.check(house.session, code, house.now, file=twin(b"x"))
     assert (before.integrity, before.issued) == (Integrity.CANNOT_CHECK, False)
     first, again = house.issue(code), house.issue(code)
     assert (first.pdf, first.json, again.replayed) == (again.pdf, again.json, True)
-    assert service.check(house.session, code, house.now, file=twin(first.json)).integrity is Integrity.INTACT
+    assert answering.check(house.session, code, house.now, file=twin(first.json)).integrity is Integrity.INTACT
     flipped = bytes([first.pdf[0] ^ 1]) + first.pdf[1:]
-    answer = service.check(house.session, code, house.now, file=twin(flipped), token="wrong")
+    answer = answering.check(house.session, code, house.now, file=twin(flipped), token="wrong")
     assert (answer.integrity, answer.status, answer.token_matches) == (Integrity.ALTERED, Status.VALID, False)
     token = str(first.fact.body["token"])
-    assert service.check(house.session, code, house.now, token=token).token_matches
+    assert answering.check(house.session, code, house.now, token=token).token_matches
 
 
 def test_issue__template_gives_other_bytes__is_refused(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     code = house.certificate(a_form())
     house.issue(code)
-    monkeypatch.setattr(service.document, "DEMO_SEAL", "他用印")
+    monkeypatch.setattr(document, "DEMO_SEAL", "他用印")
     with pytest.raises(PaperRefused):
         house.issue(code)
 
 
 @pytest.mark.parametrize("code", ["", "SJ33120261100010", "sj3312026110001", "SJ3312026110000", "x" * 500])
 def test_check__malformed_or_unknown_code__is_an_answer_not_an_error(house: House, code: str) -> None:
-    assert service.check(house.session, code, house.now).status is CodeAnswer.MALFORMED_CODE
-    assert service.check(house.session, "SJ3312026110001", house.now).status is CodeAnswer.UNKNOWN_CODE
+    assert answering.check(house.session, code, house.now).status is CodeAnswer.MALFORMED_CODE
+    assert answering.check(house.session, "SJ3312026110001", house.now).status is CodeAnswer.UNKNOWN_CODE
 
 
 def test_check__shows_no_contact_and_no_whole_identity_number(house: House) -> None:
     code = house.certificate(a_form())
-    text = repr(service.check(house.session, code, house.now))
+    text = repr(answering.check(house.session, code, house.now))
     assert PROVIDER not in text
     assert "演示联系人" not in text
     assert "0571" not in text
@@ -523,7 +524,7 @@ def test_check__shows_no_contact_and_no_whole_identity_number(house: House) -> N
 def test_party__key_change__needs_old_and_new_key_and_the_agency(house: House) -> None:
     by, house_by = f"party:{PROVIDER}", f"party:{AGENCY}"
     fresh = sm.generate()
-    evm = service.keys_of(house.session, by, house.now).evm
+    evm = signers.keys_of(house.session, by, house.now).evm
     body = Party("杭州某某航空数据有限公司（演示）", PartyKind.LEGAL, PROVIDER, fresh.public, evm)
     old = house.keys[by]
     statement = house.signed("party/v1", by, body).statement
@@ -535,10 +536,10 @@ def test_party__key_change__needs_old_and_new_key_and_the_agency(house: House) -
     for left_out in range(3):
         some = tuple(item for position, item in enumerate(signatures) if position != left_out)
         with pytest.raises(BadSignature):
-            service.register_party(house.session, house.agency, Signed(statement, some), at=house.now)
-    service.register_party(house.session, house.agency, Signed(statement, signatures), at=house.now)
-    assert service.keys_of(house.session, by, house.now).sm2 == fresh.public
-    assert service.keys_of(house.session, by, house.now - 1).sm2 == old.public
+            admitting.register_party(house.session, house.agency, Signed(statement, some), at=house.now)
+    admitting.register_party(house.session, house.agency, Signed(statement, signatures), at=house.now)
+    assert signers.keys_of(house.session, by, house.now).sm2 == fresh.public
+    assert signers.keys_of(house.session, by, house.now - 1).sm2 == old.public
 
 
 def test_form__unknown_field_or_bad_check_digit__names_the_field(house: House) -> None:
@@ -546,7 +547,7 @@ def test_form__unknown_field_or_bad_check_digit__names_the_field(house: House) -
     document["surprise"] = 1
     signed = house.signed("application-submitted/v1", "application:" + "e" * 32, document, (f"party:{PROVIDER}", ""))
     with pytest.raises(FieldError, match="surprise"):
-        service.submit_application(house.session, house.agency, signed, at=house.now, calendar=CALENDAR)
+        filing.submit_application(house.session, house.agency, signed, at=house.now, calendar=CALENDAR)
     bad = a_form(PROVIDER[:-1] + ("0" if PROVIDER[-1] != "0" else "1"))
     with pytest.raises(FieldError, match=r"applicants\[0\].id_no"):
         house.file(bad, f"party:{PROVIDER}")
@@ -556,19 +557,15 @@ def test_reindex__views_from_facts__are_the_same_rows(house: House) -> None:
     code = house.certificate(a_form())
     house.issue(code)
     before = _dump(house)
-    for table in reversed(views.TABLES):
-        for row in house.session.scalars(select(table)):
-            house.session.delete(row)
-    house.session.flush()
+    rebuild.clear_views(house.session)
     house.session.expunge_all()
-    assert service.catalogue(house.session, house.now).listings == ()
-    for fact in store.all_facts(house.session):
-        views.PROJECTORS[fact.kind](house.session, fact)
+    assert answering.catalogue(house.session, house.now).listings == ()
+    rebuild.fold(house.session, house.session, PROJECTORS)
     assert _dump(house) == before
 
 
 def _dump(house: House) -> dict[str, list[str]]:
     return {
-        table.__tablename__: sorted(repr(row.model_dump()) for row in house.session.scalars(select(table)))
-        for table in views.TABLES
+        table.name: sorted(repr(tuple(row)) for row in house.session.execute(select(table)))
+        for table in rebuild.view_tables()
     }

@@ -25,7 +25,7 @@ from registry_house import FONTS, House, a_form, moment
 from test_document import a_paper, text_of_pdf
 
 from ledger.digest import twin
-from registry import service
+from registry import answering, issuing
 from registry.catalogue import Integrity
 from registry.document import Paper, check_address, render_pdf, render_seal
 from registry.errors import PaperRefused
@@ -322,11 +322,11 @@ def test_issue__states_body_and_sealed_file__and_the_bare_body_is_no_issued_pape
     assert papers.pdf[: forms["body"]["size"]] == draft.body
 
     def integrity(data: bytes) -> Integrity:
-        return service.check(house.session, code, house.now, file=twin(data)).integrity
+        return answering.check(house.session, code, house.now, file=twin(data)).integrity
 
     assert {integrity(data) for data in (papers.pdf, papers.json, papers.credential)} == {Integrity.INTACT}
     assert integrity(draft.body) is Integrity.ALTERED
-    shown = service.check(house.session, code, house.now).seal
+    shown = answering.check(house.session, code, house.now).seal
     assert shown is not None
     assert (shown.trial, shown.stamped_at) == (True, None)
 
@@ -359,14 +359,14 @@ def test_issue__file_that_is_not_the_drafts__is_refused_and_nothing_is_stated(ho
     from registry_house import CALENDAR
 
     with pytest.raises(PaperRefused):
-        service.issue(house.session, house.agency, draft, sealed, signer=house.signer, at=house.now, calendar=CALENDAR)
-    assert not service.check(house.session, one, house.now).issued
+        issuing.issue(house.session, house.agency, draft, sealed, signer=house.signer, at=house.now, calendar=CALENDAR)
+    assert not answering.check(house.session, one, house.now).issued
 
 
 def test_issue__seal_that_counts__the_paper_does_not_say_demonstration_seal(house: House) -> None:
     house.seal = a_seal(trial=False)
     code = house.certificate(a_form())
     assert "演示用印" not in text_of_pdf(house.issue(code).pdf)
-    shown = service.check(house.session, code, house.now).seal
+    shown = answering.check(house.session, code, house.now).seal
     assert shown is not None
     assert not shown.trial

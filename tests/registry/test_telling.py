@@ -9,7 +9,7 @@ from registry_house import House, a_form
 
 from ledger.facts import Fact
 from ledger.reading import read
-from registry import service, store
+from registry import store, validity
 from registry.certificate import Standing, Status
 from registry.telling import CertificateState, Telling, state_at
 
@@ -41,7 +41,7 @@ def test_tell__says_a_change_once_and_nothing_else(house: House, monkeypatch: py
     standing = store.standing_of(house.session, row)
 
     def tell(at: int) -> Fact | None:
-        return service.tell(house.session, house.signer, row, at=at, basis="C10")
+        return validity.tell(house.session, house.signer, row, at=at, basis="C10")
 
     assert tell(row.valid_from) is None, "a fresh certificate is VALID without a word"
     monkeypatch.setattr(store, "standing_of", lambda session, row: replace(standing, encumbered=True))
@@ -67,7 +67,7 @@ def test_tell__up_and_down_within_a_second__each_telling_is_another(
     told = []
     for encumbered in (True, False, True, False, True):
         monkeypatch.setattr(store, "standing_of", lambda session, row, e=encumbered: replace(standing, encumbered=e))
-        fact = service.tell(house.session, house.signer, row, at=row.valid_from + 5, basis="E-01")
+        fact = validity.tell(house.session, house.signer, row, at=row.valid_from + 5, basis="E-01")
         assert fact is not None
         told.append((encumbered, fact.body["effective_at"] - row.valid_from))
     assert told == [(True, 5), (False, 5), (True, 6), (False, 6), (True, 7)]
@@ -82,7 +82,7 @@ def test_tell__a_later_change__is_not_dated_behind_what_was_told_of_anybody_sinc
 
     def told(position: int, encumbered: bool, effective_at: int) -> int:
         pledged[rows[position].code] = encumbered
-        fact = service.tell(
+        fact = validity.tell(
             house.session, house.signer, rows[position], at=house.now + 100, basis="E-01", effective_at=effective_at
         )
         assert fact is not None

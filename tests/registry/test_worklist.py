@@ -16,7 +16,7 @@ from registry.clocks import Due, Running
 from registry.errors import NotEntitled
 from registry.objection import Outcome
 from registry.scheme import NATIONAL_2026
-from registry.service import Worklist, worklist
+from registry.waiting import Worklist, worklist
 from registry.worklist import DUTIES, MOVE_NAMES, Level, Line, Matter, Viewer, level_of, lines, seen_by, steps_of
 
 pytestmark = pytest.mark.clause("G17", "G28", "C01", "C03")

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import create_engine
 from sqlalchemy.orm import Session
 
-from registry import store
+from registry.numbering import take_serial
 
 pytestmark = pytest.mark.services
 WRITERS = 32
@@ -22,7 +22,7 @@ def test_serials__32_writers_without_a_queue__every_number_once_and_none_left_ou
         seen = []
         for turn in range(10):
             with Session(engine) as session:
-                serial = store.take_serial(session, "33", "1", "202611")
+                serial = take_serial(session, "33", "1", "202611")
                 if (number + turn) % 5 == 0:
                     session.rollback()
                     continue

@@ -7,7 +7,7 @@ from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.orm import Session
 from sqlmodel import SQLModel
 
-from registry import service
+from registry import answering
 from registry.asset import AssetKind
 from registry.certificate import Status
 from registry.rights import Right
@@ -42,9 +42,9 @@ def test_search__every_question__as_on_sqlite_and_as_without_an_index(writer: En
                 continue
             for filters in FILTERS:
                 wanted = Wanted(word, **filters)  # type: ignore[arg-type]
-                found = [service.catalogue(item.session, NOW, wanted, limit=5) for item in (here, there)]
+                found = [answering.catalogue(item.session, NOW, wanted, limit=5) for item in (here, there)]
                 assert found[0] == found[1], wanted
-                whole = service.catalogue(session, NOW, wanted, limit=200)
+                whole = answering.catalogue(session, NOW, wanted, limit=200)
                 assert [item.code for item in whole.listings] == answers(here, wanted, NOW), wanted
         assert statistics.figures(session, NOW) == statistics.figures(other, NOW)
     made.dispose()

@@ -11,8 +11,8 @@ from registry_house import CALENDAR, PROVIDER, RIVAL, STAFF, TWO, House, a_form,
 
 from ledger.digest import twin
 from ledger.store import Appended
-from registry import service as registration
 from registry import store as views
+from registry import validity
 from registry.afterlife import service, store
 from registry.afterlife.dispute import (
     MOVE,
@@ -178,7 +178,7 @@ class After:
 
     @property
     def status(self) -> str:
-        status = registration.certificate_status(self.house.session, self.code, self.house.now).status
+        status = validity.certificate_status(self.house.session, self.code, self.house.now).status
         return status.value if status else "–"
 
     def timers(self) -> list[str]:

@@ -11,7 +11,7 @@ from afterlife_house import CLERK, OBJECTOR, REGISTRANT, After, after, instrumen
 from registry_house import CALENDAR, DEVELOPER, PROVIDER, RIVAL, TWO, a_form, applicant, attachment
 
 from ledger.errors import FieldError
-from registry import service as registration
+from registry import answering, holding
 from registry import store as views
 from registry.afterlife import service, store
 from registry.afterlife.dispute import DisputeAct
@@ -47,7 +47,7 @@ def test_by_law__two_persons_with_written_notice__ends_at_once_and_is_told(later
     assert later.status == "CANCELLED"
     assert later.told() == [("CANCELLED", False, False)]
     at = later.house.now
-    assert not registration.holds_right(later.house.session, PROVIDER, later.code, Right.USE, at)
+    assert not holding.holds_right(later.house.session, PROVIDER, later.code, Right.USE, at)
     assert refusal(lambda: later.cancel(move=move)) == "certificate_in_force"
     later.house.now = at - 1
     assert later.status == "VALID", "it ended at its instant, not before"
@@ -90,12 +90,12 @@ def test_per_right_type__the_others_stay__the_last_one_ends_the_certificate(late
     session, at = later.house.session, later.house.now
     later.cancel(rights=(Right.OPERATE,))
     assert (later.status, later.told()) == ("VALID", [])
-    assert [registration.holds_right(session, PROVIDER, later.code, right, at) for right in Right] == [
+    assert [holding.holds_right(session, PROVIDER, later.code, right, at) for right in Right] == [
         True,
         True,
         False,
     ]
-    found = registration.check(session, later.code, at)
+    found = answering.check(session, later.code, at)
     assert found.view is not None
     assert [row.right for row in found.view.rights] == ["HOLD", "USE"]
     assert found.cancelled == (Right.OPERATE,)
@@ -280,7 +280,7 @@ def test_subject__is_the_certificate(later: After) -> None:
 def test_status__of_everything_asked_of_a_cancelled_certificate(later: After) -> None:
     later.cancel()
     session, at = later.house.session, later.house.now
-    assert registration.check(session, later.code, at).status is Status.CANCELLED
-    assert [line.status for line in registration.catalogue(session, at).listings] == [Status.CANCELLED]
-    assert not registration.right_in_force(session, later.code, Right.HOLD, at)
+    assert answering.check(session, later.code, at).status is Status.CANCELLED
+    assert [line.status for line in answering.catalogue(session, at).listings] == [Status.CANCELLED]
+    assert not holding.right_in_force(session, later.code, Right.HOLD, at)
     assert views.standing_of(session, later.row).ended is Status.CANCELLED

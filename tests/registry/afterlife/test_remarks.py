@@ -13,7 +13,7 @@ from ledger.digest import twin
 from ledger.errors import BadSignature, Conflict, FieldError
 from ledger.facts import Signed, Statement
 from ledger.reading import body_of
-from registry import service as registration
+from registry import answering
 from registry.afterlife import service, store
 from registry.afterlife.instrument import AuthorityType
 from registry.afterlife.remark import Consentable, Recorded, RemarkAct, RemarkKind, RemarkState, Signing, state_of
@@ -352,7 +352,7 @@ def test_check__shows_kinds_and_days_at_once_and_counts_what_stops_the_purpose(l
     pdf = house.issue(later.code).pdf
 
     def check(purpose: Operation | None = None) -> Check:
-        return registration.check(house.session, later.code, house.now, file=twin(pdf), purpose=purpose)
+        return answering.check(house.session, later.code, house.now, file=twin(pdf), purpose=purpose)
 
     assert check().ok
     identity = later.record(K.PRESERVATION, to_day=after(later.today, 30), rights=(Right.USE,), terms="裁定全文")

@@ -12,8 +12,8 @@ import pytest
 from openpyxl import load_workbook
 
 from ledger.errors import BadSignature, FieldError
-from registry import service as registration
 from registry import store as views
+from registry import validity
 from registry.asset import Twin
 from registry.cards import service, store
 from registry.cards.card import (
@@ -124,13 +124,13 @@ def test_card__names_a_certificate__its_changes_are_lines_and_disposing_cancels_
     act(house, replace(ENTER, rights=Rights(("USE",), (ref,))))
     row = views.certificate(house.session, code)
     house.now = row.valid_until + 60
-    registration.tell(house.session, house.signer, row, at=house.now, basis="C10", effective_at=row.valid_until)
+    validity.tell(house.session, house.signer, row, at=house.now, basis="C10", effective_at=row.valid_until)
     lines = store.lines_of(house.session, store.card(house.session, ID))
     assert [line.kind for line in lines] == ["入卡", "凭证变化"]
     assert "自动失效" in lines[1].text
     act(house, ACTS["D-04"])
     assert store.card(house.session, ID).state is CardState.DISPOSED
-    assert registration.certificate_status(house.session, code, house.now - 3600).in_force
+    assert validity.certificate_status(house.session, code, house.now - 3600).in_force
     assert [found.card for found in store.cards_naming(house.session, code)] == [ID]
 
 

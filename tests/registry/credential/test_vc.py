@@ -13,7 +13,7 @@ from sqlalchemy.exc import IntegrityError
 
 from ledger import canonical, store
 from ledger.digest import twin
-from registry import service
+from registry import issuing, validity
 from registry import store as views
 from registry.certificate import Holder, Record, RegisterEntry, Status, record_in
 from registry.credential.did import did_document
@@ -24,12 +24,13 @@ from registry.document import DECLARATION
 from registry.errors import PaperRefused, Unknown
 from registry.form import Held, RegistrationType
 from registry.party import PartyKind
+from registry.projecting import project
 from registry.rights import Right
 from tests.registry.credential.independent import bits, jcs, sm2_verified, verified
 from tests.registry.registry_house import CALENDAR
 
 
-def issued(house: House, **changes: Any) -> tuple[str, service.Papers, dict[str, Any]]:
+def issued(house: House, **changes: Any) -> tuple[str, issuing.Papers, dict[str, Any]]:
     code = house.certificate(a_form(**changes))
     papers = house.issue(code)
     return code, papers, json.loads(papers.credential)
@@ -161,12 +162,12 @@ def test_lists__status_of_the_register__sets_the_bit_of_this_certificate_alone(
     _, other, _ = issued(house, content=b"a\n2\n")
     index = papers.fact.body["status_index"]
     assert index != other.fact.body["status_index"]
-    kept = service.version_status
+    kept = validity.version_status
 
     def told(session: Any, row: Any, at: int) -> tuple[Status | None, bool]:
         return (status, False) if row.code == code else kept(session, row, at)
 
-    monkeypatch.setattr(service, "version_status", told)
+    monkeypatch.setattr(validity, "version_status", told)
     for purpose in Purpose:
         assert marked(house, purpose) == ({index} if purpose in lists else set())
 
@@ -180,7 +181,7 @@ def test_lists__an_older_version__is_revoked_the_newer_is_not(house: House) -> N
     assert marked(house, Purpose.REVOCATION) == {first.fact.body["status_index"]}
     assert second.fact.body["status_index"] != first.fact.body["status_index"]
     row = views.certificate_version(house.session, code, 1)
-    assert service.version_status(house.session, row, house.now) == (Status.SUPERSEDED, False)
+    assert validity.version_status(house.session, row, house.now) == (Status.SUPERSEDED, False)
 
 
 def test_lists__same_statuses__same_bits_at_any_time_and_the_document_says_when(house: House) -> None:
@@ -204,7 +205,7 @@ def test_place__survives_reindex__and_no_two_certificates_share_one(house: House
     house.session.delete(views.issue_of(house.session, code, 1))
     house.session.flush()
     house.session.expunge_all()
-    views.project(house.session, papers.fact)
+    project(house.session, papers.fact)
     row = views.issue_of(house.session, code, 1)
     assert row is not None
     assert (row.status_list, row.status_index) == (papers.fact.body["status_list"], papers.fact.body["status_index"])
@@ -213,7 +214,7 @@ def test_place__survives_reindex__and_no_two_certificates_share_one(house: House
     sealed = house.seal.press(draft.body, draft.picture, reason="", place="", at=house.now)
     more = {"signer": house.signer, "at": house.now, "calendar": CALENDAR}
     with pytest.raises(PaperRefused, match="状态列表"):
-        service.issue(house.session, house.agency, draft, sealed, **more)
+        issuing.issue(house.session, house.agency, draft, sealed, **more)
     house.session.add(type(row)(**row.model_dump() | {"code": other}))
     with pytest.raises(IntegrityError):
         house.session.flush()

@@ -53,9 +53,9 @@ from registry.duties.office import (
     update_due,
 )
 from registry.duties.report import report_json, report_pdf, report_xlsx
+from registry.entries import deposit_record
 from registry.errors import CalendarPending, GuardRefused, IllegalMove, NotEntitled
 from registry.form import Attachment
-from registry.service import deposit_record
 from tests.registry.registry_house import (
     AGENCY,
     CALENDAR,

@@ -14,7 +14,7 @@ from ledger import canonical, store
 from ledger.digest import twin
 from ledger.errors import BadSignature, FieldError
 from ledger.reading import body_of
-from registry import service as registration
+from registry import answering
 from registry.asset import Twin
 from registry.case import Act
 from registry.errors import GuardRefused, IllegalMove, NotEntitled, Unknown
@@ -254,7 +254,7 @@ def test_foreign__never_becomes_a_certificate_of_ours(house: House) -> None:
         identity = take_in(house, paper(paper_type=kind, number=f"n-{kind.value}"))
         check(house, identity, ForeignState.VERIFIED)
         assert views.foreign(house.session, identity).paper_type == kind.value
-    assert registration.catalogue(house.session, house.now, Wanted()).listings == ()
+    assert answering.catalogue(house.session, house.now, Wanted()).listings == ()
     assert set(PAPER_NAMES) == set(PAPER_SAYS) == set(PaperType)
     assert {PaperType.REGISTRATION} == USES_OF_ART_31
     assert not any(name for name in vars(service) | vars(checks) if "convert" in name or "reissue" in name)

@@ -10,7 +10,7 @@ import pytest
 from ledger.errors import FieldError, Stale
 from ledger.facts import Signed, Statement
 from ledger.reading import body_of
-from registry import service as registration
+from registry import store as views
 from registry.errors import FileRefused, Unknown
 from registry.form import SUBMITTED, Form, publicity_text
 from registry.intake import service, store
@@ -213,6 +213,6 @@ def test_import__again__writes_nothing_twice__not_even_what_was_submitted(house:
             seen = service.preview(house.session, house.agency, HOLDER, done, house.now)
             submit(house, done, signed(house, seen.statement), seen.publicity_sha256)
     assert [item.id for item in service.drafts(house.session, HOLDER)] == [rows[1].draft]
-    assert registration.store.case(house.session, rows[0].draft).form == a_form()
+    assert views.case(house.session, rows[0].draft).form == a_form()
     with pytest.raises(Unknown):
         store.import_(house.session, identity, OTHER)

@@ -19,11 +19,11 @@ from registry.case import Act, State, awaits_release, publicity_ends
 from registry.code import LAST_SERIAL
 from registry.errors import DepositRefused, GuardRefused
 from registry.form import publicity_text
+from registry.moving import world_of
 from registry.national import service
 from registry.national.exchange import RECEIPT_FORMAT
 from registry.objection import Decision, Outcome
 from registry.parcel import Packer, Parcel
-from registry.service import _world
 from registry.tables import CodeCounterRow
 from scripts.counterparties.national_system import NationalSystem
 from tests.registry.national.national_house import Connected
@@ -52,7 +52,7 @@ def test_publicity__starts_with_the_national_release_and_not_with_the_act(link: 
     link.at("2026-09-18 10:00")
     assert link.exchange().released == 1
     case = link.house.case(identity)
-    world = _world(link.house.session, link.house.agency, case, link.house.now, CALENDAR)
+    world = world_of(link.house.session, link.house.agency, case, link.house.now, CALENDAR)
     assert case.released_at == link.house.now
     link.at("2026-09-25 00:00")  # V3: released on Friday 09-18, ends 09-24
     assert publicity_ends(case, world) == link.house.now

@@ -12,12 +12,13 @@ from ledger.errors import BadSignature, Conflict, FieldError
 from ledger.facts import Signed
 from ledger.reading import body_of
 from ledger.store import Appended
-from registry import service as registration
+from registry import admitting, moving, waiting
 from registry import store as views
 from registry.asset import Twin
 from registry.calendar import Calendar, published
 from registry.case import Act, State
 from registry.errors import NotEntitled, Unknown
+from registry.projecting import PROJECTORS
 from registry.rulebook import service, store
 from registry.rulebook.rule_set import RULE_SET, RuleSet, rule_set_of
 from registry.rulebook.store import InForce
@@ -44,7 +45,7 @@ def publish(house: House, table: YearTable, *who: tuple[str, str]) -> Appended:
 
 
 def timers(house: House) -> list[str]:
-    made = registration.run_timers(house.session, house.agency, house.signer, at=house.now, calendar=in_force(house))
+    made = moving.run_timers(house.session, house.agency, house.signer, at=house.now, calendar=in_force(house))
     return [fact.body["move"] for fact in made]
 
 
@@ -67,7 +68,7 @@ def test_publish__the_timer_s_fact_names_the_calendar_it_acted_under(house: Hous
     house.file(a_form())
     house.at("2027-01-07 09:00")
     publish(house, YEAR)
-    made = registration.run_timers(house.session, house.agency, house.signer, at=house.now, calendar=in_force(house))
+    made = moving.run_timers(house.session, house.agency, house.signer, at=house.now, calendar=in_force(house))
     assert made[0].body["calendar"] == f"{published().version}+2027.1"
 
 
@@ -76,17 +77,17 @@ def test_amendment__running_clock_moves_and_an_ended_one_does_not(house: House) 
     house.at("2027-03-01 09:00")
     ended, running = house.file(a_form()), house.file(a_form(content=b"other\n"))
     house.now += 1
-    registration.move(
+    moving.move(
         house.session, house.agency, house.act(ended, Act("I-07", accepted_on="2027-03-01"), "staff:clerk"),
         at=house.now, calendar=in_force(house),
     )  # fmt: skip
-    found = registration.worklist(house.session, house.agency, "staff:clerk", at=house.now, calendar=in_force(house))
+    found = waiting.worklist(house.session, house.agency, "staff:clerk", at=house.now, calendar=in_force(house))
     assert [line.last for line in found.lines] == ["2027-03-04"]
     assert found.lines[0].calendar == "2027.1"
     house.at("2027-03-02 09:00")
     rows = tuple(sorted((*ROWS, DayRow("2027-03-03", False)), key=lambda row: row.date))
     publish(house, replace(YEAR, version=2, document_no="演示〔2027〕2号", rows=rows))
-    found = registration.worklist(house.session, house.agency, "staff:clerk", at=house.now, calendar=in_force(house))
+    found = waiting.worklist(house.session, house.agency, "staff:clerk", at=house.now, calendar=in_force(house))
     assert [(line.last, line.calendar) for line in found.lines] == [("2027-03-05", "2027.2")]
     assert house.case(ended).accepted_on == "2027-03-01"
     house.at("2027-03-05 00:00")
@@ -154,7 +155,7 @@ def test_publish__by_somebody_who_left__is_refused(house: House) -> None:
     staff = views.staff_at(house.session, "clerk", house.now)
     leaving = {"active": False, "organisation": staff.organisation, "roles": ["intake"], "sm2": staff.sm2}
     gone = house.signed("staff/v1", "staff:clerk", leaving, (f"party:{house.agency.uscc}", ""))
-    registration.register_staff(house.session, house.agency, gone, at=house.now)
+    admitting.register_staff(house.session, house.agency, gone, at=house.now)
     with pytest.raises(BadSignature, match="停用"):
         publish(house, YEAR)
 
@@ -257,5 +258,5 @@ def test_reindex__views_from_facts__are_the_same_rows(house: House) -> None:
     session.commit()
     rebuild.clear_views(session)
     assert rows() == []
-    rebuild.fold(session, session, views.PROJECTORS | store.PROJECTORS)
+    rebuild.fold(session, session, PROJECTORS | store.PROJECTORS)
     assert rows() == before

@@ -1,7 +1,7 @@
 """A register of many small certificates for tests, made as facts by the agency's own key, without the seven steps.
 
 Entries are what the projectors read, so a certificate here is the register-entry fact alone: signed, with its record in
-its parts, stored and projected as `registry.service` does it.
+its parts, stored and projected as `registry.depositing` does it.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ from ledger.digest import twin
 from ledger.facts import Fact, PartsRoot, Signed, Statement
 from ledger.reading import body_of
 from ledger.signing import SystemSigner
-from registry import store as views
 from registry.asset import AssetKind
 from registry.certificate import (
     ENTRY,
@@ -33,6 +32,7 @@ from registry.certificate import (
 from registry.code import month_of, numbered
 from registry.form import RegistrationType
 from registry.party import PartyKind
+from registry.projecting import project
 from registry.rights import Basis, Right, RightRow, SourceKind
 from registry.scheme import NATIONAL_2026
 from tests.registry.registry_house import AGENCY, AUTHORITY, PROVIDER, a_form, moment
@@ -105,5 +105,5 @@ class Register:
         statement = Statement(ENTRY, subject, no, prev, body_of(entry), PartsRoot.over(parts))
         signed = Signed(statement, (SIGNER.sign(statement, "system"),))
         fact = store.append(self.session, signed, at=at, parts=parts).fact
-        views.project(self.session, fact)
+        project(self.session, fact)
         return fact

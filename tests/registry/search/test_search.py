@@ -11,7 +11,7 @@ from sqlalchemy import create_engine, text
 from sqlalchemy.orm import Session
 from sqlmodel import SQLModel
 
-from registry import service
+from registry import answering, validity
 from registry.asset import AssetKind
 from registry.catalogue import Listing
 from registry.certificate import Status
@@ -65,7 +65,7 @@ def register() -> Iterator[Register]:
 
 
 def codes(register: Register, wanted: Wanted, at: int = NOW, limit: int = 200) -> list[str]:
-    return [item.code for item in service.catalogue(register.session, at, wanted, limit=limit).listings]
+    return [item.code for item in answering.catalogue(register.session, at, wanted, limit=limit).listings]
 
 
 @pytest.mark.clause("G24", "D29")
@@ -123,8 +123,8 @@ def test_search__any_question__answers_as_without_the_waived_ones(
     at = START + days * 86_400
     pages = []
     for register in (whole, without_waived):
-        found = service.catalogue(register.session, at, wanted, limit=limit)
-        second = service.catalogue(register.session, at, wanted, limit=limit, before=int(found.next or 0))
+        found = answering.catalogue(register.session, at, wanted, limit=limit)
+        second = answering.catalogue(register.session, at, wanted, limit=limit, before=int(found.next or 0))
         pages.append((found, second if found.next else None))
     assert pages[0] == pages[1]
     assert codes(whole, wanted, at) == answers(whole, wanted, at)
@@ -136,14 +136,14 @@ def test_waived__whole_code_and_nothing_else__code_status_and_agency(whole: Regi
     assert len(waived) > 3
     for code in waived:
         for asked in (code, code.lower(), f" {code} "):
-            (line,) = service.catalogue(whole.session, START, Wanted(asked)).listings
+            (line,) = answering.catalogue(whole.session, START, Wanted(asked)).listings
             assert line == Listing(code, agency=AGENCY_NAME, status=Status.VALID)
         for wanted in (
             Wanted(code[:-1]), Wanted(code[2:]), Wanted(f"{code} 数据"), Wanted(code, right=Right.USE),
             Wanted(code, status=Status.VALID), Wanted(code, agency=AGENCY), Wanted(code, since=0),
             *(Wanted(code, kind=kind) for kind in AssetKind),
         ):  # fmt: skip
-            assert service.catalogue(whole.session, START, wanted).listings == ()
+            assert answering.catalogue(whole.session, START, wanted).listings == ()
 
 
 @pytest.mark.clause("G24", "I-16")
@@ -159,7 +159,7 @@ def test_paging__by_key__every_line_once_while_new_ones_come_in(register: Regist
     seen: list[str] = []
     before = search.FIRST
     while True:
-        page = service.catalogue(register.session, NOW, Wanted("数据"), limit=4, before=before)
+        page = answering.catalogue(register.session, NOW, Wanted("数据"), limit=4, before=before)
         seen += [item.code for item in page.listings]
         register.put("新来的数据", at=START + 1_000 + len(seen))
         if not page.next:
@@ -172,14 +172,16 @@ def test_paging__by_key__every_line_once_while_new_ones_come_in(register: Regist
 def test_paging__of_a_rare_status__ends_a_page_early_and_goes_on(
     register: Register, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(service, "MOST_LOOKED", 6)
+    monkeypatch.setattr(answering, "MOST_LOOKED", 6)
     pending = [register.put(f"数据{number}", at=START + number, years=1) for number in range(20)]
-    page = service.catalogue(register.session, NOW, Wanted(status=Status.RENEWAL_PENDING), limit=2)
+    page = answering.catalogue(register.session, NOW, Wanted(status=Status.RENEWAL_PENDING), limit=2)
     assert page.listings == ()
     assert page.next
     asked, before = 0, search.FIRST
     while (
-        page := service.catalogue(register.session, NOW, Wanted(status=Status.RENEWAL_PENDING), limit=2, before=before)
+        page := answering.catalogue(
+            register.session, NOW, Wanted(status=Status.RENEWAL_PENDING), limit=2, before=before
+        )
     ).next:
         before, asked = int(page.next), asked + 1
     assert asked < len(pending)
@@ -189,7 +191,7 @@ def test_version__a_new_one__takes_the_place_of_the_old(register: Register) -> N
     code = register.put("旧名称航班数据")
     register.put("新名称客流数据", code=code, version=2, at=START + 99)
     assert codes(register, Wanted("航班")) == codes(register, Wanted("旧名")) == []
-    (line,) = service.catalogue(register.session, NOW, Wanted("客流")).listings
+    (line,) = answering.catalogue(register.session, NOW, Wanted("客流")).listings
     assert (line.version, line.data_name, search.lines(register.session)) == (2, "新名称客流数据", 1)
     register.put("又不公示", code=code, version=3, at=START + 199, waived=True)
     assert search.lines(register.session) == 0
@@ -239,4 +241,4 @@ def test_place__later_deposit_above__different_codes_of_one_second_apart(
 def test_certificate__unknown_code__nothing(register: Register) -> None:
     assert codes(register, Wanted("SJ3312026080001")) == []
     with pytest.raises(Unknown):
-        service.certificate_status(register.session, "SJ3312026080001", NOW)
+        validity.certificate_status(register.session, "SJ3312026080001", NOW)

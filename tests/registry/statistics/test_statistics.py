@@ -22,6 +22,7 @@ from registry.asset import AssetKind
 from registry.calendar import day_of
 from registry.certificate import Status, certificate_subject, status_at
 from registry.code import month_of
+from registry.projecting import project
 from registry.rights import Right, SourceKind
 from registry.scheme import NATIONAL_2026
 from registry.statistics import store as statistics
@@ -120,7 +121,7 @@ def tell(register: Register, code: str, version: int, status: Status) -> None:
     body = Telling(code, version, status, False, False, START, "test")
     statement = Statement(TOLD, certificate_subject(code), no, prev, body_of(body))
     signed = Signed(statement, (SIGNER.sign(statement, "system"),))
-    views.project(register.session, store.append(register.session, signed, at=START).fact)
+    project(register.session, store.append(register.session, signed, at=START).fact)
 
 
 def test_status__last_day_in_beijing__is_still_valid(register: Register) -> None:

@@ -1,0 +1,168 @@
+"""申请: pre-check, drafts of later registrations, the filed form, and what the agency opens of its own accord."""
+
+from __future__ import annotations
+
+from sqlalchemy.orm import Session
+
+from ledger import store as facts
+from ledger.errors import FieldError
+from ledger.facts import Signed
+from ledger.reading import read
+from ledger.store import Appended
+from registry import store
+from registry.afterlife import store as afterlife
+from registry.agency import Agency
+from registry.application import decide_opening, decide_submission
+from registry.calendar import Calendar, day_of
+from registry.case import DECISION, AgencyDecision, World
+from registry.entries import entry_in_force, entry_of
+from registry.errors import GuardRefused
+from registry.foreign import store as foreign
+from registry.foreign.paper import PaperType
+from registry.form import (
+    LATER,
+    SUBMITTED,
+    Form,
+    Operation,
+    applicant_ids,
+    held_by_applicants,
+    operations_of,
+    rights_concerned,
+)
+from registry.handover import store as handover
+from registry.intake.attachment import holders_of, not_received, require_room
+from registry.intake.store import papers_with
+from registry.party import AFFILIATE
+from registry.precheck import NOTHING, Finding, Known, precheck, require_submittable
+from registry.rights import Right
+from registry.scheme import scheme_of
+from registry.signers import actors_in
+from registry.stating import hex_identity, is_known, require_kind, take_in
+from registry.succession import Wish, drafted
+
+PENDING = "在办 / pending"
+
+
+def check_form(agency: Agency, form: Form, at: int, known: Known = NOTHING) -> tuple[Finding, ...]:
+    """登记预检 of a form before it is signed; `known` comes from `known_of`. Raises `FieldError`, `NotDefined`."""
+    scheme = scheme_of(form.scheme, day_of(at).isoformat())
+    scheme.require_steps()
+    return precheck(form, scheme, at, known)
+
+
+def known_of(session: Session, form: Form, at: int, calendar: Calendar, *, application: str = "") -> Known:
+    """What the register and the calendar say about a form, for the pre-check; `application` is its own id, if filed.
+
+    Others' certificates are named, their pending applications are not: those are nobody else's business yet.
+    """
+    content, own = form.description.content.digest.sha256, applicant_ids(form)
+    in_force, pending = store.taken(session, content, at, but=application)
+    wanted = {(row.right.value, row.holder_id) for row in held_by_applicants(form)}
+    others = {where for _, holder, where in in_force if holder not in own and where != form.certificate}
+    others |= {PENDING for _, holder, _ in pending if holder not in own}
+    later, number = form.type in LATER, form.declarations.public_data_no.strip()
+    verified = bool(number) and foreign.verified(session, number, PaperType.PUBLIC_DATA, at)
+    return Known(
+        verified_numbers=frozenset({number}) if verified else frozenset(),
+        entry=entry_in_force(session, form.certificate, at) if later else None,
+        blocked=blocked_by(session, form, at) if later else (),
+        calendar=calendar,
+        registered=tuple(
+            (Right(right), where)
+            for right, holder, where in sorted({*in_force, *pending})
+            if (right, holder) in wanted and where != form.certificate
+        ),
+        similar=tuple(sorted(others)),
+        disputes=(PENDING,) if store.disputed(session, content, but=application) else (),
+        affiliates=frozenset(store.with_role(session, own, AFFILIATE, at)),
+    )
+
+
+def papers_not_received(session: Session, agency: Agency, form: Form) -> tuple[Finding, ...]:
+    """PC-22 for each paper the form names that was not handed in here by its applicants or representative.
+
+    Nothing where the agency keeps papers elsewhere. Raises `FileRefused` when there are too many or they are too large.
+    """
+    if not agency.papers_received or not form.attachments:
+        return ()
+    first, *others = form.attachments
+    require_room(first.size, first.name, [item.size for item in others])
+    digests = {item.digest.sha256 for item in form.attachments}
+    return not_received(form, papers_with(session, holders_of(form), digests))
+
+
+def draft_form(session: Session, code: str, wish: Wish, at: int) -> Form:
+    """The form of a later registration of this certificate, restating what stands in the register; its papers and its
+    signatures are still to come. Raises `Unknown`, `FieldError`."""
+    row = store.certificate_at(session, code, at)
+    return drafted(entry_of(session, row, at), store.case(session, row.application).form, wish)
+
+
+def submit_application(session: Session, agency: Agency, signed: Signed, *, at: int, calendar: Calendar) -> Appended:
+    """Steps I-01 and I-02: an application form signed by every applicant, or by the representative."""
+    statement = signed.statement
+    require_kind(signed, SUBMITTED)
+    identity = hex_identity(statement.subject, "application")
+    form = read(Form, statement.body)
+    scheme = scheme_of(form.scheme, day_of(at).isoformat())
+    scheme.require_steps()
+    if is_known(session, signed):
+        return facts.append(session, signed, at=at)
+    if statement.no != 0:
+        raise FieldError("statement.no", "0", str(statement.no))
+    handover.require_intake(session, agency.uscc)
+    require_submittable(precheck(form, scheme, at))
+    require_submittable(papers_not_received(session, agency, form))
+    actors = actors_in(session, signed, form, at)
+    entry = entry_in_force(session, form.certificate, at) if form.type in LATER else None
+    decide_submission(identity, form, actors, World(agency.uscc, scheme, calendar, entry=entry), at)
+    return take_in(session, signed, at)
+
+
+def open_by_agency(session: Session, agency: Agency, signed: Signed, *, at: int, calendar: Calendar) -> Appended:
+    """B-04, Z-03 to Z-05: two persons of the agency open a 变更 or 注销 nobody applied for (art. 29, 37).
+
+    Takes in register-decision/v1; the case stands at READY and goes on by I-24, I-25 and I-27 like any other.
+    """
+    statement = signed.statement
+    require_kind(signed, DECISION)
+    identity = hex_identity(statement.subject, "application")
+    body = read(AgencyDecision, statement.body)
+    scheme = scheme_of(body.form.scheme, day_of(at).isoformat())
+    if is_known(session, signed):
+        return facts.append(session, signed, at=at)
+    if statement.no != 0:
+        raise FieldError("statement.no", "0", str(statement.no))
+    require_submittable(precheck(body.form, scheme, at))
+    entry = entry_in_force(session, body.form.certificate, at)
+    _require_outcome(session, body)
+    actors = actors_in(session, signed, body.form, at)
+    decide_opening(identity, body, actors, World(agency.uscc, scheme, calendar, entry=entry), at)
+    return take_in(session, signed, at)
+
+
+def _require_outcome(session: Session, body: AgencyDecision) -> None:
+    """While an objection after registration is open, the agency acts on an outcome, or on the law (art. 29, P)."""
+    code = body.form.certificate
+    if body.move == "Z-05" or not afterlife.objection_open(session, code):
+        return
+    if not afterlife.is_decision(session, body.basis, code):
+        raise GuardRefused(
+            body.move, "rests_on_an_outcome", "登记后异议未了结，应依其结果处置。", "an objection is open"
+        )
+
+
+def blocked_by(session: Session, form: Form, at: int) -> tuple[str, ...]:
+    """What blocks at `at` what this form asks for; an agency's own decision carries out what would block it."""
+    code, rights = form.certificate, rights_concerned(form)
+    reasons = {reason for item in operations_of(form) for reason in _blocks(session, code, item, at, rights)}
+    if afterlife.rights_to_drop(session, code):
+        reasons.add("已注销的权利尚未在新版本中除去。 / A version without the cancelled rights is to be made first.")
+    return tuple(sorted(reasons))
+
+
+def _blocks(
+    session: Session, code: str, operation: Operation, at: int, rights: frozenset[Right] = frozenset(Right)
+) -> tuple[str, ...]:
+    """Which remarks and open objections on a certificate block this operation (registration.md 1.6, 1.7)."""
+    return afterlife.stops(session, code, operation, at, rights)
