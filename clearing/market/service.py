@@ -169,7 +169,7 @@ def title_of(session: Session, certificate: str, holder: str, at: int) -> Title 
     except Unknown:
         return None
     rights = frozenset(right for right in Right if holding.holds_right(session, holder, certificate, right, at))
-    holders = {holding.holder for holding in registry.holdings(session, row.code, row.version)}
+    holders = {held.holder for held in registry.holdings(session, row.code, row.version)}
     return Title(
         certificate=certificate,
         holder=holder if holder in holders else " ".join(sorted(holders)),

@@ -16,12 +16,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Engine, create_engine, event
+from sqlalchemy import Engine, create_engine, event, select
 from sqlalchemy.orm import Session
 from sqlmodel import SQLModel
 from stdnum.cn.uscc import calc_check_digit
 
-from ledger import eip712, sm, store
+from ledger import eip712, rebuild, sm, store
 from ledger.digest import twin
 from ledger.facts import Signature, Signed, Statement
 from ledger.reading import body_of
@@ -364,3 +364,11 @@ def a_form(
 
 def an_item(no: int = 1) -> Item:
     return Item(no, "数据样例", "样例不足十行")
+
+
+def dump(house: House) -> dict[str, list[str]]:
+    """Every row of every view, by table."""
+    return {
+        table.name: sorted(repr(tuple(row)) for row in house.session.execute(select(table)))
+        for table in rebuild.view_tables()
+    }

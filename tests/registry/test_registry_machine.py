@@ -26,11 +26,12 @@ from registry_house import (
     an_item,
     applicant,
     copied_house,
+    dump,
     open_house,
 )
-from sqlalchemy import delete, select
+from sqlalchemy import select
 
-from ledger import store, tables
+from ledger import rebuild, store, tables
 from ledger.errors import LedgerError
 from ledger.facts import Fact
 from ledger.reading import read
@@ -43,6 +44,7 @@ from registry.certificate import ENDING, ENTRY, IN_FORCE
 from registry.errors import RegistryError
 from registry.form import SUBMITTED, Form, Held, RegistrationType, publicity_text
 from registry.objection import OBJECTION, Decision, Objection, Outcome
+from registry.projecting import PROJECTORS
 from registry.scheme import NATIONAL_2026
 from registry.succession import announcement_needed, cancellation_form, change_form
 from registry.tables import ApplicationRow, CertificateRow
@@ -392,12 +394,9 @@ class Histories(RuleBasedStateMachine):
 
     def an_empty_database_gets_the_same_rows(self) -> None:
         before = dump(self.house)
-        for table in reversed(views.TABLES):
-            self.house.session.execute(delete(table))
-        self.house.session.flush()
+        rebuild.clear_views(self.house.session)
         self.house.session.expunge_all()
-        for fact in self.facts():
-            views.PROJECTORS[fact.kind](self.house.session, fact)
+        rebuild.fold(self.house.session, self.house.session, PROJECTORS)
         assert dump(self.house) == before
 
 
@@ -441,13 +440,6 @@ def fold(identity: str, known: Case | None, fact: Fact) -> Case:
         return application.submitted(identity, read(Form, fact.body), fact.at)
     roles = [(item.by, application.role_of(known.form, item)) for item in fact.signatures]
     return application.apply(known, read(Act, fact.body), roles, fact.at)
-
-
-def dump(house: House) -> dict[str, list[str]]:
-    return {
-        str(table.__tablename__): sorted(repr(row.model_dump()) for row in house.session.scalars(select(table)))
-        for table in views.TABLES
-    }
 
 
 TestHistories = Histories.TestCase

@@ -18,6 +18,7 @@ from registry_house import (
     a_form,
     an_item,
     applicant,
+    dump,
     moment,
 )
 from sqlalchemy import select
@@ -556,16 +557,9 @@ def test_form__unknown_field_or_bad_check_digit__names_the_field(house: House) -
 def test_reindex__views_from_facts__are_the_same_rows(house: House) -> None:
     code = house.certificate(a_form())
     house.issue(code)
-    before = _dump(house)
+    before = dump(house)
     rebuild.clear_views(house.session)
     house.session.expunge_all()
     assert answering.catalogue(house.session, house.now).listings == ()
     rebuild.fold(house.session, house.session, PROJECTORS)
-    assert _dump(house) == before
-
-
-def _dump(house: House) -> dict[str, list[str]]:
-    return {
-        table.name: sorted(repr(tuple(row)) for row in house.session.execute(select(table)))
-        for table in rebuild.view_tables()
-    }
+    assert dump(house) == before

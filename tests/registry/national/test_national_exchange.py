@@ -14,7 +14,6 @@ from api.bootstrap import projectors
 from ledger import canonical, rebuild, store
 from ledger.errors import BadSignature, FieldError, Malformed
 from ledger.facts import Signed
-from registry import store as views
 from registry.case import Act, State, awaits_release, publicity_ends
 from registry.code import LAST_SERIAL
 from registry.errors import DepositRefused, GuardRefused
@@ -22,6 +21,7 @@ from registry.form import publicity_text
 from registry.moving import world_of
 from registry.national import service
 from registry.national.exchange import RECEIPT_FORMAT
+from registry.numbering import last_serial, take_serial
 from registry.objection import Decision, Outcome
 from registry.parcel import Packer, Parcel
 from registry.tables import CodeCounterRow
@@ -162,8 +162,8 @@ def test_exchange__codes_of_the_national_system__stand_in_the_register_and_the_c
     code = link.exchange().deposited[0]
     serial = int(code[-4:])
     assert code.startswith("SJ331202609")
-    assert views.last_serial(link.house.session, "33", "1", "202609") == serial
-    assert views.take_serial(link.house.session, "33", "1", "202609") == serial + 1
+    assert last_serial(link.house.session, "33", "1", "202609") == serial
+    assert take_serial(link.house.session, "33", "1", "202609") == serial + 1
     link.close()
 
 
