@@ -40,6 +40,10 @@ STORAGE_FILES = {
         "tables.py", "store.py", "bulk.py", "outbox.py", "log.py", "anchoring.py", "archive.py", "bundle.py",
         "rebuild.py", "audit.py", "leader.py", "incidents.py", "subject_map.py", "answer.py", "erasure.py",
     },
+    "registry": {
+        "projecting.py", "numbering.py", "signers.py", "stating.py", "admitting.py", "holding.py", "entries.py",
+        "validity.py", "filing.py", "moving.py", "depositing.py", "issuing.py", "answering.py", "waiting.py",
+    },
 }  # fmt: skip
 DRIVERS = {"sqlalchemy", "sqlmodel", "httpx", "duckdb", "fastapi", "web3", "requests", "socket", "subprocess"}
 DRIVER_DOORS = {
