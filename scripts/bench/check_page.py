@@ -36,7 +36,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import httpx
-from sqlalchemy import Engine, insert, select, text
+from sqlalchemy import Engine, create_engine, insert, select, text
 from sqlmodel import Session
 
 from api import bootstrap
@@ -69,12 +69,14 @@ from registry.certificate import (
     Issue,
     Record,
     RegisterEntry,
+    SealMark,
     certificate_subject,
     record_digest,
     record_parts,
     register_entry,
 )
 from registry.code import month_of, numbered
+from registry.credential.status_list import SIZE
 from registry.form import RegistrationType
 from registry.party import PartyKind
 from registry.projecting import PROJECTORS
@@ -90,6 +92,7 @@ AGENCY, AUTHORITY, HOLDER = "91330100MA00000018", "91330100MA00000026", "9133010
 FIRST = 1_785_718_800
 """2026-08-03 09:00 in Beijing; one deposit every 95 seconds."""
 EVERY = 95
+SIGNER = SystemSigner(sm.from_private(b"\x07" * 32), f"party:{AGENCY}")
 NOW = FIRST + EVERY * CERTIFICATES + 86_400
 REGIONS = (
     "北京", "上海", "杭州", "宁波", "温州", "绍兴", "深圳", "广州",
@@ -198,17 +201,18 @@ def fill(engine: Engine, certificates: int, sample: int) -> list[str]:
     real = [made(i) for i in range(step // 2, certificates, step)][:sample]
     skipped = {item.i for item in real}
     lines = [search.line_of(*entry_of(made(i))) for i in range(min(TEXTS, certificates))]
+    like = _projected()
+    columns = LOGGED | {table: tuple(row) for table, row in like.items()}
     with bulk(engine) as load:
         numbers = (i for i in range(certificates) if i not in skipped)
         first = 0
         while chunk := list(islice(numbers, CHUNK)):
-            for table, rows in _rows(chunk, first, lines).items():
-                load(table, COLUMNS[table], rows)
+            for table, rows in _rows(chunk, first, lines, like).items():
+                load(table, columns[table], rows)
             first += len(chunk)
-    signer = SystemSigner(sm.from_private(b"\x07" * 32), f"party:{AGENCY}")
     with Session(engine) as session:
         for item in real:
-            _state(session, item, signer)
+            _state(session, item, SIGNER)
         ids = session.execute(select(tables.fact.c.id).where(tables.fact.c.bytes.is_not(None))).scalars().all()
         places = [{"log_index": first + n, "fact_id": fact_id} for n, fact_id in enumerate(ids)]
         session.execute(insert(tables.entry), places)
@@ -222,7 +226,7 @@ def fill(engine: Engine, certificates: int, sample: int) -> list[str]:
 
 
 @contextmanager
-def bulk(engine: Engine) -> Iterator[Callable[[str, str, list[tuple[Any, ...]]], None]]:
+def bulk(engine: Engine) -> Iterator[Callable[[str, tuple[str, ...], list[tuple[Any, ...]]], None]]:
     """Loads rows quickly, and makes the index of the search afterwards from all lines at once."""
     raw = engine.raw_connection()
     cursor = raw.cursor()
@@ -233,10 +237,10 @@ def bulk(engine: Engine) -> Iterator[Callable[[str, str, list[tuple[Any, ...]]],
         ):  # fmt: skip
             cursor.execute(statement)
 
-        def load(table: str, columns: str, rows: list[tuple[Any, ...]]) -> None:
-            marks = ",".join("?" * len(rows[0]))
+        def load(table: str, columns: tuple[str, ...], rows: list[tuple[Any, ...]]) -> None:
+            marks = ",".join("?" * len(columns))
             cursor.execute("BEGIN")
-            cursor.executemany(f"INSERT INTO {table} ({columns}) VALUES ({marks})", rows)
+            cursor.executemany(f"INSERT INTO {table} ({_quoted(columns)}) VALUES ({marks})", rows)
             cursor.execute("COMMIT")
 
         yield load
@@ -247,8 +251,8 @@ def bulk(engine: Engine) -> Iterator[Callable[[str, str, list[tuple[Any, ...]]],
         cursor.execute("ALTER TABLE entry DROP CONSTRAINT entry_fact_id_fkey")
         raw.commit()
 
-        def load(table: str, columns: str, rows: list[tuple[Any, ...]]) -> None:
-            with cursor.copy(f"COPY {table} ({columns}) FROM STDIN") as copy:
+        def load(table: str, columns: tuple[str, ...], rows: list[tuple[Any, ...]]) -> None:
+            with cursor.copy(f"COPY {table} ({_quoted(columns)}) FROM STDIN") as copy:
                 for row in rows:
                     copy.write_row(row)
             raw.commit()
@@ -263,38 +267,56 @@ def bulk(engine: Engine) -> Iterator[Callable[[str, str, list[tuple[Any, ...]]],
     raw.close()
 
 
-COLUMNS = {
-    "fact": "id, sm3, kind, subject, no, statement_sha256, statement_sm3, at",
-    "entry": "log_index, fact_id",
-    "certificate": (
-        "code, version, application, agency, agency_name, data_name, kind, content, public, deposited_at, valid_from,"
-        " valid_until, last_day, fact_id, entry_sm3"
-    ),
-    "holding": '"code", version, "right", holder, holder_name, holder_kind, content',
-    "certificate_issue": (
-        "code, version, issued_at, token, check_url, pdf_sha256, pdf_sm3, json_sha256, json_sm3, fact_id"
-    ),
-    "register_line": "place, code, version, text, grams",
+def _quoted(columns: tuple[str, ...]) -> str:
+    return ", ".join(f'"{name}"' for name in columns)
+
+
+BULK = ("certificate", "holding", "certificate_issue", "register_line")
+"""Views written in bulk; their rows differ from one that was really projected in a few columns only."""
+LOGGED = {
+    "fact": ("id", "sm3", "kind", "subject", "no", "statement_sha256", "statement_sm3", "at"),
+    "entry": ("log_index", "fact_id"),
 }
 
 
-def _rows(numbers: list[int], first: int, lines: list[dict[str, Any]]) -> dict[str, list[tuple[Any, ...]]]:
+def _projected() -> dict[str, dict[str, Any]]:
+    """One row of each of these views as the program itself makes it."""
+    engine = create_engine("sqlite://")
+    tables.metadata.create_all(engine)
+    with Session(engine) as session:
+        _state(session, made(0), SIGNER)
+        found = {name: session.execute(select(tables.metadata.tables[name])).first() for name in BULK}
+    return {name: dict(row._mapping) for name, row in found.items() if row is not None}
+
+
+def _rows(
+    numbers: list[int], first: int, lines: list[dict[str, Any]], like: dict[str, dict[str, Any]]
+) -> dict[str, list[tuple[Any, ...]]]:
     """The rows of these certificates; digests are made up, and the searched texts repeat."""
-    found: dict[str, list[tuple[Any, ...]]] = {table: [] for table in COLUMNS}
+    found: dict[str, list[tuple[Any, ...]]] = {table: [] for table in (*LOGGED, *BULK)}
     for n, i in enumerate(numbers):
         code, at = code_of(i)
         digest = sha256(b"fact %d" % i).hexdigest()
         line = lines[i % len(lines)]
-        kind, until = list(AssetKind)[i % 3].value, at + 5 * 365 * 86_400
         found["fact"].append((digest, digest, ENTRY, certificate_subject(code), 0, digest, digest, at))
         found["entry"].append((first + n, digest))
-        found["certificate"].append(
-            (code, 1, digest[:32], AGENCY, "某某数据登记有限公司（演示）", line["text"][16:40], kind, digest, True, at,
-             at, until, "2031-08-02", digest, digest)
-        )  # fmt: skip
-        found["holding"].append((code, 1, "USE", HOLDER, "某某数据有限公司", "法人", digest))
-        found["certificate_issue"].append((code, 1, at, digest[:12], "x", digest, digest, digest, digest, digest))
-        found["register_line"].append((search.place_of(code, at), code, 1, line["text"], line["grams"]))
+        own = {
+            "certificate": {
+                "code": code, "application": digest[:32], "data_name": line["text"][16:40],
+                "kind": list(AssetKind)[i % 3].value, "content": digest, "deposited_at": at, "valid_from": at,
+                "valid_until": at + 5 * 365 * 86_400, "fact_id": digest, "entry_sm3": digest,
+            },
+            "holding": {"code": code, "content": digest},
+            "certificate_issue": {
+                "code": code, "issued_at": at, "token": digest[:12], "pdf_sha256": digest, "json_sha256": digest,
+                "status_list": 1 + i // SIZE, "status_index": i % SIZE, "fact_id": digest,
+            },
+            "register_line": {
+                "place": search.place_of(code, at), "code": code, "text": line["text"], "grams": line["grams"]
+            },
+        }  # fmt: skip
+        for table, values in own.items():
+            found[table].append(tuple((like[table] | values).values()))
     return found
 
 
@@ -307,7 +329,10 @@ def _state(session: Session, item: Made, signer: SystemSigner) -> None:
     fact = store.append(session, Signed(statement, (signer.sign(statement, "system"),)), at=item.at, parts=parts).fact
     PROJECTORS[ENTRY](session, fact)
     papers = tuple(Document(form, 60_000, Twin.of(twin(f"{item.code}.{form}".encode()))) for form in ("pdf", "json"))
-    body = Issue(item.code, 1, Twin.of(fact.digest()), papers, "token", "https://example.test/check")
+    body = Issue(
+        item.code, 1, Twin.of(fact.digest()), papers, "token", "https://example.test/check", 1 + item.i // SIZE,
+        item.i % SIZE, SealMark(Twin.of(twin(b"seal")), "某某数据登记有限公司（演示）", True),
+    )  # fmt: skip
     no, prev = store.next_of(session, subject)
     issued = Statement(ISSUED, subject, no, prev, body_of(body))
     fact = store.append(session, Signed(issued, (signer.sign(issued, "system"),)), at=item.at).fact
@@ -353,14 +378,15 @@ def times(url: str, codes: list[str]) -> dict[str, Any]:
 
 
 def _function(reader: Engine, codes: list[str]) -> Iterator[float]:
-    for number, code in enumerate((*codes[:WARM], *codes)):
+    warm = codes[:WARM]
+    for number, code in enumerate((*warm, *codes)):
         start = time.perf_counter()
         with Session(reader) as session:
             answer = answering.check(session, code, NOW)
         took = time.perf_counter() - start
         assert not isinstance(answer.status, CodeAnswer), code
         assert answer.view is not None
-        if number >= WARM:
+        if number >= len(warm):
             yield took
 
 
@@ -370,17 +396,17 @@ async def _over_asgi(reader: Engine, codes: list[str]) -> dict[str, Any]:
     )
     app = create(system)
     app.state.window.limit = 10**9
-    found = {}
+    found, warm = {}, codes[:WARM]
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://check") as client:
         for name, path in (("api_check_ms", "/api/check/{}"), ("page_check_ms", "/check?code={}")):
             took = []
-            for number, code in enumerate((*codes[:WARM], *codes)):
+            for number, code in enumerate((*warm, *codes)):
                 start = time.perf_counter()
                 answer = await client.get(path.format(code))
                 spent = time.perf_counter() - start
                 assert answer.status_code == 200
                 assert code in answer.text
-                if number >= WARM:
+                if number >= len(warm):
                     took.append(spent)
             found[name] = measured(took)
     return found
