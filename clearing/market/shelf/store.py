@@ -240,7 +240,7 @@ def _first_head(session: Session, fact_id: str) -> log.Head | None:
 
 
 def _filters(wanted: Wanted) -> set[str]:
-    """Tokens of the filters, of letters and digits alone. A text's tokens hold no digit, so none is taken for another."""
+    """Tokens of the filters, letters and digits. A text's tokens hold no digit, so none is taken for another."""
     found = set()
     if wanted.type:
         found.add(f"t0{wanted.type.value.lower()}")
