@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
@@ -267,13 +267,13 @@ def _project_submitted(session: Session, fact: Fact) -> None:
             sm3=digest.sm3, document=canonical.encode(body_of(value)).decode(),
         )
     )  # fmt: skip
-    if before is not None and case.version:
-        _write(session, ListingRow(identity, before.value, case.state, case.since, before.digest, case))
-        return
+    row = ListingRow(identity, value, case.state, case.since, digest, case)
     if before is None:
-        session.execute(insert(tables.listing).values(_columns(identity, value, digest, case)))
+        session.execute(insert(tables.listing).values(columns_of(row)))
+    elif case.version:
+        _write(session, replace(row, value=before.value, digest=before.digest))
     else:
-        _write(session, ListingRow(identity, value, case.state, case.since, digest, case))
+        _write(session, row)
 
 
 def _project_move(session: Session, fact: Fact) -> None:
@@ -317,15 +317,16 @@ def _shelve(session: Session, row: ListingRow, *, anew: bool) -> None:
 
 
 def _write(session: Session, row: ListingRow) -> None:
-    columns = _columns(row.id, row.value, row.digest, row.case)
-    session.execute(update(tables.listing).where(tables.listing.c.id == row.id).values(columns))
+    session.execute(update(tables.listing).where(tables.listing.c.id == row.id).values(columns_of(row)))
 
 
-def _columns(identity: str, value: Listing, digest: Twin, case: Case) -> dict[str, Any]:
+def columns_of(row: ListingRow) -> dict[str, Any]:
+    """The columns of a listing."""
+    value, case = row.value, row.case
     return {
-        "id": identity, "state": case.state.value, "since": case.since, "until": case.until, "product": value.product,
+        "id": row.id, "state": case.state.value, "since": case.since, "until": case.until, "product": value.product,
         "version": value.version, "name": value.name, "type": value.type.value, "seller": value.seller,
-        "certificate": value.certificate, "sha256": digest.sha256, "sm3": digest.sm3,
+        "certificate": value.certificate, "sha256": row.digest.sha256, "sm3": row.digest.sm3,
         "document": canonical.encode(body_of(value)).decode(), "case": canonical.encode(body_of(case)).decode(),
     }  # fmt: skip
 
