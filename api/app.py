@@ -31,6 +31,9 @@ from api.pages import (
     intake as intake_pages,
 )
 from api.pages import (
+    market as market_pages,
+)
+from api.pages import (
     register as register_pages,
 )
 from api.pages.guard import (
@@ -52,6 +55,7 @@ from api.routes import (
     registry,
     rulebook,
     settlement,
+    shelf,
     tiles,
     usage,
     worklist,
@@ -63,6 +67,7 @@ MODULES = (
     tiles,
     likeness,
     market,
+    shelf,
     settlement,
     rulebook,
     worklist,
@@ -73,6 +78,7 @@ MODULES = (
     inspection,
     foreign,
     register_pages,
+    market_pages,
     credentials,
     cards,
     duties,

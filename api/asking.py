@@ -1,4 +1,4 @@
-"""What a page or program asks of the public register, read from the address: words, filters, and where to go on."""
+"""What a page or program asks of register and market, read from the address: words, filters, and where to go on."""
 
 from __future__ import annotations
 
@@ -10,6 +10,10 @@ from typing import Annotated, TypeVar
 
 from fastapi import Depends, Query
 
+from clearing.market.gates import CODES
+from clearing.market.listing import PriceRegime, ProductType
+from clearing.market.product import Level, QualityGrade
+from clearing.market.shelf.store import Wanted as Goods
 from ledger.errors import FieldError
 from registry.asset import AssetKind
 from registry.calendar import end_of, start_of
@@ -44,8 +48,7 @@ def asked(
     after: Annotated[str, Query(max_length=19, description="上一页给出的 next / the next of the page before")] = "",
 ) -> Asked:
     """The question in the address. Raises `FieldError` naming what is not understood."""
-    if after and not (_PLACE.fullmatch(after) and int(after) <= FIRST):
-        raise FieldError("after", "上一页给出的 next / the next of the page before", after)
+    before = place_of(after)
     typed = {
         "q": q, "kind": kind, "right": right, "agency": agency, "status": status, "since": since, "until": until,
     }  # fmt: skip
@@ -58,7 +61,56 @@ def asked(
         since=start_of(_day(since, "since")) if since else None,
         until=end_of(_day(until, "until")) if until else None,
     )
-    return Asked({name: value for name, value in typed.items() if value}, wanted, int(after) if after else FIRST)
+    return Asked({name: value for name, value in typed.items() if value}, wanted, before)
+
+
+@dataclass(frozen=True, slots=True)
+class AskedGoods:
+    """The question to the market as it was typed, and as the shelf reads it."""
+
+    typed: dict[str, str]
+    wanted: Goods
+    before: int
+
+
+def asked_goods(
+    q: Annotated[str, Query(max_length=80, description="任意字词 / words, or pieces of words")] = "",
+    type: Annotated[str, Query(max_length=20, description="DS | TB | API | …")] = "",
+    industry: Annotated[str, Query(max_length=20, description="如 G56 / a division of GB/T 4754")] = "",
+    grade: Annotated[str, Query(max_length=20, description="A … E：质量等级 / grade of quality")] = "",
+    level: Annotated[str, Query(max_length=20, description="一般数据 | 重要数据 / level of the data")] = "",
+    regime: Annotated[str, Query(max_length=20, description="政府指导价 | 自主定价 | 免费")] = "",
+    shown: Annotated[str, Query(max_length=20, description="all：含暂停和下架预告 / with those not on offer")] = "",
+    after: Annotated[str, Query(max_length=19, description="上一页给出的 next / the next of the page before")] = "",
+) -> AskedGoods:
+    """The question in the address. Raises `FieldError` naming what is not understood."""
+    if industry and industry not in CODES:
+        raise FieldError("industry", "如 G56 / a division of GB/T 4754", repr(industry)[:40])
+    if shown not in ("", "all"):
+        raise FieldError("shown", "all", repr(shown)[:40])
+    typed = {
+        "q": q, "type": type, "industry": industry, "grade": grade, "level": level, "regime": regime, "shown": shown,
+    }  # fmt: skip
+    wanted = Goods(
+        words=q,
+        type=_choice(ProductType, type, "type"),
+        industry=industry,
+        grade=_choice(QualityGrade, grade, "grade"),
+        level=_choice(Level, level, "level"),
+        regime=_choice(PriceRegime, regime, "regime"),
+        all_shown=shown == "all",
+    )
+    return AskedGoods({name: value for name, value in typed.items() if value}, wanted, place_of(after))
+
+
+AskedGoodsDep = Annotated[AskedGoods, Depends(asked_goods)]
+
+
+def place_of(after: str) -> int:
+    """The place a page goes on from. Raises `FieldError` for what no page gave."""
+    if after and not (_PLACE.fullmatch(after) and int(after) <= FIRST):
+        raise FieldError("after", "上一页给出的 next / the next of the page before", after)
+    return int(after) if after else FIRST
 
 
 AskedDep = Annotated[Asked, Depends(asked)]

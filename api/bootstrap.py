@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import Engine, create_engine, event, inspect
 from sqlalchemy.orm import Session
 
+import clearing.market.shelf.store as shelf
 import clearing.market.store as market
 import clearing.pricing.store as pricing
 import clearing.settlement.store as settlement
@@ -441,6 +442,7 @@ def projectors() -> dict[str, Projector]:
         registry.foreign.store.PROJECTORS,
         registry.national.store.PROJECTORS,
         registry.retention.store.PROJECTORS,
+        shelf.PROJECTORS,
         market.PROJECTORS,
         usage.PROJECTORS,
         pricing.PROJECTORS,

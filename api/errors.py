@@ -82,6 +82,7 @@ STATUS: dict[type[Exception], int] = {
     c.ProofRefused: 422,
     m.GateRefused: 409,
     m.NotEntitled: 403,
+    m.Defective: 422,
     p.PricingRefused: 422,
     Unauthorised: 401,
     Forbidden: 403,
@@ -108,6 +109,9 @@ def document(error: Exception) -> dict[str, Any]:
         value = getattr(error, name, None)
         if isinstance(value, str | int):
             result[name] = _clean(str(value), 400)
+    if isinstance(error, m.Defective):
+        result["defects"] = [{"code": item.code, "field": item.field, "zh": item.zh, "en": item.en} for item in
+                             error.defects]  # fmt: skip
     return result
 
 

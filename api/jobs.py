@@ -18,6 +18,7 @@ from sqlmodel import Session
 
 from api.bootstrap import System
 from api.papers import keep, path_of
+from clearing.market.shelf import service as shelf
 from ledger import anchoring, archive, checkpoint, incidents, log, outbox, rebuild, store, subject_map
 from ledger.anchoring import Face, Found, Place
 from ledger.digest import TwinDigest
@@ -84,6 +85,12 @@ def timers(system: System) -> None:
     with transaction(system) as session:
         for run in (duties.run_timers, moving.run_timers, afterlife.run_timers):
             run(session, system.house, system.agency.signer, at=system.clock(), calendar=system.calendar)
+
+
+def market_timers(system: System) -> int:
+    """States what time and certificates have brought about on the market's shelf, under the operator's system key."""
+    with transaction(system) as session:
+        return shelf.run_timers(session, system.operator.signer, at=system.clock())
 
 
 def deposits(system: System) -> int:

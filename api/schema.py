@@ -6,6 +6,7 @@ import api.auth
 import api.desk.tables
 import api.office.tables
 import api.sessions
+import clearing.market.shelf.tables
 import clearing.market.tables
 import clearing.pricing.tables
 import clearing.settlement.tables
@@ -42,6 +43,7 @@ MODULES = (
     registry.foreign.tables,
     registry.national.tables,
     registry.retention.tables,
+    clearing.market.shelf.tables,
     clearing.market.tables,
     clearing.usage.tables,
     clearing.pricing.tables,

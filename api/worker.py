@@ -35,6 +35,8 @@ logger = structlog.get_logger()
 LEASE = "publisher"
 INTERVAL = 1
 """Seconds between two rounds of the publisher when no new head calls it earlier."""
+MARKET_EVERY = 60
+"""Seconds between two looks at the market's shelf; what it will state, every answer says at once."""
 WORTH_A_LOOK = 2
 """A transaction that waits for more seconds than this is shown by `shuqing ledger status`."""
 
@@ -177,6 +179,7 @@ def once(system: System) -> None:
                 held = leader.current(session, LEASE)
             raise NotLeader(LEASE, held.worker if held else "")
         jobs.timers(system)
+        jobs.market_timers(system)
         while not jobs.publish(system).idle:
             pass
 
@@ -235,11 +238,15 @@ class Publisher:
 
     def __init__(self, system: System, sealed: threading.Event) -> None:
         self._system, self._sealed = system, sealed
+        self._market_at = 0.0
 
     def step(self) -> None:
         """One round."""
         self._sealed.clear()
         self._attempt("timers", lambda: jobs.timers(self._system))
+        if time.monotonic() >= self._market_at:
+            self._market_at = time.monotonic() + MARKET_EVERY
+            self._attempt("market", lambda: jobs.market_timers(self._system))
         self._attempt("deposits", lambda: jobs.deposits(self._system))
         done = self._attempt("relay", lambda: jobs.relay(self._system))
         if isinstance(done, jobs.Round) and not done.idle:

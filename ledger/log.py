@@ -181,6 +181,11 @@ def head_at(session: Session, size_: int) -> Head | None:
     return _head(session, select(tables.head).where(tables.head.c.size == size_))
 
 
+def first_over(session: Session, index: int) -> Head | None:
+    """The smallest head that covers the leaf at this place."""
+    return _head(session, select(tables.head).where(tables.head.c.size > index).order_by(tables.head.c.size).limit(1))
+
+
 def heads(session: Session) -> list[Head]:
     """All heads, smallest first."""
     rows = session.execute(select(tables.head.c.note, tables.head.c.witnesses).order_by(tables.head.c.size))

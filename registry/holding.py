@@ -63,6 +63,14 @@ def authorise_use(session: Session, signed: Signed, *, at: int) -> Appended:
     return take_in(session, signed, at)
 
 
+def may_derive(session: Session, uscc: str, code: str, at: int) -> bool:
+    """May this party derive data from this certificate's at `at`: by its own 使用权, or by leave of a holder of it?"""
+    if holds_right(session, uscc, code, Right.USE, at):
+        return True
+    given = store.authorisations_of(session, uscc, code, at)
+    return any(holds_right(session, item.holder, code, Right.USE, at) for item in given)
+
+
 def _may_use(session: Session, uscc: str, code: str, authorisation: str, at: int) -> bool:
     if holds_right(session, uscc, code, Right.USE, at):
         return True

@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import msgspec
-from sqlalchemy import ColumnElement, bindparam, exists, func, or_, select
+from sqlalchemy import ColumnElement, bindparam, exists, func, literal, or_, select
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
 from registry.afterlife import store as afterlife
-from registry.afterlife.tables import RightEndingRow
+from registry.afterlife.tables import RemarkPlaceRow, RemarkRow, RightEndingRow
 from registry.case import FINAL, Case, State
-from registry.certificate import IN_FORCE, Standing, Status, status_at
+from registry.certificate import IN_FORCE, Standing, Status, certificate_subject, status_at
 from registry.errors import Unknown
 from registry.form import DESCRIPTION, Form, RegistrationType, held_by_applicants
+from registry.rights import Right
 from registry.tables import (
     ApplicationRow,
     AuthorisationRow,
@@ -380,6 +381,41 @@ def status_taken(session: Session) -> tuple[int, set[int]]:
 def authorisation(session: Session, fact_id: str) -> AuthorisationRow | None:
     """A use authorisation by its fact id."""
     return session.get(AuthorisationRow, fact_id)
+
+
+def authorisations_of(session: Session, uscc: str, code: str, at: int) -> list[AuthorisationRow]:
+    """The use authorisations this party has for this certificate at `at`; who gave them may have lost the right."""
+    query = select(AuthorisationRow).where(col(AuthorisationRow.code) == code, col(AuthorisationRow.grantee) == uscc)
+    return list(session.scalars(query.where(col(AuthorisationRow.from_at) <= at, at < col(AuthorisationRow.to_at))))
+
+
+def undoubted(code: ColumnElement[str], holder: ColumnElement[str], right: Right, at: int) -> ColumnElement[bool]:
+    """True of rows whose certificate surely gives `holder` the right at `at`: in force by its days, nothing remarked,
+    nothing ended. Of the others only `holding`, `validity` and `afterlife` can tell; most of them are in order too."""
+    remarked = exists().where(
+        col(RemarkPlaceRow.target) == literal(certificate_subject("")) + code,
+        col(RemarkPlaceRow.remark) == col(RemarkRow.id),
+        col(RemarkRow.standing),
+    )
+    ended = exists().where(col(RightEndingRow.code) == code)
+    return (
+        exists()
+        .where(
+            col(CertificateRow.code) == code,
+            col(CertificateRow.valid_from) <= at,
+            col(CertificateRow.valid_until) > at,
+            col(CertificateRow.ended) == "",
+            col(HoldingRow.code) == col(CertificateRow.code),
+            col(HoldingRow.version) == col(CertificateRow.version),
+            col(HoldingRow.right) == right.value,
+            col(HoldingRow.holder) == holder,
+            col(HoldingRow.term_from).is_(None),
+            col(HoldingRow.term_to).is_(None),
+        )
+        .correlate_except(CertificateRow, HoldingRow)
+        & ~remarked.correlate_except(RemarkPlaceRow, RemarkRow)
+        & ~ended.correlate_except(RightEndingRow)
+    )
 
 
 def deposit_of(session: Session, record_sha256: str) -> DepositRow | None:

@@ -5,6 +5,7 @@
 Parts of the ledger: intake (batches on SQLite and, where Debian's PostgreSQL is there, on PostgreSQL), http, single,
 heads, gas, proof, completeness, rebuild, memory, proofs. Of the registry: check (the public check and search with 10^6
 certificates, both databases), import (10,000 applications), papers (1,000 signed ones, one run), codes (32 writers).
+Of the market: products (the search of 10^5 products, both databases).
 Each is a function in `scripts/bench/` with its recipe in the file, run alone. Times are medians of at least five runs
 unless the recipe says otherwise; gas comes from receipts of a real anvil (paris). A figure short of its target is
 printed as such. The numbers mean nothing on another machine; this one is printed with them.
@@ -31,6 +32,7 @@ from scripts.bench import (
     intake,
     log,
     papers,
+    products,
     proof,
     registry_import,
     single,
@@ -62,6 +64,18 @@ def checks() -> dict[str, Any]:
     return found
 
 
+def goods() -> dict[str, Any]:
+    """The search of the market on both databases."""
+    found: dict[str, Any] = {"sqlite": products.products()}
+    try:
+        provide()
+        with postgresql(durable=True) as server:
+            found["postgresql"] = products.products(server.database())
+    except Missing as why:
+        found["postgresql"] = {"missing": str(why)}
+    return found
+
+
 PARTS: dict[str, Callable[[], dict[str, Any]]] = {
     "intake": batches,
     "http": intake.http_intake,
@@ -77,6 +91,7 @@ PARTS: dict[str, Callable[[], dict[str, Any]]] = {
     "import": registry_import.import_10k,
     "papers": papers.signed_papers,
     "codes": codes.codes,
+    "products": goods,
 }
 
 
@@ -109,6 +124,9 @@ def targets(results: dict[str, Any]) -> Iterator[tuple[str, float, str, float]]:
         if "missing" not in found:
             yield f"codes, 32 writers, {database}: given twice", found["duplicates"], "≤", 0
             yield f"codes, 32 writers, {database}: gaps", len(found["gaps"]) + len(found["beyond_counter"]), "≤", 0
+    for database, found in results.get("products", {}).items():
+        if "missing" not in found:
+            yield f"search of 10^5 products, {database}, p99, ms", found["p99"], "≤", products.LIMIT
     if "memory" in results:
         yield "memory while building 10^7 leaves, MB", results["memory"]["peak_mb"], "≤", 500
     if "papers" in results:

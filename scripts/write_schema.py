@@ -38,13 +38,14 @@ depends_on = None
 def upgrade() -> None:
     {upgrade}
     dialect = op.get_bind().dialect.name
-    for statement in (*guards(dialect), *search_index(dialect)):
+    for statement in (*guards(dialect), *search_index("register", dialect), *search_index("market", dialect)):
         op.execute(statement)
 
 
 def downgrade() -> None:
     {downgrade}
     op.execute("DROP TABLE IF EXISTS register_fts")
+    op.execute("DROP TABLE IF EXISTS market_fts")
 '''
 
 

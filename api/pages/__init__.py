@@ -1,6 +1,7 @@
 """Pages for anybody with a browser: rendered here, without a request to anywhere else.
 
 - `public`: home, check, register, log, verifiers: no scripts; `checking`: what a check may show; `upload`: its form.
+- `market`: the search of products on offer, and the page of one.
 - `notices`: what is published, and objections to it.
 - `office`: what every office page needs: a visitor, a posted form, the one script.
 - `entry`: login, keys, admission; `signing`: the signature desk; `applicant`: applications and drafts.

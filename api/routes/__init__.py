@@ -11,7 +11,8 @@
 - `rulebook`: working days and rule sets; `worklist`: what waits for the caller.
 - `intake`: papers handed in, drafts, the two steps of submission, imports.
 - `credentials`: the agency's DID document, our JSON-LD context, the status lists.
-- `market`: listings, agreements, usage batches and price quotes.
+- `shelf`: listings and their review, samples, the search and the DCAT catalogue of what is on offer.
+- `market`: agreements, usage batches and price quotes.
 - `usage`: single usage records, which share their commits.
 - `settlement`: the cycle, driven by the operator, confirmed by the parties.
 - `log`: the next act of a subject, heads, bundles, and how far an entry has come.

@@ -12,7 +12,7 @@ from api.auth import Caller, CallerDep, Forbidden, require_own
 from api.bodies import SignedDep, describe
 from api.deps import NowDep, ReadDep, WriteDep
 from api.views import appended, plain
-from clearing.market import tables as market
+from clearing.market.shelf import tables as market
 from ledger.errors import FieldError
 from registry import store as registry
 from registry.cards import service, store

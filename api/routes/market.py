@@ -1,4 +1,4 @@
-"""Listings, agreements, usage batches and price quotes over HTTP."""
+"""Agreements, usage batches and price quotes over HTTP."""
 
 from __future__ import annotations
 
@@ -12,40 +12,12 @@ from api.bodies import BatchDep, SignedDep, describe, describe_batch
 from api.deps import NowDep, ReadDep, SystemDep, WriteDep
 from api.views import appended, plain
 from clearing.market import service as market
-from clearing.market import store as market_store
 from clearing.pricing import service as pricing
 from clearing.pricing import store as pricing_store
 from clearing.usage import service as usage
 from clearing.usage.service import Refusal
 
 router = APIRouter(prefix="/api")
-
-
-@router.post(
-    "/listings",
-    openapi_extra=describe("listing-submitted/v1", "clearing.market.listing.Listing"),
-    summary="上架申请 / offer a product",
-    tags=["market 交易"],
-)
-def listing(body: SignedDep, caller: CallerDep, session: WriteDep, now: NowDep) -> dict[str, Any]:
-    require_own(caller, body.signed)
-    return appended(market.submit_listing(session, body.signed, at=now))
-
-
-@router.post(
-    "/listings/moves",
-    openapi_extra=describe("listing-move/v1", "clearing.market.listing.ListingMove"),
-    summary="上架审核、下架 / a move of a listing",
-    tags=["market 交易"],
-)
-def listing_move(body: SignedDep, caller: CallerDep, session: WriteDep, now: NowDep) -> dict[str, Any]:
-    require_own(caller, body.signed)
-    return appended(market.move_listing(session, body.signed, at=now))
-
-
-@router.get("/listings", summary="在架产品 / products on offer", tags=["market 交易"])
-def listings(session: ReadDep, now: NowDep) -> dict[str, Any]:
-    return {"as_of": now, "listings": [plain(row) for row in market_store.listings(session)]}
 
 
 @router.post(

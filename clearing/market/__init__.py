@@ -1,9 +1,13 @@
 """From a product on the shelf to terms both sides signed.
 
-listing → policy → agreement
+product → sample → listing → venue → gates → listing_moves → shelf → dcat → policy → agreement
 
-- `errors`: a closed gate, a signer who may not act.
-- `listing`: one product version with the certificate it stands on, and the states of its shelf life.
+- `errors`: a closed gate, a list of defects, a signer who may not act.
+- `product`: what a product says about itself, in groups; `sample`: what may be seen of it before an agreement.
+- `listing`: one product version with the certificate it stands on, and what is done with it, as values.
+- `venue`: where it must be traded and who sets its price, by day and party; `gates`: the pre-check as a table.
+- `listing_moves`: states, moves and who may take them; the case a listing's statements fold into.
+- `shelf`: listings and samples as rows, the search, the calls from outside; `dcat`: the catalogue for other spaces.
 - `policy`: the use policy as a document, and the one function that decides by it.
 - `agreement`: terms as values, acts signed in both encodings, the table of what may follow what.
 - `onchain`: how an act reaches AgreementRegistry; `proof`: how a bundle of it is checked.
@@ -12,5 +16,8 @@ listing → policy → agreement
 Decisions taken here: every act of an agreement is one fact of one chain, so `prevAct` is the ledger's own link (D5,
 D22); an act takes effect for use at the second it is taken in, never before; every permission of a policy must name
 purposes the terms name, so text and machine policy cannot part; the seller is the party that holds 经营权, whatever
-role it signs in.
+role it signs in; a version on the shelf serves until the next one is approved, and no end of a listing reaches into a
+running agreement; staff reviews in the name of the operator, for the operator's own products in that of a supervisor;
+what time or a certificate brings about is stated by the operator's system key under a named rule, and told before that
+by every answer; every product rests on a certificate, so services and carriers without data are not listed.
 """

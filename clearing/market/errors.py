@@ -3,9 +3,13 @@
 ClearingError
   GateRefused         a gate of exchange.md §8.4 does not let the listing or agreement pass
   NotEntitled         whoever signed may not take this step
+  Defective           a listing with the list of everything the pre-check found
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
 
 from clearing.errors import ClearingError
 
@@ -24,3 +28,33 @@ class NotEntitled(ClearingError):
     def __init__(self, step: str, expected: str, given: str) -> None:
         self.step, self.expected, self.given = step, expected, given
         super().__init__(f"无权办理 {step} not entitled: expected {expected}, given {given}")
+
+
+class Listed(Protocol):
+    """What a defect says of itself."""
+
+    @property
+    def code(self) -> str:
+        """Its code in the table of the pre-check."""
+
+    @property
+    def field(self) -> str:
+        """The field it is about."""
+
+    @property
+    def zh(self) -> str:
+        """What is wrong and what was expected, in Chinese."""
+
+    @property
+    def en(self) -> str:
+        """The same in English."""
+
+
+class Defective(ClearingError):
+    """The pre-check found defects: all of them at once, each with its code, field and both languages."""
+
+    def __init__(self, subject: str, defects: Sequence[Listed]) -> None:
+        self.defects = tuple(defects)
+        found = "；".join(f"{item.code} {item.field}：{item.zh}" for item in self.defects)
+        english = "; ".join(f"{item.code} {item.field}: {item.en}" for item in self.defects)
+        super().__init__(f"预检不通过，共 {len(self.defects)} 项：{found} / pre-check of {subject}: {english}")

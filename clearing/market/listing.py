@@ -1,8 +1,7 @@
-"""A listing 上架: one version of a product with the certificate it stands on, and the states of its shelf life.
+"""A listing 上架 and what is done with it, as values: the product version offered, the moves, the title it rests on.
 
-Gate first: the certificate must be in force and give the seller 经营权 (G1), asked of the registry by the service and
-passed in as values. A reviewer other than the submitter decides. Running agreements stay on the version they were
-signed for. Source: exchange.md §2.1, §2.3, §2.4, §2.6, §8.4.
+Which move may follow which state stands in `listing_moves`, what stops a product from being listed in `gates`. Source:
+exchange.md §2.1, §2.2, §2.3, §2.4.
 """
 
 from __future__ import annotations
@@ -14,22 +13,40 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from clearing.errors import BadTerms, WrongMove
-from clearing.market.errors import GateRefused, NotEntitled
+from clearing.errors import BadTerms
+from clearing.market.errors import GateRefused
+from clearing.market.product import (
+    Commerce,
+    Contents,
+    Delivering,
+    ExternalId,
+    Note,
+    Provenance,
+    Quality,
+    Security,
+    Text,
+    UseTerms,
+    Words,
+)
+from clearing.market.sample import Preview
+from registry.asset import Day, Twin
 from registry.party import check_uscc
 from registry.rights import RIGHT_NAMES, Right
 
 LISTING_SUBMITTED = "listing-submitted/v1"
 LISTING_MOVE = "listing-move/v1"
 REVIEWER = "listing_reviewer"
+APPROVER = "listing_approver"
+SYSTEM = "system"
+"""Roles in which a listing's statements are signed; the operator's system key states what time brings about."""
 
-Name = Annotated[str, Meta(min_length=1, max_length=40)]
+Identity = Annotated[str, Meta(pattern="^[0-9a-f]{32}$")]
 Short = Annotated[str, Meta(min_length=1, max_length=200)]
-Long = Annotated[str, Meta(max_length=4000)]
+Long = Annotated[str, Meta(min_length=1, max_length=4000)]
 
 
 class ProductType(StrEnum):
-    """The object types of exchange.md §2.1."""
+    """The object types of exchange.md §2.1 that rest on a certificate."""
 
     DATASET = "DS"
     TABLE = "TB"
@@ -42,8 +59,21 @@ class ProductType(StrEnum):
     SERVICE = "SV"
 
 
+TYPE_NAMES: Mapping[ProductType, str] = {
+    ProductType.DATASET: "数据集",
+    ProductType.TABLE: "库表",
+    ProductType.REPORT: "报告或指数",
+    ProductType.ELEMENT: "数据元件",
+    ProductType.CUSTOM: "定制与解决方案",
+    ProductType.API: "数据接口",
+    ProductType.STREAM: "订阅或消息流",
+    ProductType.MODEL: "模型与算法应用",
+    ProductType.SERVICE: "数据服务",
+}
+
+
 class VenueClass(StrEnum):
-    """场内必须 or open to other places (鄂 第四十条); judged on the signing date."""
+    """场内必须 or open to other places (§2.6)."""
 
     REQUIRED = "required"
     OPEN = "open"
@@ -57,75 +87,122 @@ class PriceRegime(StrEnum):
     GRATIS = "免费"
 
 
-class State(StrEnum):
-    """States of a listing; DRAFT is before the first fact or after a withdrawal."""
-
-    DRAFT = "DRAFT"
-    SUBMITTED = "SUBMITTED"
-    REJECTED = "REJECTED"
-    LISTED = "LISTED"
-    SUSPENDED = "SUSPENDED"
-    NOTICE = "NOTICE"
-    DELISTED = "DELISTED"
-
-
 class Move(StrEnum):
-    """Acts on a listing after it was submitted."""
+    """What is done with a listing; `submit` is stated by listing-submitted/v1, the others by listing-move/v1."""
 
+    SUBMIT = "submit"
     WITHDRAW = "withdraw"
+    TAKE_UP = "take_up"
+    ASK = "ask_correction"
+    PASS_FORM = "pass_form"
+    ASSESS = "assess"
+    PUBLISH = "publish"
     APPROVE = "approve"
     REJECT = "reject"
+    OBJECT = "object"
+    SETTLE = "settle_objection"
     SUSPEND = "suspend"
     RESUME = "resume"
     NOTICE = "notice"
     CALL_OFF = "call_off_notice"
     DELIST = "delist"
+    RETIRE = "retire"
+    EMERGENCY = "emergency"
+    EXPLAIN = "explain"
 
 
-class Actor(StrEnum):
-    """Who may take a move: the seller, or a listing reviewer of the operator."""
+class RejectReason(StrEnum):
+    """不予上架 reason codes."""
 
-    SELLER = "seller"
-    REVIEWER = "reviewer"
+    INCOMPLETE = "L01"
+    SOURCE = "L02"
+    AUTHORISATION = "L03"
+    CERTIFICATE = "L04"
+    CONTENT = "L05"
+    SECURITY = "L06"
+    PRICE = "L07"
+    QUALITY = "L08"
+    OBJECTION = "L09"
+    OTHER = "L99"
 
 
-MOVES: Mapping[tuple[State, Move], State] = {
-    (State.SUBMITTED, Move.WITHDRAW): State.DRAFT,
-    (State.SUBMITTED, Move.APPROVE): State.LISTED,
-    (State.SUBMITTED, Move.REJECT): State.REJECTED,
-    (State.LISTED, Move.SUSPEND): State.SUSPENDED,
-    (State.SUSPENDED, Move.RESUME): State.LISTED,
-    (State.LISTED, Move.NOTICE): State.NOTICE,
-    (State.SUSPENDED, Move.NOTICE): State.NOTICE,
-    (State.NOTICE, Move.CALL_OFF): State.LISTED,
-    (State.NOTICE, Move.DELIST): State.DELISTED,
+REJECT_NAMES: Mapping[RejectReason, str] = {
+    RejectReason.INCOMPLETE: "材料不齐",
+    RejectReason.SOURCE: "来源不合法",
+    RejectReason.AUTHORISATION: "授权不足",
+    RejectReason.CERTIFICATE: "与登记凭证不符",
+    RejectReason.CONTENT: "内容不合规",
+    RejectReason.SECURITY: "安全措施不足",
+    RejectReason.PRICE: "价格机制不符",
+    RejectReason.QUALITY: "质量不符",
+    RejectReason.OBJECTION: "异议成立",
+    RejectReason.OTHER: "其他",
 }
-ACTORS: Mapping[Move, frozenset[Actor]] = {
-    Move.WITHDRAW: frozenset({Actor.SELLER}),
-    Move.APPROVE: frozenset({Actor.REVIEWER}),
-    Move.REJECT: frozenset({Actor.REVIEWER}),
-    Move.SUSPEND: frozenset({Actor.SELLER, Actor.REVIEWER}),
-    Move.RESUME: frozenset({Actor.REVIEWER}),
-    Move.NOTICE: frozenset({Actor.SELLER, Actor.REVIEWER}),
-    Move.CALL_OFF: frozenset({Actor.SELLER, Actor.REVIEWER}),
-    Move.DELIST: frozenset({Actor.SELLER, Actor.REVIEWER}),
-}
-NOTICE_SECONDS = 30 * 86_400
-_NEEDS_REASON = frozenset({Move.REJECT, Move.SUSPEND, Move.NOTICE})
+
+
+class Dimension(StrEnum):
+    """The six dimensions of the compliance review."""
+
+    SUBJECT = "主体"
+    MANAGEMENT = "管理"
+    SOURCE = "来源"
+    PROCESSING = "处理"
+    CONTENT = "内容"
+    TRADE = "交易"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One dimension: passed or not, and on what evidence; `paper` is the digest of a document relied on."""
+
+    dimension: Dimension
+    passed: bool
+    evidence: Words
+    paper: Twin | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Assessment:
+    """实质审核: six findings, 产权合规 in its three parts, 「实质性加工和创新性劳动」 in words.
+
+    `legal_review` is the opinion gate G5 asks for when sensitive records pass the threshold.
+    """
+
+    findings: Annotated[tuple[Finding, ...], Meta(min_length=6, max_length=6)]
+    source_lawful: bool
+    authorised: bool
+    registered: bool
+    substantial_work: Words
+    legal_review: Twin | None = None
+
+    @property
+    def passed(self) -> bool:
+        """Does every dimension pass, and all three parts of 产权合规?"""
+        return all(item.passed for item in self.findings) and self.source_lawful and self.authorised and self.registered
+
+
+@dataclass(frozen=True, slots=True)
+class MigrationPlan:
+    """数据迁移方案: the listing that follows ("" for none), how data is taken out, until when, whom to ask."""
+
+    export: Words
+    ends: Day
+    contact: Text
+    successor: Annotated[str, Meta(pattern="^([0-9a-f]{32})?$")] = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Listing:
     """Body of listing-submitted/v1: one product version as it is offered. The seller is named by USCC.
 
-    `certificate` is the code the right rests on, `sources` the certificates of the resources an element comes from,
-    `policy` says in words what the use policy of an agreement may allow, `guide_price` cites a guide price (never the
-    deal price) by the id of its fact.
+    `certificate` is the code the right rests on, `sources` the certificates of what the data is derived from, `policy`
+    says in words what the use policy of an agreement may allow, `guide_price` cites a guide price (never the deal
+    price) by the id of its fact.
     """
 
-    product: Annotated[str, Meta(pattern="^[0-9a-f]{32}$")]
-    version: Annotated[int, Meta(ge=1, le=2**31)]
-    name: Name
+    product: Identity
+    version: Annotated[int, Meta(ge=1, le=2**31 - 1)]
+    name: Annotated[str, Meta(min_length=1, max_length=40)]
     overview: Annotated[str, Meta(min_length=1, max_length=400)]
     type: ProductType
     seller: str
@@ -135,16 +212,37 @@ class Listing:
     regime: PriceRegime
     unit: Short
     policy: Long
-    sources: tuple[Short, ...] = ()
+    provenance: Provenance
+    content: Contents
+    security: Security
+    use: UseTerms
+    delivery: Delivering
+    commerce: Commerce
+    quality: Quality | None = None
+    preview: Preview | None = None
+    sources: Annotated[tuple[Short, ...], Meta(max_length=200)] = ()
     guide_price: Annotated[str, Meta(max_length=64)] = ""
+    external_ids: Annotated[tuple[ExternalId, ...], Meta(max_length=20)] = ()
+    migration_guide: Note = ""
 
 
 @dataclass(frozen=True, slots=True)
 class ListingMove:
-    """Body of listing-move/v1: what is done with the listing and why (a reason is required for the unwelcome moves)."""
+    """Body of listing-move/v1. Which fields a move must carry stands in `listing_moves`; the others stay empty.
+
+    `days` is the length of a publicity in days, `rule` what an emergency or a timer acts by.
+    """
 
     move: Move
-    reason: Annotated[str, Meta(max_length=1000)] = ""
+    reason: Note = ""
+    codes: tuple[RejectReason, ...] = ()
+    items: Annotated[tuple[Words, ...], Meta(max_length=100)] = ()
+    assessment: Assessment | None = None
+    plan: MigrationPlan | None = None
+    days: Annotated[int, Meta(ge=0, le=60)] = 0
+    rule: Annotated[str, Meta(max_length=200)] = ""
+    stop_access: bool = False
+    upheld: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +250,7 @@ class Title:
     """What the registry says of a certificate at an instant: whose it is, which rights it gives, whether it holds.
 
     `rights` are those of `holder`; validity ends at `until` (first second after it), `blocked` is a 查封 or 管制 that
-    stops new deals (D24).
+    stops new deals (D24), `content` the SHA-256 of the data's content digest.
     """
 
     certificate: str
@@ -162,6 +260,7 @@ class Title:
     reason: str
     until: int
     blocked: bool = False
+    content: str = ""
 
 
 def subject_of(listing: str) -> str:
@@ -170,7 +269,7 @@ def subject_of(listing: str) -> str:
 
 
 def check_listing(listing: Listing, subject: str) -> Listing:
-    """The body belongs to its subject and makes sense on its own. Raises `BadTerms` or `FieldError`."""
+    """The body belongs to its subject and names a seller who sells. Raises `BadTerms` or `FieldError`."""
     check_uscc(listing.seller, "body.seller")
     if not subject.startswith("listing:") or len(subject) != 40:
         raise BadTerms("statement.subject", "listing:<32 hex>", subject)
@@ -178,8 +277,6 @@ def check_listing(listing: Listing, subject: str) -> Listing:
         raise BadTerms("body.right", f"{Right.OPERATE} ({RIGHT_NAMES[Right.OPERATE]})", str(listing.right))
     if len(set(listing.sources)) != len(listing.sources):
         raise BadTerms("body.sources", "each certificate once", list(listing.sources))
-    if listing.regime is PriceRegime.GUIDED and not listing.guide_price:
-        raise BadTerms("body.guide_price", "a guide price under 政府指导价", listing.guide_price)
     return listing
 
 
@@ -196,22 +293,3 @@ def check_title(title: Title | None, certificate: str, seller: str, right: Right
     if title.blocked:
         raise GateRefused("G9", "certificate.encumbrance", "nothing that stops new deals", title.reason)
     return title
-
-
-def after(listing: str, state: State, move: Move) -> State:
-    """The state a move leads to. Raises `WrongMove` if the table has no such edge."""
-    target = MOVES.get((state, move))
-    if target is None:
-        allowed = ", ".join(sorted(m for s, m in MOVES if s is state)) or "—"
-        raise WrongMove(subject_of(listing), f"{state}: {allowed}", move)
-    return target
-
-
-def check_move(body: ListingMove, actor: Actor, submitter: str, signer_organisation: str) -> None:
-    """Is this actor allowed the move, does it give a reason, and is the reviewer not the seller's own?"""
-    if actor not in ACTORS[body.move]:
-        raise NotEntitled(body.move, " | ".join(sorted(ACTORS[body.move])), actor)
-    if body.move in _NEEDS_REASON and not body.reason:
-        raise BadTerms("body.reason", f"a reason for {body.move}", body.reason)
-    if actor is Actor.REVIEWER and signer_organisation == submitter:
-        raise NotEntitled(body.move, "申请方以外的审核人 / a reviewer who is not the submitter", signer_organisation)

@@ -1,7 +1,7 @@
-"""Listing a product and concluding, amending and ending agreements: load, decide by the pure stages, store the fact.
+"""Concluding, amending and ending agreements: load, decide by the pure stages, store the fact.
 
-Nothing here commits, reads a clock or waits for a chain. A statement that was stored before is answered with its first
-fact. Source: exchange.md §2.4, §4.5, §4.6.
+What the market asks of the registry stands here too. Nothing here commits, reads a clock or waits for a chain. A
+statement that was stored before is answered with its first fact. Source: exchange.md §4.5, §4.6.
 """
 
 from __future__ import annotations
@@ -10,85 +10,37 @@ from collections.abc import Iterable, Sequence
 
 from sqlalchemy.orm import Session
 
-from clearing.errors import BadTerms, NotSigned, TooEarly, WrongMove
-from clearing.market import listing as listings_
+from clearing.errors import BadTerms, NotSigned
 from clearing.market import store
-from clearing.market.agreement import Act, Domain, Role, SignerKeys, Terms, act_of, check_act, id_of, read_terms
-from clearing.market.errors import GateRefused
-from clearing.market.listing import (
-    LISTING_MOVE,
-    LISTING_SUBMITTED,
-    NOTICE_SECONDS,
-    REVIEWER,
-    Actor,
-    Listing,
-    ListingMove,
-    Move,
-    State,
-    Title,
-    check_listing,
-    check_move,
-    check_title,
+from clearing.market.agreement import (
+    Act,
+    Domain,
+    Product,
+    Role,
+    SignerKeys,
+    Terms,
+    act_of,
+    check_act,
+    id_of,
+    read_terms,
 )
+from clearing.market.errors import GateRefused
+from clearing.market.listing import Title, check_title
+from clearing.market.listing_moves import ORDERABLE
+from clearing.market.shelf import store as shelf
 from clearing.terms import AgreementTerms
 from ledger import store as ledger
-from ledger.facts import Signed, Statement
-from ledger.reading import read
+from ledger.facts import Signed
 from ledger.store import Appended
-from registry import holding, signers
+from registry import holding
 from registry import store as registry
 from registry.afterlife import service as afterlife
 from registry.afterlife.blocking import UseEffect
 from registry.errors import Unknown
-from registry.party import party_subject
 from registry.rights import Right
 
 AUTHORITY_ROLES = frozenset({"authority", "supervisor", "court", "arbitration"})
 """Roles of party/v1 whose holders may suspend, resume and void an agreement by a decision (D22)."""
-
-
-def submit_listing(session: Session, signed: Signed, *, at: int) -> Appended:
-    """Takes in a listing-submitted/v1 signed by its seller. The certificate must be in force with 经营权 (G1).
-
-    Raises `BadTerms`, `GateRefused`, `WrongMove` unless new or withdrawn, `BadSignature`, and the ledger's `Conflict`
-    and `Stale`.
-    """
-    body = read(Listing, _of_kind(signed, LISTING_SUBMITTED).body)
-    check_listing(body, signed.statement.subject)
-    signers.require_signature(session, signed, party_subject(body.seller), at=at)
-    if (first := _replay(session, signed, at)) is not None:
-        return first
-    if signed.statement.no:
-        before = store.listing(session, signed.statement.subject.removeprefix("listing:"))
-        if before.state is not State.DRAFT:
-            raise WrongMove(signed.statement.subject, State.DRAFT, before.state)
-        if before.value.seller != body.seller:
-            raise BadTerms("body.seller", before.value.seller, body.seller)
-    check_title(title_of(session, body.certificate, body.seller, at), body.certificate, body.seller, body.right)
-    return _take(session, signed, at)
-
-
-def move_listing(session: Session, signed: Signed, *, at: int) -> Appended:
-    """Takes in a listing-move/v1 signed by the seller ("party:…") or by a listing reviewer ("staff:…", that role).
-
-    Approval asks for the certificate again. Raises as `submit_listing`, and `NotEntitled`, `TooEarly` for a delisting
-    before the notice of 30 days has run out.
-    """
-    body = read(ListingMove, _of_kind(signed, LISTING_MOVE).body)
-    identity = signed.statement.subject.removeprefix("listing:")
-    row = store.listing(session, identity)
-    actor, organisation = _actor(session, signed, row.value.seller, at)
-    if (first := _replay(session, signed, at)) is not None:
-        return first
-    check_move(body, actor, row.value.seller, organisation)
-    listings_.after(identity, row.state, body.move)
-    if body.move in (Move.APPROVE, Move.RESUME, Move.CALL_OFF):
-        value = row.value
-        title = title_of(session, value.certificate, value.seller, at)
-        check_title(title, value.certificate, value.seller, value.right)
-    if body.move is Move.DELIST and at < row.since + NOTICE_SECONDS:
-        raise TooEarly(signed.statement.subject, row.since + NOTICE_SECONDS, at)
-    return _take(session, signed, at)
 
 
 def record_act(session: Session, signed: Signed, parts: Sequence[bytes] = (), *, domain: Domain, at: int) -> Appended:
@@ -113,7 +65,8 @@ def record_act(session: Session, signed: Signed, parts: Sequence[bytes] = (), *,
     if spent:
         raise NotSigned(signed.statement.subject, "a nonce not used before", f"{spent[0].by} nonce {spent[0].nonce}")
     if terms is not None:
-        _check_gates(session, terms, at)
+        running = store.terms_of(session, identity, before.revision).product if before else None
+        _check_gates(session, terms, at, running)
     elif act.act is Act.ACTIVATE and before is not None:
         _check_activation(session, store.terms_of(session, identity, before.revision), at)
     return _take(session, signed, at, parts)
@@ -178,6 +131,7 @@ def title_of(session: Session, certificate: str, holder: str, at: int) -> Title 
         reason=_reason(effect),
         until=row.valid_until,
         blocked=effect.in_force and not effect.signing,
+        content=row.content,
     )
 
 
@@ -188,22 +142,30 @@ def _reason(effect: UseEffect) -> str:
     return effect.status.value if effect.status else "NOT_YET_VALID"
 
 
-def _check_gates(session: Session, terms: Terms, at: int) -> None:
-    """The listing is in force and is the version signed for; the certificate gives what is granted (G1, G9)."""
-    row = store.listing(session, terms.product.listing)
+def _check_gates(session: Session, terms: Terms, at: int, running: Product | None = None) -> None:
+    """The listing can be ordered and is the version signed for; the certificate gives what is granted (G1, G9).
+
+    An amendment that keeps the product of the `running` terms asks nothing of the shelf: what was licensed stays
+    licensed after a suspension, a new version or the end of the listing.
+    """
     seller, product = terms.policy.assigner, terms.product
-    if row.state is not State.LISTED:
-        raise GateRefused("G10", "listing.state", State.LISTED, row.state)
+    row = shelf.listing(session, product.listing)
     if row.value.seller != seller:
         raise GateRefused("G10", "listing.seller", seller, row.value.seller)
-    listed = (row.value.version, row.value.certificate, row.digest)
-    if listed != (product.version, product.certificate, product.digest):
-        expected = f"version {row.value.version}, {row.value.certificate}, {row.digest.sha256}"
-        raise GateRefused("G10", "terms.product", expected, product.digest.sha256)
-    if row.value.unit != terms.settlement.tariff.unit:
-        raise BadTerms("terms.settlement.tariff.unit", row.value.unit, terms.settlement.tariff.unit)
+    value = row.value
+    if product != running:
+        if row.state not in ORDERABLE:
+            raise GateRefused("G10", "listing.state", " | ".join(sorted(ORDERABLE)), row.state)
+        listed = (value.version, value.certificate, row.digest)
+        if listed != (product.version, product.certificate, product.digest):
+            expected = f"version {value.version}, {value.certificate}, {row.digest.sha256}"
+            raise GateRefused("G10", "terms.product", expected, product.digest.sha256)
+    else:
+        value = shelf.version_of(session, product.listing, product.digest) or value
+    if value.unit != terms.settlement.tariff.unit:
+        raise BadTerms("terms.settlement.tariff.unit", value.unit, terms.settlement.tariff.unit)
     title = title_of(session, product.certificate, seller, at)
-    held = check_title(title, product.certificate, seller, row.value.right)
+    held = check_title(title, product.certificate, seller, value.right)
     missing = sorted(set(product.granted) - held.rights)
     if missing:
         raise GateRefused("G1", "terms.product.granted", f"⊆ {sorted(held.rights)}", missing)
@@ -220,36 +182,13 @@ def _check_activation(session: Session, terms: Terms, at: int) -> None:
     """What was concluded comes into force only on a certificate that is, and that nothing stops (G1, G9)."""
     seller, product = terms.policy.assigner, terms.product
     title = title_of(session, product.certificate, seller, at)
-    check_title(title, product.certificate, seller, store.listing(session, product.listing).value.right)
+    check_title(title, product.certificate, seller, shelf.listing(session, product.listing).value.right)
 
 
 def _is_serving(terms: Terms, owner: str | None) -> bool:
     """A service party may run a connector for a principal (exchange.md §1.1)."""
     serving = (Role.SERVICE, Role.OPERATOR)
     return any(party.party == owner for party in terms.parties if party.role in serving)
-
-
-def _actor(session: Session, signed: Signed, seller: str, at: int) -> tuple[Actor, str]:
-    if len(signed.signatures) != 1:
-        raise NotSigned(signed.statement.subject, "one signature", str(len(signed.signatures)))
-    by = signed.signatures[0].by
-    kind, _, identity = by.partition(":")
-    if kind == "party":
-        if identity != seller:
-            raise NotSigned(signed.statement.subject, f"party:{seller}", by)
-        signers.require_signature(session, signed, by, at=at)
-        return Actor.SELLER, seller
-    signers.require_signature(session, signed, by, REVIEWER, at=at)
-    member = registry.staff_at(session, identity, at)
-    if not member.active or REVIEWER not in member.roles.split():
-        raise NotSigned(signed.statement.subject, f"a member of staff in the role {REVIEWER}", by)
-    return Actor.REVIEWER, member.organisation
-
-
-def _of_kind(signed: Signed, kind: str) -> Statement:
-    if signed.statement.kind != kind:
-        raise BadTerms("statement.kind", kind, signed.statement.kind)
-    return signed.statement
 
 
 def _replay(session: Session, signed: Signed, at: int) -> Appended | None:

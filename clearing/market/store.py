@@ -1,4 +1,4 @@
-"""Queries of the market and the projectors that fold its facts into rows."""
+"""Queries about agreements and the projectors that fold its facts into rows."""
 
 from __future__ import annotations
 
@@ -6,12 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 
-from sqlalchemy import RowMapping, Table, bindparam, delete, insert, or_, select, update
+from sqlalchemy import RowMapping, Table, bindparam, insert, or_, select, update
 from sqlalchemy.orm import Session
 
 from clearing.errors import UnknownFact
 from clearing.market import agreement as agreements_
-from clearing.market import listing as listings_
 from clearing.market import tables
 from clearing.market.agreement import (
     AGREEMENT_ACT,
@@ -25,7 +24,6 @@ from clearing.market.agreement import (
     id_of,
     read_terms,
 )
-from clearing.market.listing import LISTING_MOVE, LISTING_SUBMITTED, Listing, ListingMove
 from clearing.market.policy import Standing
 from ledger import canonical
 from ledger.digest import TwinDigest
@@ -35,24 +33,12 @@ from ledger.store import parts_of
 from registry.asset import Twin
 
 VIEWS: tuple[Table, ...] = (
-    tables.listing,
     tables.agreement,
     tables.agreement_act,
     tables.agreement_terms,
     tables.agreement_signer,
     tables.nonce,
 )
-
-
-@dataclass(frozen=True, slots=True)
-class ListingRow:
-    """A listing as it stands: `digest` is the statement digest of its version, `since` when it entered its state."""
-
-    id: str
-    value: Listing
-    state: listings_.State
-    since: int
-    digest: Twin
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,24 +62,6 @@ def project(session: Session, fact: Fact) -> None:
     projector = PROJECTORS.get(fact.kind)
     if projector is not None:
         projector(session, fact)
-
-
-def listing(session: Session, identity: str) -> ListingRow:
-    """The listing with this 32-hex id. Raises `UnknownFact`."""
-    row = session.execute(select(tables.listing).where(tables.listing.c.id == identity)).mappings().first()
-    if row is None:
-        raise UnknownFact("listing", identity)
-    return _listing_row(row)
-
-
-def listings(session: Session, *, state: listings_.State | None = None, seller: str = "") -> list[ListingRow]:
-    """Listings, newest state first, by state or seller."""
-    query = select(tables.listing).order_by(tables.listing.c.since.desc(), tables.listing.c.id)
-    if state is not None:
-        query = query.where(tables.listing.c.state == state.value)
-    if seller:
-        query = query.where(tables.listing.c.seller == seller)
-    return [_listing_row(row) for row in session.execute(query).mappings()]
 
 
 def agreement(session: Session, identity: str) -> AgreementRow:
@@ -120,6 +88,20 @@ def agreements_in_force(session: Session, at: int) -> list[AgreementRow]:
     """Agreements that are EFFECTIVE now and whose term contains `at`."""
     rows = agreements(session, state=State.EFFECTIVE)
     return [row for row in rows if row.effective <= at < row.expiry]
+
+
+def running_on(session: Session, listing: str, at: int) -> list[AgreementRow]:
+    """Agreements that rest on a listing and have not ended by `at`: concluded, effective or suspended."""
+    table = tables.agreement
+    running = [State.PENDING.value, State.EFFECTIVE.value, State.SUSPENDED.value]
+    query = select(table).where(table.c.listing == listing, table.c.state.in_(running), table.c.expiry > at)
+    return [_agreement_row(row) for row in session.execute(query.order_by(table.c.id)).mappings()]
+
+
+def signers_of(session: Session, identity: str) -> frozenset[str]:
+    """The USCCs of everybody who signs for an agreement."""
+    table = tables.agreement_signer
+    return frozenset(session.execute(select(table.c.party).where(table.c.agreement == identity)).scalars())
 
 
 # Made once: every batch of usage asks both, and building a statement costs more than running it.
@@ -219,38 +201,6 @@ def spent_nonces(session: Session, signatures: tuple[Signature, ...]) -> list[Si
     return spent
 
 
-def _project_submitted(session: Session, fact: Fact) -> None:
-    value = read(Listing, fact.body)
-    identity = fact.subject.removeprefix("listing:")
-    digest = fact.statement.digest()
-    session.execute(delete(tables.listing).where(tables.listing.c.id == identity))
-    session.execute(
-        insert(tables.listing).values(
-            id=identity,
-            state=listings_.State.SUBMITTED.value,
-            since=fact.at,
-            product=value.product,
-            version=value.version,
-            name=value.name,
-            type=value.type.value,
-            seller=value.seller,
-            certificate=value.certificate,
-            sha256=digest.sha256.hex(),
-            sm3=digest.sm3.hex(),
-            document=canonical.encode(body_of(value)).decode(),
-        )
-    )
-
-
-def _project_move(session: Session, fact: Fact) -> None:
-    body = read(ListingMove, fact.body)
-    identity = fact.subject.removeprefix("listing:")
-    row = listing(session, identity)
-    state = listings_.after(identity, row.state, body.move)
-    table = tables.listing
-    session.execute(update(table).where(table.c.id == identity).values(state=state.value, since=fact.at))
-
-
 def _project_act(session: Session, fact: Fact) -> None:
     act, identity = act_of(fact.statement), id_of(fact.subject)
     digest: TwinDigest = fact.statement.digest()
@@ -321,18 +271,11 @@ def _terms_columns(terms: Terms) -> dict[str, str | int]:
     }
 
 
-def _listing_row(row: RowMapping) -> ListingRow:
-    value = read(Listing, canonical.decode(row["document"].encode()))
-    return ListingRow(row["id"], value, listings_.State(row["state"]), row["since"], Twin(row["sha256"], row["sm3"]))
-
-
 def _agreement_row(row: RowMapping) -> AgreementRow:
     fields = {name: row[name] for name in AgreementRow.__slots__}
     return AgreementRow(**fields | {"state": State(row["state"])})
 
 
 PROJECTORS: dict[str, Callable[[Session, Fact], None]] = {
-    LISTING_SUBMITTED: _project_submitted,
-    LISTING_MOVE: _project_move,
     AGREEMENT_ACT: _project_act,
 }

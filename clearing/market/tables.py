@@ -1,4 +1,4 @@
-"""Views of the market, all derived from facts by `clearing.market.store`."""
+"""Views of agreements, all derived from facts by `clearing.market.store`."""
 
 from __future__ import annotations
 
@@ -13,24 +13,6 @@ from ledger.tables import DERIVED, metadata
 def _column(name: str, type_: TypeEngine[Any], *, key: bool = False, index: bool = False) -> Column[Any]:
     return Column(name, type_, primary_key=key, nullable=False, index=index, autoincrement=False, info=DERIVED)
 
-
-listing = Table(
-    "market_listing",
-    metadata,
-    _column("id", String(32), key=True),
-    _column("state", String(16), index=True),
-    _column("since", BigInteger()),
-    _column("product", String(32)),
-    _column("version", BigInteger()),
-    _column("name", String(40)),
-    _column("type", String(8)),
-    _column("seller", String(18), index=True),
-    _column("certificate", String(200), index=True),
-    _column("sha256", String(64)),
-    _column("sm3", String(64)),
-    _column("document", Text()),
-)
-"""A listing as it stands; `sha256`, `sm3` are the statement digest of the version shown, which agreements name."""
 
 agreement = Table(
     "market_agreement",

@@ -1,4 +1,4 @@
-"""The line of an entry, and which lines answer a question.
+"""The line of an entry, and which lines answer a question; other areas look through lines of their own here.
 
 Pages follow each other by the key of their last line, never by a count: nothing is skipped or shown twice while new
 certificates come in, and the thousandth page costs what the first does.
@@ -6,14 +6,16 @@ certificates come in, and the thousandth page costs what the first does.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import and_, column, delete, func, literal_column, select, text
+from sqlalchemy import Table, and_, column, delete, func, literal_column, select, text
 from sqlalchemy import table as plain_table
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy.orm import Session
 from sqlmodel import col
 
+from ledger.tables import metadata
 from registry.asset import AssetKind
 from registry.calendar import day_of
 from registry.certificate import Record, RegisterEntry, Status
@@ -21,7 +23,7 @@ from registry.code import read_code
 from registry.party import PartyKind
 from registry.rights import Right
 from registry.search.grams import MOST_RUNS, grams_of, runs_of, text_of, tokens_of
-from registry.search.tables import RegisterLineRow
+from registry.search.tables import AREAS, RegisterLineRow
 from registry.tables import CertificateRow, ToldRow
 
 _SECOND = 10**9
@@ -38,7 +40,8 @@ _SETTINGS = (
     ("work_mem", "'64MB'", "DEFAULT"),
 )
 
-_FTS = plain_table("register_fts", column("rowid"), column("register_fts"))
+_Bounds = tuple[int, int | None, int]
+"""Below which place, from which place on, and how many rows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,80 +106,97 @@ def find(
 
     Of a status only what the views can tell in one look is asked here; the caller judges each row by its standing.
     """
-    runs = runs_of(wanted.words)[:MOST_RUNS]
-    if wanted.words.strip() and not runs:
+
+    def rows(line: Any) -> Any:
+        certificate = and_(col(CertificateRow.code) == line.c.code, col(CertificateRow.version) == line.c.version)
+        query = select(line.c.place, CertificateRow).select_from(line).join(CertificateRow, certificate)
+        return _of_status(query, wanted.status, at)
+
+    since = None if wanted.since is None else wanted.since * _SECOND
+    until = before if wanted.until is None else min(before, wanted.until * _SECOND)
+    found = look(session, "register", rows, wanted.words, _filters(wanted), limit, until, since)
+    return [(row[0], row[1]) for row in found]
+
+
+def look(
+    session: Session,
+    area: str,
+    rows: Callable[[Any], Any],
+    words: str,
+    filters: set[str],
+    limit: int,
+    before: int = FIRST,
+    since: int | None = None,
+) -> list[Any]:
+    """Rows of an area's lines that have all words and the filters' tokens, highest place first, below `before`.
+
+    `rows` makes the query that is answered from a line: a FROM with the columns of the area's table of lines, which it
+    joins and narrows as it likes. Words without a letter or digit in them find nothing.
+    """
+    runs = runs_of(words)[:MOST_RUNS]
+    if words.strip() and not runs:
         return []
-    filters = _filters(wanted)
     tokens = sorted({token for run in runs for token in tokens_of(run)} | filters)
+    lines = metadata.tables[f"{area}_line"]
+    bounds = (before, since, limit)
     if not tokens:
-        return _read(session, _query(RegisterLineRow.place), wanted, at, limit, before)
+        return _read(session, rows(lines), lines.c.place, bounds)
     if session.get_bind().dialect.name == "sqlite":
-        matched = _FTS.c.register_fts.op("MATCH")(" AND ".join(_fts5(token) for token in tokens))
-        query = _query(_FTS.c.rowid).join(_FTS, _FTS.c.rowid == RegisterLineRow.place).where(matched)
-        return _read(session, _with_runs(query, runs), wanted, at, limit, before, _FTS.c.rowid)
-    return _on_postgresql(session, wanted, at, limit, before, runs, filters, tokens)
+        name = f"{area}_fts"
+        index = plain_table(name, column("rowid"), column(name))
+        matched = index.c[name].op("MATCH")(" AND ".join(_fts5(token) for token in tokens))
+        query = rows(lines).join(index, index.c.rowid == lines.c.place).where(matched)
+        return _read(session, _with_runs(query, lines, runs), index.c.rowid, bounds)
+    return _on_postgresql(session, lines, rows, runs, filters, tokens, bounds)
 
 
 def _on_postgresql(
-    session: Session, wanted: Wanted, at: int, limit: int, before: int, runs: list[str], filters: set[str],
+    session: Session,
+    lines: Table,
+    rows: Callable[[Any], Any],
+    runs: list[str],
+    filters: set[str],
     tokens: list[str],
-) -> list[tuple[int, CertificateRow]]:  # fmt: skip
+    bounds: _Bounds,
+) -> list[Any]:
     """GIN knows no order, and the planner takes its filter for cheap: left alone, it reads a million texts for twenty
     lines, or sorts a million hits. So the newest lines are looked through first; a word that does not fill the page
     from them is rare enough to be fetched from the index as a whole."""
-    newest = _bounded(select(RegisterLineRow), col(RegisterLineRow.place), wanted, before)
-    newest = newest.order_by(col(RegisterLineRow.place).desc()).limit(LOOKED_THROUGH)
-    line = aliased(RegisterLineRow, newest.subquery("newest"))
-    query: Any = select(col(line.place), CertificateRow).join(
-        CertificateRow, and_(col(CertificateRow.code) == line.code, col(CertificateRow.version) == line.version)
-    )
-    query = query.where(*(col(line.text).contains(run) for run in runs))
-    query = query.where(*(col(line.grams).contains(token) for token in filters))
-    seen = _read(session, query, wanted, at, limit, before, col(line.place))
-    if len(seen) == limit:
+    newest = _bounded(select(lines), lines.c.place, bounds).order_by(lines.c.place.desc()).limit(LOOKED_THROUGH)
+    line = newest.subquery("newest")
+    query = rows(line).where(*(line.c.text.contains(run) for run in runs))
+    query = query.where(*(line.c.grams.contains(token) for token in filters))
+    seen = _read(session, query, line.c.place, bounds)
+    if len(seen) == bounds[2]:
         return seen
     words = " & ".join(token.replace("*", ":*") for token in tokens)
     simple: Any = literal_column("'simple'")
-    matched = func.to_tsvector(simple, col(RegisterLineRow.grams)).op("@@")(func.to_tsquery(simple, words))
-    hits = select(col(RegisterLineRow.place)).where(matched).cte("hits").prefix_with("MATERIALIZED")
-    query = _query(hits.c.place).join(hits, hits.c.place == RegisterLineRow.place)
+    matched = func.to_tsvector(simple, lines.c.grams).op("@@")(func.to_tsquery(simple, words))
+    hits = select(lines.c.place).where(matched).cte("hits").prefix_with("MATERIALIZED")
+    query = rows(lines).join(hits, hits.c.place == lines.c.place)
     # Evaluated row by row the match costs a hundred times what the index does, and a plan made for any words at all
     # would not know which are rare.
     for setting, value, _ in _SETTINGS:
         session.execute(text(f"SET LOCAL {setting} = {value}"))
-    found = _read(session, _with_runs(query, runs), wanted, at, limit, before, hits.c.place)
+    found = _read(session, _with_runs(query, lines, runs), hits.c.place, bounds)
     for setting, _, after in _SETTINGS:
         session.execute(text(f"SET LOCAL {setting} = {after}"))
     return found
 
 
-def _query(place: Any) -> Any:
-    certificate = and_(
-        col(CertificateRow.code) == RegisterLineRow.code, col(CertificateRow.version) == RegisterLineRow.version
-    )
-    return select(place, CertificateRow).select_from(RegisterLineRow).join(CertificateRow, certificate)
-
-
-def _with_runs(query: Any, runs: list[str]) -> Any:
+def _with_runs(query: Any, lines: Table, runs: list[str]) -> Any:
     # A run of one or two characters is its own token: whoever has the token has the run.
-    return query.where(*(col(RegisterLineRow.text).contains(run) for run in runs if len(run) > 2))
+    return query.where(*(lines.c.text.contains(run) for run in runs if len(run) > 2))
 
 
-def _bounded(query: Any, place: Any, wanted: Wanted, before: int) -> Any:
+def _bounded(query: Any, place: Any, bounds: _Bounds) -> Any:
+    before, since, _ = bounds
     query = query.where(place < before)
-    if wanted.since is not None:
-        query = query.where(place >= wanted.since * _SECOND)
-    if wanted.until is not None:
-        query = query.where(place < wanted.until * _SECOND)
-    return query
+    return query if since is None else query.where(place >= since)
 
 
-def _read(
-    session: Session, query: Any, wanted: Wanted, at: int, limit: int, before: int, place: Any = None
-) -> list[tuple[int, CertificateRow]]:
-    place = col(RegisterLineRow.place) if place is None else place
-    query = _of_status(_bounded(query, place, wanted, before), wanted.status, at)
-    return [(row[0], row[1]) for row in session.execute(query.order_by(place.desc()).limit(limit))]
+def _read(session: Session, query: Any, place: Any, bounds: _Bounds) -> list[Any]:
+    return list(session.execute(_bounded(query, place, bounds).order_by(place.desc()).limit(bounds[2])))
 
 
 def _filters(wanted: Wanted) -> set[str]:
@@ -196,12 +216,13 @@ def lines(session: Session) -> int:
 
 
 def make_index_again(session: Session) -> None:
-    """Makes SQLite's index from the lines, so that it keeps nothing of lines that are gone (erasure, repair).
+    """Makes SQLite's indexes from the lines of every area, so that none keeps anything of lines that are gone.
 
     PostgreSQL's index forgets by the database's own upkeep.
     """
     if session.get_bind().dialect.name == "sqlite":
-        session.execute(text("INSERT INTO register_fts (register_fts) VALUES ('rebuild')"))
+        for area in AREAS:
+            session.execute(text(f"INSERT INTO {area}_fts ({area}_fts) VALUES ('rebuild')"))
 
 
 def _of_status(query: Any, status: Status | None, at: int) -> Any:

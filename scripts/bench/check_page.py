@@ -245,7 +245,7 @@ def bulk(engine: Engine) -> Iterator[Callable[[str, tuple[str, ...], list[tuple[
 
         yield load
         cursor.execute("INSERT INTO register_fts (register_fts) VALUES ('rebuild')")
-        again = search_index("sqlite")[1:]
+        again = search_index("register", "sqlite")[1:]
     else:
         cursor.execute("DROP INDEX register_line_grams")
         cursor.execute("ALTER TABLE entry DROP CONSTRAINT entry_fact_id_fkey")
@@ -259,7 +259,7 @@ def bulk(engine: Engine) -> Iterator[Callable[[str, tuple[str, ...], list[tuple[
 
         yield load
         cursor.execute("SET maintenance_work_mem = '512MB'")
-        again = search_index("postgresql")
+        again = search_index("register", "postgresql")
     for statement in again:
         cursor.execute(statement)
     raw.commit()

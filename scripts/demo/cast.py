@@ -42,6 +42,7 @@ STAFF = {
     "approver-1": (AGENCY, "approver"),
     "deposit-1": (AGENCY, "deposit_officer"),
     "listing-1": (OPERATOR, "listing_reviewer"),
+    "listing-2": (OPERATOR, "listing_approver"),
     "maker-1": (OPERATOR, "payment_maker"),
     "checker-1": (OPERATOR, "payment_checker"),
 }

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import secrets
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from clearing.market.agreement import (
     BillingBasis,
@@ -19,6 +22,27 @@ from clearing.market.agreement import (
 )
 from clearing.market.listing import Listing, PriceRegime, ProductType, VenueClass
 from clearing.market.policy import Action, Constraint, Left, Operator, Policy, Rule, policy_digest
+from clearing.market.product import (
+    Circulation,
+    Commerce,
+    Contents,
+    DataField,
+    Delivering,
+    Environment,
+    Grant,
+    Interface,
+    Level,
+    Masking,
+    Mode,
+    Origin,
+    Period,
+    Proceeds,
+    Provenance,
+    Security,
+    SellerKind,
+    UseTerms,
+)
+from clearing.market.sample import Announced, Group, Measure, Preview, Sample, Statistic
 from clearing.pricing.cost import CostItem
 from clearing.pricing.manifest import ColumnSpec, DataSpec
 from clearing.pricing.policies import DEMO_DOMAIN
@@ -43,6 +67,7 @@ from clearing.terms import Terms as SettlementTerms
 from ledger.digest import twin
 from registry.asset import (
     AssetKind,
+    Content,
     DataForm,
     Description,
     RegionScope,
@@ -62,6 +87,7 @@ from scripts.demo.cast import AGENCY, BROKER, DEVELOPER, NAMES, OPERATOR, PROVID
 from scripts.demo.features import rows
 
 PURPOSE = "出行规划"
+SAMPLE_ROWS = 50
 
 
 def application(holder: str, data: Path, *, sources: tuple[Source, ...] = ()) -> Form:
@@ -86,7 +112,7 @@ def application(holder: str, data: Path, *, sources: tuple[Source, ...] = ()) ->
         form=DataForm.TABLE,
         structure=Structure.STRUCTURED,
         limits="不得再次转售；不得用于识别个人",
-        content=content_of((data_file(data.name, data.read_bytes(), count),)),
+        content=_content(data),
         sources=sources,
     )
     proof = "衍生加工说明" if derived else "合法取得佐证"
@@ -105,6 +131,10 @@ def application(holder: str, data: Path, *, sources: tuple[Source, ...] = ()) ->
     )
 
 
+def _content(data: Path) -> Content:
+    return content_of((data_file(data.name, data.read_bytes(), rows(data)),))
+
+
 def _applicant(holder: str) -> Applicant:
     business = Business("演示法定代表人", "2020-01-01", "演示地址", "长期", "数据处理服务", "存续")
     return Applicant(
@@ -117,13 +147,33 @@ def _attachment(kind: str) -> Attachment:
     return Attachment(kind, f"{kind}.txt", "text/plain", len(data), Twin.of(twin(data)))
 
 
-def listing(product: str, certificate: str, source: str, guide: str) -> Listing:
+def announcement(certificate: str, data: Path) -> Announced:
+    """What the developer says before any row is chosen: whose data, how many rows it has, how many shall be shown."""
+    return Announced(DEVELOPER, certificate, _content(data).digest, rows(data), SAMPLE_ROWS)
+
+
+def sample_file(data: Path, drawn: Sequence[int], out: Path) -> Path:
+    """The drawn rows of the data, with its head line."""
+    lines = data.read_text(encoding="utf-8").splitlines()
+    out.write_text("\n".join([lines[0], *(lines[1 + row] for row in drawn)]) + "\n", encoding="utf-8")
+    return out
+
+
+def listing(product: str, certificate: str, source: str, guide: str, data: Path, sample: Sample) -> Listing:
     """The API product made from the element."""
+    fields = (
+        ("origin", "出发机场", "text"), ("hour", "起飞小时", "text"), ("planned", "计划航班数", "integer"),
+        ("cancelled", "取消航班数", "integer"), ("mean_delay_tenths", "平均延误（十分之一分钟）", "integer"),
+        ("worst_delay", "最大延误（分钟）", "integer"), ("late_over_15", "延误超过15分钟的航班数", "integer"),
+    )  # fmt: skip
+    origins = Counter(line.partition(",")[0] for line in data.read_text(encoding="utf-8").splitlines()[1:])
+    groups = tuple(Group(origin, count, str(count)) for origin, count in sorted(origins.items()))
+    statistic = Statistic("origin", Measure.COUNT, rows(data), groups, "无")
     return Listing(
         product=product,
         version=1,
-        name="纽约三机场小时延误特征接口（演示）",
-        overview="按机场和小时查询计划航班数、取消数、平均与最大延误。",
+        name="2013年纽约航空运输小时延误特征数据接口",
+        overview="按机场和小时查询计划航班数、取消数、平均与最大延误（演示）。",
         type=ProductType.API,
         seller=DEVELOPER,
         certificate=certificate,
@@ -132,9 +182,35 @@ def listing(product: str, certificate: str, source: str, guide: str) -> Listing:
         regime=PriceRegime.FREE_PRICING,
         unit="call",
         policy="按约定用途和次数读取，不得转售",
+        provenance=Provenance(
+            SourceKind.DERIVED, "由航班起降记录按机场和小时统计而成（演示）", Origin.ENTERPRISE, Grant.WHOLE
+        ),
+        content=Contents(
+            digest=_content(data).digest, industry="G56", theme="航班延误", time_from="2013-01-01",
+            time_to="2013-12-31", region="纽约", volume=(Volume(str(rows(data)), "条"),), form=DataForm.TABLE,
+            period=Period.YEAR, updated_on="2025-12-31", fields=tuple(DataField(*item) for item in fields),
+            tags=("航班", "延误", "机场"),
+        ),
+        security=Security(Level.GENERAL, Circulation.DIRECT, Masking.NOT_PERSONAL),
+        use=UseTerms((PURPOSE,), (Environment.OWN,)),
+        delivery=Delivering(
+            (Mode.API,), "可用性 99.9%", "演示交付标准", "晓时数据元件开发有限公司（演示）", "技术支持岗",
+            Interface("1", "数字合约", "200 成功；403 合约不允许", "7x24", False, "GET /delays?origin=JFK"),
+        ),
+        commerce=Commerce(SellerKind.OTHER, "33", "按次计价 v1", Proceeds.OPERATING, "数据提供 v1"),
+        preview=Preview((statistic,), sample),
         sources=(source,),
         guide_price=guide,
-    )
+    )  # fmt: skip
+
+
+def sample(identity: str, draw: dict[str, Any], file: Path, until: int) -> Sample:
+    """The sample as the listing names it; `draw` is the platform's answer about the announcement."""
+    terms = Twin.of(twin("样例仅供评估本产品，不得转供（演示）".encode()))
+    return Sample(
+        identity, draw["head"], Twin(**draw["root"]), Twin.of(twin(file.read_bytes())), f"演示-{identity[:8]}", until,
+        terms,
+    )  # fmt: skip
 
 
 def policy(buyer: str, listing_id: str, limit: int) -> Policy:

@@ -28,8 +28,10 @@ from clearing.market.agreement import (
     terms_digest,
     terms_parts,
 )
-from clearing.market.listing import ListingMove, Move
+from clearing.market.listing import APPROVER, LISTING_MOVE, LISTING_SUBMITTED, REVIEWER, ListingMove, Move
 from clearing.market.listing import subject_of as listing_subject
+from clearing.market.sample import SAMPLE_ANNOUNCED
+from clearing.market.sample import subject_of as sample_subject
 from clearing.pricing import counting
 from clearing.pricing.policies import DEMO_DOMAIN, POLICIES
 from clearing.pricing.policy import choose
@@ -196,17 +198,29 @@ class Story(Month, ClearingDay):
 
     def list_product(self, element: str, source: str, guide: str) -> str:
         self.say(
-            "开发方上架接口产品，运营方审核", "the developer offers the API product, the operator's reviewer lists it"
+            "开发方上架接口产品，运营方审核、复核",
+            "offered by the developer, listed by two of the operator's staff",
         )
         self.listing = secrets.token_hex(16)
-        body = papers.listing(secrets.token_hex(16), element, source, guide)
         seller = self.actors[f"party:{DEVELOPER}"]
-        seller.state("/api/listings", "listing-submitted/v1", listing_subject(self.listing), body)
-        reviewer = self.actors["staff:listing-1"]
-        reviewer.state(
-            "/api/listings/moves", "listing-move/v1", listing_subject(self.listing), ListingMove(Move.APPROVE, ""),
-            role="listing_reviewer",
-        )  # fmt: skip
+        announced = secrets.token_hex(16)
+        seller.state(
+            "/api/samples", SAMPLE_ANNOUNCED, sample_subject(announced), papers.announcement(element, self.element)
+        )
+        self.publish()
+        drawn = seller.client.get(f"/api/samples/{announced}")
+        file = papers.sample_file(self.element, drawn["rows"], self.world / "sample.csv")
+        self.note(f"固定样例 {len(drawn['rows'])} 行由第 {drawn['draw']['head']} 号树头抽出，卖方不能挑选")
+        sample = papers.sample(announced, drawn["draw"], file, self.clock.now + 180 * 86_400)
+        body = papers.listing(secrets.token_hex(16), element, source, guide, self.element, sample)
+        seller.state("/api/listings", LISTING_SUBMITTED, listing_subject(self.listing), body)
+        for move, by, role in (
+            (Move.TAKE_UP, "staff:listing-1", REVIEWER), (Move.PASS_FORM, "staff:listing-1", REVIEWER),
+            (Move.APPROVE, "staff:listing-2", APPROVER),
+        ):  # fmt: skip
+            self.actors[by].state(
+                "/api/listings/moves", LISTING_MOVE, listing_subject(self.listing), ListingMove(move), role=role
+            )
         with jobs.snapshot(self.system) as session:
             submitted = store.facts_of(session, listing_subject(self.listing))[0]
         self.listing_digest = Twin.of(submitted.statement.digest())

@@ -30,7 +30,13 @@ PUBLIC_GETS = {
     "/api/statistics.csv",
     "/api/check/{code}",
     "/api/certificates/{code}/{form}",
-    "/api/listings",
+    "/market",
+    "/market/{product}",
+    "/api/market/products",
+    "/api/market/products/{product}",
+    "/api/market/catalogue.jsonld",
+    "/api/market/catalogue/{product}.jsonld",
+    "/api/samples/{sample}",
     "/.well-known/did.json",
     "/did.json",
     "/contexts/registration/v1",
@@ -48,7 +54,13 @@ PUBLIC_GETS = {
 PUBLIC_POSTS = {"/check"}
 """The check page's file: compared and forgotten, nothing is written."""
 
-READING_POSTS = {"/check", "/api/precheck", "/api/certificates/{code}/draft", "/api/cycles/{cycle}/instructions/draft"}
+READING_POSTS = {
+    "/check",
+    "/api/precheck",
+    "/api/listings/precheck",
+    "/api/certificates/{code}/draft",
+    "/api/cycles/{cycle}/instructions/draft",
+}
 """POST because they take a body, but they write nothing."""
 
 BODILESS_POSTS = {
@@ -88,6 +100,9 @@ PLACEHOLDERS = {
     "kind": "renewal",
     "basis": "0" * 64,
     "card": "0" * 32,
+    "listing": "0" * 32,
+    "product": "0" * 32,
+    "sample": "0" * 32,
     "sha256": "0" * 64,
 }
 

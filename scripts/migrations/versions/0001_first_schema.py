@@ -841,10 +841,23 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("agreement", "revision"),
     )
     op.create_table(
+        "market_line",
+        sa.Column("place", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False),
+        sa.Column("listing", sa.String(length=32), autoincrement=False, nullable=False),
+        sa.Column("summary", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("text", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("grams", sa.Text(), autoincrement=False, nullable=False),
+        sa.PrimaryKeyConstraint("place"),
+    )
+    with op.batch_alter_table("market_line", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_market_line_listing"), ["listing"], unique=False)
+
+    op.create_table(
         "market_listing",
         sa.Column("id", sa.String(length=32), autoincrement=False, nullable=False),
         sa.Column("state", sa.String(length=16), autoincrement=False, nullable=False),
         sa.Column("since", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("until", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("product", sa.String(length=32), autoincrement=False, nullable=False),
         sa.Column("version", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("name", sa.String(length=40), autoincrement=False, nullable=False),
@@ -854,13 +867,26 @@ def upgrade() -> None:
         sa.Column("sha256", sa.String(length=64), autoincrement=False, nullable=False),
         sa.Column("sm3", sa.String(length=64), autoincrement=False, nullable=False),
         sa.Column("document", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("case", sa.Text(), autoincrement=False, nullable=False),
         sa.PrimaryKeyConstraint("id"),
     )
     with op.batch_alter_table("market_listing", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_market_listing_certificate"), ["certificate"], unique=False)
+        batch_op.create_index(batch_op.f("ix_market_listing_product"), ["product"], unique=False)
         batch_op.create_index(batch_op.f("ix_market_listing_seller"), ["seller"], unique=False)
-        batch_op.create_index(batch_op.f("ix_market_listing_state"), ["state"], unique=False)
+        batch_op.create_index("ix_market_listing_state", ["state", "until"], unique=False)
 
+    op.create_table(
+        "market_listing_version",
+        sa.Column("listing", sa.String(length=32), autoincrement=False, nullable=False),
+        sa.Column("no", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("version", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("at", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("sha256", sa.String(length=64), autoincrement=False, nullable=False),
+        sa.Column("sm3", sa.String(length=64), autoincrement=False, nullable=False),
+        sa.Column("document", sa.Text(), autoincrement=False, nullable=False),
+        sa.PrimaryKeyConstraint("listing", "no"),
+    )
     op.create_table(
         "market_nonce",
         sa.Column("address", sa.String(length=42), autoincrement=False, nullable=False),
@@ -869,6 +895,21 @@ def upgrade() -> None:
         sa.Column("no", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.PrimaryKeyConstraint("address", "nonce"),
     )
+    op.create_table(
+        "market_sample",
+        sa.Column("id", sa.String(length=32), autoincrement=False, nullable=False),
+        sa.Column("seller", sa.String(length=18), autoincrement=False, nullable=False),
+        sa.Column("content", sa.String(length=64), autoincrement=False, nullable=False),
+        sa.Column("at", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("fact_id", sa.String(length=64), autoincrement=False, nullable=False),
+        sa.Column("sha256", sa.String(length=64), autoincrement=False, nullable=False),
+        sa.Column("sm3", sa.String(length=64), autoincrement=False, nullable=False),
+        sa.Column("document", sa.Text(), autoincrement=False, nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    with op.batch_alter_table("market_sample", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_market_sample_content"), ["content"], unique=False)
+
     op.create_table(
         "national_package",
         sa.Column("number", sa.Integer(), autoincrement=False, nullable=False),
@@ -1303,7 +1344,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("fact_id"),
     )
     dialect = op.get_bind().dialect.name
-    for statement in (*guards(dialect), *search_index(dialect)):
+    for statement in (*guards(dialect), *search_index("register", dialect), *search_index("market", dialect)):
         op.execute(statement)
 
 
@@ -1414,13 +1455,23 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_national_package_manifest"))
 
     op.drop_table("national_package")
+    with op.batch_alter_table("market_sample", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_market_sample_content"))
+
+    op.drop_table("market_sample")
     op.drop_table("market_nonce")
+    op.drop_table("market_listing_version")
     with op.batch_alter_table("market_listing", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_market_listing_state"))
+        batch_op.drop_index("ix_market_listing_state")
         batch_op.drop_index(batch_op.f("ix_market_listing_seller"))
+        batch_op.drop_index(batch_op.f("ix_market_listing_product"))
         batch_op.drop_index(batch_op.f("ix_market_listing_certificate"))
 
     op.drop_table("market_listing")
+    with op.batch_alter_table("market_line", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_market_line_listing"))
+
+    op.drop_table("market_line")
     op.drop_table("market_agreement_terms")
     with op.batch_alter_table("market_agreement_signer", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_market_agreement_signer_party"))
@@ -1613,3 +1664,4 @@ def downgrade() -> None:
 
     op.drop_table("agency_breach")
     op.execute("DROP TABLE IF EXISTS register_fts")
+    op.execute("DROP TABLE IF EXISTS market_fts")

@@ -37,6 +37,28 @@ from clearing.market.agreement import (
 )
 from clearing.market.listing import Listing, ListingMove, Move, PriceRegime, ProductType, VenueClass
 from clearing.market.policy import Action, Constraint, Left, Operator, Policy, Rule, policy_digest
+from clearing.market.product import (
+    Circulation,
+    Commerce,
+    Contents,
+    DataField,
+    Delivering,
+    Environment,
+    Grant,
+    Interface,
+    Level,
+    Masking,
+    Mode,
+    Origin,
+    Period,
+    Proceeds,
+    Provenance,
+    Security,
+    SellerKind,
+    UseTerms,
+)
+from clearing.market.shelf import service as shelf
+from clearing.market.shelf import store as shelf_store
 from clearing.terms import (
     WHOLE,
     Holder,
@@ -58,9 +80,9 @@ from ledger.facts import PartsRoot, Signature, Signed, Statement
 from ledger.reading import body_of
 from ledger.sm import Sm2Key
 from ledger.store import Appended
-from registry.asset import Twin
+from registry.asset import DataForm, Twin, Volume
 from registry.party import uscc_is_valid
-from registry.rights import Right
+from registry.rights import Right, SourceKind
 from registry.tables import CertificateRow, ConnectorRow, HoldingRow, PartyRow, StaffRow
 
 NOW = 1_780_000_000
@@ -68,6 +90,7 @@ DAY = 86_400
 DOMAIN = Domain(31337, "0x" + "ab" * 20)
 CODE = "420000260600011"
 CONNECTOR = "conn-demo-1"
+BY_APPROVER = {Move.PUBLISH, Move.APPROVE, Move.REJECT, Move.EMERGENCY, Move.EXPLAIN}
 
 
 def uscc(seed: int) -> str:
@@ -109,7 +132,7 @@ class House:
             SQLModel.metadata.create_all(self.engine)
         self.session = Session(self.engine)
         self.keys = {party: new_keys() for party in (SELLER, PROVIDER, CONSUMER, OPERATOR, COURT)}
-        self.reviewer, self.connector = sm.generate(), sm.generate()
+        self.reviewer, self.approver, self.connector = sm.generate(), sm.generate(), sm.generate()
         self.operator = signing.SystemSigner(self.keys[OPERATOR].sm2, f"party:{OPERATOR}")
         for party, keys in self.keys.items():
             roles = "court" if party == COURT else ""
@@ -117,10 +140,8 @@ class House:
                 PartyRow(uscc=party, no=0, name="演示", kind="法人", sm2=keys.sm2.public, evm=keys.address, roles=roles,
                          from_at=NOW - 90 * DAY, fact_id=party.ljust(64, "0"))
             )  # fmt: skip
-        self.session.add(
-            StaffRow(id="rev1", no=0, organisation=OPERATOR, sm2=self.reviewer.public, roles="listing_reviewer",
-                     active=True, from_at=NOW - 90 * DAY, fact_id="1" * 64)
-        )  # fmt: skip
+        self.hire("rev1", self.reviewer, "listing_reviewer")
+        self.hire("app1", self.approver, "listing_approver")
         self.hire_connector(CONNECTOR, self.connector)
         self.session.add(
             CertificateRow(code=CODE, version=1, application="3" * 32, agency=COURT, agency_name="演示",
@@ -139,6 +160,13 @@ class House:
         self.session.close()
         self.engine.dispose()
 
+    def hire(self, name: str, key: Sm2Key, roles: str, organisation: str = OPERATOR) -> None:
+        """A member of staff."""
+        self.session.add(
+            StaffRow(id=name, no=0, organisation=organisation, sm2=key.public, roles=roles, active=True,
+                     from_at=NOW - 90 * DAY, fact_id=name.ljust(64, "1"))
+        )  # fmt: skip
+
     def hire_connector(self, identity: str, key: Sm2Key) -> None:
         """A connector of PROVIDER."""
         self.session.add(
@@ -156,28 +184,43 @@ class House:
     def submit(self, listing: Listing, identity: str, at: int = NOW, by: str = SELLER) -> Signed:
         key = self.keys[by].sm2
         signed = self.signed("listing-submitted/v1", f"listing:{identity}", listing, f"party:{by}", key)
-        service.submit_listing(self.session, signed, at=at)
+        shelf.submit(self.session, signed, at=at)
         return signed
 
-    def review(self, identity: str, move: Move, at: int = NOW, reason: str = "") -> Signed:
-        body = ListingMove(move, reason)
-        signed = self.signed(
-            "listing-move/v1", f"listing:{identity}", body, "staff:rev1", self.reviewer, "listing_reviewer"
-        )
-        service.move_listing(self.session, signed, at=at)
+    def review(self, identity: str, move: Move, at: int = NOW, reason: str = "", **fields: object) -> Signed:
+        """A move of the operator's: by the approver where the table wants one, else by the reviewer."""
+        body = ListingMove(move, reason, **fields)  # type: ignore[arg-type]
+        if move in BY_APPROVER:
+            return self.move(identity, body, "staff:app1", self.approver, "listing_approver", at)
+        return self.move(identity, body, "staff:rev1", self.reviewer, "listing_reviewer", at)
+
+    def move(self, identity: str, body: ListingMove, by: str, key: Sm2Key, role: str = "", at: int = NOW) -> Signed:
+        signed = self.signed("listing-move/v1", f"listing:{identity}", body, by, key, role)
+        shelf.move(self.session, signed, operator=OPERATOR, at=at)
         return signed
 
-    def listed(self, at: int = NOW - DAY) -> str:
+    def by_party(
+        self, party: str, identity: str, move: Move, at: int = NOW, reason: str = "", **fields: object
+    ) -> None:
+        body = ListingMove(move, reason, **fields)  # type: ignore[arg-type]
+        self.move(identity, body, f"party:{party}", self.keys[party].sm2, "", at)
+
+    def approve(self, identity: str, at: int = NOW) -> None:
+        """The review of a version that needs no substantive one, to its end."""
+        for move in (Move.TAKE_UP, Move.PASS_FORM, Move.APPROVE):
+            self.review(identity, move, at)
+
+    def listed(self, at: int = NOW - DAY, **changes: object) -> str:
         """A listing that is on the shelf; its id."""
         identity = secrets.token_hex(16)
-        self.submit(listing_of(), identity, at)
-        self.review(identity, Move.APPROVE, at)
+        self.submit(listing_of(**changes), identity, at)
+        self.approve(identity, at)
         return identity
 
     # agreements ------------------------------------------------------------------------------------------------------
 
     def terms(self, listing: str, **changes: object) -> Terms:
-        digest = store.listing(self.session, listing).digest
+        digest = shelf_store.listing(self.session, listing).digest
         return terms_of(listing, digest, **changes)
 
     def signer(self, role: Role, party: str) -> Signer:
@@ -239,11 +282,30 @@ class House:
         return self.sign(self.act(identity, act, target, authority=court, ground=ground), (court,))
 
 
+def contents_of(**changes: object) -> Contents:
+    fields: dict[str, object] = {
+        "digest": Twin("4" * 64, "4" * 64), "industry": "G56", "theme": "航空运输", "time_from": "2025-01-01",
+        "time_to": "2025-12-31", "region": "全国", "volume": (Volume("1000", "条"),), "form": DataForm.TABLE,
+        "period": Period.DAY, "updated_on": "2026-05-01",
+        "fields": (DataField("origin", "出发机场", "text"), DataField("mean_delay", "平均延误", "integer")),
+        "tags": ("航班", "延误"),
+    }  # fmt: skip
+    return Contents(**fields | changes)  # type: ignore[arg-type]
+
+
 def listing_of(**changes: object) -> Listing:
     fields: dict[str, object] = {
         "product": "7" * 32, "version": 1, "name": "演示航班延误特征", "overview": "演示", "type": ProductType.API,
         "seller": SELLER, "certificate": CODE, "right": Right.OPERATE, "venue": VenueClass.OPEN,
         "regime": PriceRegime.FREE_PRICING, "unit": "call", "policy": "按次读取",
+        "provenance": Provenance(SourceKind.COLLECTED, "自有航班系统采集（演示）", Origin.ENTERPRISE, Grant.WHOLE),
+        "content": contents_of(), "security": Security(Level.GENERAL, Circulation.DIRECT, Masking.NOT_PERSONAL),
+        "use": UseTerms(("research",), (Environment.OWN,)),
+        "delivery": Delivering(
+            (Mode.API,), "可用性 99.9%", "演示交付标准 1", "演示技术支持", "技术支持岗",
+            Interface("1", "数字合约", "200 成功", "7x24", False, "GET /delays"),
+        ),
+        "commerce": Commerce(SellerKind.OTHER, "33", "plan-1", Proceeds.OPERATING, "数据提供 v1"),
     }  # fmt: skip
     return Listing(**fields | changes)  # type: ignore[arg-type]
 

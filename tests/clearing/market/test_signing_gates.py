@@ -8,7 +8,7 @@ import pytest
 
 from clearing.market import service, store
 from clearing.market.agreement import Act, State
-from clearing.market.errors import GateRefused
+from clearing.market.errors import Defective, GateRefused
 from clearing.market.listing import Move
 from ledger import canonical
 from ledger.digest import twin
@@ -47,9 +47,14 @@ def end(house: House) -> None:
 
 
 def gate(act: object) -> str:
-    with pytest.raises(GateRefused) as refused:
+    """The gate that refuses: alone at signing, in the list of the pre-check at listing."""
+    with pytest.raises((GateRefused, Defective)) as refused:
         act()  # type: ignore[operator]
-    return refused.value.gate
+    if isinstance(refused.value, GateRefused):
+        return refused.value.gate
+    assert isinstance(refused.value, Defective)
+    [gate] = {item.gate for item in refused.value.defects}  # type: ignore[attr-defined]
+    return str(gate)
 
 
 STOPS = [(RemarkKind.PRESERVATION, "G9"), (RemarkKind.TEMP_CONTROL, "G9")]
@@ -63,6 +68,8 @@ def test_seized_or_controlled__no_listing_no_approval_no_conclusion(
     listed = house.listed()
     waiting = secrets.token_hex(16)
     house.submit(listing_of(), waiting, NOW - DAY)
+    for move in (Move.TAKE_UP, Move.PASS_FORM):
+        house.review(waiting, move, NOW - DAY)
     burden(house, kind)
     assert gate(lambda: house.submit(listing_of(), secrets.token_hex(16))) == expected
     assert gate(lambda: house.review(waiting, Move.APPROVE)) == expected

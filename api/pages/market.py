@@ -1,0 +1,58 @@
+"""The market for everybody: the search of products on offer, and the page of one product."""
+
+from __future__ import annotations
+
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Request
+from fastapi.responses import HTMLResponse
+
+from api.asking import AskedGoodsDep
+from api.deps import NowDep, ReadDep, SystemDep
+from api.pages.render import page
+from clearing.market.gates import CODES
+from clearing.market.listing import TYPE_NAMES, PriceRegime, ProductType
+from clearing.market.listing_moves import STATE_NAMES
+from clearing.market.product import QUALITY_NAMES, Level, QualityGrade
+from clearing.market.sample import K
+from clearing.market.shelf import service as shelf
+from registry.rights import RIGHT_NAMES
+
+router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
+
+PAGE_SIZE = 20
+TYPES = {kind.value: TYPE_NAMES[kind] for kind in ProductType}
+CHOICES = {
+    "type": ("类型 Type", TYPES),
+    "industry": ("行业 Industry", {code: f"{code} {name.partition('/')[2]}" for code, name in CODES.items()}),
+    "grade": ("质量等级 Grade", {grade.value: grade.value for grade in QualityGrade}),
+    "level": ("数据分级 Level", {level.value: level.value for level in Level if level is not Level.CORE}),
+    "regime": ("价格机制 Price", {regime.value: regime.value for regime in PriceRegime}),
+    "shown": ("范围 Scope", {"all": "含暂停和下架预告 with those not on offer"}),
+}
+"""The filters that are chosen from a list. Core data is never listed."""
+MODE_NAMES = {
+    "M1": "接口请求", "M2": "数据集、文件或库表", "M3": "消息流订阅", "M4": "智能体", "M5": "报告或指数",
+    "M6": "沙箱、隐私计算", "M7": "托管或委托交付",
+}  # fmt: skip
+
+
+@router.get("/market")
+def market_page(request: Request, session: ReadDep, now: NowDep, asked: AskedGoodsDep) -> HTMLResponse:
+    found = shelf.search(session, asked.wanted, at=now, limit=PAGE_SIZE, before=asked.before)
+    more = f"/market?{urlencode(asked.typed | {'after': found.next})}" if found.next else ""
+    return page(
+        request, "market", offers=found.offers, more=more, typed=asked.typed, choices=CHOICES, now=now,
+        first="" if "after" not in request.query_params else f"/market?{urlencode(asked.typed)}",
+        states=STATE_NAMES, types=TYPES, industries=CODES,
+    )  # fmt: skip
+
+
+@router.get("/market/{product}")
+def product_page(request: Request, product: str, session: ReadDep, system: SystemDep, now: NowDep) -> HTMLResponse:
+    shown = shelf.product(session, product, operator=system.settings.operator, at=now)
+    return page(
+        request, "product", shown=shown, now=now, states=STATE_NAMES, types=TYPES, industries=CODES,
+        rights={right.value: name for right, name in RIGHT_NAMES.items()}, scores=QUALITY_NAMES, modes=MODE_NAMES,
+        least=K,
+    )  # fmt: skip
