@@ -82,6 +82,7 @@ STATUS: dict[type[Exception], int] = {
     c.ProofRefused: 422,
     m.GateRefused: 409,
     m.NotEntitled: 403,
+    m.Lapsed: 409,
     p.PricingRefused: 422,
     Unauthorised: 401,
     Forbidden: 403,

@@ -67,6 +67,7 @@ OPERATIONAL_TABLES = {
     "incident",
     "intake_import",
     "leader",
+    "market_negotiation_refusal",
     "objection_request",
     "outbox",
     "subject_secret",

@@ -12,6 +12,7 @@
 - `intake`: papers handed in, drafts, the two steps of submission, imports.
 - `credentials`: the agency's DID document, our JSON-LD context, the status lists.
 - `market`: listings, agreements, usage batches and price quotes.
+- `negotiation`: what the two sides of a negotiation say.
 - `usage`: single usage records, which share their commits.
 - `settlement`: the cycle, driven by the operator, confirmed by the parties.
 - `log`: the next act of a subject, heads, bundles, and how far an entry has come.

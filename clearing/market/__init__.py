@@ -1,10 +1,11 @@
 """From a product on the shelf to terms both sides signed.
 
-listing → policy → agreement
+listing → policy → negotiation → agreement
 
 - `errors`: a closed gate, a signer who may not act.
 - `listing`: one product version with the certificate it stands on, and the states of its shelf life.
 - `policy`: the use policy as a document, and the one function that decides by it.
+- `negotiation`: from an inquiry to an agreement that every party signed.
 - `agreement`: terms as values, acts signed in both encodings, the table of what may follow what.
 - `onchain`: how an act reaches AgreementRegistry; `proof`: how a bundle of it is checked.
 - `tables`, `store`, `service`: views of the facts, queries, and the calls from outside.

@@ -3,6 +3,7 @@
 ClearingError
   GateRefused         a gate of exchange.md §8.4 does not let the listing or agreement pass
   NotEntitled         whoever signed may not take this step
+  Lapsed              an offer, quote or request whose time is over
 """
 
 from __future__ import annotations
@@ -24,3 +25,12 @@ class NotEntitled(ClearingError):
     def __init__(self, step: str, expected: str, given: str) -> None:
         self.step, self.expected, self.given = step, expected, given
         super().__init__(f"无权办理 {step} not entitled: expected {expected}, given {given}")
+
+
+class Lapsed(ClearingError):
+    """A proposal's last second has passed: it can never be taken up any more. Times are seconds UTC."""
+
+    def __init__(self, field: str, until: int, given: int) -> None:
+        self.field, self.until, self.given = field, until, given
+        self.expected = f"≤ {until}"
+        super().__init__(f"报价或要约已失效 lapsed: {field}: expected a time ≤ {until}, given {given}")

@@ -89,6 +89,7 @@ PLACEHOLDERS = {
     "basis": "0" * 64,
     "card": "0" * 32,
     "sha256": "0" * 64,
+    "negotiation": "0" * 64,
 }
 
 
