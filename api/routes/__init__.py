@@ -13,6 +13,7 @@
 - `credentials`: the agency's DID document, our JSON-LD context, the status lists.
 - `market`: listings, agreements, usage batches and price quotes.
 - `negotiation`: what the two sides of a negotiation say.
+- `dsp`: the same for peers that speak the Dataspace Protocol, and the catalogue.
 - `usage`: single usage records, which share their commits.
 - `settlement`: the cycle, driven by the operator, confirmed by the parties.
 - `log`: the next act of a subject, heads, bundles, and how far an entry has come.

@@ -31,11 +31,8 @@ router = APIRouter(prefix="/api", tags=["market 交易"])
         " signed agreement-act/v1 as text and then the fields of its terms",
     ),
     summary="协商：询价、报价、要约、接受、定稿、核验、签署、终止 / a message of a negotiation",
-    response_model=None,
 )
-def message(
-    body: SignedDep, caller: CallerDep, session: WriteDep, system: SystemDep, now: NowDep
-) -> dict[str, Any] | Response:
+def message(body: SignedDep, caller: CallerDep, session: WriteDep, system: SystemDep, now: NowDep) -> Response:
     require_own(caller, body.signed)
     taken = negotiating.send(
         session, body.signed, body.parts, domain=system.agreement_domain, operator=system.settings.operator, at=now
@@ -43,7 +40,7 @@ def message(
     if isinstance(taken, Refusal):
         negotiating.record_refusal(session, taken)
         return JSONResponse(errors.document(taken.error), errors.status_of(taken.error))
-    return appended(taken)
+    return JSONResponse(appended(taken))
 
 
 @router.get("/negotiations", summary="本方的协商 / the caller's negotiations")

@@ -4,6 +4,7 @@ listing → policy → negotiation → agreement
 
 - `errors`: a closed gate, a signer who may not act.
 - `listing`: one product version with the certificate it stands on, and the states of its shelf life.
+- `odrl`: a policy in the words of ODRL, and read back.
 - `policy`: the use policy as a document, and the one function that decides by it.
 - `negotiation`: from an inquiry to an agreement that every party signed.
 - `agreement`: terms as values, acts signed in both encodings, the table of what may follow what.

@@ -9,6 +9,7 @@ from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 
 from api.app import MODULES, OFFICE
+from api.dsp import BASE
 
 PUBLIC_GETS = {
     "/",
@@ -42,13 +43,20 @@ PUBLIC_GETS = {
     "/log/vkey",
     "/log/tile/{place:path}",
     "/log/sm3/tile/{place:path}",
+    "/.well-known/dspace-version",
 }
 """What needs no API key. A paper and its bundle additionally want the token of the QR code."""
 
 PUBLIC_POSTS = {"/check"}
 """The check page's file: compared and forgotten, nothing is written."""
 
-READING_POSTS = {"/check", "/api/precheck", "/api/certificates/{code}/draft", "/api/cycles/{cycle}/instructions/draft"}
+READING_POSTS = {
+    "/check",
+    f"{BASE}/catalog/request",
+    "/api/precheck",
+    "/api/certificates/{code}/draft",
+    "/api/cycles/{cycle}/instructions/draft",
+}
 """POST because they take a body, but they write nothing."""
 
 BODILESS_POSTS = {
@@ -90,6 +98,8 @@ PLACEHOLDERS = {
     "card": "0" * 32,
     "sha256": "0" * 64,
     "negotiation": "0" * 64,
+    "pid": "negotiation:" + "0" * 64,
+    "dataset": "listing:" + "0" * 32,
 }
 
 
@@ -114,6 +124,8 @@ OFFICE_PUBLIC = {
 }
 """Office pages that need no session: the way in, what is published, and objections of people without a key."""
 OFFICE_READING = {"/office/login/challenge"}
+DSP_POSTS = {route.path for route in POSTS if route.path.startswith(BASE)}
+"""Answered with the documents of the Dataspace Protocol; `test_dsp` is their test of wrong bodies."""
 WRITES = [route for route in POSTS if route.path not in READING_POSTS | RECORD_POSTS]
 
 

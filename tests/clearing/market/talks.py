@@ -9,6 +9,7 @@ from functools import cache
 from clearing.market.agreement import (
     Act,
     AgreementAct,
+    Domain,
     Role,
     Signer,
     Terms,
@@ -119,6 +120,7 @@ def body_of_message(
     negotiation: str,
     listing: str = LISTING,
     by: tuple[Signer, ...] | None = None,
+    domain: Domain = DOMAIN,
     **changes: object,
 ) -> NegotiationMessage:
     """The message as it would have to be said to this thread; nonsense where the thread has nothing to answer."""
@@ -130,7 +132,7 @@ def body_of_message(
         values["digest"] = thread.act if thread and thread.act else blank
     elif message is Message.AGREEMENT:
         terms = thread.document if thread and isinstance(thread.document, Terms) else terms_of(listing, blank)
-        act = concluding(terms, negotiation, by or signers())
+        act = concluding(terms, negotiation, by or signers(), domain=domain)
         values |= {"act": act, "agreement": secrets.token_hex(32), "digest": blank}
     elif message not in (Message.WITHDRAW, Message.TERMINATE):
         values["valid_until"] = UNTIL
@@ -194,6 +196,7 @@ class Talk:
     id: str = field(default_factory=lambda: secrets.token_hex(32))
     sent: list[tuple[Signed, tuple[bytes, ...]]] = field(default_factory=list)
     profile: Profile = DEFAULT
+    operator: str = OPERATOR
 
     @property
     def state(self) -> State:
@@ -207,7 +210,7 @@ class Talk:
         digest = self.house.terms(self.listing).product.digest
         body = body_of_message(
             message, side, store.thread(self.house.session, self.id), negotiation=self.id, listing=self.listing,
-            by=self.house.signers(), **changes,
+            by=self.house.signers(), domain=self.house.domain, **changes,
         )  # fmt: skip
         document = document or document_for(message, self.listing, digest)
         statement = message_statement(subject, *ledger.next_of(self.house.session, subject), body, document)
@@ -235,7 +238,13 @@ class Talk:
 
     def put(self, signed: Signed, parts: tuple[bytes, ...] = (), at: int = NOW) -> Appended | service.Refusal:
         return service.send(
-            self.house.session, signed, parts, domain=DOMAIN, operator=OPERATOR, at=at, profile=self.profile
+            self.house.session,
+            signed,
+            parts,
+            domain=self.house.domain,
+            operator=self.operator,
+            at=at,
+            profile=self.profile,
         )
 
     def say(
