@@ -8,6 +8,7 @@ settings → bootstrap → app → deps → auth → bodies → routes → error
 - `group` commits for many requests at once: single usage records (D11).
 - `auth`: whose API key; `sessions`: who is logged in with a browser, by the same keys;
   `bodies`: signed statements, read strictly; `errors`: domain error to status.
+- `dsp`: documents of the Dataspace Protocol, made from what the market stores.
 - `routes`: one module per package behind them; `views`: results as JSON.
 - `uploads`: a file streamed in; `sealed`: what people hand in, as sealed files of the home folder; `importing`: runs
   imports beside the requests; `bulk`: signs all good drafts of a holder.

@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import Engine, create_engine, event, inspect
 from sqlalchemy.orm import Session
 
+import clearing.market.negotiation.store as negotiation
 import clearing.market.shelf.store as shelf
 import clearing.market.store as market
 import clearing.pricing.store as pricing
@@ -41,6 +42,7 @@ from api.authority import HttpAuthority
 from api.keyfiles import KeyFile
 from api.settings import Settings, SettingsError
 from clearing.market.agreement import Domain
+from clearing.market.negotiation import service as negotiating
 from clearing.market.onchain import AgreementFace
 from clearing.market.proof import AgreementRules
 from clearing.settlement import onchain as settlement_onchain
@@ -89,7 +91,7 @@ LOOK = 0.002
 """Seconds between two looks for the writer's lock of SQLite."""
 WITNESSES = {"twin": HttpWitness, "c2sp": TlogWitness}
 
-MATTERS: tuple[waiting.MatterSource, ...] = (afterlife.waiting,)
+MATTERS: tuple[waiting.MatterSource, ...] = (afterlife.waiting, negotiating.waiting)
 """Areas beside applications whose matters stand in the work list."""
 
 WRITER_LOCK = 0x5351
@@ -444,6 +446,7 @@ def projectors() -> dict[str, Projector]:
         registry.retention.store.PROJECTORS,
         shelf.PROJECTORS,
         market.PROJECTORS,
+        negotiation.PROJECTORS,
         usage.PROJECTORS,
         pricing.PROJECTORS,
         settlement.PROJECTORS,

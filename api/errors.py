@@ -22,6 +22,7 @@ import ledger.errors as l
 import ledger.verify
 import ledger.witness
 import registry.errors as r
+from api import dsp
 from api.auth import Forbidden, Unauthorised
 from api.bodies import TooLarge, WrongType
 from api.desk.waiting import DeskRefused
@@ -83,6 +84,7 @@ STATUS: dict[type[Exception], int] = {
     m.GateRefused: 409,
     m.NotEntitled: 403,
     m.Defective: 422,
+    m.Lapsed: 409,
     p.PricingRefused: 422,
     Unauthorised: 401,
     Forbidden: 403,
@@ -164,7 +166,10 @@ _HTTP = {
 
 
 def _answer(request: Request, body: dict[str, Any], status: int, headers: Mapping[str, str] | None = None) -> Response:
-    """JSON for programs, a page for people; what lies under /api, or our script asks for, is for programs."""
+    """JSON for programs, a page for people; what lies under /api, or our script asks for, is for programs. A peer of
+    the Dataspace Protocol gets the protocol's own documents."""
+    if request.url.path.startswith(dsp.BASE):
+        return dsp.error_answer(request.url.path, body, status, headers)
     if request.url.path.startswith("/api/") or request.headers.get("accept") == "application/json":
         return JSONResponse(body, status, headers)
     return error_page(request, body["message"], status, headers)

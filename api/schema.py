@@ -6,6 +6,7 @@ import api.auth
 import api.desk.tables
 import api.office.tables
 import api.sessions
+import clearing.market.negotiation.tables
 import clearing.market.shelf.tables
 import clearing.market.tables
 import clearing.pricing.tables
@@ -45,6 +46,7 @@ MODULES = (
     registry.retention.tables,
     clearing.market.shelf.tables,
     clearing.market.tables,
+    clearing.market.negotiation.tables,
     clearing.usage.tables,
     clearing.pricing.tables,
     clearing.settlement.tables,

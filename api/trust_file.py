@@ -21,6 +21,7 @@ REQUIRED: dict[str, tuple[str, ...]] = {
         "act=RESCIND|EXPIRE one:signers",
         "act=SUSPEND|RESUME|VOID the:authority@authority|supervisor|court|arbitration",
     ),
+    "negotiation-message/v1": ("side=CONSUMER by:party:{consumer}", "side=PROVIDER by:party:{provider}"),
     "usage-batch/v1": ("by:connector:{id}",),
     "usage-held/v1": ("role:operator",),
     "statement/v1": ("role:operator",),

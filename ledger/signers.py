@@ -6,7 +6,7 @@ body.field is one of the values; a statement to which no rule applies is refused
 | demand      | satisfied when                                                                                     |
 |-------------|----------------------------------------------------------------------------------------------------|
 | `role:R`    | a trusted identity with role R signed                                                              |
-| `by:NAME`   | that signer signed; `{id}` in NAME is the subject's part after the colon                           |
+| `by:NAME`   | that signer signed; in NAME `{id}` is the subject's part after the colon, `{F}` the text body.F    |
 | `each:F`    | every entry {party, role, address} of body.F signed in its role with SM2 and with EIP-712, and     |
 |             | nobody else signed                                                                                 |
 | `one:F`     | exactly one entry of body.F did, and nobody else signed                                            |
@@ -29,6 +29,8 @@ _RULE = re.compile(
     r"(?:(?P<field>[a-z_]+)=(?P<values>[A-Za-z0-9_|-]+) )?"
     r"(?P<form>role|by|each|one|the):(?P<argument>[A-Za-z0-9:._{}-]+)(?:@(?P<roles>[a-z_|-]+))?"
 )
+
+_PLACE = re.compile(r"\{([a-z_]+)\}")
 
 Keys = frozenset[tuple[str, str, str]]
 
@@ -86,7 +88,8 @@ class Rule:
             holders = {name for name, identity in trust.identities.items() if self.argument in identity.roles}
             return "" if signers & holders else f"角色 {self.argument} 的签名 / signed in role {self.argument}"
         if self.form == "by":
-            wanted = self.argument.replace("{id}", fact.subject.partition(":")[2])
+            named = {**fact.body, "id": fact.subject.partition(":")[2]}
+            wanted = _PLACE.sub(lambda place: str(named.get(place[1], "")), self.argument)
             return "" if wanted in signers else wanted
         entries = _entries(fact.body.get(self.argument), self.form, self.argument)
         given = sorted((s.alg, s.by, s.role, s.key.lower() if s.alg == EIP712 else "") for s in fact.signatures)

@@ -97,7 +97,8 @@ class Matter:
     """Something that waits for somebody in a role. `subject` is that of the facts, e.g. "application:<id>".
 
     `parties` are the identity numbers of those whose own matter it is, `barred` the signers who may not take it
-    although they have the role (nobody reviews and approves one case).
+    although they have the role (nobody reviews and approves one case). A `private` matter is its parties' alone: the
+    agency does not see it.
     """
 
     subject: str
@@ -110,6 +111,7 @@ class Matter:
     due: Due
     parties: frozenset[str] = frozenset()
     barred: frozenset[str] = frozenset()
+    private: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,7 +210,8 @@ def steps_of(state: State, role: Role) -> tuple[Step, ...]:
 def seen_by(matters: Iterable[Matter], viewer: Viewer, role: str = "") -> tuple[Matter, ...]:
     """The matters of this viewer: of the roles held at the agency, or one for each matter of one's own organisation."""
     if viewer.whole_agency:
-        return tuple(item for item in matters if role in ("", item.role))
+        open_ = (item for item in matters if not item.private or viewer.organisation in item.parties)
+        return tuple(item for item in open_ if role in ("", item.role))
     if viewer.roles:
         wanted = viewer.roles if not role else viewer.roles & {role}
         return tuple(item for item in matters if item.role in wanted and viewer.by not in item.barred)

@@ -675,15 +675,15 @@ def v07_required(case: Case) -> str:
             require(demand_met(case, *demand), "V07", rule, signers)
     return ", ".join(rule for rule, _ in rules)
 def demand_met(case: Case, form: str, argument: str, roles: str | None) -> bool:
-    """role: a holder of it signed. by: that signer. each, one, the: all entries {party, role, address} of the field,
-    one of them, the only one (in one of the roles) signed with SM2 and with the address; and nobody else did."""
+    """role: a holder of it signed. by: that signer, {field} from the body. each, one, the: all entries {party, role,
+    address} of the field, one, the only one (in one of the roles) signed with SM2 and address; and nobody else did."""
     body, signatures = case.statement["body"], case.bundle["fact"]["signatures"]
-    name = argument.replace("{id}", case.statement["subject"].partition(":")[2])
+    named = {**body, "id": case.statement["subject"].partition(":")[2]}
+    name = re.sub(r"\{([a-z_]+)\}", lambda place: str(named.get(place[1], "")), argument)
     if form in ("role", "by"):
         return bool({s["by"] for s in signatures} & (case.holders(argument) if form == "role" else {name}))
-    entries, given = [body[argument]] if form == "the" else body[argument], []
-    for s in signatures:
-        given.append((s["alg"], s["by"], s.get("role", ""), s["key"].lower() if s["alg"] == EVM else ""))
+    entries = [body[argument]] if form == "the" else body[argument]
+    given = [(s["alg"], s["by"], s.get("role", ""), s["key"].lower() if s["alg"] == EVM else "") for s in signatures]
     pairs = [[(EVM, f"party:{item['party']}", item["role"], item["address"].lower()),
               (SM2, f"party:{item['party']}", item["role"], "")] for item in entries]
     if form == "one":

@@ -27,6 +27,19 @@ from sqlmodel import Session, col
 
 from api import bootstrap, checks, jobs, keyfiles, schema, settings
 from api.bootstrap import System
+from clearing.market import store as market
+from clearing.market.negotiation import service as negotiating
+from clearing.market.negotiation.message import (
+    Inquiry,
+    Message,
+    NegotiationMessage,
+    Quote,
+    Side,
+    document_parts,
+    message_statement,
+)
+from clearing.market.shelf import store as shelf
+from clearing.terms import Tariff, TariffKind, Tax, TaxBasis
 from clearing.usage import service as usage
 from clearing.usage.batch import USAGE_BATCH, freeze, receive
 from clearing.usage.record import decode, encode
@@ -37,6 +50,7 @@ from ledger.facts import Signature, Signed, Statement
 from ledger.reading import body_of
 from ledger.rebuild import column_class
 from ledger.signing import sign_sm2
+from ledger.store import Appended
 from registry import admitting, entries
 from registry.afterlife import service as after
 from registry.afterlife.dispute import DisputeGround, RegisterObjection
@@ -67,6 +81,7 @@ OPERATIONAL_TABLES = {
     "incident",
     "intake_import",
     "leader",
+    "market_negotiation_refusal",
     "objection_request",
     "outbox",
     "subject_secret",
@@ -164,6 +179,7 @@ def bench(played: Played, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     _hold(played, home)
     _lay_down(played, home)
     _burden(played, home)
+    _bargain(played, home)
     chain = bootstrap.connect(settings.load(home).model_copy(update={"rpc_url": played.rpc}), None)
     patch = pytest.MonkeyPatch()
     patch.setattr(ledger_audit, "verify_sm2", _remembered(ledger_audit.verify_sm2))
@@ -247,6 +263,30 @@ def _burden(played: Played, home: Path) -> None:
         after.correct(session, agency, signed("register-correction/v1", subject, correction, *two), signer, **more)
         ending = Cancellation("Z-03", row.version, (Right.HOLD,), "演示", "演示", instrument=ruling)
         after.cancel(session, agency, signed("register-cancellation/v1", subject, ending, *two), signer, **more)
+
+
+def _bargain(played: Played, home: Path) -> None:
+    """A negotiation about the demonstration's product: an inquiry, and the seller's price."""
+    with played.system(home) as system, jobs.transaction(system) as session:
+        row, at = shelf.listings(session)[0], system.clock()
+        buyer = next(item for item in market.agreements(session) if item.seller == row.value.seller).consumer
+        keys = {}
+        for file in (played.out / "world" / "keys").glob("party-*.json"):
+            found = keyfiles.load(file)
+            keys[found.by] = found.sm2
+        inquiry = Inquiry(row.value.version, "演示", "M1", 1_000, at, at + 86_400, "1" * 64)
+        quote = Quote(Tariff(TariffKind.FIXED, row.value.unit, 100), Tax(TaxBasis.INCLUSIVE, 600), "2" * 64,
+                      row.value.guide_price)  # fmt: skip
+        for message, side, document in (
+            (Message.INQUIRE, Side.CONSUMER, inquiry),
+            (Message.QUOTE, Side.PROVIDER, quote),
+        ):
+            subject = f"negotiation:{'c' * 64}"
+            body = NegotiationMessage(message, side, buyer, row.value.seller, row.id, valid_until=at + 86_400)
+            statement = message_statement(subject, *store.next_of(session, subject), body, document)
+            signed = Signed(statement, (sign_sm2(keys[body.sender], statement, by=body.sender, role=side.value),))
+            place = {"domain": system.agreement_domain, "operator": system.settings.operator}
+            assert isinstance(negotiating.send(session, signed, document_parts(document), **place, at=at), Appended)
 
 
 def test_operational__tables_and_columns_are_a_closed_list() -> None:

@@ -13,6 +13,8 @@
 - `credentials`: the agency's DID document, our JSON-LD context, the status lists.
 - `shelf`: listings and their review, samples, the search and the DCAT catalogue of what is on offer.
 - `market`: agreements, usage batches and price quotes.
+- `negotiation`: what the two sides of a negotiation say.
+- `dsp`: the same for peers that speak the Dataspace Protocol, and the catalogue.
 - `usage`: single usage records, which share their commits.
 - `settlement`: the cycle, driven by the operator, confirmed by the parties.
 - `log`: the next act of a subject, heads, bundles, and how far an entry has come.

@@ -478,6 +478,20 @@ def check_act(
     the USCCs that may decide, `domain` this platform's chain and contract, `at` seconds UTC.
     Raises `BadTerms`, `WrongMove`, `NotEntitled`, `NotSigned`.
     """
+    act = check_unsigned(statement, terms, before, domain, at)
+    if SIGNED_BY[act.act] is Signers.AUTHORITY and act.authority and act.authority.party not in authorities:
+        raise NotEntitled(act.act, "an authority on record", act.authority.party)
+    _check_signatures(statement, act, signatures, keys)
+    return act
+
+
+def check_unsigned(
+    statement: Statement, terms: Terms | None, before: Before | None, domain: Domain, at: int
+) -> AgreementAct:
+    """What `check_act` asks of an act before anybody has signed it: form, table, terms, deadline, list of signers.
+
+    Raises `BadTerms`, `WrongMove`.
+    """
     act = act_of(statement)
     if act.domain != domain:
         raise BadTerms("body.domain", _place(domain), _place(act.domain))
@@ -486,9 +500,6 @@ def check_act(
     _check_move(statement, act, before)
     _check_content(act, terms, before, at)
     _check_list(act, terms, before)
-    if SIGNED_BY[act.act] is Signers.AUTHORITY and act.authority and act.authority.party not in authorities:
-        raise NotEntitled(act.act, "an authority on record", act.authority.party)
-    _check_signatures(statement, act, signatures, keys)
     return act
 
 

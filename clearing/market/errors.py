@@ -4,6 +4,7 @@ ClearingError
   GateRefused         a gate of exchange.md §8.4 does not let the listing or agreement pass
   NotEntitled         whoever signed may not take this step
   Defective           a listing with the list of everything the pre-check found
+  Lapsed              an offer, quote or request whose time is over
 """
 
 from __future__ import annotations
@@ -58,3 +59,12 @@ class Defective(ClearingError):
         found = "；".join(f"{item.code} {item.field}：{item.zh}" for item in self.defects)
         english = "; ".join(f"{item.code} {item.field}: {item.en}" for item in self.defects)
         super().__init__(f"预检不通过，共 {len(self.defects)} 项：{found} / pre-check of {subject}: {english}")
+
+
+class Lapsed(ClearingError):
+    """A proposal's last second has passed: it can never be taken up any more. Times are seconds UTC."""
+
+    def __init__(self, field: str, until: int, given: int) -> None:
+        self.field, self.until, self.given = field, until, given
+        self.expected = f"≤ {until}"
+        super().__init__(f"报价或要约已失效 lapsed: {field}: expected a time ≤ {until}, given {given}")

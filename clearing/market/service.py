@@ -10,10 +10,12 @@ from collections.abc import Iterable, Sequence
 
 from sqlalchemy.orm import Session
 
-from clearing.errors import BadTerms, NotSigned
+from clearing.errors import BadTerms, Clash, NotSigned, WrongMove
 from clearing.market import store
 from clearing.market.agreement import (
+    CARRIES_TERMS,
     Act,
+    AgreementAct,
     Domain,
     Product,
     Role,
@@ -27,6 +29,7 @@ from clearing.market.agreement import (
 from clearing.market.errors import GateRefused
 from clearing.market.listing import Title, check_title
 from clearing.market.listing_moves import ORDERABLE
+from clearing.market.negotiation import store as negotiations
 from clearing.market.shelf import store as shelf
 from clearing.terms import AgreementTerms
 from ledger import store as ledger
@@ -52,24 +55,20 @@ def record_act(session: Session, signed: Signed, parts: Sequence[bytes] = (), *,
     `BadSignature`.
     """
     act = act_of(signed.statement)
-    identity = id_of(signed.statement.subject)
-    if (first := _replay(session, signed, at)) is not None:
+    id_of(signed.statement.subject)
+    if (first := replay(session, signed, at)) is not None:
         return first
-    terms = read_terms(signed.statement, act, parts)
-    parties = [signer.party for signer in (*act.signers, *([act.authority] if act.authority else []))]
-    keys = signer_keys(session, parties, at)
-    authorities = frozenset(uscc for uscc in parties if is_authority(session, uscc, at))
-    before = store.before_of(session, identity)
-    check_act(signed.statement, signed.signatures, terms, before, keys, authorities, domain, at)
-    spent = store.spent_nonces(session, signed.signatures)
-    if spent:
-        raise NotSigned(signed.statement.subject, "a nonce not used before", f"{spent[0].by} nonce {spent[0].nonce}")
-    if terms is not None:
-        running = store.terms_of(session, identity, before.revision).product if before else None
-        _check_gates(session, terms, at, running)
-    elif act.act is Act.ACTIVATE and before is not None:
-        _check_activation(session, store.terms_of(session, identity, before.revision), at)
-    return _take(session, signed, at, parts)
+    if act.act in CARRIES_TERMS and negotiations.find(session, act.negotiation_id) is not None:
+        expected = f"{act.act} of no negotiation here, or its FINALISE"
+        raise WrongMove(f"negotiation:{act.negotiation_id}", expected, f"{act.act} by itself")
+    return _record(session, signed, act, parts, domain, at)
+
+
+def conclude_negotiated(
+    session: Session, signed: Signed, parts: Sequence[bytes], *, domain: Domain, at: int
+) -> Appended:
+    """The act a negotiation ends with, as `record_act`; the caller has compared it with what was agreed."""
+    return _record(session, signed, act_of(signed.statement), parts, domain, at)
 
 
 def agreement_terms(session: Session, start: int, end: int) -> list[AgreementTerms]:
@@ -142,7 +141,7 @@ def _reason(effect: UseEffect) -> str:
     return effect.status.value if effect.status else "NOT_YET_VALID"
 
 
-def _check_gates(session: Session, terms: Terms, at: int, running: Product | None = None) -> None:
+def check_gates(session: Session, terms: Terms, at: int, running: Product | None = None) -> None:
     """The listing can be ordered and is the version signed for; the certificate gives what is granted (G1, G9).
 
     An amendment that keeps the product of the `running` terms asks nothing of the shelf: what was licensed stays
@@ -185,13 +184,36 @@ def _check_activation(session: Session, terms: Terms, at: int) -> None:
     check_title(title, product.certificate, seller, shelf.listing(session, product.listing).value.right)
 
 
+def _record(
+    session: Session, signed: Signed, act: AgreementAct, parts: Sequence[bytes], domain: Domain, at: int
+) -> Appended:
+    identity = id_of(signed.statement.subject)
+    terms = read_terms(signed.statement, act, parts)
+    parties = [signer.party for signer in (*act.signers, *([act.authority] if act.authority else []))]
+    keys = signer_keys(session, parties, at)
+    authorities = frozenset(uscc for uscc in parties if is_authority(session, uscc, at))
+    before = store.before_of(session, identity)
+    check_act(signed.statement, signed.signatures, terms, before, keys, authorities, domain, at)
+    spent = store.spent_nonces(session, signed.signatures)
+    if spent:
+        raise NotSigned(signed.statement.subject, "a nonce not used before", f"{spent[0].by} nonce {spent[0].nonce}")
+    if terms is not None:
+        if store.negotiation_used(session, act.negotiation_id):
+            raise Clash(f"negotiation:{act.negotiation_id}", "an id used once", "the id of other terms")
+        running = store.terms_of(session, identity, before.revision).product if before else None
+        check_gates(session, terms, at, running)
+    elif act.act is Act.ACTIVATE and before is not None:
+        _check_activation(session, store.terms_of(session, identity, before.revision), at)
+    return _take(session, signed, at, parts)
+
+
 def _is_serving(terms: Terms, owner: str | None) -> bool:
     """A service party may run a connector for a principal (exchange.md §1.1)."""
     serving = (Role.SERVICE, Role.OPERATOR)
     return any(party.party == owner for party in terms.parties if party.role in serving)
 
 
-def _replay(session: Session, signed: Signed, at: int) -> Appended | None:
+def replay(session: Session, signed: Signed, at: int) -> Appended | None:
     """The first fact if this act is stored already, None if it is the subject's next; raises `Conflict` or `Stale`."""
     statement = signed.statement
     if (statement.no, statement.prev) == ledger.next_of(session, statement.subject):

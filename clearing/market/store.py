@@ -201,6 +201,12 @@ def spent_nonces(session: Session, signatures: tuple[Signature, ...]) -> list[Si
     return spent
 
 
+def negotiation_used(session: Session, negotiation: str) -> bool:
+    """Did some revision of an agreement come from the negotiation with this id?"""
+    table = tables.agreement_terms
+    return session.execute(select(table.c.revision).where(table.c.negotiation == negotiation)).first() is not None
+
+
 def _project_act(session: Session, fact: Fact) -> None:
     act, identity = act_of(fact.statement), id_of(fact.subject)
     digest: TwinDigest = fact.statement.digest()
@@ -219,6 +225,7 @@ def _project_act(session: Session, fact: Fact) -> None:
                 revision=act.revision,
                 fact_id=fact.id,
                 at=fact.at,
+                negotiation=act.negotiation_id,
                 sha256=act.terms_digest.sha256,
                 sm3=act.terms_digest.sm3,
                 document=canonical.encode(body_of(terms)).decode(),

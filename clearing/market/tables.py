@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import BigInteger, Column, Integer, String, Table, Text
+from sqlalchemy import BigInteger, Column, Index, Integer, String, Table, Text
 from sqlalchemy.types import TypeEngine
 
 from ledger.tables import DERIVED, metadata
@@ -50,11 +50,13 @@ agreement_terms = Table(
     _column("revision", BigInteger(), key=True),
     _column("fact_id", String(64)),
     _column("at", BigInteger()),
+    _column("negotiation", String(64)),
     _column("sha256", String(64)),
     _column("sm3", String(64)),
     _column("document", Text()),
+    Index("ix_market_agreement_terms_negotiation", "negotiation", unique=True),
 )
-"""The terms of each revision as canonical text."""
+"""The terms of each revision as canonical text, and the negotiation they came from: an id serves once."""
 
 agreement_signer = Table(
     "market_agreement_signer",

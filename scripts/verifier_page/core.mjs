@@ -716,11 +716,15 @@ function v07Required(c) {
   }
   return rules.map((rule) => rule.text).join(", ");
 }
+/** A signer's name with its places filled: {id} is the subject's part after the colon, {field} a text of the body. */
+function named(argument, { subject, body }) {
+  return argument.replace(/\{([a-z_]+)\}/g, (_, name) => (name === "id" ? afterColon(subject) : String(get(body, name) ?? "")));
+}
 /** What a rule still lacks, "" if nothing: see ledger/signers.py for the small language of rules. */
 function unmet(c, { form, argument, roles }) {
   const { signatures, statement } = c.bundle.fact, signers = new Set(signatures.map((s) => s.by));
   if (form === "role" || form === "by") {
-    const wanted = form === "role" ? c.holders(argument) : new Set([argument.replaceAll("{id}", afterColon(statement.subject))]);
+    const wanted = form === "role" ? c.holders(argument) : new Set([named(argument, statement)]);
     return [...wanted].some((name) => signers.has(name)) ? "" : `${[...wanted].join(" | ")} 的签名 / signed`;
   }
   const field = get(statement.body, argument), entries = form === "the" ? [field] : field;

@@ -9,6 +9,7 @@ from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 
 from api.app import MODULES, OFFICE
+from api.dsp import BASE
 
 PUBLIC_GETS = {
     "/",
@@ -48,6 +49,7 @@ PUBLIC_GETS = {
     "/log/vkey",
     "/log/tile/{place:path}",
     "/log/sm3/tile/{place:path}",
+    "/.well-known/dspace-version",
 }
 """What needs no API key. A paper and its bundle additionally want the token of the QR code."""
 
@@ -58,6 +60,7 @@ READING_POSTS = {
     "/check",
     "/api/precheck",
     "/api/listings/precheck",
+    f"{BASE}/catalog/request",
     "/api/certificates/{code}/draft",
     "/api/cycles/{cycle}/instructions/draft",
 }
@@ -104,6 +107,9 @@ PLACEHOLDERS = {
     "product": "0" * 32,
     "sample": "0" * 32,
     "sha256": "0" * 64,
+    "negotiation": "0" * 64,
+    "pid": "negotiation:" + "0" * 64,
+    "dataset": "listing:" + "0" * 32,
 }
 
 
@@ -128,6 +134,8 @@ OFFICE_PUBLIC = {
 }
 """Office pages that need no session: the way in, what is published, and objections of people without a key."""
 OFFICE_READING = {"/office/login/challenge"}
+DSP_POSTS = {route.path for route in POSTS if route.path.startswith(BASE)}
+"""Answered with the documents of the Dataspace Protocol; `test_dsp` is their test of wrong bodies."""
 WRITES = [route for route in POSTS if route.path not in READING_POSTS | RECORD_POSTS]
 
 

@@ -12,7 +12,7 @@ from clearing.settlement import service as settlement
 from ledger import store
 from ledger.facts import Statement
 from tests.api.house import OPERATOR, Platform
-from tests.api.routes import GETS, PAGE_POSTS, POSTS, PUBLIC_GETS, PUBLIC_POSTS, name_of, path_of
+from tests.api.routes import DSP_POSTS, GETS, PAGE_POSTS, POSTS, PUBLIC_GETS, PUBLIC_POSTS, name_of, path_of
 from tests.registry.registry_house import AGENCY, PROVIDER, RIVAL, a_form
 
 WRONG_KEYS = ("", "Bearer", "Bearer sq_1_2", "Basic c3E6c3E=", "Bearer sq_" + "0" * 12 + "_" + "0" * 64, "Bearer ☃")
@@ -28,7 +28,7 @@ def test_post__no_or_wrong_key__401_before_anything_is_read(route: APIRoute, sha
         for content in (b"{}", b"not json", b"\xff"):
             answer = shared.client.post(path_of(route), content=content, headers=headers)
             assert answer.status_code == 401, (key, answer.text)
-            said = answer.text if route.path in PAGE_POSTS else answer.json()["message"]
+            said = answer.text if route.path in PAGE_POSTS | DSP_POSTS else answer.json()["message"]
             assert "缺少接口密钥" in said or "接口密钥无效" in said
     assert shared.count() == before
 

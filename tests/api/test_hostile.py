@@ -29,6 +29,7 @@ from tests.api.house import NAMES, OPERATOR, Platform, open_platform
 from tests.api.routes import (
     BODILESS_POSTS,
     CSV_POSTS,
+    DSP_POSTS,
     FILE_POSTS,
     GETS,
     LINES_POSTS,
@@ -47,7 +48,9 @@ from tests.registry.registry_house import AGENCY, PROVIDER, RIVAL, STAFF, a_form
 BY, CLERK = f"party:{OPERATOR}", next(iter(STAFF))
 JSON = "application/json"
 JSON_POSTS = [
-    route for route in POSTS if (route.openapi_extra or {}).get("requestBody") and route.path not in LINES_POSTS
+    route
+    for route in POSTS
+    if (route.openapi_extra or {}).get("requestBody") and route.path not in LINES_POSTS | DSP_POSTS
 ]
 SIGNED = [route for route in JSON_POSTS if route.path not in RECORD_POSTS]
 BODIES: dict[str, bytes] = {
@@ -96,7 +99,7 @@ def unchanged(shared: Platform) -> Iterator[None]:
 
 @pytest.mark.usefixtures("unchanged")
 @pytest.mark.parametrize(
-    "route", [r for r in POSTS if r.path not in PUBLIC_POSTS | LINES_POSTS | PAGE_POSTS], ids=name_of
+    "route", [r for r in POSTS if r.path not in PUBLIC_POSTS | LINES_POSTS | PAGE_POSTS | DSP_POSTS], ids=name_of
 )
 def test_post__hostile_body__refused(route: APIRoute, shared: Platform) -> None:
     before = shared.count()

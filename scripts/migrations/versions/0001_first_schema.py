@@ -835,11 +835,15 @@ def upgrade() -> None:
         sa.Column("revision", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("fact_id", sa.String(length=64), autoincrement=False, nullable=False),
         sa.Column("at", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("negotiation", sa.String(length=64), autoincrement=False, nullable=False),
         sa.Column("sha256", sa.String(length=64), autoincrement=False, nullable=False),
         sa.Column("sm3", sa.String(length=64), autoincrement=False, nullable=False),
         sa.Column("document", sa.Text(), autoincrement=False, nullable=False),
         sa.PrimaryKeyConstraint("agreement", "revision"),
     )
+    with op.batch_alter_table("market_agreement_terms", schema=None) as batch_op:
+        batch_op.create_index("ix_market_agreement_terms_negotiation", ["negotiation"], unique=True)
+
     op.create_table(
         "market_line",
         sa.Column("place", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False),
@@ -886,6 +890,54 @@ def upgrade() -> None:
         sa.Column("sm3", sa.String(length=64), autoincrement=False, nullable=False),
         sa.Column("document", sa.Text(), autoincrement=False, nullable=False),
         sa.PrimaryKeyConstraint("listing", "no"),
+    )
+    op.create_table(
+        "market_negotiation",
+        sa.Column("id", sa.String(length=64), autoincrement=False, nullable=False),
+        sa.Column("state", sa.String(length=16), autoincrement=False, nullable=False),
+        sa.Column("since", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("consumer", sa.String(length=18), autoincrement=False, nullable=False),
+        sa.Column("provider", sa.String(length=18), autoincrement=False, nullable=False),
+        sa.Column("listing", sa.String(length=32), autoincrement=False, nullable=False),
+        sa.Column("pid", sa.String(length=200), autoincrement=False, nullable=False),
+        sa.Column("consent", sa.String(length=8), autoincrement=False, nullable=False),
+        sa.Column("rounds", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("proposal", sa.String(length=64), autoincrement=False, nullable=False),
+        sa.Column("valid_until", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("quote", sa.String(length=64), autoincrement=False, nullable=False),
+        sa.Column("agreement", sa.String(length=64), autoincrement=False, nullable=False),
+        sa.Column("agreed", sa.String(length=64), autoincrement=False, nullable=False),
+        sa.Column("act_sha256", sa.String(length=64), autoincrement=False, nullable=False),
+        sa.Column("act_sm3", sa.String(length=64), autoincrement=False, nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    with op.batch_alter_table("market_negotiation", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_market_negotiation_agreement"), ["agreement"], unique=False)
+        batch_op.create_index(batch_op.f("ix_market_negotiation_consumer"), ["consumer"], unique=False)
+        batch_op.create_index(batch_op.f("ix_market_negotiation_provider"), ["provider"], unique=False)
+        batch_op.create_index(batch_op.f("ix_market_negotiation_state"), ["state"], unique=False)
+
+    op.create_table(
+        "market_negotiation_message",
+        sa.Column("negotiation", sa.String(length=64), autoincrement=False, nullable=False),
+        sa.Column("no", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("fact_id", sa.String(length=64), autoincrement=False, nullable=False),
+        sa.Column("message", sa.String(length=16), autoincrement=False, nullable=False),
+        sa.Column("side", sa.String(length=8), autoincrement=False, nullable=False),
+        sa.Column("state", sa.String(length=16), autoincrement=False, nullable=False),
+        sa.Column("at", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.PrimaryKeyConstraint("negotiation", "no"),
+    )
+    op.create_table(
+        "market_negotiation_refusal",
+        sa.Column("negotiation", sa.String(length=64), nullable=False),
+        sa.Column("given_sha256", sa.String(length=64), nullable=False),
+        sa.Column("given_sm3", sa.String(length=64), nullable=False),
+        sa.Column("by", sa.String(length=240), nullable=False),
+        sa.Column("error", sa.String(length=40), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.Column("document", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("negotiation", "given_sha256"),
     )
     op.create_table(
         "market_nonce",
@@ -1460,6 +1512,15 @@ def downgrade() -> None:
 
     op.drop_table("market_sample")
     op.drop_table("market_nonce")
+    op.drop_table("market_negotiation_refusal")
+    op.drop_table("market_negotiation_message")
+    with op.batch_alter_table("market_negotiation", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_market_negotiation_state"))
+        batch_op.drop_index(batch_op.f("ix_market_negotiation_provider"))
+        batch_op.drop_index(batch_op.f("ix_market_negotiation_consumer"))
+        batch_op.drop_index(batch_op.f("ix_market_negotiation_agreement"))
+
+    op.drop_table("market_negotiation")
     op.drop_table("market_listing_version")
     with op.batch_alter_table("market_listing", schema=None) as batch_op:
         batch_op.drop_index("ix_market_listing_state")
@@ -1472,6 +1533,9 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_market_line_listing"))
 
     op.drop_table("market_line")
+    with op.batch_alter_table("market_agreement_terms", schema=None) as batch_op:
+        batch_op.drop_index("ix_market_agreement_terms_negotiation")
+
     op.drop_table("market_agreement_terms")
     with op.batch_alter_table("market_agreement_signer", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_market_agreement_signer_party"))

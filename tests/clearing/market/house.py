@@ -167,6 +167,13 @@ class House:
                      from_at=NOW - 90 * DAY, fact_id=name.ljust(64, "1"))
         )  # fmt: skip
 
+    def admit(self, party: str, sm2: str) -> None:
+        """One more party, known by its SM2 key."""
+        self.session.add(
+            PartyRow(uscc=party, no=0, name="演示", kind="法人", sm2=sm2, evm=new_keys().address, roles="",
+                     from_at=NOW - 90 * DAY, fact_id=party.ljust(64, "8"))
+        )  # fmt: skip
+
     def hire_connector(self, identity: str, key: Sm2Key) -> None:
         """A connector of PROVIDER."""
         self.session.add(

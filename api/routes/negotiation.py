@@ -1,0 +1,81 @@
+"""Negotiations over HTTP: one door for every signed message, and what a party sees of its own."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter
+from fastapi.responses import JSONResponse, Response
+from sqlmodel import Session
+
+from api import errors
+from api.auth import Caller, CallerDep, Forbidden, require_own
+from api.bodies import SignedDep, describe
+from api.deps import NowDep, ReadDep, SystemDep, WriteDep
+from api.views import appended, plain
+from clearing.market.negotiation import service as negotiating
+from clearing.market.negotiation import store
+from clearing.market.negotiation.moves import state_at
+from clearing.market.negotiation.service import Refusal
+from clearing.market.negotiation.store import NegotiationRow
+from registry import store as registry
+
+router = APIRouter(prefix="/api", tags=["market 交易"])
+
+
+@router.post(
+    "/negotiations/messages",
+    openapi_extra=describe(
+        "negotiation-message/v1",
+        "clearing.market.negotiation.message.NegotiationMessage; parts: fields of the proposal, with FINALISE the"
+        " signed agreement-act/v1 as text and then the fields of its terms",
+    ),
+    summary="协商：询价、报价、要约、接受、定稿、核验、签署、终止 / a message of a negotiation",
+)
+def message(body: SignedDep, caller: CallerDep, session: WriteDep, system: SystemDep, now: NowDep) -> Response:
+    require_own(caller, body.signed)
+    taken = negotiating.send(
+        session, body.signed, body.parts, domain=system.agreement_domain, operator=system.settings.operator, at=now
+    )
+    if isinstance(taken, Refusal):
+        negotiating.record_refusal(session, taken)
+        return JSONResponse(errors.document(taken.error), errors.status_of(taken.error))
+    return JSONResponse(appended(taken))
+
+
+@router.get("/negotiations", summary="本方的协商 / the caller's negotiations")
+def negotiations(caller: CallerDep, session: ReadDep, now: NowDep) -> dict[str, Any]:
+    rows = store.negotiations(session, party=organisation_of(session, caller, now))
+    return {"as_of": now, "negotiations": [_line(row, now) for row in rows]}
+
+
+@router.get("/negotiations/{negotiation}", summary="一次协商的全过程 / one negotiation, to its parties only")
+def negotiation(negotiation: str, caller: CallerDep, session: ReadDep, now: NowDep) -> dict[str, Any]:
+    row = store.negotiation(session, negotiation)
+    act = negotiating.agreed_act(session, negotiation)
+    signers = {signer["party"] for signer in act.body["signers"]} if act else set()
+    if organisation_of(session, caller, now) not in {row.consumer, row.provider} | signers:
+        raise Forbidden("协商只对双方和签署方公开。 / A negotiation is shown to its two sides and its signers only.")
+    fact, body, document = store.proposal_of(session, row.proposal)
+    return {
+        "as_of": now,
+        "negotiation": _line(row, now),
+        "messages": [plain(item) for item in store.said(session, negotiation)],
+        "proposal": {"fact": fact.id, "content": body.content, "document": plain(document)},
+        "act": act.document() if act else {},
+        "refused": [plain(item) for item in store.refusals(session, negotiation)],
+    }
+
+
+def organisation_of(session: Session, caller: Caller, now: int) -> str:
+    """The organisation the caller is or works for. Raises `Forbidden`, `Unknown`."""
+    kind, _, name = caller.holder.partition(":")
+    if kind == "staff":
+        return registry.staff_at(session, name, now).organisation
+    if kind != "party":
+        raise Forbidden("协商属于单位。 / Negotiations belong to organisations.")
+    return name
+
+
+def _line(row: NegotiationRow, now: int) -> dict[str, Any]:
+    return {**plain(row), "state": state_at(row.state, row.valid_until, now).value}
