@@ -22,8 +22,8 @@ from clearing.usage.batch import USAGE_BATCH, Batch, BatchHeader, check_batch
 from clearing.usage.control import LiveCounter, live_counter
 from clearing.usage.held import USAGE_HELD, records_of
 from clearing.usage.intake import Context, UseClass, classify
-from clearing.usage.metering import MeteredUse
-from clearing.usage.record import Admitted, StatusClass, UsageRecord
+from clearing.usage.metered import MeteredUse
+from clearing.usage.record import Admitted, Side, StatusClass, UsageRecord
 from ledger import bulk
 from ledger import store as ledger
 from ledger import tables as ledger_tables
@@ -34,9 +34,6 @@ GAP, FORK, UNSIGNED = "GAP", "FORK", "UNSIGNED"
 
 _AT_ONCE = 256
 """Most records in one statement; sizes are powers of two, so that few statements are ever made."""
-
-# Metering decides these itself and then names them precisely; every other class but OK is never billed.
-_METERED = frozenset({UseClass.OK, UseClass.LATE, UseClass.UNIT, UseClass.FAILED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,11 +113,12 @@ def metered_uses(
             agreement=row.agreement,
             revision=row.revision,
             request_id=row.request_id,
+            side=Side(row.side),
             unit=row.unit,
             quantity=row.quantity,
             decision="deny" if row.decision == "deny" else "allow",
             outcome_ok=row.status == StatusClass.OK.value,
-            billable=row.use_class in _METERED,
+            use_class=UseClass(row.use_class),
             occurred_at=row.occurred_at,
             received_at=row.received_at,
             batch=row.fact_id,

@@ -6,7 +6,6 @@ import secrets
 from pathlib import Path
 
 from clearing.market.agreement import (
-    BillingBasis,
     Delivery,
     Dispute,
     Forum,
@@ -28,6 +27,7 @@ from clearing.pricing.request import Element, Evaluator, Request, Scarcity
 from clearing.pricing.request import Source as PricedSource
 from clearing.terms import (
     WHOLE,
+    BillingBasis,
     Holder,
     SharingPlan,
     Step,

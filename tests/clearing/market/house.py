@@ -13,7 +13,6 @@ from clearing.market import service, store
 from clearing.market.agreement import (
     Act,
     AgreementAct,
-    BillingBasis,
     Delivery,
     Dispute,
     Domain,
@@ -39,6 +38,7 @@ from clearing.market.listing import Listing, ListingMove, Move, PriceRegime, Pro
 from clearing.market.policy import Action, Constraint, Left, Operator, Policy, Rule, policy_digest
 from clearing.terms import (
     WHOLE,
+    BillingBasis,
     Holder,
     SharingPlan,
     Step,
