@@ -23,6 +23,8 @@ REQUIRED: dict[str, tuple[str, ...]] = {
     ),
     "usage-batch/v1": ("by:connector:{id}",),
     "usage-held/v1": ("role:operator",),
+    "usage-period-close/v1": ("by:connector:{id}",),
+    "usage-heartbeat/v1": ("by:connector:{id}",),
     "statement/v1": ("role:operator",),
     "charge/v1": ("role:operator",),
     "shares/v1": ("role:operator",),

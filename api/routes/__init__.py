@@ -13,6 +13,7 @@
 - `credentials`: the agency's DID document, our JSON-LD context, the status lists.
 - `market`: listings, agreements, usage batches and price quotes.
 - `usage`: single usage records, which share their commits.
+- `reconciliation`: closes and heartbeats of connectors, and the report that compares the two sides' records.
 - `settlement`: the cycle, driven by the operator, confirmed by the parties.
 - `log`: the next act of a subject, heads, bundles, and how far an entry has come.
 - `tiles`: checkpoint, tiles and entries of the log as stock transparency clients read them (C2SP).

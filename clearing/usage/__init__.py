@@ -1,6 +1,6 @@
 """From a call that was metered to a quantity that may be billed.
 
-record → batch → held → intake → control → reconcile → metering
+record → batch → held → intake → control → reconcile → metering → closing → report
 
 - `record`: one use, chained to the one before by the connector that saw it.
 - `batch`: a run of records under one signature; the header is the fact, the records are its parts.
@@ -9,6 +9,8 @@ record → batch → held → intake → control → reconcile → metering
 - `control`: counters that decide at the connector, and the alarms of the platform.
 - `metered`: what the next two know of an admitted record; `reconcile`: the two sides' records joined use by use, each
   in one class of §5.4; `metering`: what reconciliation bills, added up in one reading.
+- `closing`: a connector's heartbeats and closes, and what is found missing at the end of its records.
+- `report`, `workbook`: the 使用对账报告 of an agreement, item by item.
 - `proof`: how a batch and a record shown from it are checked by a stranger.
 - `tables`, `store`, `service`: views of the evidence, queries, and admission with a signed promise.
 

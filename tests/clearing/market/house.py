@@ -139,10 +139,10 @@ class House:
         self.session.close()
         self.engine.dispose()
 
-    def hire_connector(self, identity: str, key: Sm2Key) -> None:
-        """A connector of PROVIDER."""
+    def hire_connector(self, identity: str, key: Sm2Key, owner: str = PROVIDER) -> None:
+        """A connector of PROVIDER, or of another owner."""
         self.session.add(
-            ConnectorRow(id=identity, no=0, owner=PROVIDER, sm2=key.public, software="shuqing 0",
+            ConnectorRow(id=identity, no=0, owner=owner, sm2=key.public, software="shuqing 0",
                          from_at=NOW - 90 * DAY, fact_id="2" * 64)
         )  # fmt: skip
 
