@@ -197,7 +197,7 @@ def _hold(played: Played, home: Path) -> None:
         # The connector is there today, and closes a month in which it had nothing.
         made = items[0].record
         line = closing.Line(made.connector, made.agreement, made.side)
-        beat = closing.Heartbeat(made.connector, made.agreement, made.side, day_of(at).isoformat(), 0)
+        beat = closing.Heartbeat(made.connector, made.agreement, made.side, "2026-01-01", 0)
         for body in (closing.close_of(line, "2026-01", []), beat):
             place = store.next_of(session, closing.subject_of(made.connector))
             usage.take_report(session, closing.freeze(body, *place, keys.sm2), at=at)

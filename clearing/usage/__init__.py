@@ -18,5 +18,5 @@ Decisions taken here: a batch that does not continue the record before is admitt
 GAP finding, and both block the close until they are explained (D9); (connector, seq) is unique inside the transaction,
 and a request id counts once per agreement, which reconciliation decides over all records in any order (D10); a use is
 judged by the agreement as it stood when it occurred; metering goes through reconciliation under every billing basis,
-one-sided ones too. The process around this core is `api/connector.py` (D31).
+one-sided ones too. The process around this core is `api/connector/` (D31).
 """

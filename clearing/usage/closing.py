@@ -10,7 +10,7 @@ Source: exchange.md §5.3 (tail), §5.7 (UC60); decisions D9, D13.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -154,15 +154,17 @@ def ends_at(body: PeriodClose | Heartbeat) -> int:
     return month(body.period).end if isinstance(body, PeriodClose) else start_of(_day(body.day))
 
 
-def close_of(line: Line, period: str, records: Sequence[Admitted]) -> PeriodClose:
+def close_of(line: Line, period: str, records: Iterable[Admitted]) -> PeriodClose:
     """The close of a month; `records` are all the connector made in it under the agreement, in their order."""
     totals: dict[str, int] = {}
+    count, last = 0, None
     for item in records:
+        count, last = count + 1, item.digest
         if item.record.decision is not Decision.DENY:
             totals[item.record.unit] = totals.get(item.record.unit, 0) + item.record.quantity
-    last = Twin.of(records[-1].digest) if records else None
     ordered = tuple(UnitTotal(unit, quantity) for unit, quantity in sorted(totals.items()))
-    return PeriodClose(line.connector, line.agreement, line.side, period, len(records), ordered, last)
+    link = Twin.of(last) if last else None
+    return PeriodClose(line.connector, line.agreement, line.side, period, count, ordered, link)
 
 
 def freeze(body: PeriodClose | Heartbeat, no: int, prev: TwinDigest | None, key: Sm2Key) -> Signed:
