@@ -26,5 +26,6 @@ settings → bootstrap → app → deps → auth → bodies → routes → error
   import), `cli_likeness` (similar data), `cli_foreign` (certificates of others), `cli_seal`, `cli_national`,
   `cli_agency` (duties, exit), `cli_cards`, `cli_retention`; `command`: what they share.
 - `client`: a small client for signed statements.
-- `connector`: the process in front of a data API that meters every use and signs for it (D11, D31).
+- `connector`: the process that meters every use and signs for it, in front of a data API or of a consumer's own calls
+  (D11, D31).
 """

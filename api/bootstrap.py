@@ -49,7 +49,7 @@ from clearing.settlement import onchain as settlement_onchain
 from clearing.settlement.onchain import SettlementFace
 from clearing.settlement.proof import CycleRules, StatementRules
 from clearing.settlement.service import Office
-from clearing.usage.proof import BatchRules
+from clearing.usage.proof import BatchRules, ReportRules
 from ledger import chain as chains
 from ledger import eip712, sm
 from ledger.anchoring import Face
@@ -466,4 +466,6 @@ def rules() -> dict[str, KindRules]:
         "cycle-closed/v1": CycleRules(),
         "statement/v1": StatementRules(),
         "usage-batch/v1": BatchRules(),
+        "usage-period-close/v1": ReportRules(),
+        "usage-heartbeat/v1": ReportRules(),
     }

@@ -62,6 +62,8 @@ KINDS = {
     "register-ending/v1": "数据产权注销登记（登记簿终止事项）",
     "agreement-act/v1": "数字合约动作",
     "usage-batch/v1": "使用记录批次",
+    "usage-period-close/v1": "使用记录月度截止",
+    "usage-heartbeat/v1": "连接器心跳",
     "statement/v1": "清分账单",
     "cycle-closed/v1": "账期关账",
 }

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from sqlalchemy.orm import Session
 
+from clearing.usage.closing import HEARTBEAT, PERIOD_CLOSE
 from clearing.usage.held import USAGE_HELD
 from clearing.usage.record import decode
 from ledger import disclosure, store
@@ -37,9 +38,9 @@ def bundle_of(
 def may_read(session: Session, fact: Fact, holder: str, overseers: frozenset[str], part: int | None = None) -> bool:
     """May the holder of an API key have the bundle of this fact, or of this part? Overseers may; else whom it concerns.
 
-    A fact concerns who signed it and every party its text names, in its fields too; a usage batch also the parties of
-    its agreements. A fact of held records concerns nobody else, but each record its connector, the connector's owner,
-    and the parties of its agreement.
+    A fact concerns who signed it and every party its text names, in its fields too; a usage batch, a close and a
+    heartbeat of a connector also the parties of their agreements. A fact of held records concerns nobody else, but each
+    record its connector, the connector's owner, and the parties of its agreement.
     """
     if holder in overseers or holder in {signature.by for signature in fact.signatures}:
         return True
@@ -49,6 +50,8 @@ def may_read(session: Session, fact: Fact, holder: str, overseers: frozenset[str
     if kind != "party":
         return False
     linked = [item["agreement"] for item in fact.body.get("agreements", []) if isinstance(item, dict)]
+    if fact.kind in (PERIOD_CLOSE, HEARTBEAT):
+        linked.append(fact.body["agreement"])
     facts = [fact, *(act for identity in linked for act in store.facts_of(session, f"agreement:{identity}"))]
     fields = store.parts_of(session, fact.id) if "fields" in fact.body else []
     return any(name.encode() in data for data in [*(item.bytes() for item in facts), *fields])

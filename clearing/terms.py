@@ -53,6 +53,14 @@ class PeriodBasis(StrEnum):
     PAID = "paid"
 
 
+class BillingBasis(StrEnum):
+    """Whose record is billed (§5.4): both reconciled, or one side's alone, which must be agreed to."""
+
+    BOTH = "BOTH"
+    PROVIDER = "PROVIDER"
+    CONSUMER = "CONSUMER"
+
+
 class ShareBase(StrEnum):
     """The amount the first plan step starts from; tax never takes part."""
 
@@ -175,10 +183,24 @@ class PeriodRules:
 
 
 @dataclass(frozen=True, slots=True)
+class Tolerance:
+    """How far the two sides' records of one use may differ and still agree.
+
+    Quantities agree when they differ by at most `units`, or by at most `ppm` millionths of the larger one; dates agree
+    across the end of a period when they lie at most `seconds` apart.
+    """
+
+    units: Quantity = 0
+    ppm: Annotated[int, msgspec.Meta(ge=0, le=1_000_000)] = 0
+    seconds: Annotated[int, msgspec.Meta(ge=0, le=31 * DAY)] = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Terms:
     """Everything settlement needs of one agreement version, copied and signed: no later stage looks further back.
 
     `buyer` pays; `invoice_issuer` receives the tax once its invoice is recorded and is one of the plan's holders.
+    Without a `tolerance` the two sides' records agree only when they are equal.
     """
 
     buyer: Short
@@ -189,19 +211,23 @@ class Terms:
     period: PeriodRules = PeriodRules()
     netting: NettingMode = NettingMode.MULTILATERAL
     currency: Annotated[str, msgspec.Meta(pattern="^CNY$")] = CURRENCY
+    tolerance: Tolerance | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class AgreementTerms:
     """One agreement revision as settlement takes it over: its name, revision and signed terms.
 
-    `free` marks a use for 公共治理 or 公益事业: metered and stated, price 0.
+    `free` marks a use for 公共治理 or 公益事业: metered and stated, price 0. `billing` says whose records are counted;
+    `limit` is the number of units the use policy allows in all (None: no limit): what exceeds it is not billed.
     """
 
     agreement: str
     revision: int
     terms: Terms
     free: bool = False
+    billing: BillingBasis = BillingBasis.PROVIDER
+    limit: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

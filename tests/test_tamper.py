@@ -40,6 +40,7 @@ from clearing.market.negotiation.message import (
 )
 from clearing.market.shelf import store as shelf
 from clearing.terms import Tariff, TariffKind, Tax, TaxBasis
+from clearing.usage import closing
 from clearing.usage import service as usage
 from clearing.usage.batch import USAGE_BATCH, freeze, receive
 from clearing.usage.record import decode, encode
@@ -209,6 +210,13 @@ def _hold(played: Played, home: Path) -> None:
         usage.hold(session, items[1:], signer=signer, at=at)
         signed = freeze(items[1:3], *store.next_of(session, last.subject), keys.sm2)
         usage.admit(session, receive(signed, [item.data for item in items[1:3]]), signer=signer, at=at)
+        # The connector is there today, and closes a month in which it had nothing.
+        made = items[0].record
+        line = closing.Line(made.connector, made.agreement, made.side)
+        beat = closing.Heartbeat(made.connector, made.agreement, made.side, "2026-01-01", 0)
+        for body in (closing.close_of(line, "2026-01", []), beat):
+            place = store.next_of(session, closing.subject_of(made.connector))
+            usage.take_report(session, closing.freeze(body, *place, keys.sm2), at=at)
 
 
 def _lay_down(played: Played, home: Path) -> None:

@@ -16,6 +16,7 @@
 - `negotiation`: what the two sides of a negotiation say.
 - `dsp`: the same for peers that speak the Dataspace Protocol, and the catalogue.
 - `usage`: single usage records, which share their commits.
+- `reconciliation`: closes and heartbeats of connectors, and the report that compares the two sides' records.
 - `settlement`: the cycle, driven by the operator, confirmed by the parties.
 - `log`: the next act of a subject, heads, bundles, and how far an entry has come.
 - `tiles`: checkpoint, tiles and entries of the log as stock transparency clients read them (C2SP).

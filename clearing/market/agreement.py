@@ -21,6 +21,7 @@ from msgspec import Meta
 from clearing.errors import BadTerms, NotSigned, WrongMove
 from clearing.market.errors import NotEntitled
 from clearing.market.policy import Left, Operator, Policy, Rule, Standing, check_policy, policy_digest
+from clearing.terms import BillingBasis
 from clearing.terms import Terms as SettlementTerms
 from clearing.terms import check_terms as check_settlement
 from ledger import canonical, disclosure, eip712, signing
@@ -122,15 +123,14 @@ SIGNED_BY: Mapping[Act, Signers] = {
 NEEDS_GROUND = frozenset({Act.SUSPEND, Act.RESUME, Act.RESCIND, Act.VOID})
 CARRIES_TERMS = frozenset({Act.CONCLUDE, Act.AMEND})
 
+_BILLED: Mapping[BillingBasis, tuple[Role, ...]] = {
+    BillingBasis.BOTH: (Role.PROVIDER, Role.CONSUMER),
+    BillingBasis.PROVIDER: (Role.PROVIDER,),
+    BillingBasis.CONSUMER: (Role.CONSUMER,),
+}
+"""Whose connectors must report under each basis: what nobody reports could never be billed."""
+
 CONTRACT = "AgreementRegistry"
-
-
-class BillingBasis(StrEnum):
-    """Whose record is billed (§5.4): both reconciled, or one side's alone, which must be agreed to."""
-
-    BOTH = "BOTH"
-    PROVIDER = "PROVIDER"
-    CONSUMER = "CONSUMER"
 
 
 class Silence(StrEnum):
@@ -447,9 +447,9 @@ def check_terms(terms: Terms) -> None:
     check_settlement(terms.settlement)
     effective = terms.settlement.plan.effective
     _require(effective <= terms.effective, "terms.settlement.plan.effective", f"≤ {terms.effective}", effective)
-    reporting = Role.CONSUMER if terms.billing is BillingBasis.CONSUMER else Role.PROVIDER
-    reported = any(party.connectors for party in terms.parties if party.role is reporting)
-    _require(reported, "terms.parties.connectors", f"a connector of the {reporting}, whose record is billed", ())
+    for reporting in _BILLED[terms.billing]:
+        reported = any(party.connectors for party in terms.parties if party.role is reporting)
+        _require(reported, "terms.parties.connectors", f"a connector of the {reporting}, whose record is billed", ())
     check_policy(terms.policy)
     _require(terms.policy.assignee == consumers[0], "terms.policy.assignee", consumers[0], terms.policy.assignee)
     _require(terms.policy.assigner in sellers, "terms.policy.assigner", "a party that sells", terms.policy.assigner)

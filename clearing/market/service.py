@@ -30,6 +30,7 @@ from clearing.market.errors import GateRefused
 from clearing.market.listing import Title, check_title
 from clearing.market.listing_moves import ORDERABLE
 from clearing.market.negotiation import store as negotiations
+from clearing.market.policy import Action, limit_of
 from clearing.market.shelf import store as shelf
 from clearing.terms import AgreementTerms
 from ledger import store as ledger
@@ -78,8 +79,14 @@ def agreement_terms(session: Session, start: int, end: int) -> list[AgreementTer
         for revision, since, until in store.revisions(session, row.id):
             terms = store.terms_of(session, row.id, revision)
             if max(since, terms.effective, start) < min(until or end, terms.expiry, end):
-                found.append(AgreementTerms(row.id, revision, terms.settlement))
+                found.append(settled_by(row.id, revision, terms))
     return found
+
+
+def settled_by(agreement: str, revision: int, terms: Terms) -> AgreementTerms:
+    """What settlement takes over of one agreement revision."""
+    limit = limit_of(terms.policy, Action.READ)
+    return AgreementTerms(agreement, revision, terms.settlement, billing=terms.billing, limit=limit)
 
 
 # What the market asks of the registry, at the time it needs the answer (decisions D26).

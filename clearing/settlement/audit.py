@@ -24,7 +24,8 @@ from clearing.settlement.rating import Charge
 from clearing.settlement.sharing import Shares
 from clearing.settlement.statement import Line, Obligation, ObligationPart, PartA
 from clearing.terms import AgreementTerms
-from clearing.usage.metering import MeteredUse, MeterReading, read_meter
+from clearing.usage.metered import MeteredUse
+from clearing.usage.metering import MeterReading, read_meter
 from ledger.reading import body_of
 
 Part = Line | ObligationPart
@@ -115,7 +116,7 @@ def _recompute(
     for item in sorted(agreements, key=lambda item: (item.agreement, item.revision)):
         key, label = (item.agreement, item.revision), f"{item.agreement}#{item.revision}"
         terms = item.terms
-        reading = read_meter(*key, window, terms.period, terms.tariff, uses.get(item.agreement, ()), mark)
+        reading = read_meter(item, window, uses.get(item.agreement, ()), mark)
         charge = rating.rate(names.get(key, ""), reading, terms, free=item.free)
         lineage = sharing.lineage_of(item.agreement, terms.plan, terms.currency)
         divided = sharing.share(charge_names.get(key, ""), charge, terms.plan, totals.get(lineage, 0))

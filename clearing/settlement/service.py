@@ -32,7 +32,8 @@ from clearing.settlement.sharing import Shares
 from clearing.settlement.statement import Obligation, ObligationPart
 from clearing.settlement.store import Confirmation, StoredEntry
 from clearing.terms import AgreementTerms, Period
-from clearing.usage.metering import MeteredUse, read_meter
+from clearing.usage.metered import MeteredUse
+from clearing.usage.metering import read_meter
 from ledger import canonical
 from ledger import store as facts
 from ledger.digest import derive_salt
@@ -95,10 +96,7 @@ def rate(
 
 def _rate_one(session: Session, office: Office, now: CycleMove, item: AgreementTerms, uses: Uses, at: int) -> str:
     terms = item.terms
-    reading = read_meter(
-        item.agreement, item.revision, now.window, terms.period, terms.tariff, uses(session, item.agreement),
-        now.high_water or 0,
-    )  # fmt: skip
+    reading = read_meter(item, now.window, uses(session, item.agreement), now.high_water or 0)
     read_fact = _system(session, office, "meter-reading/v1", reading_subject(item, now.period), reading, at)
     charge = rating.rate(read_fact.id, reading, terms, free=item.free)
     charge_fact = _system(session, office, "charge/v1", f"charge:{read_fact.id}", charge, at)

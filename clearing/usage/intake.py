@@ -1,7 +1,7 @@
 """What intake makes of an admitted record: its class. Only class OK is billed; every other one is kept as evidence.
 
-A request id that comes twice is found at metering, over all records of an agreement (decisions D10): the class of a
-record does not depend on what came before it.
+A request id that comes twice is found by reconciliation, over all records of an agreement (decisions D10): the class
+of a record does not depend on what came before it.
 
 Pure: the agreement as it stood when the use occurred is passed in. Source: clearing.md §2.2, §2.4; exchange.md §5.3;
 decisions D9, D24.

@@ -1,8 +1,9 @@
 """Usage records in, one meter reading out: a function of the set of records, not of their order.
 
-A reading commits to the parts roots of the intake batches its records came in and lists only the records it did not
-count, each with a reason (D35); who has the batches can name every counted record. Re-running with the same high-water
-mark gives the same bytes. Source: domain clearing §2; decisions D9, D10, D35.
+What a use comes to is decided by `reconcile`, under every billing basis; a reading adds up what it says. It commits to
+the parts roots of the intake batches its records came in and lists only the records it did not count, each with a
+reason (D35); who has the batches can name every counted record. Re-running with the same high-water mark gives the
+same bytes. Source: domain clearing §2; decisions D9, D10, D35.
 """
 
 from __future__ import annotations
@@ -12,48 +13,29 @@ from dataclasses import dataclass
 from enum import StrEnum
 from itertools import pairwise
 
-from clearing.errors import BadTerms, Clash
-from clearing.terms import Period, PeriodBasis, PeriodRules, Tariff
+from clearing.terms import AgreementTerms, Period, PeriodBasis
+from clearing.usage.intake import UseClass
+from clearing.usage.metered import MeteredUse, dated, own_fault
+from clearing.usage.reconcile import REPORTED, Match, reconcile
 
 
 class Exclusion(StrEnum):
-    """Why an admitted record of the agreement was not counted in a period."""
+    """Why an admitted record of the agreement was not counted in a period: by its own words, or beside the other
+    side's."""
 
-    DUP = "DUP"  # another record with the same request id came first
     FAILED = "FAILED"  # the call failed and the tariff does not bill failures
     REFUSED = "REFUSED"  # the gate refused the use, so nothing was delivered
     LATE = "LATE"  # received later than the signed limit: evidence only
-    UNIT = "UNIT"  # measured in another unit than the tariff's
-    SCOPE = "SCOPE"  # admitted as evidence, marked not billable at intake
-
-
-@dataclass(frozen=True, slots=True)
-class MeteredUse:
-    """What metering needs to know of one admitted usage record; times are seconds UTC.
-
-    `batch` is the id of the intake batch fact that carries it, `root_sha256` and `root_sm3` that batch's parts root,
-    `position` the batch's place in the log, counted from 1 (the high-water mark counts these). `decision` is the gate's
-    word: "allow" or anything else. `outcome_ok` says whether the call succeeded, `billable` whether intake found it in
-    scope.
-    """
-
-    connector: str
-    seq: int
-    agreement: str
-    revision: int
-    request_id: str
-    unit: str
-    quantity: int
-    decision: str
-    outcome_ok: bool
-    billable: bool
-    occurred_at: int
-    received_at: int
-    batch: str
-    root_sha256: str
-    root_sm3: str
-    position: int
-    digest: str
+    UNIT = "UNIT"  # measured in another unit than the tariff's, or than the other side
+    SCOPE = "SCOPE"  # admitted as evidence, marked not billable at intake, or beyond the limit of the use policy
+    DUP = "DUP"  # another record of the same side with the same request id counts
+    CONFLICT = "CONFLICT"  # the same, and it says something else
+    P_ONLY = "P-ONLY"  # only the provider has it
+    C_ONLY = "C-ONLY"  # only the consumer has it
+    VERSION = "VERSION"  # the other side names another version
+    OUTCOME = "OUTCOME"  # success against failure
+    QTY = "QTY"  # the other side has a quantity of nothing
+    TIME = "TIME"  # counted in the period of the other side's record, or the other side's is too late to count
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,9 +70,10 @@ class Gap:
 class MeterReading:
     """How much was used under one agreement in one period, and by which records.
 
-    `counted` records were counted with `quantity` units in all. `batches` are the intake batches that hold counted or
-    excluded records; `BatchRoot.count` is the number of this agreement's records of the period in it. `high_water` is
-    the cut-off as the number of log entries it covers.
+    `counted` records were counted with `quantity` units in all; where both sides are billed by, each use has two.
+    `held` units wait because the two sides differ about them (§5.4). `batches` are the intake batches that hold counted
+    or excluded records; `BatchRoot.count` is the number of this agreement's records of the period in it. `high_water`
+    is the cut-off as the number of log entries it covers.
     """
 
     agreement: str
@@ -106,55 +89,60 @@ class MeterReading:
     batches: tuple[BatchRoot, ...]
     high_water: int
     sequence: int = 0
+    held: int = 0
 
 
-def read_meter(
-    agreement: str,
-    revision: int,
-    period: Period,
-    rules: PeriodRules,
-    tariff: Tariff,
-    uses: Iterable[MeteredUse],
-    high_water: int,
-) -> MeterReading:
+def read_meter(item: AgreementTerms, period: Period, uses: Iterable[MeteredUse], high_water: int) -> MeterReading:
     """The reading of one agreement revision in one period from every admitted record up to the high-water mark.
 
-    `uses` are the agreement's records of all periods, in any order, also repeated: those of other periods and revisions
-    only decide whether a request id was used before. Others, and what lies beyond the high-water mark, are passed over.
-    Raises Clash when one (connector, seq) appears with two digests, BadTerms for a
-    basis metering cannot serve (支付日 is metered by 发生日 and paid later).
+    `uses` are the agreement's records of all periods and both sides, in any order, also repeated: those of other
+    periods and revisions only decide whether a request id was used before, and those of a side that the billing basis
+    does not count are passed over. Others, and what lies beyond the high-water mark, too. Raises Clash when one
+    (connector, seq) appears with two digests, BadTerms for a basis metering cannot serve (支付日 is metered by 发生日
+    and paid later).
     """
-    admitted = _once(use for use in uses if use.agreement == agreement and use.position <= high_water)
-    first_of: dict[str, MeteredUse] = {}
-    for use in admitted:  # every period and revision: a request id never expires, so it is billed once ever
-        if _reason(use, rules, tariff) is None:
-            first_of.setdefault(use.request_id, use)
-    records = [use for use in admitted if use.revision == revision and _dated(use, rules) in period]
-    quantity = counted = 0
+    rules = item.terms.period
+    found = reconcile(item, period, (use for use in uses if use.position <= high_water))
+
+    def concerns(use: MeteredUse) -> bool:
+        ours = use.side in REPORTED[item.billing] and use.revision == item.revision
+        return ours and dated(use, rules) in period
+
+    quantity = held = counted = 0
+    records: list[MeteredUse] = []
     excluded: list[Excluded] = []
-    for use in records:
-        reason = _reason(use, rules, tariff)
-        if reason is None and first_of[use.request_id] is not use:
-            reason = Exclusion.DUP
-        if reason is None:
-            quantity += use.quantity
-            counted += 1
-        else:
-            excluded.append(Excluded(use.connector, use.seq, reason))
+    for event in found.events:
+        here = event.revision == item.revision and event.date in period
+        if here:
+            quantity, held = quantity + event.billed, held + event.held
+        beside = Exclusion.TIME if event.billed and not here else _BESIDE[event.match]
+        for use in filter(concerns, event.records):
+            records.append(use)
+            reason = _own(use, item)
+            if reason is None and event.billed and here:
+                counted += 1
+            else:
+                excluded.append(Excluded(use.connector, use.seq, reason or beside))
+    for aside in found.apart:
+        if concerns(aside.use):
+            records.append(aside.use)
+            reason = _own(aside.use, item) or _BESIDE[aside.match]
+            excluded.append(Excluded(aside.use.connector, aside.use.seq, reason))
     excluded.sort(key=lambda item: (item.connector, item.seq))
     return MeterReading(
-        agreement=agreement,
-        revision=revision,
+        agreement=item.agreement,
+        revision=item.revision,
         period=period.name,
         start=period.start,
         end=period.end,
         basis=rules.basis,
-        unit=tariff.unit,
+        unit=item.terms.tariff.unit,
         quantity=quantity,
         counted=counted,
         excluded=tuple(excluded),
         batches=_batches(records),
         high_water=high_water,
+        held=held,
     )
 
 
@@ -172,37 +160,24 @@ def gaps(uses: Iterable[MeteredUse]) -> tuple[Gap, ...]:
     return tuple(found)
 
 
-def _dated(use: MeteredUse, rules: PeriodRules) -> int:
-    if rules.basis is PeriodBasis.RECEIVED:
-        return use.received_at
-    if rules.basis in (PeriodBasis.OCCURRED, PeriodBasis.PAID):
-        return use.occurred_at  # 支付日 moves the money's date, the use itself is metered by 发生日 (§2.5)
-    raise BadTerms("period.basis", "occurred, received or paid", rules.basis)
+_OWN = {
+    UseClass.REFUSED: Exclusion.REFUSED,
+    UseClass.LATE: Exclusion.LATE,
+    UseClass.UNIT: Exclusion.UNIT,
+    UseClass.FAILED: Exclusion.FAILED,
+}
+_BESIDE = {match: Exclusion(match.value) for match in Match if match.value in set(Exclusion)} | {
+    Match.SIG: Exclusion.SCOPE,
+    Match.OK: Exclusion.QTY,
+    Match.OK_T: Exclusion.QTY,
+}
+"""What is said of a record with no fault of its own that was not counted; it agrees with the other side only where
+that one has a quantity of nothing."""
 
 
-def _once(uses: Iterable[MeteredUse]) -> list[MeteredUse]:
-    """Each record once, in an order made of the records alone: earliest use first, then received, then identity."""
-    known: dict[tuple[str, int], MeteredUse] = {}
-    for use in uses:
-        key = (use.connector, use.seq)
-        before = known.setdefault(key, use)
-        if before.digest != use.digest:
-            raise Clash(f"usage record {use.connector}/{use.seq}", before.digest, use.digest)
-    return sorted(known.values(), key=lambda use: (use.occurred_at, use.received_at, use.connector, use.seq))
-
-
-def _reason(use: MeteredUse, rules: PeriodRules, tariff: Tariff) -> Exclusion | None:
-    if use.decision != "allow":
-        return Exclusion.REFUSED
-    if not use.billable:
-        return Exclusion.SCOPE
-    if use.received_at - use.occurred_at > rules.late_limit:
-        return Exclusion.LATE
-    if use.unit != tariff.unit:
-        return Exclusion.UNIT
-    if not use.outcome_ok and not tariff.bill_failures:
-        return Exclusion.FAILED
-    return None
+def _own(use: MeteredUse, item: AgreementTerms) -> Exclusion | None:
+    fault = own_fault(use, item.terms)
+    return None if fault is None else _OWN.get(fault, Exclusion.SCOPE)
 
 
 def _batches(records: list[MeteredUse]) -> tuple[BatchRoot, ...]:

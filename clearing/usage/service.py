@@ -12,11 +12,26 @@ from typing import Any
 from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
+from clearing.errors import Clash, TooEarly
+from clearing.market import store as market
+from clearing.market.errors import NotEntitled
+from clearing.market.service import settled_by
+from clearing.terms import Period
 from clearing.usage import store, tables
 from clearing.usage.batch import LOG_PROMISE, USAGE_BATCH, Promise, Received
+from clearing.usage.closing import (
+    Line,
+    TailFinding,
+    check_close,
+    check_heartbeats,
+    ends_at,
+    months_of,
+    read_report,
+)
 from clearing.usage.held import Group, Paths, freeze
 from clearing.usage.held import subject_of as held_subject
-from clearing.usage.record import Admitted
+from clearing.usage.record import FUTURE_LIMIT, Admitted
+from clearing.usage.report import Report, SeamFinding, report_of
 from ledger import canonical
 from ledger import store as ledger
 from ledger.digest import twin
@@ -24,8 +39,10 @@ from ledger.errors import BadSignature, Conflict, Erased
 from ledger.facts import Fact, Parts, Signed, Statement
 from ledger.reading import body_of
 from ledger.signing import SystemSigner
+from ledger.store import Appended
 from registry import signers
 from registry.asset import Twin
+from registry.calendar import day_of
 from registry.party import connector_subject
 
 INTEGRATE_WITHIN = 3_600
@@ -144,6 +161,75 @@ def hold(
             continue
         answers.append(groups[place.fact_id].answer(place.position))
     return answers
+
+
+def take_report(session: Session, signed: Signed, *, at: int) -> Appended:
+    """Takes in a usage-period-close/v1 or usage-heartbeat/v1 of a connector that the agreement names for its side.
+
+    A month is closed once, when it is over, and a day has one heartbeat: the same statement again gets the first
+    fact, another one for the same time raises `Clash`. Raises `FieldError`, `BadSignature`, `Unknown` (connector),
+    `UnknownFact` (agreement), `NotEntitled`, `TooEarly`, and the ledger's `Conflict` and `Stale`.
+    """
+    body, statement = read_report(signed.statement), signed.statement
+    by = connector_subject(body.connector)
+    signers.require_signature(session, signed, by, at=at)
+    if (statement.no, statement.prev) == ledger.next_of(session, statement.subject):
+        line = Line(body.connector, body.agreement, body.side)
+        if line not in store.lines(session, body.agreement):
+            raise NotEntitled(statement.kind, f"a connector the agreement names as {body.side}", by)
+        if at + FUTURE_LIMIT < ends_at(body):
+            raise TooEarly(statement.subject, ends_at(body), at)
+        known = store.reported(session, line, body)
+        if known is not None:
+            raise Clash(f"{statement.kind} {body.connector} {body.agreement[:12]}…", known, "another statement")
+    taken = ledger.append(session, signed, at=at)
+    if not taken.replayed:
+        store.project(session, taken.fact)
+    return taken
+
+
+def reconciliation(session: Session, agreement: str, start: int, end: int, *, at: int) -> Report:
+    """使用对账报告 of an agreement over the uses dated into [start, end), as known at `at`; seconds UTC.
+
+    Raises `UnknownFact`, and `BadTerms` unless start < end. Reads every record of the agreement: a request id never
+    expires, so a use of today may have been reported before.
+    """
+    window = Period("", start, end)
+    revisions = range(1, market.agreement(session, agreement).revision + 1)
+    items = [settled_by(agreement, number, market.terms_of(session, agreement, number)) for number in revisions]
+    return report_of(
+        items,
+        window,
+        store.metered_uses(session, agreement),
+        store.unsigned_uses(session, agreement),
+        tail_findings(session, agreement, window, items[-1].terms.period.grace, at=at),
+        [
+            SeamFinding(finding.connector, finding.kind, finding.since)
+            for connector in sorted({line.connector for line in store.lines(session, agreement)})
+            for finding in store.findings(session, connector)
+        ],
+        as_of=at,
+    )
+
+
+def tail_findings(session: Session, agreement: str, window: Period, grace: int, *, at: int) -> list[TailFinding]:
+    """Months of the window that were not closed as they should, and days of it without a heartbeat, of every connector
+    the agreement names; `grace` seconds after its end a month must be closed. Raises `UnknownFact`."""
+    closes = store.closes(session, agreement)
+    first, last = day_of(window.start).isoformat(), day_of(window.end).isoformat()
+    beats = store.heartbeats(session, agreement, first, last)
+    months = [found for found in months_of(window.start, window.end) if found.start >= window.start]
+    findings: list[TailFinding] = []
+    for line, spans in sorted(store.lines(session, agreement).items(), key=lambda item: str(item[0])):
+        for period in months:
+            named = any(since < period.end and until > period.start for since, until in spans)
+            if named and period.end <= window.end:
+                held, close = store.tally(session, line, period), closes.get((line, period.name))
+                findings += check_close(line, period, close, held, period.end + grace, at)
+        for since, until in spans:
+            span = max(since, window.start), min(until, window.end)
+            findings += check_heartbeats(line, beats.get(line, set()), *span, at)
+    return findings
 
 
 def record_refusal(session: Session, refusal: Refusal) -> None:

@@ -15,28 +15,36 @@ from sqlalchemy.orm import Session
 
 from clearing.errors import UnknownFact
 from clearing.market import store as market
-from clearing.market.agreement import State, Terms
+from clearing.market.agreement import Role, State, Terms
 from clearing.market.agreement import standing as agreement_standing
+from clearing.market.policy import Decision
+from clearing.terms import Period
 from clearing.usage import tables
 from clearing.usage.batch import USAGE_BATCH, Batch, BatchHeader, check_batch
+from clearing.usage.closing import HEARTBEAT, PERIOD_CLOSE, Heartbeat, Line, PeriodClose, Tally, UnitTotal, read_report
 from clearing.usage.control import LiveCounter, live_counter
 from clearing.usage.held import USAGE_HELD, records_of
 from clearing.usage.intake import Context, UseClass, classify
-from clearing.usage.metering import MeteredUse
-from clearing.usage.record import Admitted, StatusClass, UsageRecord
-from ledger import bulk
+from clearing.usage.metered import MeteredUse
+from clearing.usage.record import Admitted, Side, StatusClass, UsageRecord, decode
+from ledger import bulk, canonical
 from ledger import store as ledger
 from ledger import tables as ledger_tables
 from ledger.facts import Fact
+from ledger.reading import body_of, read
 
-VIEWS: tuple[Table, ...] = (tables.batch, tables.record, tables.held, tables.finding)
+VIEWS: tuple[Table, ...] = (
+    tables.batch,
+    tables.record,
+    tables.held,
+    tables.finding,
+    tables.close,
+    tables.heartbeat,
+)
 GAP, FORK, UNSIGNED = "GAP", "FORK", "UNSIGNED"
 
 _AT_ONCE = 256
 """Most records in one statement; sizes are powers of two, so that few statements are ever made."""
-
-# Metering decides these itself and then names them precisely; every other class but OK is never billed.
-_METERED = frozenset({UseClass.OK, UseClass.LATE, UseClass.UNIT, UseClass.FAILED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,11 +124,12 @@ def metered_uses(
             agreement=row.agreement,
             revision=row.revision,
             request_id=row.request_id,
+            side=Side(row.side),
             unit=row.unit,
             quantity=row.quantity,
             decision="deny" if row.decision == "deny" else "allow",
             outcome_ok=row.status == StatusClass.OK.value,
-            billable=row.use_class in _METERED,
+            use_class=UseClass(row.use_class),
             occurred_at=row.occurred_at,
             received_at=row.received_at,
             batch=row.fact_id,
@@ -131,6 +140,116 @@ def metered_uses(
         )
         for row in session.execute(query)
     ]
+
+
+def unsigned_uses(session: Session, agreement: str) -> list[MeteredUse]:
+    """Records of an agreement that came alone and that no batch of their connector covers, in no order."""
+    table = tables.held
+    query = select(table.c.fact_id, table.c.position, table.c.received_at).where(table.c.batch.is_(None))
+    found: list[MeteredUse] = []
+    parts: dict[str, list[bytes]] = {}
+    for row in session.execute(query.order_by(table.c.fact_id, table.c.position)):
+        if row.fact_id not in parts:
+            parts = {row.fact_id: ledger.parts_of(session, row.fact_id)}
+        item = decode(parts[row.fact_id][row.position])
+        record = item.record
+        if record.agreement == agreement:
+            found.append(
+                MeteredUse(
+                    connector=record.connector,
+                    seq=record.seq,
+                    agreement=agreement,
+                    revision=record.revision,
+                    request_id=record.request_id,
+                    side=record.side,
+                    unit=record.unit,
+                    quantity=record.quantity,
+                    decision="deny" if record.decision is Decision.DENY else "allow",
+                    outcome_ok=record.status is StatusClass.OK,
+                    use_class=UseClass.OK,
+                    occurred_at=record.occurred_at,
+                    received_at=row.received_at,
+                    batch="",
+                    root_sha256="",
+                    root_sm3="",
+                    position=NOT_IN_LOG,
+                    digest=item.digest.sha256.hex(),
+                )
+            )
+    return found
+
+
+def lines(session: Session, agreement: str) -> dict[Line, list[tuple[int, int]]]:
+    """Who reports under an agreement, and in which spans [from, to) each of its revisions named the connector.
+
+    Seconds UTC; a span without an end yet ends with its revision's term. Raises `UnknownFact`.
+    """
+    market.agreement(session, agreement)
+    found: dict[Line, list[tuple[int, int]]] = {}
+    for revision, since, until in market.revisions(session, agreement):
+        terms = market.terms_of(session, agreement, revision)
+        first, last = max(since, terms.effective), min(until or terms.expiry, terms.expiry)
+        for party in terms.parties:
+            side = Side.CONSUME if party.role is Role.CONSUMER else Side.PROVIDE
+            for connector in party.connectors:
+                found.setdefault(Line(connector, agreement, side), []).append((first, last))
+    return found
+
+
+def reported(session: Session, line: Line, body: PeriodClose | Heartbeat) -> str | None:
+    """The fact that closed this month, or gave the heartbeat of this day, before."""
+    table, time = (
+        (tables.close, tables.close.c.period == body.period)
+        if isinstance(body, PeriodClose)
+        else (tables.heartbeat, tables.heartbeat.c.day == body.day)
+    )
+    own = (table.c.connector == line.connector, table.c.agreement == line.agreement, table.c.side == line.side.value)
+    return session.execute(select(table.c.fact_id).where(*own, time)).scalar()
+
+
+def closes(session: Session, agreement: str) -> dict[tuple[Line, str], PeriodClose]:
+    """What the connectors of an agreement closed their months with, by line and month."""
+    table = tables.close
+    rows = session.execute(select(table).where(table.c.agreement == agreement))
+    return {
+        (Line(row.connector, agreement, Side(row.side)), row.period): read(
+            PeriodClose, canonical.decode(row.document.encode())
+        )
+        for row in rows
+    }
+
+
+def heartbeats(session: Session, agreement: str, first: str, last: str) -> dict[Line, set[str]]:
+    """The days from `first` to `last` (YYYY-MM-DD) on which each connector of an agreement gave a heartbeat."""
+    table = tables.heartbeat
+    query = select(table.c.connector, table.c.side, table.c.day).where(
+        table.c.agreement == agreement, table.c.day.between(first, last)
+    )
+    found: dict[Line, set[str]] = {}
+    for row in session.execute(query):
+        found.setdefault(Line(row.connector, agreement, Side(row.side)), set()).add(row.day)
+    return found
+
+
+def tally(session: Session, line: Line, period: Period) -> Tally:
+    """What is held of a connector's records of one agreement that occurred in the period."""
+    table = tables.record
+    own = and_(
+        table.c.agreement == line.agreement,
+        table.c.occurred_at >= period.start,
+        table.c.occurred_at < period.end,
+        table.c.connector == line.connector,
+        table.c.side == line.side.value,
+    )
+    number = session.execute(select(func.count()).where(own)).scalar_one()
+    used = (
+        select(table.c.unit, func.sum(table.c.quantity))
+        .where(own, table.c.decision != Decision.DENY.value)
+        .group_by(table.c.unit)
+    )
+    totals = sorted((unit, int(quantity)) for unit, quantity in session.execute(used))
+    last = session.execute(select(table.c.sha256).where(own).order_by(table.c.seq.desc()).limit(1)).scalar()
+    return Tally(number, tuple(UnitTotal(unit, quantity) for unit, quantity in totals), last or "")
 
 
 # What every batch asks and writes, made once: building a statement costs more than running it.
@@ -494,4 +613,19 @@ def _put(session: Session, connector: str, kind: str, first: int, last: int, at:
     session.execute(insert(tables.finding).values(**values, blocks_close=True))
 
 
-PROJECTORS: dict[str, Callable[[Session, Fact], None]] = {USAGE_BATCH: _project_batch, USAGE_HELD: _project_held}
+def _project_report(session: Session, fact: Fact) -> None:
+    body = read_report(fact.statement)
+    values = {"connector": body.connector, "agreement": body.agreement, "side": body.side.value, "fact_id": fact.id}
+    if isinstance(body, PeriodClose):
+        document = canonical.encode(body_of(body)).decode()
+        session.execute(insert(tables.close).values(**values, period=body.period, at=fact.at, document=document))
+    else:
+        session.execute(insert(tables.heartbeat).values(**values, day=body.day, at=fact.at))
+
+
+PROJECTORS: dict[str, Callable[[Session, Fact], None]] = {
+    USAGE_BATCH: _project_batch,
+    USAGE_HELD: _project_held,
+    PERIOD_CLOSE: _project_report,
+    HEARTBEAT: _project_report,
+}

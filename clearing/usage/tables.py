@@ -89,6 +89,32 @@ finding = Table(
     _column("blocks_close", Boolean()),
 )
 
+close = Table(
+    "usage_close",
+    metadata,
+    _column("connector", String(64), key=True),
+    _column("agreement", String(64), key=True),
+    _column("side", String(8), key=True),
+    _column("period", String(7), key=True),
+    _column("fact_id", String(64)),
+    _column("at", BigInteger()),
+    _column("document", Text()),
+    Index("ix_usage_close_agreement", "agreement"),
+)
+"""What a connector closed a month with, `document` being the body; a month is closed once."""
+
+heartbeat = Table(
+    "usage_heartbeat",
+    metadata,
+    _column("connector", String(64), key=True),
+    _column("agreement", String(64), key=True),
+    _column("side", String(8), key=True),
+    _column("day", String(10), key=True),
+    _column("fact_id", String(64)),
+    _column("at", BigInteger()),
+    Index("ix_usage_heartbeat_agreement", "agreement", "day"),
+)
+
 answer = Table(
     "usage_answer",
     metadata,

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from clearing.market.agreement import (
-    BillingBasis,
     Delivery,
     Dispute,
     Forum,
@@ -52,6 +51,7 @@ from clearing.pricing.request import Element, Evaluator, Request, Scarcity
 from clearing.pricing.request import Source as PricedSource
 from clearing.terms import (
     WHOLE,
+    BillingBasis,
     Holder,
     SharingPlan,
     Step,

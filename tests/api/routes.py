@@ -95,6 +95,7 @@ PLACEHOLDERS = {
     "cycle": "cycle:2026-09",
     "party": "91330100MA0000001X",
     "charge": "0" * 64,
+    "agreement": "0" * 64,
     "place": "0/000",
     "draft": "0" * 32,
     "attachment": "0" * 32,

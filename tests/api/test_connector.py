@@ -9,15 +9,11 @@ from __future__ import annotations
 import hashlib
 import json
 import secrets
-import signal
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -26,110 +22,10 @@ from sqlmodel import Session
 
 from clearing.market import service as market
 from clearing.market.agreement import Act, State
-from clearing.usage import service, store
-from clearing.usage.batch import read_batch
-from clearing.usage.service import Refusal
-from ledger import canonical, eip712
+from clearing.usage import store
+from ledger import eip712
+from tests.api.connecting import ADMIN, TOKEN, Process, Upstream, platform_handler, serving
 from tests.clearing.market.house import CONNECTOR, DOMAIN, NOW, House
-
-ROOT = Path(__file__).resolve().parents[2]
-TOKEN, ADMIN = "demo-access-token", "demo-admin-token"
-
-
-class Upstream(BaseHTTPRequestHandler):
-    """A data API: a JSON document per path; /broken fails."""
-
-    protocol_version = "HTTP/1.1"
-    calls = 0
-
-    def do_GET(self) -> None:
-        Upstream.calls += 1
-        status = 500 if self.path.startswith("/broken") else 200
-        data = json.dumps({"path": self.path, "rows": [1, 2, 3]}).encode()
-        self.send_response(status)
-        self.send_header("Content-Length", str(len(data)))
-        self.end_headers()
-        self.wfile.write(data)
-
-    def log_message(self, *_: Any) -> None: ...
-
-
-def platform_handler(house: House, gate: dict[str, Any]) -> type[BaseHTTPRequestHandler]:
-    lock = threading.Lock()
-
-    class Platform(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def do_POST(self) -> None:
-            data = self.rfile.read(int(self.headers["Content-Length"]))
-            if gate["down"]:
-                self._answer(503, {"message": "down"})
-                return
-            batch = read_batch(data)
-            gate["seen"].append(hashlib.sha256(data).hexdigest())
-            with lock, Session(house.engine) as session:
-                answer = service.admit(session, batch, signer=house.operator, at=NOW + 60)
-                session.commit()
-            if isinstance(answer, Refusal):
-                self._answer(409, answer.answer())
-            elif gate["swallow"]:
-                gate["swallow"] -= 1
-                self.close_connection = True  # taken in, but the answer is lost on the way
-            else:
-                self._answer(200, answer.document())
-
-        def _answer(self, status: int, document: dict[str, Any]) -> None:
-            data = canonical.encode(document)
-            self.send_response(status)
-            self.send_header("Content-Length", str(len(data)))
-            self.end_headers()
-            self.wfile.write(data)
-
-        def log_message(self, *_: Any) -> None: ...
-
-    return Platform
-
-
-@contextmanager
-def serving(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_address[1]}"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
-
-
-class Process:
-    """The connector process; `kill` is SIGKILL, `start` begins again on the same state."""
-
-    def __init__(self, config: Path) -> None:
-        self.config, self.process, self.url = config, None, ""
-        self.http = httpx.Client(timeout=30, trust_env=False)
-        self.start()
-
-    def start(self) -> None:
-        command = [sys.executable, "-m", "api.connector", str(self.config)]
-        self.process: Any = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
-        self.url = json.loads(self.process.stdout.readline())["listening"]
-
-    def kill(self) -> None:
-        self.process.send_signal(signal.SIGKILL)
-        self.process.wait()
-        self.process.stdout.close()
-
-    def admin(self, method: str, path: str, document: Any = None) -> Any:
-        headers = {"Authorization": f"Bearer {ADMIN}"}
-        content = canonical.encode(document) if document is not None else None
-        return self.http.request(method, self.url + path, headers=headers, content=content)
-
-    def call(self, request_id: str, path: str = "/flights?hour=1", purpose: str = "research") -> httpx.Response:
-        headers = {"Authorization": f"Bearer {TOKEN}", "X-Request-Id": request_id, "X-Purpose": purpose}
-        return self.http.get(self.url + path, headers=headers)
 
 
 class Scene:
@@ -169,7 +65,7 @@ class Scene:
 @contextmanager
 def running(tmp_path: Path, limit: int) -> Iterator[tuple[Scene, Process]]:
     scene = Scene(tmp_path, limit)
-    with serving(Upstream) as upstream, serving(platform_handler(scene.house, scene.gate)) as platform:
+    with serving(Upstream) as upstream, serving(platform_handler(scene.house, scene.gate, scene.clock)) as platform:
         process = Process(scene.write_config(upstream, platform))
         try:
             answer = process.admin("PUT", "/connector/agreements", scene.request())
@@ -234,7 +130,7 @@ def test_connector__killed_while_calls_and_sending_run__no_record_lost_or_double
             scene.gate["swallow"] = 2 if round_ == 2 else 0
             with ThreadPoolExecutor(8) as pool:
                 workers = [pool.submit(consume, worker) for worker in range(6)]
-                time.sleep(0.35 + 0.13 * round_)
+                await_answers(answered, len(answered) + 30 + 9 * round_)
                 sender = pool.submit(lambda: _quietly(process))
                 time.sleep(0.05 + 0.04 * round_)
                 process.kill()
@@ -292,6 +188,14 @@ def test_connector__agreement_out_of_order_or_with_another_token_holder__refused
         assert httpx.put(process.url + "/connector/agreements", json={}, timeout=10).status_code == 401
         assert process.admin("PUT", "/connector/agreements", {"x": 1}).status_code == 422
         scene.house.session.rollback()
+
+
+def await_answers(answered: list[str], number: int) -> None:
+    """Waits until so many calls were answered, however busy the machine is."""
+    end = time.monotonic() + 120
+    while len(answered) < number:
+        assert time.monotonic() < end, len(answered)
+        time.sleep(0.005)
 
 
 def _quietly(process: Process) -> None:

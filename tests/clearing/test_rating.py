@@ -12,14 +12,18 @@ from hypothesis import strategies as st
 
 from clearing.errors import BadTerms, Clash
 from clearing.settlement.rating import rate, rate_quantity
-from clearing.terms import DAY, PeriodBasis, PeriodRules, Tariff, TariffKind, Tax, TaxBasis, Tier, month
-from clearing.usage.metering import Exclusion, MeteredUse, gaps, read_meter
+from clearing.terms import DAY, AgreementTerms, PeriodBasis, PeriodRules, Tariff, TariffKind, Tax, TaxBasis, Tier, month
+from clearing.usage.intake import UseClass
+from clearing.usage.metered import MeteredUse
+from clearing.usage.metering import Exclusion, gaps, read_meter
+from clearing.usage.record import Side
 from tests.clearing.builders import per_call, terms
 from tests.counts import few
 
 check = settings(deadline=None, max_examples=few(60))
 NO_TAX = Tax(TaxBasis.EXCLUSIVE, 0)
 MARCH = month("2026-03")
+ITEM = AgreementTerms("g", 0, terms())
 
 
 @st.composite
@@ -83,9 +87,9 @@ def test_rate__half_a_fen__rounds_up_once_and_splits_tax() -> None:
 
 def use(seq: int, **changes: object) -> MeteredUse:
     base = MeteredUse(
-        connector="演示", seq=seq, agreement="g", revision=0, request_id=f"r{seq}", unit="call", quantity=1,
-        decision="allow", outcome_ok=True, billable=True, occurred_at=MARCH.start + seq, received_at=MARCH.start + seq,
-        batch="b", root_sha256="aa", root_sm3="bb", position=5, digest=f"d{seq}",
+        connector="演示", seq=seq, agreement="g", revision=0, request_id=f"r{seq}", side=Side.PROVIDE, unit="call",
+        quantity=1, decision="allow", outcome_ok=True, use_class=UseClass.OK, occurred_at=MARCH.start + seq,
+        received_at=MARCH.start + seq, batch="b", root_sha256="aa", root_sm3="bb", position=5, digest=f"d{seq}",
     )  # fmt: skip
     return replace(base, **changes)  # type: ignore[arg-type]
 
@@ -93,18 +97,20 @@ def use(seq: int, **changes: object) -> MeteredUse:
 def test_read_meter__each_reason__is_named_and_the_rest_counted() -> None:
     uses = [
         use(0, quantity=3),
-        use(1, request_id="r0"),
+        use(1, request_id="r0", quantity=3),
         use(2, outcome_ok=False),
         use(3, decision="refuse"),
-        use(4, billable=False),
+        use(4, use_class=UseClass.SCOPE),
         use(5, unit="row"),
         use(6, received_at=MARCH.start + 6 + 30 * DAY + 1),
         use(7, occurred_at=MARCH.end),
         use(8, position=6),
         use(9, agreement="other"),
         use(10, revision=1),
+        use(11, request_id="r0", quantity=4),
+        use(12, side=Side.CONSUME),
     ]
-    reading = read_meter("g", 0, MARCH, PeriodRules(), per_call(), uses, 5)
+    reading = read_meter(ITEM, MARCH, uses, 5)
     assert (reading.quantity, reading.counted) == (3, 1)
     assert {item.seq: item.reason for item in reading.excluded} == {
         1: Exclusion.DUP,
@@ -113,15 +119,16 @@ def test_read_meter__each_reason__is_named_and_the_rest_counted() -> None:
         4: Exclusion.SCOPE,
         5: Exclusion.UNIT,
         6: Exclusion.LATE,
+        11: Exclusion.CONFLICT,
     }
-    assert [(item.batch, item.count) for item in reading.batches] == [("b", 7)]
+    assert [(item.batch, item.count) for item in reading.batches] == [("b", 8)]
 
 
 def test_read_meter__a_request_billed_last_month__is_not_billed_again() -> None:
     april = month("2026-04")
     uses = [use(0), use(1, request_id="r0", occurred_at=april.start, received_at=april.start)]
-    assert read_meter("g", 0, MARCH, PeriodRules(), per_call(), uses, 5).counted == 1
-    assert read_meter("g", 0, april, PeriodRules(), per_call(), uses, 5).counted == 0
+    assert read_meter(ITEM, MARCH, uses, 5).counted == 1
+    assert read_meter(ITEM, april, uses, 5).counted == 0
 
 
 @check
@@ -130,22 +137,23 @@ def test_read_meter__any_arrival_order_and_replays__give_the_same_reading(
     rng: random.Random, sequence: list[int]
 ) -> None:
     uses = [use(seq, request_id=f"r{seq // 2}", outcome_ok=seq % 5 != 0) for seq in sequence]
-    expected = read_meter("g", 0, MARCH, PeriodRules(), per_call(), uses, 5)
+    expected = read_meter(ITEM, MARCH, uses, 5)
     shuffled = uses + rng.sample(uses, len(uses) // 2)
     rng.shuffle(shuffled)
-    assert read_meter("g", 0, MARCH, PeriodRules(), per_call(), shuffled, 5) == expected
+    assert read_meter(ITEM, MARCH, shuffled, 5) == expected
     assert expected.counted == len({f"r{seq // 2}" for seq in sequence if seq % 5})
 
 
 def test_read_meter__the_same_record_with_other_content__is_refused() -> None:
     with pytest.raises(Clash, match="演示/0"):
-        read_meter("g", 0, MARCH, PeriodRules(), per_call(), [use(0), use(0, digest="x")], 5)
+        read_meter(ITEM, MARCH, [use(0), use(0, digest="x")], 5)
 
 
 def test_read_meter__basis_received__dates_by_arrival() -> None:
     late = use(0, occurred_at=MARCH.start - 10, received_at=MARCH.start)
-    assert read_meter("g", 0, MARCH, PeriodRules(), per_call(), [late], 5).counted == 0
-    assert read_meter("g", 0, MARCH, PeriodRules(PeriodBasis.RECEIVED), per_call(), [late], 5).counted == 1
+    received = replace(ITEM, terms=replace(ITEM.terms, period=PeriodRules(PeriodBasis.RECEIVED)))
+    assert read_meter(ITEM, MARCH, [late], 5).counted == 0
+    assert read_meter(received, MARCH, [late], 5).counted == 1
 
 
 def test_gaps__a_hole_in_a_connectors_sequence__is_a_finding() -> None:
@@ -153,6 +161,6 @@ def test_gaps__a_hole_in_a_connectors_sequence__is_a_finding() -> None:
 
 
 def test_rate__a_reading_in_another_unit__is_refused() -> None:
-    reading = read_meter("g", 0, MARCH, PeriodRules(), per_call(), [use(0)], 5)
+    reading = read_meter(ITEM, MARCH, [use(0)], 5)
     with pytest.raises(BadTerms, match="unit"):
         rate("id", replace(reading, unit="row"), terms())

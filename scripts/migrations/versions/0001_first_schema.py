@@ -1238,6 +1238,20 @@ def upgrade() -> None:
         batch_op.create_index("ix_usage_batch_range", ["connector", "first_seq"], unique=True)
 
     op.create_table(
+        "usage_close",
+        sa.Column("connector", sa.String(length=64), autoincrement=False, nullable=False),
+        sa.Column("agreement", sa.String(length=64), autoincrement=False, nullable=False),
+        sa.Column("side", sa.String(length=8), autoincrement=False, nullable=False),
+        sa.Column("period", sa.String(length=7), autoincrement=False, nullable=False),
+        sa.Column("fact_id", sa.String(length=64), autoincrement=False, nullable=False),
+        sa.Column("at", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("document", sa.Text(), autoincrement=False, nullable=False),
+        sa.PrimaryKeyConstraint("connector", "agreement", "side", "period"),
+    )
+    with op.batch_alter_table("usage_close", schema=None) as batch_op:
+        batch_op.create_index("ix_usage_close_agreement", ["agreement"], unique=False)
+
+    op.create_table(
         "usage_finding",
         sa.Column("connector", sa.String(length=64), autoincrement=False, nullable=False),
         sa.Column("kind", sa.String(length=8), autoincrement=False, nullable=False),
@@ -1247,6 +1261,19 @@ def upgrade() -> None:
         sa.Column("blocks_close", sa.Boolean(), autoincrement=False, nullable=False),
         sa.PrimaryKeyConstraint("connector", "kind", "first_seq"),
     )
+    op.create_table(
+        "usage_heartbeat",
+        sa.Column("connector", sa.String(length=64), autoincrement=False, nullable=False),
+        sa.Column("agreement", sa.String(length=64), autoincrement=False, nullable=False),
+        sa.Column("side", sa.String(length=8), autoincrement=False, nullable=False),
+        sa.Column("day", sa.String(length=10), autoincrement=False, nullable=False),
+        sa.Column("fact_id", sa.String(length=64), autoincrement=False, nullable=False),
+        sa.Column("at", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.PrimaryKeyConstraint("connector", "agreement", "side", "day"),
+    )
+    with op.batch_alter_table("usage_heartbeat", schema=None) as batch_op:
+        batch_op.create_index("ix_usage_heartbeat_agreement", ["agreement", "day"], unique=False)
+
     op.create_table(
         "usage_held",
         sa.Column("connector", sa.String(length=64), autoincrement=False, nullable=False),
@@ -1436,7 +1463,15 @@ def downgrade() -> None:
         )
 
     op.drop_table("usage_held")
+    with op.batch_alter_table("usage_heartbeat", schema=None) as batch_op:
+        batch_op.drop_index("ix_usage_heartbeat_agreement")
+
+    op.drop_table("usage_heartbeat")
     op.drop_table("usage_finding")
+    with op.batch_alter_table("usage_close", schema=None) as batch_op:
+        batch_op.drop_index("ix_usage_close_agreement")
+
+    op.drop_table("usage_close")
     with op.batch_alter_table("usage_batch", schema=None) as batch_op:
         batch_op.drop_index("ix_usage_batch_range")
         batch_op.drop_index("ix_usage_batch_no")

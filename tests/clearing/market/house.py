@@ -13,7 +13,6 @@ from clearing.market import service, store
 from clearing.market.agreement import (
     Act,
     AgreementAct,
-    BillingBasis,
     Delivery,
     Dispute,
     Domain,
@@ -61,6 +60,7 @@ from clearing.market.shelf import service as shelf
 from clearing.market.shelf import store as shelf_store
 from clearing.terms import (
     WHOLE,
+    BillingBasis,
     Holder,
     SharingPlan,
     Step,
@@ -174,10 +174,10 @@ class House:
                      from_at=NOW - 90 * DAY, fact_id=party.ljust(64, "8"))
         )  # fmt: skip
 
-    def hire_connector(self, identity: str, key: Sm2Key) -> None:
-        """A connector of PROVIDER."""
+    def hire_connector(self, identity: str, key: Sm2Key, owner: str = PROVIDER) -> None:
+        """A connector of PROVIDER, or of another owner."""
         self.session.add(
-            ConnectorRow(id=identity, no=0, owner=PROVIDER, sm2=key.public, software="shuqing 0",
+            ConnectorRow(id=identity, no=0, owner=owner, sm2=key.public, software="shuqing 0",
                          from_at=NOW - 90 * DAY, fact_id="2" * 64)
         )  # fmt: skip
 

@@ -44,7 +44,7 @@ from clearing.market.agreement import (
 from clearing.market.errors import GateRefused, NotEntitled
 from clearing.market.listing import Move
 from clearing.market.policy import Standing
-from clearing.terms import SharingPlan, Tariff, TariffKind, Tier
+from clearing.terms import BillingBasis, SharingPlan, Tariff, TariffKind, Tier
 from ledger import canonical, eip712
 from ledger.errors import BadSignature, Conflict, FieldError, LedgerError, Stale
 from ledger.facts import EIP712, SM2, PartsRoot, Signature, Signed, Statement
@@ -402,6 +402,8 @@ D = Twin("0" * 64, "0" * 64)
         ("terms.policy.target", lambda t: replace(t, policy=replace(t.policy, target="b" * 32))),
         ("terms.policy.permission[0].constraints", lambda t: replace(t, purposes=("teaching",))),
         ("terms.parties.connectors", lambda t: replace(t, parties=(silent(t.parties[0]), *t.parties[1:]))),
+        ("terms.parties.connectors", lambda t: replace(t, billing=BillingBasis.BOTH)),
+        ("terms.parties.connectors", lambda t: replace(t, billing=BillingBasis.CONSUMER)),
         ("terms.parties", lambda t: replace(t, parties=(t.parties[0], t.parties[2]))),
         ("tariff.tiers", lambda t: replace(t, settlement=replace(t.settlement, tariff=no_price(t)))),
         ("plan.steps[0].weights", lambda t: replace(t, settlement=replace(t.settlement, plan=half(t)))),

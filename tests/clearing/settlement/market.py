@@ -16,7 +16,9 @@ from clearing.settlement import onchain, service, store
 from clearing.settlement.payment import BankAccount, Batch, Direction
 from clearing.settlement.service import Office
 from clearing.terms import DAY, AgreementTerms, Period, month
-from clearing.usage.metering import MeteredUse
+from clearing.usage.intake import UseClass
+from clearing.usage.metered import MeteredUse
+from clearing.usage.record import Side
 from ledger import eip712, sm
 from ledger.errors import BadSignature
 from ledger.facts import Signature, Signed, Statement
@@ -63,8 +65,8 @@ def use(agreement: str, seq: int, at: int, **changes: object) -> MeteredUse:
     """One call of one agreement, received a minute later."""
     base = MeteredUse(
         connector=f"k-{agreement}", seq=seq, agreement=agreement, revision=0, request_id=f"{agreement}-{seq}",
-        unit="call", quantity=1, decision="allow", outcome_ok=True, billable=True, occurred_at=at,
-        received_at=at + 60, batch=f"b-{agreement}", root_sha256="aa", root_sm3="bb", position=10,
+        side=Side.PROVIDE, unit="call", quantity=1, decision="allow", outcome_ok=True, use_class=UseClass.OK,
+        occurred_at=at, received_at=at + 60, batch=f"b-{agreement}", root_sha256="aa", root_sm3="bb", position=10,
         digest=f"d-{agreement}-{seq}",
     )  # fmt: skip
     return replace(base, **changes)  # type: ignore[arg-type]

@@ -1,0 +1,28 @@
+"""The connector 连接器: a process that meters every use of an agreement on its own side and signs for it.
+
+    provider's   consumer ──▶ connector ──▶ data API
+    consumer's   application ──▶ connector ──▶ the provider's connector
+                                    │ record durable before the body is released (D11)
+                                    └──▶ platform: batches, closes and heartbeats, frozen before they are sent
+
+It decides by the agreement's use policy before the call goes on, chains each use to the one before, keeps the records
+on disk through a kill or an outage of the platform, and sends them later without loss or doubling. A power loss is
+survived as far as the disk keeps its word on fsync. Each side's connector reports the same request id, so that the two
+can be compared use by use (exchange.md §5.4). Settings are one JSON file named on the command line:
+`python -m api.connector CONFIG.json`.
+
+    GET|POST … /<path>         Authorization: Bearer <access token>, X-Request-Id, X-Purpose, X-User (optional);
+                               text other than ASCII percent-encoded; the consumer's makes a request id if none comes
+    PUT  /connector/agreements {"signed": {statement, signatures}, "parts": [terms fields], "token_sha256": hex}
+                               the consumer's also "access_token": what the provider's connector lets it in by
+                                                                                           administrator's token
+    POST /connector/flush      send what is waiting                                        administrator's token
+    GET  /connector/status     counts, agreements, last error                              administrator's token
+
+- `settings`: the configuration file.
+- `state`: agreements, records, batches and reports on its own disk, and their only writer.
+- `agreements`: which agreements it serves, and for whom.
+- `proxy`: one use: decide, deliver, record, release.
+- `sending`: batches, closes and heartbeats on their way to the platform.
+- `serving`: its doors as an application, put together and run.
+"""

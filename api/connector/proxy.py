@@ -1,0 +1,224 @@
+"""One use: decide, deliver, record, release."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import secrets
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+from urllib.parse import unquote
+
+import httpx
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from api.connector.agreements import Agreements
+from api.connector.settings import Mode, Settings
+from api.connector.state import Book, Held, Kept, Use, reference
+from clearing.market import policy as policies
+from clearing.market.agreement import standing
+from clearing.market.policy import Action, Decision
+from clearing.usage.record import StatusClass
+from ledger import canonical
+from ledger.errors import FieldError
+
+MAX_REQUEST = 1024 * 1024
+MAX_REPEATS = 3
+REPEAT_SECONDS = 600
+_REQUEST_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{7,127}")
+_NOT_FORWARDED = frozenset(
+    {
+        "connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "te", "trailer", "transfer-encoding",
+        "upgrade", "host", "content-length", "content-encoding", "accept-encoding", "authorization", "x-request-id",
+        "x-purpose", "x-user",
+    }
+)  # fmt: skip
+_FOR_CONNECTORS = ("x-purpose", "x-user")
+_NOT_RELEASED = _NOT_FORWARDED | {"x-usage-record", "x-usage-digest"}
+"""What is not passed back; the marks of the other side's record give way to our own."""
+
+
+class Proxy:
+    """The data path: a request in, the answer of the upstream out, and a durable record between the two."""
+
+    def __init__(self, settings: Settings, clock: Callable[[], int], book: Book, agreements: Agreements) -> None:
+        self._settings, self._clock, self._book, self._agreements = settings, clock, book, agreements
+        self._in_flight: set[tuple[str, str]] = set()
+        self._tls = httpx.create_ssl_context()
+        self._idle: list[httpx.AsyncClient] = []
+
+    async def close(self) -> None:
+        for client in self._idle:
+            await client.aclose()
+
+    async def __call__(self, request: Request) -> Response:
+        """One use: decide, deliver, record, release."""
+        held = self._agreements.of_token(sha256(bearer(request)))
+        if held is None:
+            return problem(401, "ACCESS", "没有此访问令牌对应的合约。 / No agreement for this access token.")
+        request_id = request.headers.get("x-request-id", "")
+        if not request_id and self._settings.mode is Mode.CONSUMER:
+            request_id = secrets.token_hex(16)
+        if not _REQUEST_ID.fullmatch(request_id):
+            return problem(400, "X-Request-Id", "应为 8 至 128 个字符。 / Expected 8 to 128 of [A-Za-z0-9._:-].")
+        try:
+            purpose, user = _words(request, "x-purpose"), _words(request, "x-user")
+        except FieldError as error:
+            return problem(400, error.field, str(error))
+        body = await request.body()
+        if len(body) > MAX_REQUEST:
+            return problem(413, "body", f"不超过 {MAX_REQUEST} 字节。 / At most {MAX_REQUEST} bytes.")
+        target = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+        asked = reference(held.secret, "request", f"{request.method} {target} {hashlib.sha256(body).hexdigest()}")
+        slot = (held.id, request_id)
+        if slot in self._in_flight:
+            return problem(409, "X-Request-Id", "同号请求正在处理。 / A request with this id is under way.")
+        self._in_flight.add(slot)
+        try:
+            known = self._book.find(held.id, request_id)
+            if known is not None:
+                return await self._again(held, known, asked, request, target, body)
+            return await self._first(held, request, target, body, request_id, asked, purpose, user)
+        finally:
+            self._in_flight.discard(slot)
+
+    async def _first(
+        self, held: Held, request: Request, target: str, body: bytes, request_id: str, asked: str, purpose: str,
+        user: str,
+    ) -> Response:  # fmt: skip
+        now = self._clock()
+        stands = standing(held.state, held.terms.effective, held.terms.expiry, now)
+        user = user or held.terms.policy.assignee
+        # No environment is attested over plain HTTP, so a policy that asks for one refuses here (UC22).
+        outcome, counted = held.meter.take(policies.Request(Action.READ, purpose, user, 1, stands), now)
+        use = Use(
+            held=held, revision=held.revision, terms=held.terms, request_id=request_id, request=asked,
+            purpose=purpose, user=user, at=now, counted=counted, outcome=outcome, status=StatusClass.NONE, size=0,
+            latency_ms=0,
+        )  # fmt: skip
+        if outcome.decision is Decision.DENY:
+            return _refused(await self._book.keep(use))
+        delivered = False
+        try:
+            started = time.perf_counter_ns()
+            answer = await self._ask(held, request_id, request, target, body)
+            use = replace(
+                use,
+                status=_status_class(answer),
+                size=len(answer.content) if answer else 0,
+                latency_ms=(time.perf_counter_ns() - started) // 1_000_000,
+            )
+            kept = await self._book.keep(use)
+            delivered = use.status is StatusClass.OK
+        finally:
+            if not delivered:
+                held.meter.give_back(1, now)
+        return _release(answer, kept)
+
+    async def _again(self, held: Held, kept: Kept, asked: str, request: Request, target: str, body: bytes) -> Response:
+        """The same request id again: never recorded twice. A delivered use may be fetched again a few times, soon."""
+        record = kept.record
+        if record.request != asked:
+            return problem(409, "X-Request-Id", "该编号已用于另一请求。 / This id was used for another request.", kept)
+        if record.decision is Decision.DENY:
+            return _refused(kept)
+        if record.status is not StatusClass.OK:
+            return problem(409, "X-Request-Id", "该次调用已失败，请换新编号。 / That call failed; use a new id.", kept)
+        if kept.repeats >= MAX_REPEATS or self._clock() > record.occurred_at + REPEAT_SECONDS:
+            return problem(409, "X-Request-Id", "该次调用已交付。 / That call was delivered.", kept)
+        await self._book.note_repeat(kept)
+        return _release(await self._ask(held, record.request_id, request, target, body), kept)
+
+    async def _ask(
+        self, held: Held, request_id: str, request: Request, target: str, body: bytes
+    ) -> httpx.Response | None:
+        headers = {name: value for name, value in request.headers.items() if name not in _NOT_FORWARDED}
+        if self._settings.mode is Mode.CONSUMER:  # the provider's connector meters the same use under the same id
+            headers |= {name: request.headers[name] for name in _FOR_CONNECTORS if name in request.headers}
+            headers |= {"authorization": f"Bearer {held.access}", "x-request-id": request_id}
+        headers["accept-encoding"] = "identity"
+        # One pooled client slows down with the number of calls it has open, so each call borrows one of its own.
+        client = self._idle.pop() if self._idle else self._client()
+        try:
+            return await client.request(request.method, target, content=body, headers=headers)
+        except httpx.HTTPError:
+            return None
+        finally:
+            self._idle.append(client)
+
+    def _client(self) -> httpx.AsyncClient:
+        settings = self._settings
+        timeout = settings.upstream_timeout
+        return httpx.AsyncClient(base_url=settings.upstream, timeout=timeout, trust_env=False, verify=self._tls)
+
+
+def _refused(kept: Kept) -> Response:
+    reason = kept.record.reasons[0].value
+    return problem(403, reason, _REFUSALS.get(reason, "拒绝。 / Refused."), kept)
+
+
+_REFUSALS = {
+    "UC10": "合约尚未生效。 / The agreement is not effective yet.",
+    "UC11": "合约已到期或终止。 / The agreement has ended.",
+    "UC12": "合约已中止。 / The agreement is suspended.",
+    "UC20": "使用者不在约定范围。 / The user is not named.",
+    "UC21": "用途不在约定范围。 / The purpose is outside the agreement.",
+    "UC22": "使用环境未证明。 / The environment is unproven.",
+    "UC23": "区域不在约定范围。 / The region is outside the agreement.",
+    "UC24": "不在约定时间内。 / Outside the agreed time.",
+    "UC25": "约定次数已用完。 / The agreed count is used up.",
+    "UC26": "超过约定频率。 / The agreed rate is exceeded.",
+    "UC27": "超出授权范围。 / Outside the granted scope.",
+    "UC90": "策略无法判定，按拒绝处理。 / The policy cannot be decided: refused.",
+}
+
+
+def _release(answer: httpx.Response | None, kept: Kept) -> Response:
+    if answer is None:
+        return problem(502, "UPSTREAM", "数据源无应答。 / The data source does not answer.", kept)
+    headers = {name: value for name, value in answer.headers.items() if name not in _NOT_RELEASED}
+    return Response(answer.content, answer.status_code, {**headers, **_marks(kept)})
+
+
+def problem(status: int, code: str, message: str, kept: Kept | None = None) -> Response:
+    document: dict[str, Any] = {"code": code, "message": message}
+    if kept is not None:
+        record = kept.record
+        document["record"] = {"connector": record.connector, "seq": record.seq, "sha256": kept.sha256}
+        document["reasons"] = [reason.value for reason in record.reasons]
+    return JSONResponse(document, status, _marks(kept) if kept else None)
+
+
+def _marks(kept: Kept) -> dict[str, str]:
+    return {"X-Usage-Record": f"{kept.record.connector}/{kept.record.seq}", "X-Usage-Digest": kept.sha256}
+
+
+def _status_class(answer: httpx.Response | None) -> StatusClass:
+    if answer is None:
+        return StatusClass.ERROR
+    classes = {2: StatusClass.OK, 3: StatusClass.REDIRECT, 4: StatusClass.CLIENT}
+    return classes.get(answer.status_code // 100, StatusClass.SERVER)
+
+
+def bearer(request: Request) -> str:
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else ""
+
+
+def _words(request: Request, name: str) -> str:
+    """A header of at most 200 characters; other than ASCII it comes percent-encoded in UTF-8."""
+    value = unquote(request.headers.get(name, ""), errors="replace")
+    if len(value) > 200:
+        raise FieldError(name, "不超过 200 个字符 / at most 200 characters", str(len(value)))
+    try:
+        canonical.encode(value)
+    except FieldError as error:
+        raise FieldError(name, error.expected, error.given) from error
+    return value
+
+
+def sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()

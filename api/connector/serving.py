@@ -1,0 +1,106 @@
+"""The connector's doors as an application, put together from its settings, and run."""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+import json
+import socket
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from api import keyfiles
+from api.client import PlatformClient
+from api.connector.agreements import Agreements
+from api.connector.proxy import Proxy, bearer, problem, sha256
+from api.connector.sending import Sender
+from api.connector.settings import SIDES, Settings, clock_of, load_settings
+from api.connector.state import Book
+from clearing.errors import ClearingError
+from ledger import canonical, sm
+from ledger.errors import LedgerError
+from ledger.sm import Sm2Key
+
+
+def application(settings: Settings, key: Sm2Key, platform: PlatformClient, clock: Callable[[], int]) -> Starlette:
+    """The connector as an ASGI application. `clock` answers the present second UTC."""
+    book = Book(Path(settings.state), settings.id, SIDES[settings.mode])
+    agreements = Agreements(settings, clock, book)
+    sender = Sender(settings, key, platform, clock, book, agreements)
+    proxy = Proxy(settings, clock, book, agreements)
+
+    def guarded(handler: Callable[[Request], Any]) -> Callable[[Request], Any]:
+        async def route(request: Request) -> Response:
+            given = sha256(bearer(request))
+            if not hmac.compare_digest(given, settings.admin_token_sha256):
+                return problem(401, "ACCESS", "需要管理员令牌。 / The administrator's token is needed.")
+            try:
+                return JSONResponse(await handler(request))
+            except (LedgerError, ClearingError) as error:
+                return problem(422, type(error).__name__, str(error))
+
+        return route
+
+    async def put(request: Request) -> Any:
+        return await agreements.put(canonical.parse(await request.body()))
+
+    async def flush(_request: Request) -> Any:
+        return await sender.flush()
+
+    async def status(_request: Request) -> Any:
+        summaries = [agreements.summary(held) for held in agreements]
+        return {**book.counts(), "agreements": summaries, "error": sender.last_error, "groups": book.groups}
+
+    @asynccontextmanager
+    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        tasks = [asyncio.create_task(book.write_forever())]
+        if settings.flush_seconds:
+            tasks.append(asyncio.create_task(sender.flush_forever()))
+        yield
+        for task in tasks:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+        await proxy.close()
+        sender.close()
+        book.close()
+
+    methods = ["GET", "POST", "PUT", "DELETE", "PATCH", "HEAD"]
+    routes = [
+        Route("/connector/agreements", guarded(put), methods=["PUT"]),
+        Route("/connector/flush", guarded(flush), methods=["POST"]),
+        Route("/connector/status", guarded(status), methods=["GET"]),
+        Route("/{path:path}", proxy.__call__, methods=methods),
+    ]
+    return Starlette(routes=routes, lifespan=lifespan)
+
+
+def build(settings: Settings) -> Starlette:
+    """The application of these settings: opens the state, reads the key."""
+    sm.self_check()
+    key = keyfiles.load(Path(settings.key_file)).sm2
+    api_key = Path(settings.api_key_file).read_text(encoding="ascii").strip() if settings.api_key_file else ""
+    platform = PlatformClient(settings.platform, api_key)
+    return application(settings, key, platform, clock_of(settings))
+
+
+def run(config: Path) -> None:
+    """Serves until stopped; prints one JSON line with its address when it can be called."""
+    settings = load_settings(config)
+    app = build(settings)
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((settings.host, settings.port))
+        listener.listen(1024)
+        host, port = listener.getsockname()[:2]
+        print(json.dumps({"connector": settings.id, "listening": f"http://{host}:{port}"}), flush=True)
+        server = uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False))
+        server.run(sockets=[listener])
