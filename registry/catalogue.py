@@ -18,7 +18,6 @@ from registry.certificate import (
     Status,
 )
 from registry.form import Operation
-from registry.rights import Right
 
 
 class Integrity(StrEnum):
@@ -88,7 +87,6 @@ class Check:
     view: PublicView | None = None
     flags: tuple[Flag, ...] = ()
     objection: bool = False
-    cancelled: tuple[Right, ...] = ()
     purpose: Operation | None = None
     stops: tuple[str, ...] = ()
     ok: bool = False

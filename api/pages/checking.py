@@ -37,7 +37,7 @@ class Checked:
         if not self.check.entry_id:
             del result["entry_id"]
         if not self.check.version:
-            for name in ("flags", "objection", "cancelled", "stops"):
+            for name in ("flags", "objection", "stops"):
                 del result[name]
         if self.state is not None:
             result |= {"log": self.state.value, "anchored": self.place is not None}
