@@ -442,6 +442,7 @@ def _first_of(found: tuple[Misfit, ...]) -> Refusal:
 
 _FIRST = frozenset({RegistrationType.INITIAL})
 _RENEWAL = frozenset({RegistrationType.RENEWAL})
+_BY_AGENCY = frozenset({RegistrationType.CHANGE, RegistrationType.CANCELLATION})
 
 ONLY_FOR: Mapping[Guard, frozenset[RegistrationType]] = {
     matrix_passed: _FIRST,
@@ -453,7 +454,7 @@ ONLY_FOR: Mapping[Guard, frozenset[RegistrationType]] = {
     differs_only_as_allowed: LATER,
     still_applies: LATER,
     nothing_blocks_it: LATER,
-    ground_still_stands: LATER,
+    ground_still_stands: _BY_AGENCY,
 }
 """Guards of some types only; all others are everybody's. The matrix of art. 21 judges how a right came to be, which no
 later registration touches (P); a source right must still be there when a new term begins."""
