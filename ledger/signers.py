@@ -83,7 +83,7 @@ class Demand:
         """What is missing, "" if nothing is. Raises `FieldError` if the body lacks the entries the rule names."""
         signers = {signature.by for signature in fact.signatures}
         if self.form == "role":
-            holders = _holders(trust, _listed(self.argument))
+            holders = _holders(trust, _split(self.argument))
             return "" if signers & holders else f"角色 {self.argument} 的签名 / signed in role {self.argument}"
         if self.form == "by":
             wanted = self.argument.replace("{id}", fact.subject.partition(":")[2])
@@ -149,13 +149,13 @@ def read_rule(text: str) -> Rule:
         raise FieldError("trust.required", expected, text[:80])
     return Rule(
         text,
-        tuple(Demand(item["form"], item["argument"], _listed(item["roles"])) for item in demands if item),
+        tuple(Demand(item["form"], item["argument"], _split(item["roles"])) for item in demands if item),
         found["field"] or "",
-        _listed(found["values"]),
+        _split(found["values"]),
     )
 
 
-def _listed(text: str | None) -> frozenset[str]:
+def _split(text: str | None) -> frozenset[str]:
     return frozenset(filter(None, (text or "").split("|")))
 
 
@@ -175,7 +175,7 @@ def _vouchers(fact: Fact, keys: set[tuple[str, str, str]], trust: Trust) -> froz
     if not form or fact.body.get("active") is False:
         return frozenset()
     signers = {s.by for s in fact.signatures if (s.alg, s.by, s.key.lower()) in keys}
-    may = _holders(trust, _listed(argument)) if form == "role" else {f"party:{fact.body.get(argument)}"}
+    may = _holders(trust, _split(argument)) if form == "role" else {f"party:{fact.body.get(argument)}"}
     return frozenset(signers & may)
 
 

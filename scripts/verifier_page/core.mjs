@@ -3,152 +3,20 @@
 // The same steps, in the same order and with the same codes, as scripts/verify_bundle.py; tests let both judge the same
 // bundles and forgeries. Nothing here touches the page: bytes in, report out. Curves and standard hashes are noble's;
 // SM3 and SM2 (on noble's curve arithmetic), canonical JSON, tree, note and EIP-712 are written here from their
-// descriptions. Parts: 1 refusing, 2 bytes, 3 strict JSON, 4 hashes, 5 signatures, 6 tree and head, 7 Ethereum,
+// descriptions. Parts: 1 to 3 in strict.mjs, 4 hashes, 5 signatures, 6 tree and head, 7 Ethereum,
 // 8 self-test, 9 trust file and shapes, 10 the steps V01 to V14 (the first failure ends the check), 11 report.
 import { weierstrass } from "@noble/curves/abstract/weierstrass.js";
 import { ed25519 } from "@noble/curves/ed25519.js";
 import { secp256k1 } from "@noble/curves/secp256k1.js";
 import { sha256, sha512 } from "@noble/hashes/sha2.js";
 import { keccak_256 as keccak256 } from "@noble/hashes/sha3.js";
+import {
+  afterColon, canonical, canonicalText, demand, failure, get, has, hex, isRecord, isText, join, MAX_BYTES, need,
+  number, readBase64, readCanonical, reading, readJson, refuse, Refused, same, shown, textOf, unhex, Unusable,
+  utf8, word,
+} from "./strict.mjs";
 
-// 1 refusing ----------------------------------------------------------------------------------------------------------
-/** A step failed: its code, what was expected, what was found. */
-class Refused extends Error {
-  constructor(code, expected, got) {
-    super(`${code}: ${shown(expected)}: ${shown(got)}`);
-    Object.assign(this, { code, expected: shown(expected), got: shown(got) });
-  }
-}
-/** The verifier's own input cannot be used (trust file, head file, node): no verdict. */
-export class Unusable extends Error {}
-
-/** A short printable form of anything a stranger may have put into a bundle. */
-function shown(value) {
-  const text = typeof value === "string" ? value : value instanceof Error ? value.message
-    : JSON.stringify(value, (_, inner) => (typeof inner === "bigint" ? inner.toString() : inner)) ?? String(value);
-  const marks = [...text];
-  return marks.slice(0, 200).join("").replace(FORBIDDEN_ALL, "?") + (marks.length > 200 ? "…" : "");
-}
-function demand(holds, code, expected, got) {
-  if (!holds) throw new Refused(code, expected, got);
-}
-/** What cannot be read is refused with this code, or `Unusable` where the file is the verifier's own (code ""). */
-function reading(code, expected, read) {
-  try {
-    return read();
-  } catch (error) {
-    throw failure(code, expected, error);
-  }
-}
-function failure(code, expected, error) {
-  if (error instanceof Refused || error instanceof Unusable) return error;
-  return code ? new Refused(code, expected, error) : new Unusable(`${expected}: ${shown(error)}`);
-}
-function refuse(what) {
-  throw new Error(`不接受 / not accepted: ${shown(what)}`);
-}
-
-// 2 bytes -------------------------------------------------------------------------------------------------------------
-export const utf8 = (text) => new TextEncoder().encode(text);
-export const hex = (bytes) => Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
-export function unhex(text) {
-  if (typeof text !== "string" || !/^(?:[0-9a-fA-F]{2})*$/u.test(text)) refuse(text);
-  return Uint8Array.from(text.match(/../gu) ?? [], (pair) => parseInt(pair, 16));
-}
-export function join(...pieces) {
-  const result = new Uint8Array(pieces.reduce((length, piece) => length + piece.length, 0));
-  pieces.reduce((place, piece) => (result.set(piece, place), place + piece.length), 0);
-  return result;
-}
-export const number = (bytes) => BigInt(`0x${hex(bytes) || "0"}`);
-export const word = (value, length = 32) => unhex(value.toString(16).padStart(2 * length, "0"));
-const same = (left, right) => hex(left) === hex(right);
-/** Own members only: a bundle may use any name, also that of something every object has. */
-const has = (record, name) => typeof record === "object" && record !== null && Object.hasOwn(record, name);
-const get = (record, name) => (has(record, name) ? record[name] : undefined);
-function need(record, name) {
-  return has(record, name) ? record[name] : refuse(`缺失 / missing: ${name}`);
-}
-const isText = (value) => typeof value === "string";
-const textOf = (value) => (isText(value) ? value : refuse(value));
-const isRecord = (value) => typeof value === "object" && value !== null && !Array.isArray(value);
-const afterColon = (text) => (text.includes(":") ? text.slice(text.indexOf(":") + 1) : "");
-
-// 3 strict JSON -------------------------------------------------------------------------------------------------------
-export const MAX_BYTES = 1024 * 1024;
-const MAX_DEPTH = 24;
-const KEY = /^[A-Za-z0-9_.:@$/-]{1,128}$/u;
-// Controls, bidirectional and zero-width marks, line separators, surrogates, specials.
-const MARKS = "\\x00-\\x1f\\x7f-\\x9f\\xad\\u034f\\u061c\\u115f\\u1160\\u17b4\\u17b5\\u180b-\\u180f\\u200b-\\u200f\\u2028-\\u202e\\u2060-\\u206f" +
-  "\\u3164\\ud800-\\udfff\\ufe00-\\ufe0f\\ufeff\\uffa0\\ufff0-\\uffff\\u{1bca0}-\\u{1bca3}\\u{1d173}-\\u{1d17a}\\u{e0000}-\\u{e0fff}";
-const FORBIDDEN = new RegExp(`[${MARKS}]`, "u"), FORBIDDEN_ALL = new RegExp(`[${MARKS}]`, "gu");
-const TOKEN = /[ \t\n\r]*(?:([[\]{},:])|("[^"\\]*(?:\\.[^"\\]*)*")|(-?(?:0|[1-9][0-9]*))(?![.eE0-9])|(true|false)(?![a-z]))/suy;
-
-/** A value of the profile: no null, no fractions, |integer| ≤ 2^53-1, NFC text, no key twice. */
-export function readJson(bytes) {
-  const text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
-  let place = 0, token;
-  const next = () => {
-    TOKEN.lastIndex = place;
-    token = TOKEN.exec(text) ?? refuse(`JSON: ${text.slice(place, place + 40)}`);
-    place = TOKEN.lastIndex;
-    return token[1] ?? "";
-  };
-  /** Items up to the closing mark, a comma between any two; `take` reads one that begins at the current token. */
-  const items = (end, take) => {
-    if (next() === end) return;
-    for (;;) {
-      take();
-      if (next() === end) return;
-      if (token[1] !== ",") refuse(token[0]);
-      next();
-    }
-  };
-  const member = (result, depth) => {
-    const key = token[2] ? string(token[2]) : refuse(token[0]);
-    if (!KEY.test(key) || has(result, key)) refuse(`键名 / key: ${key}`);
-    if (next() !== ":") refuse(token[0]);
-    next();
-    // Not by assignment: "__proto__" is a name like any other.
-    Object.defineProperty(result, key, { value: value(depth), enumerable: true });
-  };
-  const value = (depth) => {
-    if (depth > MAX_DEPTH) refuse("嵌套过深 / nested too deeply");
-    const result = token[1] === "{" ? {} : token[1] === "[" ? [] : null;
-    if (token[1] === "{") items("}", () => member(result, depth + 1));
-    if (token[1] === "[") items("]", () => result.push(value(depth + 1)));
-    return result ?? scalar(token);
-  };
-  next();
-  const result = value(0);
-  if (text.slice(place).replace(/^[ \t\n\r]+/u, "")) refuse("多余内容 / more after the end");
-  return result;
-}
-function scalar([whole, , quoted, digits, truth]) {
-  if (quoted) return string(quoted);
-  if (digits) return Number.isSafeInteger(Number(digits)) ? Number(digits) + 0 : refuse(digits);
-  return truth ? truth === "true" : refuse(whole);
-}
-function string(token) {
-  const text = JSON.parse(token);
-  return FORBIDDEN.test(text) || text.normalize("NFC") !== text ? refuse(text) : text;
-}
-/** The one byte form of a value of the profile (RFC 8785): sorted keys, no white space, raw UTF-8. */
-export function canonicalText(value) {
-  if (Array.isArray(value)) return `[${value.map(canonicalText).join(",")}]`;
-  if (!isRecord(value)) return JSON.stringify(value);
-  return `{${Object.keys(value).sort().map((key) => `${JSON.stringify(key)}:${canonicalText(value[key])}`).join(",")}}`;
-}
-const canonical = (value) => utf8(canonicalText(value));
-function readCanonical(bytes) {
-  const value = readJson(bytes);
-  return same(canonical(value), bytes) ? value : refuse("键序、空白或转义 / key order, white space or escapes");
-}
-/** Standard base64 with padding, in the one form an encoder writes. */
-function readBase64(text) {
-  const bytes = Uint8Array.from(atob(textOf(text)), (mark) => mark.charCodeAt(0));
-  return btoa(String.fromCharCode(...bytes)) === text ? bytes : refuse(`base64: ${text}`);
-}
+export { canonicalText, hex, join, MAX_BYTES, number, readJson, unhex, Unusable, utf8, word } from "./strict.mjs";
 
 // 4 hashes ------------------------------------------------------------------------------------------------------------
 const rotate = (value, count) => (value << count % 32) | (value >>> (32 - (count % 32)) % 32);
