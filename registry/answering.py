@@ -13,12 +13,23 @@ from registry import store
 from registry.afterlife import store as afterlife
 from registry.afterlife.blocking import flags_of, hindrances
 from registry.asset import Twin
-from registry.catalogue import Check, CodeAnswer, Found, Integrity, Listing, PublicRight, PublicView, integrity_of
+from registry.catalogue import (
+    Check,
+    CodeAnswer,
+    Custodian,
+    Found,
+    Integrity,
+    Listing,
+    PublicRight,
+    PublicView,
+    integrity_of,
+)
 from registry.certificate import IN_FORCE, Issue, Record, Status, status_at
 from registry.code import is_code
 from registry.entries import entered_record
 from registry.errors import Unknown
 from registry.form import Operation
+from registry.handover import store as handover
 from registry.party import check_uscc, masked
 from registry.rights import RightRow
 from registry.search import store as search
@@ -82,8 +93,20 @@ def check(
         objection=objection,
         purpose=purpose,
         stops=stops,
+        custodian=_custodian(session, row.code, at),
         ok=integrity is Integrity.INTACT and status is Status.VALID and not stops,
     )
+
+
+def _custodian(session: Session, code: str, at: int) -> Custodian | None:
+    kept = handover.custody_of(session, code)
+    if kept is None or at < kept.since:
+        return None
+    try:
+        name = store.party_at(session, kept.custodian, at).name
+    except Unknown:
+        name = ""
+    return Custodian(kept.custodian, name, kept.since)
 
 
 def catalogue(
