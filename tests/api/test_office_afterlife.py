@@ -11,16 +11,17 @@ from typing import Any
 import pytest
 from sqlmodel import Session
 
+from ledger.reading import body_of
 from registry import store as views
 from registry.afterlife import store as afterlife
 from registry.afterlife.dispute import DisputeState
-from registry.calendar import day_of, start_of
+from registry.calendar import day_of, last_day, start_of
 from registry.form import RegistrationType
 from registry.rights import Right
 from tests.api.house import Platform
 from tests.api.office import Person, person, typed_in, words
 from tests.api.test_office_intake import hand_in, listed, pdf
-from tests.registry.registry_house import DEVELOPER, PROVIDER, RIVAL, a_form, applicant
+from tests.registry.registry_house import DEVELOPER, PROVIDER, RIVAL, a_form, applicant, attachment
 
 RECEIVER = applicant(DEVELOPER, "宁波某某数据元件有限公司（演示）")
 
@@ -212,6 +213,51 @@ def test_objection_to_a_registration__from_filing_to_the_cancellation_it_led_to(
     with platform.reading() as session:
         assert afterlife.dispute(session, known.id).state is DisputeState.CLOSED
         assert registered(session, code) == {Right.HOLD}
+
+
+@pytest.mark.clause("G29", "O-01", "O-03", "C11", "D14")
+def test_objection_without_a_key__left_on_the_public_page__filed_when_a_clerk_has_verified_it(
+    platform: Platform,
+) -> None:
+    code = platform.certificate(a_form())
+    public, clerk = Person(platform), person(platform, "staff:clerk")
+    path = f"/certificates/{code}/objection"
+    assert path in public.get(f"/check?code={code}")
+    Person(platform).get("/certificates/SJ3312026089999/objection", 404)
+    evidence = [body_of(attachment(kind)) for kind in ("异议申请书", "初步证据")]
+    typed = {"objector": "王某某（演示）", "contact": "0571-00000000", "ground": "登记错误", "rights.use": "1",
+             "reason": "时域有误", "papers": json.dumps(evidence, ensure_ascii=False)}  # fmt: skip
+    for missing, said in (
+        ("objector", "姓名"), ("contact", "联系方式"), ("reason", "异议理由"), ("ground", "异议事由"),
+        ("rights.use", "涉及的权利"), ("papers", "papers"),
+    ):  # fmt: skip
+        refused = public.post(path, typed | {missing: ""}, 422)
+        assert said in words(refused.text) or missing == "papers", missing
+    for _ in range(2):
+        assert "等待核实" in words(public.post(path, typed).text)
+    assert "OBJECTION_OPEN" not in public.get(f"/check?code={code}"), "left is not filed"
+    person(platform, "staff:reviewer").get("/office/objections", 403)
+    assert "2 待核实的异议" in words(clerk.get("/office/work"))
+    first, second = sorted(set(re.findall(r"/office/objections/([0-9a-f]{32})", clerk.get("/office/objections"))))
+    clerk.post(f"/office/objections/{first}/refusal", {"reason": "所留联系方式无法联系到本人"})
+    page = clerk.get(f"/office/objections/{second}")
+    assert code in page
+    assert "登记错误" in page
+    clerk.post(f"/office/objections/{second}/statement", {}, 422)
+    signed(clerk.drafted(f"/office/objections/{second}/statement", {"verified": "1"}), clerk)
+    clerk.post(f"/office/objections/{second}/statement", {"verified": "1"}, 409)
+    with platform.reading() as session:
+        known = afterlife.dispute(session, second)
+    assert (known.state, known.objector, known.rights) == (DisputeState.FILED, "", (Right.USE,))
+    assert "OBJECTION_OPEN" in public.get(f"/check?code={code}")
+    listed = words(clerk.get("/office/objections"))
+    assert "没有待核实的异议" in listed
+    due = last_day(day_of(platform.now), 5, platform.system.calendar).isoformat()
+    assert f"{code} 登记错误 已提出" in listed
+    assert due in listed
+    place = f"/office/register-objections/{second}"
+    signed(clerk.drafted(f"{place}/moves/O-03", {"papers": papers(clerk, "书面通知")}), clerk)
+    assert "没有待审查的登记后异议" in words(clerk.get("/office/objections"))
 
 
 @pytest.mark.clause("B-04")

@@ -949,10 +949,14 @@ def upgrade() -> None:
         sa.Column("papers", sa.Text(), nullable=False),
         sa.Column("received_at", sa.BigInteger(), nullable=False),
         sa.Column("answer", sa.Text(), nullable=False),
+        sa.Column("certificate", sa.String(length=15), nullable=False),
+        sa.Column("ground", sa.String(length=20), nullable=False),
+        sa.Column("rights", sa.String(length=40), nullable=False),
         sa.PrimaryKeyConstraint("id"),
     )
     with op.batch_alter_table("objection_request", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_objection_request_application"), ["application"], unique=False)
+        batch_op.create_index(batch_op.f("ix_objection_request_certificate"), ["certificate"], unique=False)
 
     op.create_table(
         "party",
@@ -1408,6 +1412,7 @@ def downgrade() -> None:
 
     op.drop_table("party")
     with op.batch_alter_table("objection_request", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_objection_request_certificate"))
         batch_op.drop_index(batch_op.f("ix_objection_request_application"))
 
     op.drop_table("objection_request")

@@ -304,7 +304,8 @@ def test_report__counted_from_facts__every_figure_by_hand(house: House) -> None:
         "ground.RF-1": 0, "state.ISSUED": 1, "state.REFUSED": 1, "state.UNDER_REVIEW": 1, "state.SUBMITTED": 1,
         "state.PUBLICITY": 0, "on_time.C03": 2, "overdue.C03": 0, "status.VALID": 1, "status.LAPSED": 0,
         "complaints": 1, "complaints_answered": 0, "incidents": 4, "reviewers": 2, "objections": 0, "missed.Q-02": 1,
-        "on_time.Q-02": 0, "on_time.C11": 0, "overdue.C11": 0, "missed.C11": 0, "register_objections": 0, "decisions": 0,
+        "on_time.Q-02": 0, "on_time.C11": 0, "overdue.C11": 0, "missed.C11": 0, "register_objections": 0,
+        "decisions": 0,
     }  # fmt: skip
     assert {name: values[name] for name in expected} == expected
     assert all(item.scope and item.rule for item in report.figures)
