@@ -20,6 +20,7 @@ from api.pages import (
     certificates,
     entry,
     notices,
+    objecting,
     public,
     signing,
     staff,
@@ -95,7 +96,7 @@ MODULES = (
 """In this order: registry's route for a paper of any form would take other words behind a code for one."""
 
 
-OFFICE = (entry, signing, applicant, case, staff, notices, certificates, afterlife_pages)
+OFFICE = (entry, signing, applicant, case, staff, notices, objecting, certificates, afterlife_pages)
 """Pages for people with a session, and what leads there; their writes are forms, not signed bodies."""
 
 

@@ -1,7 +1,7 @@
 """A register handed over: the leaving agency's export, the receiver's import (registration.md 1.8, H-06 to H-08).
 
 The parcel holds `facts.jsonl` (every fact, part and head: `ledger.archive`), `chain.json` (where things stand on the
-chain), `keys.json` (public parts only), and the files under `papers/` and `attachments/`. Its manifest,
+chain), `keys.json` (public parts only), and the files under `papers/`, `attachments/` and `disclosed/`. Its manifest,
 with counts and twin digests, is what H-06 states, beside it as `exit.json`. No private key and no salt secret leaves.
 
 The receiver continues the facts in an empty database of its own: two logs of different agencies both know the same
@@ -18,7 +18,7 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlmodel import Session, col
 
-from api import jobs, sealed
+from api import disclosing, jobs, sealed
 from api.bootstrap import System
 from ledger import archive, canonical, log, rebuild, tables
 from ledger.errors import FieldError, Malformed
@@ -37,7 +37,7 @@ from registry.tables import CertificateRow
 EXIT_FILE = "exit.json"
 FACTS_FILE = "facts.jsonl"
 ATTACHMENTS = "attachments"
-FOLDERS = ("papers", ATTACHMENTS)
+FOLDERS = ("papers", ATTACHMENTS, disclosing.FOLDER)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from api.bootstrap import System
 from ledger.trust import FORMAT, ChainTrust, ContractTrust, Identity, LogTrust, Trust, WitnessTrust
 
+TWO = "staff:reviewer|approver@agency"
+"""审查人 and 复核人 of the agency, two persons."""
 CONTRACTS = ("RightsRegistry", "AgreementRegistry", "EvidenceLog", "SettlementBook")
 
 REQUIRED: dict[str, tuple[str, ...]] = {
@@ -16,6 +18,19 @@ REQUIRED: dict[str, tuple[str, ...]] = {
     "certificate-issued/v1": ("role:agency",),
     "certificate-status/v1": ("role:agency",),
     "deposit-receipt/v1": ("role:deposit-authority",),
+    "register-decision/v1": (TWO,),
+    "remark/v1": (f"move=E-01|E-02|E-03 {TWO}", "move=E-04 staff:reviewer@agency or role:agency"),
+    "remark-consent/v1": (f"any:party or {TWO}",),
+    "register-objection/v1": ("any:party or staff:intake@agency",),
+    "register-objection-move/v1": (
+        "move=O-02|O-08|O-09|O-11 any:party or staff:intake@agency",
+        "move=O-03 staff:intake@agency",
+        "move=O-04 any:party",
+        "move=O-05 any:party or staff:reviewer@agency",
+        "move=O-06 role:agency",
+        f"move=O-07 {TWO}",
+        f"move=O-10 {TWO} or role:agency",
+    ),
     "agreement-act/v1": (
         "act=CONCLUDE|ACTIVATE|AMEND|TERMINATE|COMPLETE each:signers",
         "act=RESCIND|EXPIRE one:signers",

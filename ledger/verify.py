@@ -216,7 +216,7 @@ def _required(case: _Case) -> None:
         none = "信任文件没有 / not in the trust file"
         raise Refused("V07", f"{fact.kind} 的签署规则 / a rule who signs it", none)
     for rule in rules:
-        expected = rule.unmet(fact, case.trust, case.accepted.roles)
+        expected = rule.unmet(fact, case.trust, case.accepted)
         if expected:
             given = ", ".join(f"{signature.alg} {signature.by} {signature.role}" for signature in fact.signatures)
             raise Refused("V07", f"{rule.text}: {expected}", given)

@@ -32,7 +32,7 @@ Areas of their own:
 
 - `intake`: papers, drafts and ten thousand rows of a workbook, before anything is a fact.
 - `likeness`: is this data registered already, perhaps in disguise?
-- `afterlife`: remarks and encumbrances, objections after registration, cancellation and correction by the agency.
+- `afterlife`: remarks and encumbrances, objections after registration, grounds of what the agency itself decides.
 - `search`: finding certificates by any piece of a word; `statistics`: how many there are, of which sort.
 - `inspection`: access to the files, with a purpose, logged; `foreign`: certificates that others issued.
 - `cards`: 数据资产卡片, what a holder keeps about an asset, linked to certificates and products.

@@ -13,14 +13,25 @@ from registry import store
 from registry.afterlife import store as afterlife
 from registry.afterlife.blocking import flags_of, hindrances
 from registry.asset import Twin
-from registry.catalogue import Check, CodeAnswer, Found, Integrity, Listing, PublicRight, PublicView, integrity_of
+from registry.catalogue import (
+    Check,
+    CodeAnswer,
+    Custodian,
+    Found,
+    Integrity,
+    Listing,
+    PublicRight,
+    PublicView,
+    integrity_of,
+)
 from registry.certificate import IN_FORCE, Issue, Record, Status, status_at
 from registry.code import is_code
 from registry.entries import entered_record
 from registry.errors import Unknown
 from registry.form import Operation
+from registry.handover import store as handover
 from registry.party import check_uscc, masked
-from registry.rights import Right, RightRow
+from registry.rights import RightRow
 from registry.search import store as search
 from registry.search.grams import runs_of
 from registry.search.store import Wanted
@@ -59,7 +70,6 @@ def check(
     if status is None:
         return Check(code, CodeAnswer.UNKNOWN_CODE, nothing, at)
     integrity, remarks = integrity_of(documents, file), afterlife.remarks_of(session, code)
-    ended = afterlife.ended_rights(session, code)
     objection = status in IN_FORCE and afterlife.objection_open(session, code)
     stops = hindrances(remarks, objection, purpose, at, row.version) if status in IN_FORCE else ()
     return Check(
@@ -78,14 +88,25 @@ def check(
         token_matches=issued is not None and secrets.compare_digest(issued.token.encode(), token.encode()),
         entry=Twin(row.fact_id, row.entry_sm3),
         entry_id=row.fact_id,
-        view=_public_view(entered_record(session, row.fact_id), ended) if row.public else None,
+        view=_public_view(entered_record(session, row.fact_id)) if row.public else None,
         flags=flags_of(remarks, at) if status in IN_FORCE else (),
         objection=objection,
-        cancelled=tuple(sorted(ended)),
         purpose=purpose,
         stops=stops,
+        custodian=_custodian(session, row.code, at),
         ok=integrity is Integrity.INTACT and status is Status.VALID and not stops,
     )
+
+
+def _custodian(session: Session, code: str, at: int) -> Custodian | None:
+    kept = handover.custody_of(session, code)
+    if kept is None or at < kept.since:
+        return None
+    try:
+        name = store.party_at(session, kept.custodian, at).name
+    except Unknown:
+        name = ""
+    return Custodian(kept.custodian, name, kept.since)
 
 
 def catalogue(
@@ -131,13 +152,13 @@ def _listing(row: CertificateRow, status: Status) -> Listing:
     )
 
 
-def _public_view(record: Record, ended: frozenset[Right] = frozenset()) -> PublicView:
+def _public_view(record: Record) -> PublicView:
     data = record.description
     return PublicView(
         data.data_name,
         data.overview,
         data.limits,
-        tuple(_public_right(row) for row in record.rights if row.right not in ended),
+        tuple(_public_right(row) for row in record.rights),
         record.source_kind.value,
         data.kind.value,
         tuple(source.certificate for source in data.sources),

@@ -156,12 +156,12 @@ RULES: Mapping[str, Rule] = {
         _rule("I-24", {State.READY}, State.DEPOSITING, _OFFICER,
               (only_if.no_open_objection, only_if.matrix_passed, only_if.source_rights_held,
                only_if.certificate_is_in_force, only_if.still_applies, only_if.nothing_blocks_it,
-               only_if.term_still_runs, only_if.nobody_holds_it_twice, only_if.officer_is_not_sole_reviewer,
-               only_if.record_is_current),
+               only_if.ground_still_stands, only_if.term_still_runs, only_if.nobody_holds_it_twice,
+               only_if.officer_is_not_sole_reviewer, only_if.record_is_current),
               clock="C03 runs on", paper="存证请求", basis="G26", needs="record"),
         _rule("I-25", {State.DEPOSITING}, State.REGISTERED, _SYSTEM,
               (only_if.deposited_as_requested, only_if.certificate_is_in_force, only_if.nothing_blocks_it,
-               only_if.code_is_allocated),
+               only_if.ground_still_stands, only_if.code_is_allocated),
               clock="C08 starts", paper="存证回执", basis="G26", needs="receipt code rule"),
         _rule("I-26", {State.DEPOSITING}, State.READY, _SYSTEM, (),
               clock="C03 runs on", paper="失败记录", basis="P", needs="reason rule"),
@@ -253,7 +253,13 @@ def decide_opening(
 
 def opened(application: str, decision: AgencyDecision, actors: Sequence[Actor], at: int) -> Case:
     """The case after the agency opened it: what register-decision/v1 creates. Nothing is left but deposit and issue."""
-    case = replace(submitted(application, decision.form, at), state=State.READY, opened_by=decision.move)
+    case = replace(
+        submitted(application, decision.form, at),
+        state=State.READY,
+        opened_by=decision.move,
+        objection=decision.objection,
+        instrument=decision.instrument,
+    )
     roles = [(actor.by, actor.role) for actor in actors]
     return replace(
         case,

@@ -13,6 +13,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
+from registry.afterlife.instrument import Instrument
 from registry.asset import Day, Long, Twin
 from registry.calendar import (
     Calendar,
@@ -23,7 +24,7 @@ from registry.calendar import (
 from registry.certificate import InForce
 from registry.clocks import completion, deemed_acceptance, period
 from registry.form import Attachment, Form, Named, Publicity
-from registry.objection import Decision, Raised
+from registry.objection import Decision, Raised, Reason
 from registry.scheme import Scheme, scheme_at
 
 MOVE = "application-move/v1"
@@ -162,15 +163,18 @@ class Act:
 class AgencyDecision:
     """Body of register-decision/v1: two persons open a 变更 (B-04) or 注销 (Z-03 to Z-05) that nobody applied for.
 
-    `form` restates the register as it shall be; its applicants are the holders as on file, who do not sign.
-    `instrument` is the digest of a judgment, an award or another instrument, `basis` the fact that gave rise to it.
+    `form` restates the register as it shall be; its applicants are the holders as on file, who do not sign. B-04 and
+    Z-03 rest on the outcome of `objection` (32 hex) or on `instrument`, a judgment or award in effect; Z-04 and Z-05 on
+    the legal `ground`, with the written `notice` to the former applicant (art. 37). Nothing ends before the deposit.
     """
 
     move: Annotated[str, Meta(pattern="^(B-04|Z-0[345])$")]
     form: Form
-    reason: Annotated[str, Meta(min_length=1, max_length=4000)]
-    instrument: Twin | None = None
-    basis: Annotated[str, Meta(pattern="^([0-9a-f]{64})?$")] = ""
+    reason: Reason
+    objection: Annotated[str, Meta(pattern="^([0-9a-f]{32})?$")] = ""
+    instrument: Instrument | None = None
+    ground: Annotated[str, Meta(max_length=200)] = ""
+    notice: Attachment | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +182,8 @@ class Case:
     """An application as its facts say it is. Days are ISO dates in Asia/Shanghai, instants seconds UTC.
 
     Due dates are not kept: they are computed from these triggers with the calendar of the day they are asked.
-    `opened_by` is the move by which the agency opened it of its own accord, "" for an application.
+    `opened_by` is the move by which the agency opened it of its own accord, "" for an application; `objection` and
+    `instrument` are what that decision rests on.
     """
 
     application: str
@@ -205,6 +210,8 @@ class Case:
     receipt: str = ""
     code: str = ""
     opened_by: str = ""
+    objection: str = ""
+    instrument: Instrument | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,8 +221,8 @@ class World:
     `conflicts` are certificates or cases with the same (data, right, holder), `source_gaps` say why a source right is
     missing, `record` is the deposit record as it stands, `receipt_record` what a verified deposit receipt covers,
     `entry_code` the code of the register entry made from it. A later type also needs the `entry` in force that it
-    builds on, and what remarks and objections it is `blocked` by; `national_release` says that the national system
-    releases publicity texts.
+    builds on, and what remarks and objections it is `blocked` by; `ground_lost` says, in both languages, why a decision
+    of the agency may no longer be carried out. `national_release`: the national system releases publicity texts.
     """
 
     agency: str
@@ -228,6 +235,7 @@ class World:
     entry_code: str = ""
     entry: InForce | None = None
     blocked: tuple[str, ...] = ()
+    ground_lost: tuple[str, str] | None = None
     national_release: bool = False
 
 

@@ -18,7 +18,6 @@ from registry.certificate import (
     Status,
 )
 from registry.form import Operation
-from registry.rights import Right
 
 
 class Integrity(StrEnum):
@@ -61,13 +60,22 @@ class PublicView:
 
 
 @dataclass(frozen=True, slots=True)
+class Custodian:
+    """Who keeps a certificate instead of the agency that issued it, and since when (second UTC); art. 13."""
+
+    uscc: str
+    name: str
+    since: int
+
+
+@dataclass(frozen=True, slots=True)
 class Check:
     """The answer of the check page at `as_of` (seconds UTC).
 
     `entry` is the twin digest of the register-entry fact that paper and chain carry, `entry_id` its fact id for proofs;
     whether it is anchored is the ledger's answer. `view` is `None` where publicity was waived. `flags` and `objection`
-    say what limits the certificate, `cancelled` which rights of it were cancelled, `stops` why it may not serve the
-    `purpose` (any, where none was asked); `ok` means INTACT, VALID and nothing that stops it.
+    say what limits the certificate, `stops` why it may not serve the `purpose` (any, where none was asked); `custodian`
+    is who keeps it since its `agency` left (flag CUSTODIAN_CHANGED). `ok` means INTACT, VALID, nothing that stops it.
     """
 
     code: str
@@ -88,9 +96,9 @@ class Check:
     view: PublicView | None = None
     flags: tuple[Flag, ...] = ()
     objection: bool = False
-    cancelled: tuple[Right, ...] = ()
     purpose: Operation | None = None
     stops: tuple[str, ...] = ()
+    custodian: Custodian | None = None
     ok: bool = False
 
 

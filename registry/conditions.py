@@ -417,6 +417,11 @@ def nothing_blocks_it(case: Case, moment: Moment) -> Refusal:
     return None
 
 
+def ground_still_stands(case: Case, moment: Moment) -> Refusal:
+    """What a decision of the agency rests on is still there: its outcome, or nothing that goes before it (Z-04)."""
+    return moment.world.ground_lost
+
+
 def applied_for(case: Case, moment: Moment) -> Refusal:
     """Only what somebody applied for can be withdrawn by them."""
     return ("登记机构依职权办理的登记不得撤回。", "the agency opened this registration") if case.opened_by else None
@@ -437,6 +442,7 @@ def _first_of(found: tuple[Misfit, ...]) -> Refusal:
 
 _FIRST = frozenset({RegistrationType.INITIAL})
 _RENEWAL = frozenset({RegistrationType.RENEWAL})
+_BY_AGENCY = frozenset({RegistrationType.CHANGE, RegistrationType.CANCELLATION})
 
 ONLY_FOR: Mapping[Guard, frozenset[RegistrationType]] = {
     matrix_passed: _FIRST,
@@ -448,6 +454,7 @@ ONLY_FOR: Mapping[Guard, frozenset[RegistrationType]] = {
     differs_only_as_allowed: LATER,
     still_applies: LATER,
     nothing_blocks_it: LATER,
+    ground_still_stands: _BY_AGENCY,
 }
 """Guards of some types only; all others are everybody's. The matrix of art. 21 judges how a right came to be, which no
 later registration touches (P); a source right must still be there when a new term begins."""

@@ -10,6 +10,7 @@ from ledger import store as facts
 from ledger.facts import Fact, PartsRoot, Signed
 from ledger.reading import read
 from registry import store
+from registry.afterlife.service import close_acted_on
 from registry.agency import Agency, Signer
 from registry.calendar import Calendar
 from registry.case import Act, Case, rules_of
@@ -97,6 +98,7 @@ def record_deposit_receipt(
     for row in store.certificates_of(session, case.application):
         if at < row.valid_until:
             tell(session, signer, row, at=at, basis=entry.id, effective_at=row.valid_from)
+    close_acted_on(session, agency, case, entry, signer, at=at, calendar=calendar)
     return Registered(code, entry, taken.fact, replayed=False)
 
 

@@ -10,13 +10,13 @@ from ledger.facts import Signed
 from ledger.reading import read
 from ledger.store import Appended
 from registry import store
+from registry.afterlife import service as afterlives
 from registry.afterlife import store as afterlife
 from registry.agency import Agency
 from registry.application import decide_opening, decide_submission
 from registry.calendar import Calendar, day_of
 from registry.case import DECISION, AgencyDecision, World
 from registry.entries import entry_in_force, entry_of
-from registry.errors import GuardRefused
 from registry.foreign import store as foreign
 from registry.foreign.paper import PaperType
 from registry.form import (
@@ -122,7 +122,8 @@ def submit_application(session: Session, agency: Agency, signed: Signed, *, at: 
 def open_by_agency(session: Session, agency: Agency, signed: Signed, *, at: int, calendar: Calendar) -> Appended:
     """B-04, Z-03 to Z-05: two persons of the agency open a 变更 or 注销 nobody applied for (art. 29, 37).
 
-    Takes in register-decision/v1; the case stands at READY and goes on by I-24, I-25 and I-27 like any other.
+    Takes in register-decision/v1; the case stands at READY and goes on by I-24, I-25 and I-27 like any other, and
+    nothing changes in the register before its deposit (art. 26). Raises `NotEntitled`, `GuardRefused`, `FieldError`.
     """
     statement = signed.statement
     require_kind(signed, DECISION)
@@ -135,29 +136,16 @@ def open_by_agency(session: Session, agency: Agency, signed: Signed, *, at: int,
         raise FieldError("statement.no", "0", str(statement.no))
     require_submittable(precheck(body.form, scheme, at))
     entry = entry_in_force(session, body.form.certificate, at)
-    _require_outcome(session, body)
     actors = actors_in(session, signed, body.form, at)
     decide_opening(identity, body, actors, World(agency.uscc, scheme, calendar, entry=entry), at)
+    afterlives.require_ground(session, agency, body, at)
     return take_in(session, signed, at)
 
 
-def _require_outcome(session: Session, body: AgencyDecision) -> None:
-    """While an objection after registration is open, the agency acts on an outcome, or on the law (art. 29, P)."""
-    code = body.form.certificate
-    if body.move == "Z-05" or not afterlife.objection_open(session, code):
-        return
-    if not afterlife.is_decision(session, body.basis, code):
-        raise GuardRefused(
-            body.move, "rests_on_an_outcome", "登记后异议未了结，应依其结果处置。", "an objection is open"
-        )
-
-
 def blocked_by(session: Session, form: Form, at: int) -> tuple[str, ...]:
-    """What blocks at `at` what this form asks for; an agency's own decision carries out what would block it."""
+    """What blocks at `at` what this form asks for; a decision of the agency's has grounds of its own."""
     code, rights = form.certificate, rights_concerned(form)
     reasons = {reason for item in operations_of(form) for reason in _blocks(session, code, item, at, rights)}
-    if afterlife.rights_to_drop(session, code):
-        reasons.add("已注销的权利尚未在新版本中除去。 / A version without the cancelled rights is to be made first.")
     return tuple(sorted(reasons))
 
 

@@ -12,7 +12,6 @@ from ledger.facts import Signed
 from ledger.reading import read
 from ledger.store import Appended
 from registry import store
-from registry.afterlife import store as afterlife
 from registry.calendar import day_of
 from registry.certificate import IN_FORCE, USE_AUTHORISATION, UseAuthorisation, status_at
 from registry.errors import NotEntitled, Unknown
@@ -103,8 +102,6 @@ def _holders_in_force(session: Session, certificate_code: str, right: Right, at:
     if status_at(store.standing_of(session, row), at) not in IN_FORCE:
         return set()
     day = day_of(at).isoformat()
-    if right in afterlife.ended_rights(session, row.code):
-        return set()
     return {
         held.holder
         for held in store.holdings(session, row.code, row.version)

@@ -10,6 +10,7 @@ from ledger.facts import Fact, Signed
 from ledger.reading import read
 from ledger.store import Appended
 from registry import store
+from registry.afterlife.service import ground_lost
 from registry.agency import Agency, Signer
 from registry.application import actors_of, decide, decide_objection, timer_act
 from registry.asset import Twin
@@ -78,8 +79,9 @@ def world_of(
         record=record_digest(deposit_record(session, case.application)) if case.state is State.READY else None,
         receipt_record=receipt_record,
         entry=entry_in_force(session, case.form.certificate, at) if later else None,
-        # An agency's own decision carries out what would block an application.
+        # An agency's own decision carries out what would block an application; it must still stand on its ground.
         blocked=blocked_by(session, case.form, at) if later and not case.opened_by else (),
+        ground_lost=ground_lost(session, case, at) if later else None,
         national_release=agency.national_release,
     )
 

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from sqlmodel import col
 
 from registry.afterlife import store as afterlife
-from registry.afterlife.tables import RemarkPlaceRow, RemarkRow, RightEndingRow
+from registry.afterlife.tables import RemarkPlaceRow, RemarkRow
 from registry.case import FINAL, Case, State
 from registry.certificate import IN_FORCE, Standing, Status, certificate_subject, status_at
 from registry.errors import Unknown
@@ -83,6 +83,16 @@ def case(session: Session, identity: str) -> Case:
     if row is None:
         raise Unknown("申请件 / application", identity)
     return _CASES.decode(row.case)
+
+
+def cases_about(session: Session, code: str) -> list[Case]:
+    """The cases of later registrations of a certificate, in the order of filing."""
+    rows = session.scalars(
+        select(ApplicationRow)
+        .where(col(ApplicationRow.certificate) == code)
+        .order_by(col(ApplicationRow.submitted_at), col(ApplicationRow.id))
+    )
+    return [_CASES.decode(row.case) for row in rows]
 
 
 def cases_in(session: Session, states: Iterable[State]) -> list[Case]:
@@ -390,32 +400,25 @@ def authorisations_of(session: Session, uscc: str, code: str, at: int) -> list[A
 
 
 def undoubted(code: ColumnElement[str], holder: ColumnElement[str], right: Right, at: int) -> ColumnElement[bool]:
-    """True of rows whose certificate surely gives `holder` the right at `at`: in force by its days, nothing remarked,
-    nothing ended. Of the others only `holding`, `validity` and `afterlife` can tell; most of them are in order too."""
+    """True of rows whose certificate surely gives `holder` the right at `at`: in force by its days, nothing remarked.
+    Of the others only `holding`, `validity` and `afterlife` can tell; most of them are in order too."""
     remarked = exists().where(
         col(RemarkPlaceRow.target) == literal(certificate_subject("")) + code,
         col(RemarkPlaceRow.remark) == col(RemarkRow.id),
         col(RemarkRow.standing),
     )
-    ended = exists().where(col(RightEndingRow.code) == code)
-    return (
-        exists()
-        .where(
-            col(CertificateRow.code) == code,
-            col(CertificateRow.valid_from) <= at,
-            col(CertificateRow.valid_until) > at,
-            col(CertificateRow.ended) == "",
-            col(HoldingRow.code) == col(CertificateRow.code),
-            col(HoldingRow.version) == col(CertificateRow.version),
-            col(HoldingRow.right) == right.value,
-            col(HoldingRow.holder) == holder,
-            col(HoldingRow.term_from).is_(None),
-            col(HoldingRow.term_to).is_(None),
-        )
-        .correlate_except(CertificateRow, HoldingRow)
-        & ~remarked.correlate_except(RemarkPlaceRow, RemarkRow)
-        & ~ended.correlate_except(RightEndingRow)
-    )
+    return exists().where(
+        col(CertificateRow.code) == code,
+        col(CertificateRow.valid_from) <= at,
+        col(CertificateRow.valid_until) > at,
+        col(CertificateRow.ended) == "",
+        col(HoldingRow.code) == col(CertificateRow.code),
+        col(HoldingRow.version) == col(CertificateRow.version),
+        col(HoldingRow.right) == right.value,
+        col(HoldingRow.holder) == holder,
+        col(HoldingRow.term_from).is_(None),
+        col(HoldingRow.term_to).is_(None),
+    ).correlate_except(CertificateRow, HoldingRow) & ~remarked.correlate_except(RemarkPlaceRow, RemarkRow)
 
 
 def deposit_of(session: Session, record_sha256: str) -> DepositRow | None:
@@ -439,9 +442,7 @@ def _holders_of(session: Session, triple: tuple[str, str, str], at: int) -> list
 
 
 def _held(session: Session, *which: ColumnElement[bool], at: int) -> list[HoldingRow]:
-    """Rights under certificate versions in force at `at`, without those the agency has cancelled."""
-    same_right = col(RightEndingRow.right) == col(HoldingRow.right)
-    cancelled = exists().where(col(RightEndingRow.code) == col(HoldingRow.code), same_right)
+    """Rights under certificate versions in force at `at`."""
     rows = session.execute(
         select(HoldingRow, CertificateRow)
         .join(
@@ -449,7 +450,7 @@ def _held(session: Session, *which: ColumnElement[bool], at: int) -> list[Holdin
             (col(CertificateRow.code) == col(HoldingRow.code))
             & (col(CertificateRow.version) == col(HoldingRow.version)),
         )
-        .where(~cancelled, *which)
+        .where(*which)
     )
     return [held for held, row in rows if status_at(standing_of(session, row), at) in IN_FORCE]
 

@@ -38,7 +38,6 @@ class Refused(Exception):
         self.code, self.expected, self.got = code, shown(expected), shown(got)
 class Unusable(Exception):
     """The verifier's own input cannot be used (trust file, head file, node): no verdict, exit code 2."""
-
 def shown(value: object) -> str:
     """A short printable form of anything a stranger may have put into a bundle."""
     text = str(value) if isinstance(value, (str, Exception)) else repr(value)
@@ -48,7 +47,6 @@ def require(holds: bool, code: str, expected: str, got: object) -> None:
     if not holds:
         raise Refused(code, expected, got)
 BROKEN = (LookupError, TypeError, ValueError, AttributeError, OSError)  # what reading hostile values can raise
-
 @contextmanager
 def reading(code: str, expected: str) -> Iterator[None]:
     """What cannot be read is refused with this code, or `Unusable` where the file is the verifier's own (code "")."""
@@ -75,20 +73,16 @@ def read_json(data: bytes) -> Any:
                        object_pairs_hook=members)  # 18 digits are too large already; no chewing on a megabyte of them
     check_profile(value, 0)
     return value
-def refuse(what: str) -> None: raise ValueError(f"不接受 / not accepted: {shown(what)}")
+def refuse(what: str) -> Any: raise ValueError(f"不接受 / not accepted: {shown(what)}")
 def members(pairs: list) -> dict:
     return dict(pairs) if len(dict(pairs)) == len(pairs) else refuse("键名重复 / duplicate key")
 def check_profile(value: Any, depth: int) -> None:
     """Raises ValueError at the first value outside the profile."""
     inner = list(value.values()) if isinstance(value, dict) else value if isinstance(value, list) else []
-    if isinstance(value, str):
-        holds = not FORBIDDEN.search(value) and unicodedata.is_normalized("NFC", value)
-    elif isinstance(value, dict):
-        holds = all(KEY.fullmatch(key) for key in value)
-    else:
-        holds = isinstance(value, list) or (isinstance(value, int) and abs(value) <= MAX_INT)
-    if not holds or depth > MAX_DEPTH:
-        refuse(repr(value))
+    holds = (not FORBIDDEN.search(value) and unicodedata.is_normalized("NFC", value) if isinstance(value, str)
+             else all(KEY.fullmatch(key) for key in value) if isinstance(value, dict)
+             else isinstance(value, list) or (isinstance(value, int) and abs(value) <= MAX_INT))
+    (holds and depth <= MAX_DEPTH) or refuse(repr(value))
     for item in inner:
         check_profile(item, depth + 1)
 def canonical(value: Any) -> bytes:
@@ -137,8 +131,7 @@ def sm3_block(state: list[int], block: bytes) -> list[int]:
 def sha256(data: bytes) -> bytes: return hashlib.sha256(data).digest()
 def twin(data: bytes) -> Twin: return Twin(sha256(data), sm3(data))
 Twin = namedtuple("Twin", "sha256 sm3")  # both digests of the same bytes
-ZERO = Twin(bytes(32), bytes(32))
-NO_TWIN = {"sha256": "0" * 64, "sm3": "0" * 64}
+ZERO, NO_TWIN = Twin(bytes(32), bytes(32)), {"sha256": "0" * 64, "sm3": "0" * 64}
 def read_twin(value: dict, code: str, where: str) -> Twin:
     """{"sha256": 64 hex, "sm3": 64 hex}; a missing side is refused."""
     for side in ("sha256", "sm3"):
@@ -197,8 +190,7 @@ class Curve(namedtuple("Curve", "p a b n gx gy")):
             result = self.add(result, result)
             result = self.add(result, table[(u >> bit & 1) | (v >> bit & 1) << 1])
         return result
-SM2_CURVE = Curve(0xFFFFFFFEFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF00000000FFFFFFFFFFFFFFFF,
-    0xFFFFFFFEFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF00000000FFFFFFFFFFFFFFFC,
+SM2_CURVE = Curve(2**256 - 2**224 - 2**96 + 2**64 - 1, 2**256 - 2**224 - 2**96 + 2**64 - 4,
     0x28E9FA9E9D9F5E344D5A9E4BCF6509A7F39789F515AB8F92DDBCBD414D940E93,
     0xFFFFFFFEFFFFFFFFFFFFFFFFFFFFFFFF7203DF6B21C6052B53BBF40939D54123,
     0x32C4AE2C1F1981195F9904466A39C9948FE30BBFF2660BE1715A4589334C74C7,
@@ -206,7 +198,6 @@ SM2_CURVE = Curve(0xFFFFFFFEFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF00000000FFFFFFFFFFFF
 EVM_CURVE = Curve(2**256 - 2**32 - 977, 0, 7, 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141,
     0x79BE667EF9DCBBAC55A06295CE870B07029BFCDB2DCE28D959F2815B16F81798,
     0x483ADA7726A3C4655DA4FBFC0E1108A8FD17B448A68554199C47D08FFB10D4B8)
-
 def sm2_verify(public: str, message: bytes, value: bytes, signer_id: str) -> bool:
     """GB/T 32918.2 chapter 7; public 04‖x‖y in hex, value r‖s. Z binds signer id, curve and key (5.5)."""
     c, key, identity = SM2_CURVE, bytes.fromhex(public), signer_id.encode()
@@ -300,8 +291,7 @@ def read_head(rows: list[str]) -> Head:
     if not 8 <= len(rows) <= 71 or rows[5] or rows[-1]:
         refuse("应为 5 行正文、空行、签名行、结尾换行 / 5 lines, an empty line, signature lines, final LF expected")
     for i, pattern in enumerate(NOTE_ROWS):
-        if not pattern.fullmatch(rows[i]):
-            refuse(f"检查点第 {i + 1} 行 / line {i + 1} of the checkpoint: {rows[i]}")
+        pattern.fullmatch(rows[i]) or refuse(f"检查点第 {i + 1} 行 / line {i + 1} of the checkpoint: {rows[i]}")
     lines = {}
     for row in rows[6:-1]:  # — name base64(key id ‖ value)
         dash, name, encoded = row.split(" ") if row.count(" ") == 2 else ("", "", "")
@@ -342,8 +332,7 @@ def abi_word(kind: str, value: Any) -> bytes:
         good = type(value) is int and 0 <= value < 1 << int(kind[4:])
         return value.to_bytes(32, "big") if good else refuse(f"{kind}: {value}")
     data = bytes.fromhex(value[2:]) if kind == "address" else value
-    if len(data) != (20 if kind == "address" else int(kind[5:])):
-        refuse(f"{kind}: {len(data)} 字节 / bytes")
+    len(data) == (20 if kind == "address" else int(kind[5:])) or refuse(f"{kind}: {len(data)} 字节 / bytes")
     return data.rjust(32, b"\0") if kind == "address" else data.ljust(32, b"\0")
 def abi_words(kinds: str, *values: Any) -> bytes:
     """Static values side by side, e.g. abi_words("uint64,bytes32", 1, root)."""
@@ -357,7 +346,6 @@ def typed_digest(name: str, chain_id: int, contract: str, struct: bytes) -> byte
     type_ = b"EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)"
     names = keccak256(type_) + keccak256(name.encode()) + keccak256(b"1")
     return keccak256(b"\x19\x01" + keccak256(names + abi_words("uint256,address", chain_id, contract)) + struct)
-
 class Node:
     """A node of the verifier's choice, asked by JSON-RPC; any failure to answer is `Unusable`, never a verdict."""
     def __init__(self, url: str, timeout: float = 10.0) -> None:
@@ -412,8 +400,7 @@ def self_test() -> None:
 
 # 8 trust file and shapes ---------------------------------------------------------------------------------------------
 text = re.compile
-HEX64, SM2_KEY, ADDRESS = text("[0-9a-f]{64}"), text("04[0-9a-f]{128}"), text("0x[0-9a-fA-F]{40}")
-FIELD = text("[a-z_]{1,40}")
+HEX64, SM2_KEY, ADDRESS, FIELD = map(text, ("[0-9a-f]{64}", "04[0-9a-f]{128}", "0x[0-9a-fA-F]{40}", "[a-z_]{1,40}"))
 KIND, SUBJECT = text("[a-z][a-z0-9-]{0,62}/v[1-9][0-9]?"), text("[a-z][a-z0-9-]{0,30}:[A-Za-z0-9:._-]{1,200}")
 SM2, EVM = "sm2-sm3", "eip712-secp256k1"
 # Which fields there are, of which type (V01). A missing side of a twin is a finding of V04.
@@ -430,7 +417,8 @@ BUNDLE = {"format": text("shuqing-bundle/v1"), **PROVED, "parts?": [{"data": str
 SIGNATURE_FORM = {SM2: {"key": SM2_KEY, "value": text("[0-9a-f]{128}"), "signer_id": text(".{1,64}")},
     EVM: {"key": ADDRESS, "value": text("[0-9a-f]{130}"), "nonce": text("0|[1-9][0-9]{0,77}")}}
 CONTRACT = {"address": ADDRESS, "code_keccak256": text("0x[0-9a-f]{64}")}
-RULE = text("(?:([a-z_]+)=([A-Za-z0-9_|-]+) )?(role|by|each|one|the):([A-Za-z0-9:._{}-]+)(?:@([a-z_|-]+))?")
+DEMAND = "(?:(?:role|by|each|one|any):[A-Za-z0-9:._{}|-]+|(?:the|staff):[A-Za-z0-9:._{}|-]+@[a-z_|-]+)"
+RULE = text(f"(?:[a-z_]+=[A-Za-z0-9_|-]+ )?{DEMAND}(?: or {DEMAND})*")
 PERSON = {"sm2": SM2_KEY, "evm?": ADDRESS, "roles?": [str]}
 TRUST = {"format": text("shuqing-trust/v1"), "made_at": int, "origin": NOTE_NAME,
     "log": {"name": str, "ed25519": HEX64, "sm2": SM2_KEY}, "witnesses": {"k": int, "keys": {"*": HEX64}},
@@ -438,8 +426,8 @@ TRUST = {"format": text("shuqing-trust/v1"), "made_at": int, "origin": NOTE_NAME
     "required": {"*": [RULE]}, "vouchers": {"*": text("role:.+|body:.+")}}
 def conform(value: Any, shape: Any, where: str) -> None:
     """Raises ValueError unless the value has the shape ("?" optional, "*" any name); integers are not negative."""
-    kind = str if isinstance(shape, re.Pattern) else shape if isinstance(shape, type) else type(shape)
-    fits = type(value) is kind and (kind is not int or value >= 0)
+    kind = {re.Pattern: str, range: int}.get(type(shape), shape if isinstance(shape, type) else type(shape))
+    fits = type(value) is kind and (kind is not int or value in (shape if type(shape) is range else range(2**53)))
     if not fits or (isinstance(shape, re.Pattern) and not shape.fullmatch(value)):
         refuse(f"{where}: {getattr(shape, 'pattern', kind.__name__)} ≠ {shown(value)}")
     if isinstance(shape, list):
@@ -448,12 +436,9 @@ def conform(value: Any, shape: Any, where: str) -> None:
     elif isinstance(shape, dict):
         for name in value:
             inner = shape.get(name, shape.get(name + "?", shape.get("*")))
-            if inner is None:
-                refuse(f"{where}.{name}: 未知字段 / unknown field")
-            conform(value[name], inner, f"{where}.{name}")
+            conform(value[name], inner or refuse(f"{where}.{name}: 未知字段 / unknown field"), f"{where}.{name}")
         for name in shape:
-            if name not in value and name[-1] not in "?*":
-                refuse(f"{where}.{name}: 缺失 / missing")
+            name in value or name[-1] in "?*" or refuse(f"{where}.{name}: 缺失 / missing")
 def read_trust(data: bytes) -> dict:
     """The verifier's own trust file. Raises `Unusable`: without trust there is no verdict."""
     with reading("", "信任文件不可用 / the trust file cannot be used"):
@@ -478,7 +463,6 @@ def read_given(data: bytes, trust: dict) -> tuple:
 
 # 9 the steps ---------------------------------------------------------------------------------------------------------
 SKEW = 300  # seconds by which the clocks of intake, log and witnesses may differ
-
 class Case:
     """What the steps share. Either `node` is asked or `given`, the independent head, is compared."""
     def __init__(self, data: bytes, trust: dict, node: Node | None, given: tuple | None) -> None:
@@ -489,14 +473,15 @@ class Case:
         self.messages: list[bytes] = []  # what each signature of each item must be over
         self.head, self.witnesses = Head("", 0, ZERO, 0, b"", {}), {}
         self.roles: dict[str, set] = {}  # of each signer whose keys are accepted
+        self.vouchers: dict[str, set] = {}  # who vouched for a signer that the trust file does not name
         self.status = ("UNKNOWN", "未询问链 / the chain was not asked", 0)  # code, words, as of (0: of the head)
     def contract(self, name: str, code: str) -> str:
         known = self.trust["chain"]["contracts"]
         require(name in known, code, f"信任文件中的合约 / a contract of the trust file: {name}", list(known))
         return known[name]["address"].lower()
-    def holders(self, role: str) -> set[str]:
-        return {name for name, identity in self.trust["identities"].items() if role in identity.get("roles", [])}
-
+    def holders(self, roles: str) -> set[str]:  # "R|R…": whom the trust file names with one of them
+        known = self.trust["identities"].items()
+        return {name for name, person in known if set(roles.split("|")) & set(person.get("roles", []))}
 def v01_parse(case: Case) -> str:
     require(len(case.data) <= MAX_BYTES, "V01", f"≤ {MAX_BYTES} 字节 / bytes", "更大 / larger")
     with reading("V01", "shuqing-bundle/v1 的规范 JSON / canonical JSON of this format"):
@@ -524,8 +509,7 @@ def v03_form(case: Case) -> str:
                     s["by"] == statement["subject"] for item in others for s in item["fact"]["signatures"]):
                 refuse(f"{statement['subject']} 不是签署者的身份事实 / not the identity of a signer")
             conform(statement["kind"], text("|".join(case.trust["vouchers"])), "kind")
-        if case.parts and case.parts[-1]["index"] >= count:
-            refuse(f"part {case.parts[-1]['index']} ≥ {count}")
+        not case.parts or case.parts[-1]["index"] < count or refuse(f"part {case.parts[-1]['index']} ≥ {count}")
     return f"{case.statement['kind']} {case.statement['subject']} № {case.statement['no']}"
 def check_fact(statement: dict, signatures: list) -> None:
     conform(statement["kind"], KIND, "statement.kind")
@@ -536,8 +520,7 @@ def check_fact(statement: dict, signatures: list) -> None:
         form = SIGNATURE_FORM.get(signature["alg"], {"key": text("(?!)")})
         conform(signature, {"alg": str, "by": SUBJECT, **form, "role?": text(".{1,64}")}, "signature")
     places = {(s["alg"], s["by"], s.get("role")) for s in signatures}
-    if not 1 <= len(signatures) == len(places) <= 64:
-        refuse("signatures: 1…64, 每人每角色每算法一个 / one per signer, role and algorithm")
+    1 <= len(signatures) == len(places) <= 64 or refuse("signatures: 1…64, 每人每角色每算法一个 / each once")
 def v04_digests(case: Case) -> str:
     for item in case.items:
         statement = item["fact"]["statement"]
@@ -568,39 +551,32 @@ def v05_messages(case: Case) -> str:
             for s in signatures:
                 case.messages.append(plain if s["alg"] == SM2 else structs[statement["kind"]](case, statement, s))
     return f"{len(case.messages)} 条 / messages"
-
-AGREEMENT_ACT = (
-    "AgreementAct(bytes32 agreementId,bytes32 negotiationId,uint32 revision,uint8 act,uint8 fromState,uint8 toState,"
-    "uint8 role,address signer,bytes32 signersHash,bytes32 termsSha256,bytes32 termsSm3,bytes32 actSha256,"
-    "bytes32 actSm3,bytes32 prevActSha256,bytes32 prevActSm3,bytes32 groundSha256,bytes32 groundSm3,uint256 nonce,"
-    "uint64 deadline)")
+AGREEMENT_ACT = ("AgreementAct(bytes32 agreementId,bytes32 negotiationId,uint32 revision,uint8 act,uint8 fromState,"
+    "uint8 toState,uint8 role,address signer,bytes32 signersHash,bytes32 termsSha256,bytes32 termsSm3,"
+    "bytes32 actSha256,bytes32 actSm3,bytes32 prevActSha256,bytes32 prevActSm3,bytes32 groundSha256,bytes32 groundSm3,"
+    "uint256 nonce,uint64 deadline)")
 CYCLE_CLOSE = ("CycleClose(bytes32 operatorId,bytes32 cycle,bytes3 currency,bytes32 rootSha256,bytes32 rootSm3,"
     "bytes32 totalsCommitment,uint64 closedAt,address auditor,uint64 deadline)")
-CLOSE_FIELDS = (
-    ["auditor", "closed_at", "currency", "cycle", "deadline", "name", "operator", "operator_id", "root_sha256",
-     "root_sm3", "statements", "totals", "totals_commitment"],
-    ["gross", "money_in", "money_out", "net", "netted", "salt", "shared", "suspense"])
+CLOSE_FIELDS = tuple(names.split() for names in (
+    "auditor closed_at currency cycle deadline name operator operator_id root_sha256 root_sm3 statements totals "
+    "totals_commitment", "gross money_in money_out net netted salt shared suspense"))
 STATES = ("NONE", "PENDING", "EFFECTIVE", "SUSPENDED", "EXPIRED", "COMPLETED", "TERMINATED", "RESCINDED", "VOID")
 ACTS = ("", "CONCLUDE", "ACTIVATE", "AMEND", "SUSPEND", "RESUME", "TERMINATE", "RESCIND", "VOID", "COMPLETE", "EXPIRE")
 ROLES = {"PROVIDER": 1, "CONSUMER": 2, "DEVELOPER": 3, "OPERATOR": 4, "BROKER": 5, "SERVICE": 6, "AUTHORITY": 9}
-
 SIGNER = {"role": text("[A-Z]+"), "party": str, "address": text("0x[0-9a-f]{40}")}
-ACT_BODY = {
-    "subject": text("agreement:[0-9a-f]{64}"), "act": text("|".join(ACTS[1:])),
+ACT_BODY = {"subject": text("agreement:[0-9a-f]{64}"), "act": text("|".join(ACTS[1:])),
     "from_state": text("|".join(STATES)), "to_state": text("|".join(STATES)), "revision": int,
     "negotiation_id": HEX64, "signers": [SIGNER], "authority?": SIGNER, "deadline": int,
     "domain": {"chain_id": int, "contract": text("0x[0-9a-f]{40}")}, "terms_digest": TWIN, "fields?": [FIELD],
     "ground?": {"kind": text("agreed|statutory|decision"), "text": str, "salt": HEX64, "document?": TWIN}}
-
 def agreement_digest(case: Case, statement: dict, signature: dict) -> bytes:
     body, signers = statement["body"], statement["body"]["signers"]
     conform({**body, "subject": statement["subject"]}, ACT_BODY, "body")
     listed, decides = [(ROLES[item["role"]], item["address"]) for item in signers], body.get("authority", signers[0])
-    if not (body["revision"] and 2 <= len(signers) <= 16 and listed == sorted(listed)):
-        refuse("revision ≥ 1, 2…16 个已排序的签署方 / sorted signers")
+    good = body["revision"] and 2 <= len(signers) <= 16 and listed == sorted(listed)
     mine = ROLES[signature["role"]], signature["key"].lower()
-    if mine not in [*listed, (ROLES[decides["role"]], decides["address"])]:
-        refuse(f"signers: {mine}")
+    good = good and mine in [*listed, (ROLES[decides["role"]], decides["address"])]
+    good or refuse(f"revision ≥ 1, 2…16 个已排序的签署方及其一 / sorted signers, one of them: {mine}")
     wanted = (case.trust["chain"]["chain_id"], case.contract("AgreementRegistry", "V05"))
     place = (body["domain"]["chain_id"], body["domain"]["contract"].lower())
     require(place == wanted, "V05", f"链与合约 / chain and contract {wanted}", place)
@@ -616,8 +592,7 @@ def signers_hash(signers: list) -> bytes:
     return keccak256(abi_words("uint256,uint256", 32, len(signers)) + listed)
 def close_digest(case: Case, statement: dict, signature: dict) -> bytes:
     place, body = (case.trust["chain"]["chain_id"], case.contract("SettlementBook", "V05")), statement["body"]
-    if (sorted(body), sorted(body["totals"])) != CLOSE_FIELDS:
-        refuse(f"body: {sorted(body)} {sorted(body['totals'])}")
+    (sorted(body), sorted(body["totals"])) == CLOSE_FIELDS or refuse(f"body: {sorted(body)} {sorted(body['totals'])}")
     return typed_digest("ShuQing Settlement", *place, struct_hash(CYCLE_CLOSE, *close_values(body)))
 def close_values(body: dict) -> tuple:
     """The fields of CycleClose in order; `name` is the cycle's name on the chain."""
@@ -637,10 +612,8 @@ def v06_signatures(case: Case) -> str:
         require(owned(s) in accepted, "V06", f"{s['by']} 的受信公钥 / an accepted key", f"{s['alg']} {s['key']}")
     return f"{len(pairs)} 个签名 / signatures, {len(case.items) - 1} 个身份事实 / identity facts"
 def owned(signature: dict) -> tuple: return signature["by"], signature["alg"], signature["key"].lower()
-
 def accepted_keys(case: Case) -> set[tuple]:
-    """(signer, algorithm, key): those of the trust file, then those of every identity fact that the right one vouches
-    for. Nobody but the trust file says which keys its own names have."""
+    """(signer, algorithm, key) of the trust file, which alone speaks for its names, then of vouched identity facts."""
     accepted: set[tuple] = set()
     known, facts = case.trust["identities"], [item["fact"] for item in case.items]
     waiting = [fact for fact in facts if fact["statement"]["kind"] in case.trust["vouchers"]
@@ -658,37 +631,47 @@ def accepted_keys(case: Case) -> set[tuple]:
     require(not waiting, "V06", expected, [fact["statement"]["subject"] for fact in waiting])
     return accepted
 def is_vouched(case: Case, statement: dict, signatures: list, accepted: set[tuple]) -> bool:
-    """Who may say whose key it is stands in the trust file: a role for a party, the organisation for its staff, the
-    owner for its connector. Without this rule any accepted signer could invent identities for others."""
+    """Signed by who may say so by the trust file? Else any accepted signer could invent identities for others."""
     body, (form, _, argument) = statement["body"], case.trust["vouchers"][statement["kind"]].partition(":")
     may = case.holders(argument) if form == "role" else {f"party:{body.get(argument)}"}
-    return body.get("active") is not False and any(s["by"] in may and owned(s) in accepted for s in signatures)
+    by = case.vouchers[statement["subject"]] = {s["by"] for s in signatures if s["by"] in may and owned(s) in accepted}
+    return bool(by) and body.get("active") is not False
 def v07_required(case: Case) -> str:
-    """[field=value|… ]demand: the rules that apply to this body, at least one; see RULE and demand_met."""
-    kind, body = case.statement["kind"], case.statement["body"]
-    rules = [(rule, RULE.fullmatch(rule).groups()) for rule in case.trust["required"].get(kind, [])]
-    rules = [(rule, parts[2:]) for rule, parts in rules if not parts[0] or body.get(parts[0]) in parts[1].split("|")]
+    """[field=value|… ]demand[ or demand…]: the rules that apply to this body, at least one; see RULE and demand_met."""
+    kind, body, rules = case.statement["kind"], case.statement["body"], []
+    for rule in case.trust["required"].get(kind, []):
+        field, given, values = rule.split(" ")[0].partition("=")
+        if not given or body.get(field) in values.split("|"):
+            demands = [part.partition(":") for part in rule.split(" ") if ":" in part]
+            rules.append((rule, [(form, *rest.partition("@")[::2]) for form, _, rest in demands]))
     require(bool(rules), "V07", f"信任文件规定 {kind} 由谁签署 / a rule who signs this", "没有 / none")
-    for rule, demand in rules:
+    for rule, demands in rules:
         with reading("V07", rule):
             signers = [(s["alg"], s["by"], s.get("role")) for s in case.bundle["fact"]["signatures"]]
-            require(demand_met(case, *demand), "V07", rule, signers)
+            require(any(demand_met(case, *demand) for demand in demands), "V07", rule, signers)
     return ", ".join(rule for rule, _ in rules)
-def demand_met(case: Case, form: str, argument: str, roles: str | None) -> bool:
-    """role: a holder of it signed. by: that signer, {field} from the body. each, one, the: all entries {party, role,
-    address} of the field, one, the only one (in one of the roles) signed with SM2 and address; and nobody else did."""
+def demand_met(case: Case, form: str, argument: str, roles: str) -> bool:
+    """role: a holder signed. by: that signer, {field} from the body. any: nobody but K:… signed. staff: in each capacity
+    one of the staff of a holder of a role did. each, one, the: all entries {party, role, address} of the field, one,
+    the only one (in one of the roles) signed with SM2 and with the address. Of the last four nobody else signed."""
     body, signatures = case.statement["body"], case.bundle["fact"]["signatures"]
-    named = {**body, "id": case.statement["subject"].partition(":")[2]}
-    name = re.sub(r"\{([a-z_]+)\}", lambda place: str(named.get(place[1], "")), argument)
+    signers, named = {s["by"] for s in signatures}, {**body, "id": case.statement["subject"].partition(":")[2]}
     if form in ("role", "by"):
-        return bool({s["by"] for s in signatures} & (case.holders(argument) if form == "role" else {name}))
+        name = re.sub(r"\{([a-z_]+)\}", lambda place: str(named.get(place[1], "")), argument)
+        return bool(signers & (case.holders(argument) if form == "role" else {name}))
+    if form == "any":
+        return all(signer.startswith(f"{argument}:") for signer in signers)
+    if form == "staff":
+        wanted, places = sorted(argument.split("|")), [(s["by"], s.get("role", "")) for s in signatures]
+        held = [role in case.roles[by] and case.vouchers.get(by, set()) & case.holders(roles) for by, role in places]
+        return sorted(role for _, role in places) == wanted and len(signers) == len(wanted) and all(held)
     entries = [body[argument]] if form == "the" else body[argument]
     given = [(s["alg"], s["by"], s.get("role", ""), s["key"].lower() if s["alg"] == EVM else "") for s in signatures]
     pairs = [[(EVM, f"party:{item['party']}", item["role"], item["address"].lower()),
               (SM2, f"party:{item['party']}", item["role"], "")] for item in entries]
     if form == "one":
         return sorted(given) in pairs
-    held = case.roles.get(f"party:{entries[0]['party']}", set()) & set((roles or "").split("|"))
+    held = case.roles.get(f"party:{entries[0]['party']}", set()) & set(roles.split("|"))
     return sorted(given) == sorted(item for pair in pairs for item in pair) and (form == "each" or bool(held))
 def v08_inclusion(case: Case) -> str:
     with reading("V09", "签名检查点 / a signed checkpoint"):
@@ -713,7 +696,6 @@ def v10_head(case: Case) -> str | None:
     found = (case.head.size, case.head.root.sha256.hex(), case.head.root.sm3.hex(), case.head.time)
     require(case.given in (None, found), "V10", f"(size, sha256, sm3, time) = {case.given}", found)
     return None if case.given is None else f"{case.head.size}, {instant(case.head.time)}"
-
 ANCHORED = "0x" + keccak256(b"Anchored(uint64,bytes32,bytes32,uint64)").hex()
 def v11_chain(case: Case) -> str | None:
     chain, hint, head, log = case.trust["chain"], case.bundle["chain"], case.head, case.contract("EvidenceLog", "V11")
@@ -748,9 +730,8 @@ def v12_times(case: Case) -> str:
 def v13_status(case: Case) -> str | None:
     ask = {"register-entry/v1": certificate_status, "agreement-act/v1": agreement_status,
            "cycle-closed/v1": close_status}.get(case.statement["kind"])
-    if ask is None:
-        case.status = ("N/A", "此类事实没有链上状态 / this kind has no status on the chain", 0)
     if ask is None or case.node is None:
+        case.status = case.status if ask else ("N/A", "此类事实没有链上状态 / this kind has no status on the chain", 0)
         return None
     with reading("V13", "可查询状态的内容 / a body whose status can be asked"):
         case.status = ask(case, case.statement, case.node)
@@ -759,9 +740,18 @@ IN_FORCE = ("UNKNOWN", "IN_FORCE", "NOT_IN_FORCE", "IN_FORCE_LIMITED")
 REASONS = ("未上链 not on the chain", "有效 valid", "尚未生效 not yet valid", "已失效 lapsed", "已被取代 superseded",
            "已转出 transferred", "已注销 cancelled", "届满待续 renewal filed", "有负担 encumbered", "有异议 objection",
            "有负担且有异议 encumbered and objection", "更早的历史 older history")
+NAME, SURE, INSTANT, VERSION = text(".{1,200}"), {"sha256": HEX64, "sm3": HEX64}, range(2**32), range(1, 2**53)
+ENTRY = {"code": str, "version": VERSION, "paper_type": str, "agency": text(".{1,64}"), "agency_name": NAME,
+    "agency_catalogue_no": text(".{0,200}"), "fields": [FIELD], "record_digest": SURE, "receipt": SURE,
+    "receipt_number": NAME, "authority_name": NAME, "deposited_at": INSTANT, "valid_from": INSTANT,
+    "valid_until": INSTANT, "last_day": text("[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"),
+    "type?": text("(初次|转让|变更|续期|注销)登记"), "predecessor?": {"code": text(".{0,200}"), "version": VERSION,
+        "status": text("SUPERSEDED|TRANSFERRED|CANCELLED"), "successors?": range(1, 3)}}
+CODE = text("SJ[0-9]{3}20[0-9]{2}(0[1-9]|1[0-2])(?!0000)[0-9]{4}")
 def certificate_status(case: Case, statement: dict, node: Node) -> tuple:
     """RightsRegistry: is this very fact deposited under the certificate's key, and is the certificate in force?"""
     body, registry = statement["body"], case.contract("RightsRegistry", "V13")
+    conform(body, ENTRY, "body")
     agency, code = sha256(f"agency:{body['agency']}".encode()), body["code"].encode("ascii").ljust(32, b"\0")
     paper = {"REGISTRATION_CERT": 1}[body["paper_type"]]
     key = keccak256(abi_words("bytes32,uint8,bytes32,uint32", agency, paper, code, body["version"]))
@@ -790,11 +780,9 @@ def close_status(case: Case, statement: dict, node: Node) -> tuple:
     expected = keccak256(abi_words("bytes32,bytes32,bytes32,uint64", *values[3:7]))
     require(stored == expected, "V13", f"closed {expected.hex()}", stored.hex())
     return "CLOSED", "本次关账已上链 / this close is on the chain", 0
-
 WHOLE = {"agreement-act/v1": ("terms_digest", ""), "register-entry/v1": ("record_digest", "deposit-record/v1")}
 def v14_kind(case: Case) -> str:
-    """Each part shown belongs to its fact and its number; all fields shown make the digest the body names; more is
-    recomputed by the library."""
+    """Each part shown belongs to its fact and its number; all fields shown make the digest the body names."""
     body, kind, subject = case.statement["body"], case.statement["kind"], case.statement["subject"]
     with reading("V14", f"属于 {kind} 的内容 / content that belongs to this kind"):
         values = [(part["index"], read_canonical(part["data"].encode())) for part in case.parts]
@@ -814,12 +802,24 @@ def v14_kind(case: Case) -> str:
             require(subject == f"connector-log:{body['connector']}", "V14", body["connector"], subject)
         names, count = body.get("fields", []), case.statement.get("parts", {"count": 0})["count"]
         require(kind not in WHOLE or len(names) == count, "V14", f"{len(names)} 个字段 / fields", count)
+        document = {data["field"]: data["value"] for _, data in values} if kind in WHOLE else {}
+        if kind == "register-entry/v1":
+            check_entry(body, document if len(values) == count else body)
         if kind in WHOLE and names and len(values) == count:
             field, tag = WHOLE[kind]
-            document = {data["field"]: data["value"] for _, data in values}
             found = twin(canonical({"record": document, "tag": tag} if tag else document))
             require(read_twin(body[field], "V14", field) == found, "V14", f"{field} {body[field]}", found.sha256.hex())
     return f"{kind}, {len(values)} parts"
+def check_entry(body: dict, record: dict) -> None:
+    """A version is the next of its own code or the first of a new one; it and its record name one predecessor."""
+    conform(body, ENTRY, "body")
+    none = {"code": "", "version": 1, "successors": 1}
+    mine, theirs = [{"type": item.get("type", "初次登记"), **none, **item.get("predecessor", {})}
+                    for item in (body, record)]
+    number = mine["version"] + 1 if mine["code"] == body["code"] else 1
+    good = CODE.fullmatch(body["code"]) and body["valid_from"] < body["valid_until"] and 1 <= len(body["fields"]) <= 64
+    require(good is True and body["version"] == number, "V14", f"{body['code']} v{number}", body["version"])
+    require(canonical(mine) == canonical(theirs), "V14", shown(mine), theirs)
 
 # 10 report -----------------------------------------------------------------------------------------------------------
 STEPS = (("严格解析 / strict parse", v01_parse), ("信任文件与日志 / trust file and log", v02_trust),

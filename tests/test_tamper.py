@@ -52,10 +52,9 @@ from ledger.reading import body_of
 from ledger.rebuild import column_class
 from ledger.signing import sign_sm2
 from ledger.store import Appended
-from registry import admitting, entries
+from registry import admitting
 from registry.afterlife import service as after
 from registry.afterlife.dispute import DisputeGround, RegisterObjection
-from registry.afterlife.ending import Cancellation, Correction
 from registry.afterlife.instrument import AuthorityType, Instrument
 from registry.afterlife.remark import Recorded, RemarkAct, RemarkKind
 from registry.asset import (
@@ -264,13 +263,6 @@ def _burden(played: Played, home: Path) -> None:
         objection = RegisterObjection(row.code, "演示", "演示", DisputeGround.ERROR, (Right.HOLD,), "演示", (file,))
         stated = signed("register-objection/v1", f"register-objection:{'b' * 32}", objection, "intake")
         after.object_to(session, agency, stated, signer, at=at)
-        subject = f"certificate:{row.code}"
-        description = entries.entry_in_force(session, row.code, at).record.description
-        correction = Correction(row.version, "演示", instrument=ruling, description=description)
-        more = {"at": at, "calendar": system.calendar}
-        after.correct(session, agency, signed("register-correction/v1", subject, correction, *two), signer, **more)
-        ending = Cancellation("Z-03", row.version, (Right.HOLD,), "演示", "演示", instrument=ruling)
-        after.cancel(session, agency, signed("register-cancellation/v1", subject, ending, *two), signer, **more)
 
 
 def _bargain(played: Played, home: Path) -> None:

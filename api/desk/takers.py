@@ -59,14 +59,6 @@ def _dispute_move(session: Session, system: System, signed: Signed, at: int) -> 
     return afterlife.move(session, system.house, signed, system.agency.signer, at=at, calendar=system.calendar)
 
 
-def _cancellation(session: Session, system: System, signed: Signed, at: int) -> Appended:
-    return afterlife.cancel(session, system.house, signed, system.agency.signer, at=at, calendar=system.calendar)
-
-
-def _correction(session: Session, system: System, signed: Signed, at: int) -> Appended:
-    return afterlife.correct(session, system.house, signed, system.agency.signer, at=at, calendar=system.calendar)
-
-
 TAKERS: Mapping[str, Taker] = {
     "party/v1": _party,
     "staff/v1": _staff,
@@ -78,6 +70,4 @@ TAKERS: Mapping[str, Taker] = {
     "remark-consent/v1": _consent,
     "register-objection/v1": _dispute,
     "register-objection-move/v1": _dispute_move,
-    "register-cancellation/v1": _cancellation,
-    "register-correction/v1": _correction,
 }

@@ -5,7 +5,6 @@
 - `application_form`: the form of annex 1, section by section, to a document and back, with a message at each field.
 - `moves`: which moves a person may make from here, the form of a move from the table's fields, and the act it makes.
 - `acts`: the forms of what happens after the issue, from their tables; `later`: those of 转让, 变更, 续期, 注销.
-- `decided`: what the agency has decided about a certificate and not yet carried out.
 - `todo`: the work list in words; `clocks`: what is due when; `history`: what has happened, by whom;
   `papers`: what was handed in and where to open it; `access`: who may look.
 - `tables`: drafts and objections of the public (operational); `store`: questions asked of them.

@@ -218,7 +218,12 @@ def waiting_objections(session: Session) -> list[ObjectionRequestRow]:
 
 def is_taken(session: Session, row: ObjectionRequestRow) -> bool:
     """Has a clerk stated this objection as a fact?"""
-    return facts.next_of(session, f"objection:{row.id}")[0] > 0
+    return facts.next_of(session, objection_subject(row))[0] > 0
+
+
+def objection_subject(row: ObjectionRequestRow) -> str:
+    """The subject this objection will have as a fact."""
+    return f"{'register-' if row.certificate else ''}objection:{row.id}"
 
 
 def answer_objection(session: Session, row: ObjectionRequestRow, answer: str) -> None:

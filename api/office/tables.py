@@ -14,8 +14,9 @@ def _column(type_: Any, *, key: bool = False, index: bool = False) -> Any:
 
 
 class ObjectionRequestRow(SQLModel, table=True):
-    """An objection left on the public page: it becomes a fact when a clerk has verified the contact and signs for it
-    (decisions D14). `id` is also the objection's; `answer` is why it was not taken in."""
+    """An objection left on a public page: it becomes a fact when a clerk has verified the contact and signs for it
+    (decisions D14). It is against a publicity (`application`) or a registration (`certificate`, on a `ground`, about
+    `rights` by spaces). `id` is also the objection's; `answer` is why it was not taken in."""
 
     __tablename__ = "objection_request"
     id: str = _column(String(32), key=True)
@@ -26,3 +27,6 @@ class ObjectionRequestRow(SQLModel, table=True):
     papers: str = _column(Text)
     received_at: int = _column(BigInteger)
     answer: str = _column(Text)
+    certificate: str = _column(String(15), index=True)
+    ground: str = _column(String(20))
+    rights: str = _column(String(40))

@@ -24,7 +24,6 @@ from api.desk.waiting import Slot
 from api.office import acts, application_form, later, papers, store, words
 from api.office.access import may_see
 from api.office.acts import Doable, Ground
-from api.office.decided import Decided, decided
 from api.office.widgets import Group, Widget
 from api.pages.office import FormDep, office_page, see
 from api.sessions import HolderDep, Visitor
@@ -32,15 +31,16 @@ from ledger.errors import FieldError, LedgerError
 from ledger.reading import body_of, read
 from registry import entries, filing
 from registry import store as registry
+from registry.afterlife import service
 from registry.afterlife import store as afterlife
 from registry.afterlife.dispute import DISPUTE_STATE_NAMES, MOVE, OBJECTION, Dispute, DisputeAct, RegisterObjection
 from registry.afterlife.dispute import to_be_acted_on as acted_on
-from registry.afterlife.ending import CANCELLATION, CORRECTION, Cancellation, Correction
 from registry.afterlife.remark import CONSENT, KIND_NAMES, REMARK, Consent, Consentable, RemarkAct
 from registry.case import DECISION, AgencyDecision
-from registry.certificate import certificate_subject
 from registry.errors import IllegalMove, RegistryError, Unknown
+from registry.form import Held, RegistrationType
 from registry.rights import RIGHT_NAMES
+from registry.succession import Wish
 
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 
@@ -316,86 +316,35 @@ def end(
     system: SystemDep,
     now: NowDep,
 ) -> Response:
-    """Z-03 to Z-05 and B-04: decided by two persons; the ground is looked at when both have signed."""
+    """Z-03 to Z-05 and B-04: two persons open the case; the register changes with its deposit (art. 26)."""
     chosen = _one(acts.of_agency(visitor, system.house.uscc), move, code[:15])
-    row = registry.certificate(session, code)
     try:
-        document = acts.document_of(chosen, _ground(session, code), fields)
-        document |= {"version": row.version}
-        if fields.get("objection"):
-            document["objection"] = fields["objection"]
-        kind: str = CANCELLATION
-        body: Cancellation | Correction
-        if move == "B-04":
-            known = entries.entry_in_force(session, code, now).record.description
-            made = later.description_of(known, fields)
-            kind, document["description"] = CORRECTION, body_of(made) if made != known else None
-            body = read(Correction, {name: value for name, value in document.items() if value is not None}, "act")
-        else:
-            body = read(Cancellation, {"move": move, **document}, "act")
+        body = _decision(session, chosen, code, fields, now)
+        service.require_ground(session, system.house, body, now)
     except (RegistryError, LedgerError) as refusal:
         return _page(request, visitor, _ending(session, chosen, code, fields, now), refusal, fields)
     return _drafted(
-        session, visitor, now, f"{chosen.name}：{code}", kind, certificate_subject(code), body,
+        session, visitor, now, f"{chosen.name}：{code}", DECISION, f"application:{secrets.token_hex(16)}", body,
         acts.slots(chosen, visitor, system.house.uscc),
     )  # fmt: skip
 
 
-@router.get("/office/certificates/{code}/decisions/{basis}")
-def decision_page(
-    request: Request, code: str, basis: str, visitor: HolderDep, session: ReadDep, system: SystemDep, now: NowDep
-) -> HTMLResponse:
-    chosen, found = _decision(session, system, visitor, code, basis, now)
-    return _page(request, visitor, _carried_out(chosen, found, code), None, {})
-
-
-@router.post("/office/certificates/{code}/decisions/{basis}")
-def carry_out(
-    request: Request,
-    code: str,
-    basis: str,
-    fields: FormDep,
-    visitor: HolderDep,
-    session: WriteDep,
-    system: SystemDep,
-    now: NowDep,
-) -> Response:
-    """Opens the 变更 or 注销 that a decision asks for; deposit and issue follow as for any other case."""
-    chosen, found = _decision(session, system, visitor, code, basis, now)
-    try:
-        if found.wish is None:
-            raise FieldError(
-                "wish", "只更正数据信息的决定 / a correction of the description only", "权利或权利人 / rights"
-            )
-        form = filing.draft_form(session, code, found.wish, now)
-        document = {"move": found.move, "form": body_of(form), "reason": fields.get("reason", ""), "basis": basis}
-        if found.instrument is not None:
-            document["instrument"] = body_of(found.instrument)
-        body = read(AgencyDecision, document, "act")
-    except (RegistryError, LedgerError) as refusal:
-        return _page(request, visitor, _carried_out(chosen, found, code), refusal, fields)
-    return _drafted(
-        session, visitor, now, f"制作新版本：{code}", DECISION, f"application:{secrets.token_hex(16)}", body,
-        acts.slots(chosen, visitor, system.house.uscc),
-    )  # fmt: skip
-
-
-def _decision(
-    session: Session, system: System, visitor: Visitor, code: str, basis: str, now: int
-) -> tuple[Doable, Decided]:
-    """The decision, for who may carry it out. Raises `IllegalMove` or `Unknown`."""
-    for item in decided(session, code, now):
-        if item.basis == basis:
-            return _one(acts.of_agency(visitor, system.house.uscc), item.move, code[:15]), item
-    raise Unknown("待制作版本的决定 / a decision to be carried out", basis[:64])
-
-
-def _carried_out(chosen: Doable, found: Decided, code: str) -> Asked:
-    widget = Widget("reason", "理由", "Reason", "long", required=True, most=4000, value=found.reason)
-    told = "申请表由系统照决定和登记簿起草；两人签署后即可提请存证，制作新版本。"
-    group = Group("登记决定", "Decision", (widget,), help=told, anchor="reason")
-    facts = _facts(chosen) | {"依据的决定": found.basis}
-    return Asked(f"{chosen.move} 制作新版本", f"凭证 {code}", f"/office/certificates/{code}", [group], facts)
+def _decision(session: Session, chosen: Doable, code: str, typed: Mapping[str, str], now: int) -> AgencyDecision:
+    """What was filled in, with the form that the register itself drafts. Raises `FieldError`."""
+    entry = entries.entry_in_force(session, code, now)
+    document = acts.document_of(chosen, _ground(session, code), typed)
+    if chosen.move == "B-04":
+        wish = Wish(RegistrationType.CHANGE, description=later.description_of(entry.record.description, typed))
+    else:
+        named = set(document.pop("rights"))
+        rows = [row for row in entry.record.rights if row.right.value in named]
+        whole = len(rows) == len(entry.record.rights)
+        ended = () if whole else tuple(Held(row.holder_id, row.right) for row in rows)
+        wish = Wish(RegistrationType.CANCELLATION, reason=chosen.move, ended=ended)
+    document |= {"move": chosen.move, "form": body_of(filing.draft_form(session, code, wish, now))}
+    if typed.get("objection"):
+        document["objection"] = typed["objection"]
+    return read(AgencyDecision, document, "act")
 
 
 def _ending(session: Session, chosen: Doable, code: str, typed: Mapping[str, str], now: int) -> Asked:
@@ -431,7 +380,7 @@ def _code_of(session: Session, identity: str) -> str:
 
 def _ground(session: Session, code: str) -> Ground:
     row = registry.certificate(session, code)
-    return Ground(tuple(sorted(afterlife.standing_rights(session, row), key=list(RIGHT_NAMES).index)))
+    return Ground(tuple(sorted(afterlife.registered_rights(session, row), key=list(RIGHT_NAMES).index)))
 
 
 def _one(found: Sequence[Doable], move: str, state: str) -> Doable:

@@ -16,7 +16,6 @@ from api.desk import store as waiting
 from api.desk.waiting import Slot
 from api.office import acts, application_form, later, store, words
 from api.office.access import may_see
-from api.office.decided import decided
 from api.pages.office import FormDep, office_page, see
 from api.sessions import HolderDep, Visitor
 from ledger import canonical
@@ -31,7 +30,7 @@ from registry.afterlife.dispute import DISPUTE_STATE_NAMES
 from registry.afterlife.remark import KIND_NAMES, REMARK_STATE_NAMES, Remark, RemarkKind, state_of
 from registry.application import decide_submission
 from registry.calendar import day_of
-from registry.case import Actor, Role, World
+from registry.case import FINAL, STATE_NAMES, Actor, Role, World
 from registry.certificate import STATUS_NAMES, InForce, Status, certificate_subject
 from registry.errors import RegistryError, Unknown
 from registry.form import SUBMITTED, Form, Operation, RegistrationType
@@ -97,7 +96,11 @@ def certificate_page(
         types=later.TYPES if own else {},
         may_record=acts.of_remark(None, visitor, system.house.uscc, now) if inside else [],
         agency_acts=acts.of_agency(visitor, system.house.uscc),
-        decided=decided(session, code, now) if acts.of_agency(visitor, system.house.uscc) else [],
+        under_way=[
+            (case, STATE_NAMES[case.state])
+            for case in registry.cases_about(session, code)
+            if _is_agency(visitor, system) and case.state not in FINAL
+        ],
         may_object=not visitor.is_staff and visitor.organisation != system.house.uscc,
         waiting=[item for item in waiting.about(session, about) if may_see(visitor, item)],
         kinds=KIND_NAMES,

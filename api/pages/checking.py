@@ -37,7 +37,7 @@ class Checked:
         if not self.check.entry_id:
             del result["entry_id"]
         if not self.check.version:
-            for name in ("flags", "objection", "cancelled", "stops"):
+            for name in ("flags", "objection", "stops"):
                 del result[name]
         if self.state is not None:
             result |= {"log": self.state.value, "anchored": self.place is not None}
@@ -60,7 +60,9 @@ def checked(
     if not found.entry_id:
         return Checked(found)
     if found.view is None and not found.token_matches:
-        shown = Check(found.code, found.status, found.integrity, found.as_of, agency=found.agency)
+        shown = Check(
+            found.code, found.status, found.integrity, found.as_of, agency=found.agency, custodian=found.custodian
+        )
         return Checked(replace(shown, purpose=purpose, ok=found.ok))
     state = outbox.state_of(session, found.entry_id)
     place = place_of(session, RegisterEntryFace.contract, found.entry_id)

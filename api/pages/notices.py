@@ -102,9 +102,10 @@ def object_without_key(
     row = ObjectionRequestRow(
         id=secrets.token_hex(16), application=application, objector=body.objector, contact=body.contact,
         reason=body.reason, papers=fields.get("papers", ""), received_at=now, answer="",
+        certificate="", ground="", rights="",
     )  # fmt: skip
     store.put_objection(session, row)
-    return office_page(request, "objection_left", visitor, notice=notice, number=row.id)
+    return office_page(request, "objection_left", visitor, back=f"/notices/{application}", number=row.id)
 
 
 @router.post("/office/notices/{application}/objection")
@@ -175,8 +176,8 @@ def _open(session: Session, system: System, application: str, now: int) -> Notic
     return notice
 
 
-def _objection(application: str, fields: dict[str, str]) -> tuple[Objection | None, dict[str, tuple[Message, ...]]]:
-    """The objection the fields make, or what is to be said beside them."""
+def left_empty(fields: dict[str, str]) -> dict[str, tuple[Message, ...]]:
+    """What is missing or too long of what every objection without a key says."""
     messages: dict[str, tuple[Message, ...]] = {}
     for name, zh, most in (
         ("objector", "姓名或单位名称", 200),
@@ -187,6 +188,12 @@ def _objection(application: str, fields: dict[str, str]) -> tuple[Objection | No
             messages[name] = (Message("S", f"请填写{zh}。", "This is missing."),)
         elif len(fields[name]) > most:
             messages[name] = (Message("S", f"不能超过 {most} 个字符。", f"At most {most} characters."),)
+    return messages
+
+
+def _objection(application: str, fields: dict[str, str]) -> tuple[Objection | None, dict[str, tuple[Message, ...]]]:
+    """The objection the fields make, or what is to be said beside them."""
+    messages = left_empty(fields)
     if messages:
         return None, messages
     try:

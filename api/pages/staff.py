@@ -14,13 +14,21 @@ from api.desk import store as waiting
 from api.desk.waiting import DeskRefused, Slot, Waiting
 from api.office import moves, store, todo, words
 from api.office.access import require_role
+from api.pages.objecting import objection_of
 from api.pages.office import FormDep, WaitingDep, office_page, see
 from api.sessions import HolderDep, Visitor, VisitorDep
 from ledger.errors import FieldError
 from ledger.reading import body_of, read
 from registry import store as registry
+from registry.afterlife import store as afterlife
+from registry.afterlife.dispute import DISPUTE_STATE_NAMES, Dispute, DisputeState, RegisterObjection, notice_due
+from registry.afterlife.dispute import OBJECTION as REGISTER_OBJECTION
+from registry.calendar import day_of
+from registry.errors import CalendarPending
 from registry.objection import OBJECTION, Objection
 from registry.party import PARTY, STAFF, STAFF_ROLES, Staff, party_subject, staff_subject
+from registry.rights import RIGHT_NAMES
+from registry.scheme import scheme_of
 
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 
@@ -71,7 +79,26 @@ def _admissions(session: Session) -> list[Waiting]:
 @router.get("/office/objections")
 def objection_list(request: Request, visitor: HolderDep, session: ReadDep, system: SystemDep) -> HTMLResponse:
     require_role(visitor, system.settings.agency, "intake")
-    return office_page(request, "objections", visitor, requests=store.waiting_objections(session))
+    filed = afterlife.disputes_in(session, (DisputeState.FILED, DisputeState.INCOMPLETE))
+    own = [item for item in filed if item.agency == system.house.uscc]
+    return office_page(
+        request,
+        "objections",
+        visitor,
+        requests=store.waiting_objections(session),
+        filed=[(item, _notice_due(session, system, item)) for item in own],
+        states=DISPUTE_STATE_NAMES,
+    )
+
+
+def _notice_due(session: Session, system: System, known: Dispute) -> str:
+    """The last day of C11, in words where there is none yet."""
+    scheme = scheme_of(registry.case(session, registry.certificate(session, known.certificate).application).form.scheme)
+    try:
+        due = notice_due(known, scheme, system.calendar)
+    except CalendarPending as pending:
+        return f"{pending.year} 年日历未公布"
+    return day_of(due - 1).isoformat() if due is not None else "材料补齐后起算"
 
 
 @router.get("/office/objections/{identity}")
@@ -86,9 +113,10 @@ def objection_page(
         visitor,
         row=row,
         papers=moves.papers_of(row.papers, "papers"),
-        case=registry.case(session, row.application),
+        case=registry.case(session, row.application) if row.application else None,
+        names={right.value: name for right, name in RIGHT_NAMES.items()},
         taken=store.is_taken(session, row),
-        waiting=waiting.about(session, [f"objection:{row.id}"]),
+        waiting=waiting.about(session, [store.objection_subject(row)]),
     )
 
 
@@ -96,19 +124,24 @@ def objection_page(
 def take_objection(
     identity: str, fields: FormDep, visitor: HolderDep, session: WriteDep, system: SystemDep, now: NowDep
 ) -> Response:
-    """The clerk has verified the contact and states the objection; it waits for the clerk's signature."""
+    """The clerk has verified the contact and states the objection (I-17, O-01); it waits for the clerk's signature."""
     require_role(visitor, system.settings.agency, "intake")
     row = store.objection_request(session, identity)
     if fields.get("verified") != "1":
         raise FieldError("verified", "已核实联系方式 / the contact was verified", "未勾选 / not ticked")
-    if row.answer or store.is_taken(session, row) or waiting.about(session, [f"objection:{row.id}"]):
+    subject = store.objection_subject(row)
+    if row.answer or store.is_taken(session, row) or waiting.about(session, [subject]):
         raise DeskRefused("该异议已处理或正在待签。", "it was dealt with already, or waits for a signature")
-    body = Objection(row.application, row.objector, row.contact, row.reason, moves.papers_of(row.papers, "papers"))
+    body: Objection | RegisterObjection
+    if row.certificate:
+        body = objection_of(row)
+    else:
+        body = Objection(row.application, row.objector, row.contact, row.reason, moves.papers_of(row.papers, "papers"))
     made = desk.draft(
         session,
-        title=f"收到异议：{row.objector}"[:200],
-        kind=OBJECTION,
-        subject=f"objection:{row.id}",
+        title=f"收到{'登记后' if row.certificate else ''}异议：{row.objector}"[:200],
+        kind=REGISTER_OBJECTION if row.certificate else OBJECTION,
+        subject=subject,
         body=body_of(body),
         slots=(Slot(visitor.holder, "intake"),),
         by=visitor.holder,

@@ -1,4 +1,4 @@
-"""What happens to a certificate after it was issued, over HTTP: remarks, objections, cancellation, correction."""
+"""What happens to a certificate after it was issued, over HTTP: remarks and objections."""
 
 from __future__ import annotations
 
@@ -106,34 +106,6 @@ def objection_state(
     if _organisation(session, caller, now) not in _sides(found) | {system.house.uscc}:
         raise _forbidden()
     return plain(found)  # type: ignore[no-any-return]
-
-
-@router.post(
-    "/cancellations",
-    openapi_extra=describe("register-cancellation/v1", "registry.afterlife.ending.Cancellation"),
-    summary="依异议结果、裁判或主动注销 / cancellation by the agency",
-)
-def cancellation(
-    body: SignedDep, caller: CallerDep, session: WriteDep, system: SystemDep, now: NowDep
-) -> dict[str, Any]:
-    require_own(caller, body.signed)
-    taken = service.cancel(
-        session, system.house, body.signed, system.agency.signer, at=now, calendar=system.calendar
-    )  # fmt: skip
-    return appended(taken)
-
-
-@router.post(
-    "/corrections",
-    openapi_extra=describe("register-correction/v1", "registry.afterlife.ending.Correction"),
-    summary="依异议结果或裁判更正登记 / correction by the agency",
-)
-def correction(body: SignedDep, caller: CallerDep, session: WriteDep, system: SystemDep, now: NowDep) -> dict[str, Any]:
-    require_own(caller, body.signed)
-    taken = service.correct(
-        session, system.house, body.signed, system.agency.signer, at=now, calendar=system.calendar
-    )  # fmt: skip
-    return appended(taken)
 
 
 def _sides(found: Dispute) -> frozenset[str]:

@@ -175,12 +175,16 @@ def stops(
     *,
     rights: Set[Right] = frozenset(Right),
     version: int = 0,
+    but: Set[RemarkKind] = frozenset(),
 ) -> tuple[str, ...]:
-    """Why the operation may not be done now, Chinese first; names no authority and no creditor. Empty: it may."""
+    """Why the operation may not be done now, Chinese first; names no authority and no creditor. Empty: it may.
+
+    Remarks of the kinds `but` are passed over.
+    """
     found = [
         _text(verdict, operation)
         for verdict in verdicts(remarks, operation, at, rights=rights, version=version)
-        if verdict.stops
+        if verdict.stops and verdict.kind not in but
     ]
     if objection and OBJECTION[operation] is Effect.BLOCK:
         name = OPERATION_NAMES[operation]

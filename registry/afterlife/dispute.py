@@ -92,7 +92,7 @@ class DisputeAct:
     """Body of register-objection-move/v1; fields a move does not use are refused.
 
     `deadline` (exclusive midnight) may give the registrant longer than C12. `instrument` is a judgment or award,
-    `result` the id of the fact by which the agency acted, `rule` and `calendar` what a timer acted under.
+    `result` the id of the register entry or ending that it led to, `rule` and `calendar` what a timer acted under.
     """
 
     move: Annotated[str, Meta(pattern="^O-(0[2-9]|1[01])$")]
@@ -146,13 +146,15 @@ class Dispute:
 class DisputeWorld:
     """What a decision must know besides the dispute; gathered by the service.
 
-    `acted` are the ids of the cancellations and corrections the agency stated on the ground of this objection.
+    `acted` are the ids of the register entries and endings that the agency made on the ground of this objection;
+    `pending`: it has decided to, and the deposit has not been made.
     """
 
     agency: str
     scheme: Scheme
     calendar: Calendar
     acted: frozenset[str] = frozenset()
+    pending: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""What waits for whom: one line of a clerk's work list for each open objection, ended remark and correction."""
+"""What waits for whom: one line of a clerk's work list for each open objection and ended remark."""
 
 from __future__ import annotations
 
@@ -50,7 +50,10 @@ _DISPUTE: Mapping[DisputeState, tuple[str, str, str, tuple[str, ...], str]] = {
 
 
 def of_dispute(dispute: Dispute, world: DisputeWorld) -> tuple[Matter, ...]:
-    """What an objection after registration waits for; nothing once it is closed."""
+    """What an objection after registration waits for; nothing once it is closed, nor while the case that the agency
+    opened on its outcome waits for its deposit."""
+    if world.pending:
+        return ()
     subject, state = f"register-objection:{dispute.id}", dispute.state.value
     if dispute.state is DisputeState.CONCLUDED:
         found = []
@@ -86,20 +89,6 @@ def of_remark(remark: Remark, at: int) -> tuple[Matter, ...]:
             f"remark:{remark.id}", title, "verify the end", "reviewer", moves, "", None, RemarkState.UNVERIFIED.value
         ),
     )
-
-
-def of_correction(code: str, fact_id: str) -> Matter:
-    """A correction was decided and the certificate's next version is not made yet."""
-    subject = f"certificate:{code}"
-    return Matter(subject, "制作更正后的版本", "make the corrected version", "reviewer", ("B-04",), "", None, fact_id)
-
-
-def of_cancelled_rights(code: str) -> Matter:
-    """Rights were cancelled and the certificate's next version, without them, is not made yet."""
-    subject = f"certificate:{code}"
-    title = "制作除去已注销权利的版本"
-    moves = ("Z-03", "Z-04", "Z-05")
-    return Matter(subject, title, "make the version without them", "reviewer", moves, "", None, "CANCELLED_IN_PART")
 
 
 _ANSWERS = ("O-08", "O-09")

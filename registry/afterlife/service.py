@@ -16,9 +16,9 @@ from ledger.errors import FieldError
 from ledger.facts import Fact, Signed, Statement
 from ledger.reading import body_of, read
 from ledger.store import Appended
-from registry import moves, validity
+from registry import entries, moves, validity
 from registry import store as registry
-from registry.afterlife import blocking, dispute_moves, ending, matter, store, todo
+from registry.afterlife import blocking, dispute_moves, grounds, matter, store, todo
 from registry.afterlife import remark as remarks_
 from registry.afterlife.blocking import UseEffect, Verdict
 from registry.afterlife.dispute import (
@@ -31,17 +31,17 @@ from registry.afterlife.dispute import (
     DisputeWorld,
     RegisterObjection,
 )
-from registry.afterlife.ending import CANCELLATION, CORRECTION, Cancellation, Correction, EndingWorld
+from registry.afterlife.grounds import GroundWorld
 from registry.afterlife.instrument import Instrument
 from registry.afterlife.matter import Matter
-from registry.afterlife.remark import CONSENT, REMARK, Consent, Recorded, RemarkAct, RemarkWorld
+from registry.afterlife.remark import CONSENT, REMARK, Consent, Recorded, RemarkAct, RemarkKind, RemarkWorld
 from registry.agency import Agency, Signer
 from registry.calendar import Calendar, day_of
-from registry.case import BEFORE_DEPOSIT, Actor, Role, State
-from registry.certificate import IN_FORCE, certificate_subject
-from registry.code import is_code
+from registry.case import BEFORE_DEPOSIT, Actor, AgencyDecision, Case, Role, State
+from registry.certificate import IN_FORCE
 from registry.errors import CalendarPending, NotEntitled
-from registry.form import Operation, held_by_applicants
+from registry.form import Form, Operation, held_by_applicants, rights_concerned
+from registry.moves import Refusal
 from registry.rights import Right
 from registry.scheme import Scheme, scheme_of
 from registry.signers import organisations_of
@@ -49,7 +49,7 @@ from registry.tables import CertificateRow
 from registry.worklist import Matter as Waiting
 
 _HEX32 = re.compile(r"[0-9a-f]{32}")
-_OPEN_FOR_REMARKS = BEFORE_DEPOSIT | {State.DEPOSITING}
+_UNDER_WAY = BEFORE_DEPOSIT | {State.DEPOSITING}
 
 
 # Remarks --------------------------------------------------------------------------------------------------------------
@@ -141,7 +141,7 @@ def object_to(session: Session, agency: Agency, signed: Signed, signer: Signer, 
         actors,
         agency=agency.uscc,
         registrants=store.holders(session, row) - {actor.organisation for actor in actors},
-        rights={right.value for right in store.standing_rights(session, row)},
+        rights={right.value for right in store.registered_rights(session, row)},
         in_force=validity.certificate_status(session, row.code, at).in_force,
     )
     return _take(session, signed, at, signer, lambda: [body.certificate])
@@ -168,47 +168,28 @@ def move(session: Session, agency: Agency, signed: Signed, signer: Signer, *, at
     return taken
 
 
-# What the agency does of its own motion -------------------------------------------------------------------------------
+# What the agency decides of its own motion ----------------------------------------------------------------------------
 
 
-def cancel(
-    session: Session, agency: Agency, signed: Signed, signer: Signer, *, at: int, calendar: Calendar
-) -> Appended:
-    """Takes in register-cancellation/v1 (Z-03, Z-04, Z-05): the rights end at `at`, the certificate with its last one.
-
-    Where rights remain, `registry.filing.open_by_agency` makes the version without the cancelled ones.
-    An objection that led to it is closed in the same transaction. Raises `NotEntitled`, `GuardRefused`, `Unknown`.
-    """
-    code = _certificate(signed, CANCELLATION)
-    body = read(Cancellation, signed.statement.body)
-    if (first := _replay(session, signed, at)) is not None:
-        return first
-    row = registry.certificate(session, code)
-    world = _ending_world(session, agency, row, body.objection, at)
-    ending.decide_cancellation(body, _staff_actors(session, signed, agency, at), world, at)
-    taken = _take(session, signed, at, signer, lambda: [code])
-    _close(session, agency, body.objection, signer, at, calendar, taken.fact.id, body.instrument)
-    return taken
+def require_ground(session: Session, agency: Agency, decision: AgencyDecision, at: int) -> None:
+    """B-04, Z-03 to Z-05: does the decision rest on something? Raises `GuardRefused`, `Unknown`."""
+    grounds.decide(decision, _ground_world(session, decision.form, decision.objection, at), at)
 
 
-def correct(
-    session: Session, agency: Agency, signed: Signed, signer: Signer, *, at: int, calendar: Calendar
-) -> Appended:
-    """Takes in register-correction/v1 (B-04): what the next version of the certificate must say.
+def ground_lost(session: Session, case: Case, at: int) -> Refusal:
+    """Why what the agency decided may not be deposited at `at`; `None` for an application and while it may."""
+    if not case.opened_by:
+        return None
+    world = _ground_world(session, case.form, case.objection, at)
+    found = grounds.unmet(case.opened_by, case.objection, case.instrument, world, at)
+    return found[1:] if found is not None else None
 
-    An objection that led to it is closed in the same transaction. The correction waits in the work list until it is
-    carried out: by `registry.filing.open_by_agency`, with this fact as its basis, and the deposit that follows.
-    """
-    code = _certificate(signed, CORRECTION)
-    body = read(Correction, signed.statement.body)
-    if (first := _replay(session, signed, at)) is not None:
-        return first
-    row = registry.certificate(session, code)
-    world = _ending_world(session, agency, row, body.objection, at)
-    ending.decide_correction(body, _staff_actors(session, signed, agency, at), world, at)
-    taken = _take(session, signed, at, signer, lambda: [code])
-    _close(session, agency, body.objection, signer, at, calendar, taken.fact.id, body.instrument)
-    return taken
+
+def close_acted_on(
+    session: Session, agency: Agency, case: Case, result: Fact, signer: Signer, *, at: int, calendar: Calendar
+) -> None:
+    """Closes the objection that a deposited case of the agency's own rests on; `result` is what the deposit made."""
+    _close(session, agency, case.objection, signer, at, calendar, result.id, case.instrument)
 
 
 # Time -----------------------------------------------------------------------------------------------------------------
@@ -234,7 +215,7 @@ def run_timers(session: Session, agency: Agency, signer: Signer, *, at: int, cal
 
 
 def matters(session: Session, agency: Agency, *, at: int, calendar: Calendar) -> list[Matter]:
-    """What waits for whom: open objections, ends to verify, corrections to make; nearest due first."""
+    """What waits for whom: open objections and ends to verify; nearest due first."""
     found = [
         line
         for known in store.disputes_in(session, OPEN)
@@ -243,8 +224,6 @@ def matters(session: Session, agency: Agency, *, at: int, calendar: Calendar) ->
     ]
     for past in store.remarks_past(session, day_of(at).isoformat()):
         found += matter.of_remark(past, at)
-    found += [matter.of_correction(row.code, row.fact_id) for row in store.corrections_to_make(session)]
-    found += [matter.of_cancelled_rights(code) for code in store.codes_to_drop_from(session)]
     return sorted(found, key=lambda line: (line.due is None, line.due or 0, line.subject, line.role))
 
 
@@ -254,8 +233,8 @@ def waiting(session: Session, agency: Agency, at: int, calendar: Calendar) -> li
     for item in matters(session, agency, at=at, calendar=calendar):
         kind, _, identity = item.subject.partition(":")
         known = store.dispute(session, identity) if kind == "register-objection" else None
-        codes = [identity] if kind == "certificate" else store.codes_of(session, identity)
-        found.append(todo.line_of(item, [known.certificate] if known else codes, known, calendar))
+        codes = [known.certificate] if known else store.codes_of(session, identity)
+        found.append(todo.line_of(item, codes, known, calendar))
     return found
 
 
@@ -353,7 +332,7 @@ def _remark_world(session: Session, agency: Agency, record: Recorded, at: int) -
         agency=agency.uscc,
         rights=frozenset(row.right for row in rows),
         holders=frozenset(row.holder_id for row in rows),
-        open=case.state in _OPEN_FOR_REMARKS,
+        open=case.state in _UNDER_WAY,
         version=0,
         stops=blocking.stops(
             store.remarks_on(session, store.application_subject(case.application)),
@@ -371,7 +350,7 @@ def _certificate_world(
     row = registry.certificate(session, code)
     return RemarkWorld(
         agency=agency.uscc,
-        rights=store.standing_rights(session, row),
+        rights=store.registered_rights(session, row),
         holders=store.holders(session, row),
         open=validity.certificate_status(session, code, at).status in IN_FORCE,
         version=row.version,
@@ -381,26 +360,37 @@ def _certificate_world(
 
 def _dispute_world(session: Session, agency: Agency, known: Dispute, calendar: Calendar) -> DisputeWorld:
     scheme = _scheme(session, registry.certificate(session, known.certificate))
-    return DisputeWorld(agency.uscc, scheme, calendar, store.acted_on(session, known.id))
+    decided = _decided_on(session, known)
+    return DisputeWorld(
+        agency.uscc,
+        scheme,
+        calendar,
+        acted=frozenset(entries.made_by(session, case).id for case in decided if case.code),
+        pending=any(case.state in _UNDER_WAY for case in decided),
+    )
 
 
 def _scheme(session: Session, row: CertificateRow) -> Scheme:
     return scheme_of(registry.case(session, row.application).form.scheme)
 
 
-def _ending_world(session: Session, agency: Agency, row: CertificateRow, objection: str, at: int) -> EndingWorld:
-    return EndingWorld(
-        agency=agency.uscc,
-        version=row.version,
-        in_force=validity.certificate_status(session, row.code, at).in_force,
-        rights=store.standing_rights(session, row),
-        holders=store.holders(session, row),
-        content=row.content,
-        dispute=store.dispute(session, objection) if objection else None,
-        certificate=row.code,
-        open=store.objection_open(session, row.code),
-        stops=store.stops(session, row.code, Operation.CANCELLATION, at),
+def _ground_world(session: Session, form: Form, objection: str, at: int) -> GroundWorld:
+    code = form.certificate
+    known = store.dispute(session, objection) if objection else None
+    decided = [case.application for case in _decided_on(session, known) if case.state in _UNDER_WAY] if known else []
+    return GroundWorld(
+        certificate=code,
+        dispute=known,
+        pending="".join(decided[:1]),
+        open=store.objection_open(session, code),
+        # 管制 guards the public, nobody's claim: it does not keep the agency from ending what it stopped (P).
+        stops=store.stops(session, code, Operation.CANCELLATION, at, rights_concerned(form), {RemarkKind.TEMP_CONTROL}),
     )
+
+
+def _decided_on(session: Session, known: Dispute) -> list[Case]:
+    """The cases the agency opened on the outcome of this objection."""
+    return [case for case in registry.cases_about(session, known.certificate) if case.objection == known.id]
 
 
 def _subject(signed: Signed, kind: str, prefix: str) -> str:
@@ -409,14 +399,6 @@ def _subject(signed: Signed, kind: str, prefix: str) -> str:
     if given != prefix or not _HEX32.fullmatch(identity):
         raise FieldError("statement.subject", f"{prefix}:<32 hex>", signed.statement.subject)
     return identity
-
-
-def _certificate(signed: Signed, kind: str) -> str:
-    _require_kind(signed, kind)
-    code = signed.statement.subject.partition(":")[2]
-    if not is_code(code) or signed.statement.subject != certificate_subject(code):
-        raise FieldError("statement.subject", "certificate:<code>", signed.statement.subject)
-    return code
 
 
 def _require_kind(signed: Signed, kind: str) -> None:

@@ -1,4 +1,4 @@
-"""Views of remarks, objections and endings, and the questions asked of them.
+"""Views of remarks and objections, and the questions asked of them.
 
 `registry.store` asks here too: what a certificate's state is depends on these views. So nothing here imports it.
 """
@@ -15,21 +15,14 @@ from sqlmodel import SQLModel, col
 from ledger import canonical
 from ledger.facts import Fact
 from ledger.reading import body_of, read
-from registry.afterlife import blocking, dispute_moves, ending
+from registry.afterlife import blocking, dispute_moves
 from registry.afterlife import dispute as disputes_
 from registry.afterlife import remark as remarks_
 from registry.afterlife.dispute import Dispute, DisputeAct, DisputeState, RegisterObjection
-from registry.afterlife.ending import Cancellation, Correction
-from registry.afterlife.remark import ENCUMBERING, Consent, Remark, RemarkAct
-from registry.afterlife.tables import (
-    CorrectionRow,
-    DisputeRow,
-    RemarkPlaceRow,
-    RemarkRow,
-    RightEndingRow,
-)
+from registry.afterlife.remark import ENCUMBERING, Consent, Remark, RemarkAct, RemarkKind
+from registry.afterlife.tables import DisputeRow, RemarkPlaceRow, RemarkRow
 from registry.case import Role
-from registry.certificate import Status, certificate_subject
+from registry.certificate import certificate_subject
 from registry.errors import Unknown
 from registry.form import Operation
 from registry.moves import staff_role
@@ -89,47 +82,14 @@ def _dispute_moved(session: Session, fact: Fact) -> None:
     _write_dispute(session, dispute_moves.apply(known, read(DisputeAct, fact.body), roles, fact.at))
 
 
-def _cancelled(session: Session, fact: Fact) -> None:
-    body, code = read(Cancellation, fact.body), _identity(fact)
-    row = _newest(session, code)
-    whole = ending.is_whole(body, standing_rights(session, row))
-    for right in body.rights:
-        _add(
-            session,
-            RightEndingRow(
-                code=code,
-                right=right.value,
-                move=body.move,
-                objection=body.objection,
-                ended_at=fact.at,
-                fact_id=fact.id,
-            ),
-        )
-    if whole:
-        row.ended, row.ended_at, row.ended_by = Status.CANCELLED.value, fact.at, fact.id
-        session.flush()
-
-
-def _corrected(session: Session, fact: Fact) -> None:
-    body = read(Correction, fact.body)
-    _add(
-        session,
-        CorrectionRow(
-            fact_id=fact.id, code=_identity(fact), version=body.version, objection=body.objection, decided_at=fact.at
-        ),
-    )
-
-
 PROJECTORS: dict[str, Callable[[Session, Fact], None]] = {
     remarks_.REMARK: _remarked,
     remarks_.CONSENT: _consented,
     disputes_.OBJECTION: _objected,
     disputes_.MOVE: _dispute_moved,
-    ending.CANCELLATION: _cancelled,
-    ending.CORRECTION: _corrected,
 }
 
-TABLES = (RemarkRow, RemarkPlaceRow, DisputeRow, RightEndingRow, CorrectionRow)
+TABLES = (RemarkRow, RemarkPlaceRow, DisputeRow)
 """Every view table of what follows the issue; `reindex` empties them and replays the facts."""
 
 
@@ -250,29 +210,9 @@ def disputes_in(session: Session, states: Iterable[DisputeState]) -> list[Disput
     return [_read_dispute(row) for row in rows]
 
 
-def ended_rights(session: Session, code: str) -> frozenset[Right]:
-    """The right types that were cancelled under a certificate."""
-    rows = session.scalars(select(col(RightEndingRow.right)).where(col(RightEndingRow.code) == code))
-    return frozenset(Right(row) for row in rows)
-
-
-def standing_rights(session: Session, row: CertificateRow) -> frozenset[Right]:
-    """The right types of a certificate version that were not cancelled."""
-    held = {Right(item.right) for item in _holdings(session, row)}
-    return frozenset(held - ended_rights(session, row.code))
-
-
-def rights_to_drop(session: Session, code: str) -> frozenset[Right]:
-    """Right types that were cancelled and still stand in the newest version of a certificate that has not ended."""
-    row = _newest(session, code)
-    held = frozenset(Right(item.right) for item in _holdings(session, row))
-    return held & ended_rights(session, code) if not row.ended else frozenset()
-
-
-def codes_to_drop_from(session: Session) -> list[str]:
-    """The certificates that `rights_to_drop` is about."""
-    codes = session.scalars(select(col(RightEndingRow.code)).distinct().order_by(col(RightEndingRow.code)))
-    return [code for code in codes if rights_to_drop(session, code)]
+def registered_rights(session: Session, row: CertificateRow) -> frozenset[Right]:
+    """The right types of a certificate version."""
+    return frozenset(Right(item.right) for item in _holdings(session, row))
 
 
 def holders(session: Session, row: CertificateRow) -> frozenset[str]:
@@ -280,40 +220,17 @@ def holders(session: Session, row: CertificateRow) -> frozenset[str]:
     return frozenset(item.holder for item in _holdings(session, row))
 
 
-def acted_on(session: Session, objection: str) -> frozenset[str]:
-    """The fact ids of the cancellations and corrections stated on the ground of an objection."""
-    found: set[str] = set()
-    for table in (RightEndingRow, CorrectionRow):
-        found.update(session.scalars(select(col(table.fact_id)).where(col(table.objection) == objection)))
-    return frozenset(found)
-
-
-def corrections_to_make(session: Session) -> list[CorrectionRow]:
-    """Corrections about a version that has not ended, by a newer one or otherwise, oldest first."""
-    same_version = col(CertificateRow.version) == col(CorrectionRow.version)
-    query = (
-        select(CorrectionRow)
-        .join(CertificateRow, (col(CertificateRow.code) == col(CorrectionRow.code)) & same_version)
-        .where(col(CertificateRow.ended) == "")
-    )
-    return list(session.scalars(query.order_by(col(CorrectionRow.decided_at), col(CorrectionRow.fact_id))))
-
-
-def is_decision(session: Session, fact_id: str, code: str) -> bool:
-    """Is this fact a cancellation or correction that the agency stated about this certificate?"""
-    for table in (RightEndingRow, CorrectionRow):
-        found = exists().where(col(table.fact_id) == fact_id, col(table.code) == code)
-        if session.scalar(select(found)):
-            return True
-    return False
-
-
 def stops(
-    session: Session, code: str, operation: Operation, at: int, rights: Set[Right] = frozenset(Right)
+    session: Session,
+    code: str,
+    operation: Operation,
+    at: int,
+    rights: Set[Right] = frozenset(Right),
+    but: Set[RemarkKind] = frozenset(),
 ) -> tuple[str, ...]:
     """Why an operation on these rights of a certificate may not be done at `at`, Chinese first. Empty: it may.
 
-    Remarks stop what the table of 1.7 says; an open objection stops 转让 and 申请注销.
+    Remarks stop what the table of 1.7 says, those of the kinds `but` nothing; an open objection stops 转让, 申请注销.
     """
     return blocking.stops(
         remarks_of(session, code),
@@ -322,6 +239,7 @@ def stops(
         at,
         rights=rights,
         version=_newest(session, code).version,
+        but=but,
     )
 
 

@@ -56,26 +56,3 @@ class DisputeRow(SQLModel, table=True):
     filed_at: int = _column(BigInteger)
     changed_at: int = _column(BigInteger)
     document: str = _column(Text)
-
-
-class RightEndingRow(SQLModel, table=True):
-    """A right type the agency cancelled under a certificate, from `ended_at` on."""
-
-    __tablename__ = "right_ending"
-    code: str = _column(String(15), key=True)
-    right: str = _column(String(10), key=True)
-    move: str = _column(String(4))
-    objection: str = _column(String(32), index=True)
-    ended_at: int = _column(BigInteger)
-    fact_id: str = _column(String(64))
-
-
-class CorrectionRow(SQLModel, table=True):
-    """A correction that was decided about a version (B-04); done when a newer version exists."""
-
-    __tablename__ = "register_correction"
-    fact_id: str = _column(String(64), key=True)
-    code: str = _column(String(15), index=True)
-    version: int = _column(Integer)
-    objection: str = _column(String(32), index=True)
-    decided_at: int = _column(BigInteger)

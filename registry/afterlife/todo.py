@@ -18,8 +18,6 @@ STATE_NAMES: Mapping[str, str] = {
     **{state.value: name for state, name in DISPUTE_STATE_NAMES.items()},
     **{state.value: name for state, name in REMARK_STATE_NAMES.items()},
 }
-DECIDED = "已决定，待制作新版本"
-"""What a certificate's matter is called: the agency has decided and the next version is not made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +38,7 @@ def line_of(item: Matter, codes: Sequence[str], known: Dispute | None, calendar:
         title=f"{item.title_zh}（{found.code}）" if found.code else item.title_zh,
         type="",
         state=item.state,
-        state_name=STATE_NAMES.get(item.state, DECIDED),
+        state_name=STATE_NAMES[item.state],
         role=found.role,
         steps=tuple(Step(move, item.title_zh, item.title_en) for move in item.moves),
         due=_due(item, calendar),

@@ -14,10 +14,13 @@ from typing import Annotated
 from msgspec import Meta
 
 from registry.asset import Long, Short, Twin
+from registry.calendar import Calendar, day_of, end_of, last_day
 from registry.errors import GuardRefused, IllegalMove
 from registry.form import Identity
 
 COMPLAINT = "complaint/v1"
+ANSWER_WITHIN = 15
+"""Working days to answer a complaint or to pass an opinion on: the guide wants a channel and names no period (P)."""
 
 
 class Addressee(StrEnum):
@@ -81,6 +84,11 @@ MOVES: Mapping[str, tuple[frozenset[ComplaintState | None], ComplaintState, froz
     "Q-03": (frozenset({ComplaintState.RECEIVED}), ComplaintState.FORWARDED, frozenset({"outcome"}), frozenset()),
 }  # fmt: skip
 """Move → sources, target, fields it needs, further fields it may have."""
+
+
+def answer_due(received_at: int, calendar: Calendar) -> int:
+    """End of the time to answer or pass on what was received then (exclusive instant). Raises `CalendarPending`."""
+    return end_of(last_day(day_of(received_at), ANSWER_WITHIN, calendar))
 
 
 def decide_complaint(case: Complaint | None, act: ComplaintAct, now: int) -> Complaint:

@@ -7,14 +7,16 @@ Every figure says its scope, the rule it is counted by and as of when, because t
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
+from enum import StrEnum
 
 from registry.asset import Count, Day, Short
 from registry.calendar import start_of
 from registry.case import STATE_NAMES, State
 from registry.certificate import STATUS_NAMES, Status
+from registry.errors import CalendarPending
 from registry.form import Identity
 
 
@@ -46,18 +48,53 @@ class AnnualReport:
     notice: Short = ""
 
 
+class Kept(StrEnum):
+    """How a period of the agency's was kept: done in the year in time or late, done but not to be dated because a year
+    is not published, or over and not done at the year's end."""
+
+    ON_TIME = "on_time"
+    OVERDUE = "overdue"
+    UNDATED = "undated"
+    MISSED = "missed"
+
+
+CLOCKS: Mapping[str, tuple[str, str]] = {
+    "C03": ("办结登记手续", "C03, C04"),
+    "C11": ("登记后异议书面通知", "C11"),
+    "Q-02": ("答复投诉、转送意见", "Q-02, Q-03 (P)"),
+}
+"""The clocks that bind the agency and are reported: what is due, and by which rule."""
+MISSABLE = frozenset({"C11", "Q-02"})
+"""Clocks of single acts: one that has run out is missed for good. C03 pauses and is judged when it ends."""
+_KEPT_NAMES: Mapping[Kept, str] = {
+    Kept.ON_TIME: "按期", Kept.OVERDUE: "逾期", Kept.UNDATED: "期限未能计算", Kept.MISSED: "逾期未办",
+}  # fmt: skip
+
+
+def kept(done: int | None, due: Callable[[], int], end: int) -> Kept | None:
+    """How a period was kept that ends at `due()` and was done at `done`; `None` while it runs at `end`."""
+    try:
+        ends = due()
+    except CalendarPending:
+        return Kept.UNDATED if done is not None else None
+    if done is None:
+        return Kept.MISSED if ends <= end else None
+    return Kept.ON_TIME if done < ends else Kept.OVERDUE
+
+
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """What was counted in a year [start, end): by move, ground, type, state and so on; keys are the domain's words."""
+    """What was counted in a year [start, end): by move, ground, type, state and so on; keys are the domain's words.
+
+    `kept` says of each clock of `CLOCKS` how often it was kept, by the words of `Kept`.
+    """
 
     filed: Mapping[str, int]
     states: Mapping[str, int]
     moves: Mapping[str, int]
     grounds: Mapping[str, int]
     outcomes: Mapping[str, int]
-    on_time: int
-    overdue: int
-    uncounted: int
+    kept: Mapping[str, Mapping[str, int]]
     status: Mapping[str, int]
     other: Mapping[str, int]
 
@@ -79,6 +116,8 @@ GROUNDS: Mapping[str, str] = {
 }  # fmt: skip
 OTHER: Mapping[str, tuple[str, str]] = {
     "objections": ("公示异议收件", "objection/v1"),
+    "register_objections": ("登记后异议收件", "register-objection/v1"),
+    "decisions": ("依职权更正、注销决定", "register-decision/v1"),
     "complaints": ("投诉收件", "complaint/v1 Q-01"),
     "complaints_answered": ("投诉办结", "complaint/v1 Q-02、Q-03"),
     "inspections": ("查询复制", "inspection facts, G30"),
@@ -114,10 +153,14 @@ def figures_of(counted: Counted) -> tuple[Figure, ...]:
         for outcome, value in sorted(counted.outcomes.items())
     ]
     found += [
-        Figure("on_time", "按期办结", counted.on_time, year, "C03, C04"),
-        Figure("overdue", "逾期办结", counted.overdue, year, "C03, C04"),
-        Figure("undated", "期限未能计算", counted.uncounted, year, "calendar pending"),
-    ]
+        Figure(
+            f"{how}.{clock}", f"{_KEPT_NAMES[how]}：{what}", counted.kept.get(clock, {}).get(how, 0),
+            end if how is Kept.MISSED else year, rule if how is not Kept.UNDATED else "calendar pending",
+        )
+        for clock, (what, rule) in CLOCKS.items()
+        for how in Kept
+        if how is not Kept.MISSED or clock in MISSABLE
+    ]  # fmt: skip
     found += [
         Figure(f"status.{status}", f"凭证：{STATUS_NAMES[status]}", counted.status.get(status, 0), end, "G26, G36, G37")
         for status in Status

@@ -18,7 +18,7 @@ from registry import store as registry
 from registry.agency import Agency, Signer
 from registry.calendar import Calendar, day_of, end_of
 from registry.duties import store
-from registry.duties.complaint import COMPLAINT, ComplaintAct, decide_complaint
+from registry.duties.complaint import COMPLAINT, Addressee, ComplaintAct, answer_due, decide_complaint
 from registry.duties.figures import AnnualReport, figures_of, span
 from registry.duties.office import (
     ANNUAL,
@@ -103,7 +103,8 @@ def run_timers(session: Session, agency: Agency, signer: Signer, *, at: int, cal
 
 
 def alerts(session: Session, agency: Agency, *, at: int, calendar: Calendar) -> list[dict[str, str | int]]:
-    """Clocks of the agency that run, soonest first: C14, C16, C17, C18; `due` exclusive, seconds UTC, 0: not known."""
+    """Clocks of the agency that run, soonest first: C14, C16, C17, C18, complaints to be answered (Q-02) or passed on
+    (Q-03); `due` exclusive, seconds UTC, 0: not known."""
     found: list[dict[str, str | int]] = []
 
     def note(rule: str, about: str, due: Callable[[], int]) -> None:
@@ -124,6 +125,10 @@ def alerts(session: Session, agency: Agency, *, at: int, calendar: Calendar) -> 
     last = day_of(at).year - 1
     if last not in _reported_years(session, agency):
         note("C18", str(last), lambda: annual_due(last))
+    for identity, complaint in store.complaints_waiting(session, agency.uscc):
+        rule = "Q-03" if complaint.to is Addressee.PROVINCE else "Q-02"
+        received = complaint.received_at
+        note(rule, f"complaint:{identity}", lambda received=received: answer_due(received, calendar))  # type: ignore[misc]
     return sorted(found, key=lambda item: item["due"])
 
 

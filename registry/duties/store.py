@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import date
+from functools import partial
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -15,13 +16,24 @@ from ledger import store as facts
 from ledger.facts import Fact
 from ledger.reading import body_of, read
 from registry import store as registry
+from registry.afterlife import dispute as disputes
 from registry.application import RULES
 from registry.asset import Long, Short
-from registry.calendar import Calendar, day_of
-from registry.case import MOVE, Case, State, World, completion_due
+from registry.calendar import Calendar, day_of, end_of
+from registry.case import DECISION, MOVE, Case, State, World, completion_due
 from registry.certificate import certificate_subject, status_at
-from registry.duties.complaint import COMPLAINT, Addressee, Category, Complaint, ComplaintAct, ComplaintState, folded
-from registry.duties.figures import AnnualReport, Counted, span, tally
+from registry.clocks import period
+from registry.duties.complaint import (
+    COMPLAINT,
+    Addressee,
+    Category,
+    Complaint,
+    ComplaintAct,
+    ComplaintState,
+    answer_due,
+    folded,
+)
+from registry.duties.figures import AnnualReport, Counted, kept, span, tally
 from registry.duties.office import (
     ANNUAL,
     BREACH,
@@ -48,10 +60,10 @@ from registry.duties.tables import (
     ComplaintRow,
     DisclosureRow,
 )
-from registry.errors import CalendarPending, GuardRefused
+from registry.errors import GuardRefused
 from registry.form import SUBMITTED
 from registry.objection import OBJECTION
-from registry.scheme import scheme_of
+from registry.scheme import Scheme, scheme_of
 from registry.tables import ApplicationRow, CertificateRow, StaffRow
 
 
@@ -217,10 +229,22 @@ def changes(session: Session, agency: str) -> list[tuple[str, Change]]:
 def complaint(session: Session, identity: str) -> Complaint | None:
     """A complaint."""
     row = session.get(ComplaintRow, identity)
-    if row is None:
-        return None
+    return _complaint(row) if row is not None else None
+
+
+def _complaint(row: ComplaintRow) -> Complaint:
     state, to = ComplaintState(row.state), Addressee(row.addressee)
     return Complaint(row.agency, to, Category(row.category), state, row.received_at, row.closed_at)
+
+
+def complaints_waiting(session: Session, agency: str) -> list[tuple[str, Complaint]]:
+    """The complaints and opinions that nobody has answered or passed on, oldest first, with their ids."""
+    rows = session.scalars(
+        select(ComplaintRow)
+        .where(col(ComplaintRow.agency) == agency, col(ComplaintRow.state) == ComplaintState.RECEIVED.value)
+        .order_by(col(ComplaintRow.received_at), col(ComplaintRow.id))
+    )
+    return [(row.id, _complaint(row)) for row in rows]
 
 
 def breaches(session: Session, agency: str) -> list[BreachRow]:
@@ -265,7 +289,7 @@ def counted(session: Session, agency: str, year: int, calendar: Calendar, *, inc
     filed: list[str] = []
     ended: list[tuple[str, int]] = []
     raised = 0
-    for fact in _between(session, 0, end, SUBMITTED, MOVE, OBJECTION):
+    for fact in _between(session, 0, end, SUBMITTED, MOVE, OBJECTION, DECISION):
         within = fact.at >= start
         if fact.kind == OBJECTION:
             application = str(fact.body["application"])
@@ -275,6 +299,9 @@ def counted(session: Session, agency: str, year: int, calendar: Calendar, *, inc
             continue
         application = _identity(fact)
         if application not in mine:
+            continue
+        if fact.kind == DECISION:
+            states[application] = State.READY.value
             continue
         if fact.kind == SUBMITTED:
             states[application] = State.SUBMITTED.value
@@ -292,27 +319,81 @@ def counted(session: Session, agency: str, year: int, calendar: Calendar, *, inc
             outcomes += [str(item["outcome"]) for item in fact.body.get("decisions", [])]
             if move in ("I-27", "I-12", "I-14", "I-21"):
                 ended.append((application, fact.at))
-    on_time, late, undated = _punctual(session, ended, calendar)
+    clocks = {
+        "C03": tally(_completed(session, ended, calendar, end)),
+        "C11": tally(_notified(session, agency, start, end, calendar)),
+        "Q-02": tally(_answered(session, agency, start, end, calendar)),
+    }
     return Counted(
-        tally(filed), tally(states.values()), tally(moves), tally(grounds), tally(outcomes), on_time, late, undated,
+        tally(filed), tally(states.values()), tally(moves), tally(grounds), tally(outcomes), clocks,
         tally(_status_names(session, agency, end)), _others(session, agency, start, end, raised, incidents),
     )  # fmt: skip
 
 
-def _punctual(session: Session, ended: list[tuple[str, int]], calendar: Calendar) -> tuple[int, int, int]:
-    on_time = late = undated = 0
+def _completed(session: Session, ended: list[tuple[str, int]], calendar: Calendar, end: int) -> Iterator[str]:
+    """C03 of each case that ended in the year, once it had been accepted."""
     for application, at in ended:
         case = registry.case(session, application)
-        if not case.accepted_on:
+        if case.accepted_on:
+            world = World(case.form.agency, scheme_of(case.form.scheme), calendar)
+            yield from _how(at, partial(_completion_due, _closed(case, at), world), end)
+
+
+def _completion_due(case: Case, world: World) -> int:
+    due = completion_due(case, world)
+    assert due is not None
+    return due
+
+
+def _notice_due(complete_at: int, scheme: Scheme, calendar: Calendar) -> int:
+    return end_of(period("C11", day_of(complete_at), scheme, calendar))
+
+
+def _how(done: int | None, due: Callable[[], int], end: int) -> Iterator[str]:
+    found = kept(done, due, end)
+    if found is not None:
+        yield found.value
+
+
+def _notified(session: Session, agency: str, start: int, end: int, calendar: Calendar) -> Iterator[str]:
+    """C11 of each objection after registration: from its complete papers to the written notice (O-03)."""
+    running: dict[str, tuple[int | None, Scheme]] = {}
+    for fact in _between(session, 0, end, disputes.OBJECTION, disputes.MOVE):
+        identity = _identity(fact)
+        if fact.kind == disputes.OBJECTION:
+            row = registry.certificate(session, str(fact.body["certificate"]))
+            if row.agency == agency:
+                running[identity] = fact.at, scheme_of(registry.case(session, row.application).form.scheme)
             continue
-        try:
-            due = completion_due(_closed(case, at), World(case.form.agency, scheme_of(case.form.scheme), calendar))
-        except CalendarPending:
-            undated += 1
+        if identity not in running:
             continue
-        assert due is not None
-        on_time, late = (on_time + 1, late) if at < due else (on_time, late + 1)
-    return on_time, late, undated
+        since, scheme = running[identity]
+        move = fact.body["move"]
+        if move == "O-02":
+            running[identity] = fact.at if fact.body["answers"] else None, scheme
+        elif move in ("O-03", "O-11"):
+            del running[identity]
+            if move == "O-03" and fact.at >= start and since is not None:
+                yield from _how(fact.at, partial(_notice_due, since, scheme, calendar), end)
+    for since, scheme in running.values():
+        if since is not None:
+            yield from _how(None, partial(_notice_due, since, scheme, calendar), end)
+
+
+def _answered(session: Session, agency: str, start: int, end: int, calendar: Calendar) -> Iterator[str]:
+    """Each complaint answered, and each opinion passed on, in the year; those over and not dealt with at its end."""
+    waiting: dict[str, int] = {}
+    for fact in _between(session, 0, end, COMPLAINT):
+        if fact.body["agency"] != agency:
+            continue
+        if fact.body["move"] == "Q-01":
+            waiting[_identity(fact)] = fact.at
+            continue
+        since = waiting.pop(_identity(fact))
+        if fact.at >= start:
+            yield from _how(fact.at, partial(answer_due, since, calendar), end)
+    for since in waiting.values():
+        yield from _how(None, partial(answer_due, since, calendar), end)
 
 
 def _closed(case: Case, at: int) -> Case:
@@ -345,6 +426,11 @@ def _others(session: Session, agency: str, start: int, end: int, raised: int, in
         told[str(fact.body["code"])] = bool(fact.body["encumbered"])
     return {
         "objections": raised,
+        "register_objections": sum(
+            registry.certificate(session, str(fact.body["certificate"])).agency == agency
+            for fact in _between(session, start, end, disputes.OBJECTION)
+        ),
+        "decisions": sum(fact.body["form"]["agency"] == agency for fact in _between(session, start, end, DECISION)),
         "complaints": sum(body["move"] == "Q-01" for body in acts),
         "complaints_answered": sum(body["move"] != "Q-01" for body in acts),
         "inspections": sum(1 for _ in _between(session, start, end, "inspection/v1")),

@@ -16,7 +16,7 @@ from ledger.digest import TwinDigest, twin
 from ledger.facts import Fact
 from registry.asset import Count, Hex64, Long, Short, Twin
 from registry.case import MOVE
-from registry.certificate import ENTRY, ISSUED, DepositRequest, Instant
+from registry.certificate import ENDING, ENTRY, ISSUED, DepositRequest, Instant
 from registry.form import Identity, Named
 from registry.telling import TOLD
 
@@ -30,7 +30,7 @@ RECEIPT_FORMAT = "shuqing-national-receipts/v1"
 PACKAGE_SIGNATURE = "package.json"
 """The signed statement over a package's manifest; it stands beside the manifest, which cannot name it."""
 
-RESULTS = (ENTRY, ISSUED, TOLD)
+RESULTS = (ENTRY, ENDING, ISSUED, TOLD)
 """Kinds of fact that are reported as results of registration (art. 6: 汇集登记结果)."""
 
 PARALLEL_EVIDENCE = (

@@ -3,152 +3,20 @@
 // The same steps, in the same order and with the same codes, as scripts/verify_bundle.py; tests let both judge the same
 // bundles and forgeries. Nothing here touches the page: bytes in, report out. Curves and standard hashes are noble's;
 // SM3 and SM2 (on noble's curve arithmetic), canonical JSON, tree, note and EIP-712 are written here from their
-// descriptions. Parts: 1 refusing, 2 bytes, 3 strict JSON, 4 hashes, 5 signatures, 6 tree and head, 7 Ethereum,
+// descriptions. Parts: 1 to 3 in strict.mjs, 4 hashes, 5 signatures, 6 tree and head, 7 Ethereum,
 // 8 self-test, 9 trust file and shapes, 10 the steps V01 to V14 (the first failure ends the check), 11 report.
 import { weierstrass } from "@noble/curves/abstract/weierstrass.js";
 import { ed25519 } from "@noble/curves/ed25519.js";
 import { secp256k1 } from "@noble/curves/secp256k1.js";
 import { sha256, sha512 } from "@noble/hashes/sha2.js";
 import { keccak_256 as keccak256 } from "@noble/hashes/sha3.js";
+import {
+  afterColon, canonical, canonicalText, demand, failure, get, has, hex, isRecord, isText, join, MAX_BYTES, need,
+  number, readBase64, readCanonical, reading, readJson, refuse, Refused, same, shown, textOf, unhex, Unusable,
+  utf8, word,
+} from "./strict.mjs";
 
-// 1 refusing ----------------------------------------------------------------------------------------------------------
-/** A step failed: its code, what was expected, what was found. */
-class Refused extends Error {
-  constructor(code, expected, got) {
-    super(`${code}: ${shown(expected)}: ${shown(got)}`);
-    Object.assign(this, { code, expected: shown(expected), got: shown(got) });
-  }
-}
-/** The verifier's own input cannot be used (trust file, head file, node): no verdict. */
-export class Unusable extends Error {}
-
-/** A short printable form of anything a stranger may have put into a bundle. */
-function shown(value) {
-  const text = typeof value === "string" ? value : value instanceof Error ? value.message
-    : JSON.stringify(value, (_, inner) => (typeof inner === "bigint" ? inner.toString() : inner)) ?? String(value);
-  const marks = [...text];
-  return marks.slice(0, 200).join("").replace(FORBIDDEN_ALL, "?") + (marks.length > 200 ? "…" : "");
-}
-function demand(holds, code, expected, got) {
-  if (!holds) throw new Refused(code, expected, got);
-}
-/** What cannot be read is refused with this code, or `Unusable` where the file is the verifier's own (code ""). */
-function reading(code, expected, read) {
-  try {
-    return read();
-  } catch (error) {
-    throw failure(code, expected, error);
-  }
-}
-function failure(code, expected, error) {
-  if (error instanceof Refused || error instanceof Unusable) return error;
-  return code ? new Refused(code, expected, error) : new Unusable(`${expected}: ${shown(error)}`);
-}
-function refuse(what) {
-  throw new Error(`不接受 / not accepted: ${shown(what)}`);
-}
-
-// 2 bytes -------------------------------------------------------------------------------------------------------------
-export const utf8 = (text) => new TextEncoder().encode(text);
-export const hex = (bytes) => Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
-export function unhex(text) {
-  if (typeof text !== "string" || !/^(?:[0-9a-fA-F]{2})*$/u.test(text)) refuse(text);
-  return Uint8Array.from(text.match(/../gu) ?? [], (pair) => parseInt(pair, 16));
-}
-export function join(...pieces) {
-  const result = new Uint8Array(pieces.reduce((length, piece) => length + piece.length, 0));
-  pieces.reduce((place, piece) => (result.set(piece, place), place + piece.length), 0);
-  return result;
-}
-export const number = (bytes) => BigInt(`0x${hex(bytes) || "0"}`);
-export const word = (value, length = 32) => unhex(value.toString(16).padStart(2 * length, "0"));
-const same = (left, right) => hex(left) === hex(right);
-/** Own members only: a bundle may use any name, also that of something every object has. */
-const has = (record, name) => typeof record === "object" && record !== null && Object.hasOwn(record, name);
-const get = (record, name) => (has(record, name) ? record[name] : undefined);
-function need(record, name) {
-  return has(record, name) ? record[name] : refuse(`缺失 / missing: ${name}`);
-}
-const isText = (value) => typeof value === "string";
-const textOf = (value) => (isText(value) ? value : refuse(value));
-const isRecord = (value) => typeof value === "object" && value !== null && !Array.isArray(value);
-const afterColon = (text) => (text.includes(":") ? text.slice(text.indexOf(":") + 1) : "");
-
-// 3 strict JSON -------------------------------------------------------------------------------------------------------
-export const MAX_BYTES = 1024 * 1024;
-const MAX_DEPTH = 24;
-const KEY = /^[A-Za-z0-9_.:@$/-]{1,128}$/u;
-// Controls, bidirectional and zero-width marks, line separators, surrogates, specials.
-const MARKS = "\\x00-\\x1f\\x7f-\\x9f\\xad\\u034f\\u061c\\u115f\\u1160\\u17b4\\u17b5\\u180b-\\u180f\\u200b-\\u200f\\u2028-\\u202e\\u2060-\\u206f" +
-  "\\u3164\\ud800-\\udfff\\ufe00-\\ufe0f\\ufeff\\uffa0\\ufff0-\\uffff\\u{1bca0}-\\u{1bca3}\\u{1d173}-\\u{1d17a}\\u{e0000}-\\u{e0fff}";
-const FORBIDDEN = new RegExp(`[${MARKS}]`, "u"), FORBIDDEN_ALL = new RegExp(`[${MARKS}]`, "gu");
-const TOKEN = /[ \t\n\r]*(?:([[\]{},:])|("[^"\\]*(?:\\.[^"\\]*)*")|(-?(?:0|[1-9][0-9]*))(?![.eE0-9])|(true|false)(?![a-z]))/suy;
-
-/** A value of the profile: no null, no fractions, |integer| ≤ 2^53-1, NFC text, no key twice. */
-export function readJson(bytes) {
-  const text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
-  let place = 0, token;
-  const next = () => {
-    TOKEN.lastIndex = place;
-    token = TOKEN.exec(text) ?? refuse(`JSON: ${text.slice(place, place + 40)}`);
-    place = TOKEN.lastIndex;
-    return token[1] ?? "";
-  };
-  /** Items up to the closing mark, a comma between any two; `take` reads one that begins at the current token. */
-  const items = (end, take) => {
-    if (next() === end) return;
-    for (;;) {
-      take();
-      if (next() === end) return;
-      if (token[1] !== ",") refuse(token[0]);
-      next();
-    }
-  };
-  const member = (result, depth) => {
-    const key = token[2] ? string(token[2]) : refuse(token[0]);
-    if (!KEY.test(key) || has(result, key)) refuse(`键名 / key: ${key}`);
-    if (next() !== ":") refuse(token[0]);
-    next();
-    // Not by assignment: "__proto__" is a name like any other.
-    Object.defineProperty(result, key, { value: value(depth), enumerable: true });
-  };
-  const value = (depth) => {
-    if (depth > MAX_DEPTH) refuse("嵌套过深 / nested too deeply");
-    const result = token[1] === "{" ? {} : token[1] === "[" ? [] : null;
-    if (token[1] === "{") items("}", () => member(result, depth + 1));
-    if (token[1] === "[") items("]", () => result.push(value(depth + 1)));
-    return result ?? scalar(token);
-  };
-  next();
-  const result = value(0);
-  if (text.slice(place).replace(/^[ \t\n\r]+/u, "")) refuse("多余内容 / more after the end");
-  return result;
-}
-function scalar([whole, , quoted, digits, truth]) {
-  if (quoted) return string(quoted);
-  if (digits) return Number.isSafeInteger(Number(digits)) ? Number(digits) + 0 : refuse(digits);
-  return truth ? truth === "true" : refuse(whole);
-}
-function string(token) {
-  const text = JSON.parse(token);
-  return FORBIDDEN.test(text) || text.normalize("NFC") !== text ? refuse(text) : text;
-}
-/** The one byte form of a value of the profile (RFC 8785): sorted keys, no white space, raw UTF-8. */
-export function canonicalText(value) {
-  if (Array.isArray(value)) return `[${value.map(canonicalText).join(",")}]`;
-  if (!isRecord(value)) return JSON.stringify(value);
-  return `{${Object.keys(value).sort().map((key) => `${JSON.stringify(key)}:${canonicalText(value[key])}`).join(",")}}`;
-}
-const canonical = (value) => utf8(canonicalText(value));
-function readCanonical(bytes) {
-  const value = readJson(bytes);
-  return same(canonical(value), bytes) ? value : refuse("键序、空白或转义 / key order, white space or escapes");
-}
-/** Standard base64 with padding, in the one form an encoder writes. */
-function readBase64(text) {
-  const bytes = Uint8Array.from(atob(textOf(text)), (mark) => mark.charCodeAt(0));
-  return btoa(String.fromCharCode(...bytes)) === text ? bytes : refuse(`base64: ${text}`);
-}
+export { canonicalText, hex, join, MAX_BYTES, number, readJson, unhex, Unusable, utf8, word } from "./strict.mjs";
 
 // 4 hashes ------------------------------------------------------------------------------------------------------------
 const rotate = (value, count) => (value << count % 32) | (value >>> (32 - (count % 32)) % 32);
@@ -419,9 +287,14 @@ export function selfTest() {
 // 9 trust file and shapes ---------------------------------------------------------------------------------------------
 const HEX64 = /^[0-9a-f]{64}$/u, SM2_KEY = /^04[0-9a-f]{128}$/u, ADDRESS = /^0x[0-9a-fA-F]{40}$/u;
 const KIND = /^[a-z][a-z0-9-]{0,62}\/v[1-9][0-9]?$/u, SUBJECT = /^[a-z][a-z0-9-]{0,30}:[A-Za-z0-9:._-]{1,200}$/u;
-const RULE = /^(?:([a-z_]+)=([A-Za-z0-9_|-]+) )?(role|by|each|one|the):([A-Za-z0-9:._{}-]+)(?:@([a-z_|-]+))?$/u;
+const DEMAND = "(?:(?:role|by|each|one|any):[A-Za-z0-9:._{}|-]+|(?:the|staff):[A-Za-z0-9:._{}|-]+@[a-z_|-]+)";
+const RULE = new RegExp(`^(?:([a-z_]+)=([A-Za-z0-9_|-]+) )?(${DEMAND}(?: or ${DEMAND})*)$`, "u");
 const SM2 = "sm2-sm3", EVM = "eip712-secp256k1";
 const TEXT = /^[^]*$/u, NATURAL = "integer", RECORD = "record";
+/** An integer between two bounds, both included. */
+class Within {
+  constructor(least, most) { Object.assign(this, { least, most }); }
+}
 
 // Which fields there are, of which type (V01). A missing side of a twin is a finding of V04.
 const TWIN = { "sha256?": TEXT, "sm3?": TEXT };
@@ -451,10 +324,11 @@ const TRUST = {
 function conform(value, shape, where) {
   const [fits, wanted] = shape instanceof RegExp ? [isText(value) && shape.test(value), shape.source]
     : shape === NATURAL ? [Number.isInteger(value) && value >= 0, NATURAL]
+      : shape instanceof Within ? [Number.isInteger(value) && value >= shape.least && value <= shape.most, "integer"]
       : Array.isArray(shape) ? [Array.isArray(value), "list"] : [isRecord(value), RECORD];
   if (!fits) refuse(`${where}: ${wanted} ≠ ${shown(value)}`);
   if (Array.isArray(shape)) value.forEach((item, i) => conform(item, shape[0], `${where}[${i}]`));
-  else if (isRecord(shape) && !(shape instanceof RegExp)) {
+  else if (isRecord(shape) && !(shape instanceof RegExp) && !(shape instanceof Within)) {
     for (const name of Object.keys(value)) {
       const inner = get(shape, name) ?? get(shape, `${name}?`) ?? get(shape, "*") ?? refuse(`${where}.${name}: 未知字段 / unknown field`);
       conform(value[name], inner, `${where}.${name}`);
@@ -477,10 +351,13 @@ export function readTrust(bytes) {
   });
 }
 function readRule(text) {
-  const [, field, values, form, argument, roles] = RULE.exec(text) ?? refuse(text);
-  if ((form === "the") !== (roles !== undefined)) refuse(text);
+  const [, field, values, listed] = RULE.exec(text) ?? refuse(text);
   const applies = (body) => field === undefined || (isText(get(body, field)) && values.split("|").includes(body[field]));
-  return { text, form, argument, roles: (roles ?? "").split("|"), applies };
+  const demands = listed.split(" or ").map((part) => {
+    const [argument, roles] = afterColon(part).split("@");
+    return { form: part.split(":")[0], argument, roles: roles?.split("|") ?? [] };
+  });
+  return { text, demands, applies };
 }
 /** (size, sha256, sm3, time) of a head file: a note (its signatures are checked too) or JSON of the four values. */
 export function readGiven(bytes, trust) {
@@ -516,9 +393,10 @@ class Case {
     demand(has(known, name), code, `信任文件中的合约 / a contract of the trust file: ${name}`, Object.keys(known));
     return known[name].address.toLowerCase();
   }
-  holders(role) {
+  /** Who has one of these roles by the trust file. */
+  holders(roles) {
     const all = Object.entries(this.trust.identities);
-    return new Set(all.filter(([, identity]) => identity.roles?.includes(role)).map(([name]) => name));
+    return new Set(all.filter(([, identity]) => roles.some((role) => identity.roles?.includes(role))).map(([name]) => name));
   }
 }
 
@@ -677,7 +555,7 @@ const owned = (s) => `${s.alg} ${s.by} ${s.key.toLowerCase()}`;
  *  says which keys its own names have. */
 function acceptKeys(c) {
   const { identities: known, vouchers } = c.trust;
-  [c.accepted, c.roles] = [new Set(), new Map()];
+  [c.accepted, c.roles, c.vouchers] = [new Set(), new Map(), new Map()]; // vouchers: who vouched for whom
   const accept = (name, body) => {
     for (const [alg, key] of [[SM2, get(body, "sm2")], [EVM, get(body, "evm")]])
       if (isText(key) && key) c.accepted.add(owned({ alg, by: name, key }));
@@ -701,8 +579,10 @@ function acceptKeys(c) {
 function isVouched(c, { statement, signatures }) {
   const voucher = c.trust.vouchers[statement.kind], argument = afterColon(voucher);
   if (get(statement.body, "active") === false) return false;
-  const may = voucher.startsWith("role:") ? c.holders(argument) : new Set([`party:${get(statement.body, argument)}`]);
-  return signatures.some((s) => may.has(s.by) && c.accepted.has(owned(s)));
+  const may = voucher.startsWith("role:") ? c.holders(argument.split("|")) : new Set([`party:${get(statement.body, argument)}`]);
+  const by = signatures.filter((s) => may.has(s.by) && c.accepted.has(owned(s))).map((s) => s.by);
+  c.vouchers.set(statement.subject, by);
+  return by.length > 0;
 }
 
 function v07Required(c) {
@@ -711,8 +591,9 @@ function v07Required(c) {
   demand(rules.length, "V07", `信任文件规定 ${kind} 由谁签署 / a rule who signs this kind`, "没有 / none");
   const given = c.bundle.fact.signatures.map((s) => `${s.alg} ${s.by} ${s.role ?? ""}`);
   for (const rule of rules) {
-    const expected = reading("V07", rule.text, () => unmet(c, rule));
-    demand(!expected, "V07", `${rule.text}: ${expected}`, given);
+    const missing = [];
+    const met = reading("V07", rule.text, () => rule.demands.some((one) => !missing[missing.push(unmet(c, one)) - 1]));
+    demand(met, "V07", `${rule.text}: ${missing.join("; ")}`, given);
   }
   return rules.map((rule) => rule.text).join(", ");
 }
@@ -720,12 +601,19 @@ function v07Required(c) {
 function named(argument, { subject, body }) {
   return argument.replace(/\{([a-z_]+)\}/g, (_, name) => (name === "id" ? afterColon(subject) : String(get(body, name) ?? "")));
 }
-/** What a rule still lacks, "" if nothing: see ledger/signers.py for the small language of rules. */
+/** What a demand of a rule still lacks, "" if nothing: see ledger/signers.py for the small language of rules. */
 function unmet(c, { form, argument, roles }) {
   const { signatures, statement } = c.bundle.fact, signers = new Set(signatures.map((s) => s.by));
   if (form === "role" || form === "by") {
-    const wanted = form === "role" ? c.holders(argument) : new Set([named(argument, statement)]);
+    const wanted = form === "role" ? c.holders(argument.split("|")) : new Set([named(argument, statement)]);
     return [...wanted].some((name) => signers.has(name)) ? "" : `${[...wanted].join(" | ")} 的签名 / signed`;
+  }
+  if (form === "any") return [...signers].every((by) => by.startsWith(`${argument}:`)) ? "" : `${argument}:…`;
+  if (form === "staff") {
+    const wanted = argument.split("|").sort(), may = c.holders(roles), given = signatures.map((s) => s.role ?? "").sort();
+    const held = signatures.every((s) => c.roles.get(s.by)?.includes(s.role) && c.vouchers.get(s.by)?.some((by) => may.has(by)));
+    const fits = held && signers.size === wanted.length && JSON.stringify(given) === JSON.stringify(wanted);
+    return fits ? "" : `${roles} 的经办人各一名 / one of its staff each, as ${wanted}`;
   }
   const field = get(statement.body, argument), entries = form === "the" ? [field] : field;
   if (!Array.isArray(entries) || !entries.length) refuse(`body.${argument}`);
@@ -825,9 +713,22 @@ const REASONS = ["未上链 not on the chain", "有效 valid", "尚未生效 not
   "有负担且有异议 encumbered and objection", "更早的历史 older history"];
 const nth = (names, bytes) => names[number(bytes)] ?? refuse(number(bytes));
 
+const NAME = /^.{1,200}$/u, SURE = { sha256: HEX64, sm3: HEX64 }, INSTANT = new Within(0, 2 ** 32 - 1), VERSION = new Within(1, 2 ** 53 - 1);
+const ENTRY = {
+  code: TEXT, version: VERSION, paper_type: TEXT, agency: /^.{1,64}$/u, agency_name: NAME, agency_catalogue_no: /^.{0,200}$/u,
+  fields: [/^[a-z_]{1,40}$/u], record_digest: SURE, receipt: SURE, receipt_number: NAME, authority_name: NAME, deposited_at: INSTANT,
+  valid_from: INSTANT, valid_until: INSTANT, last_day: /^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$/u,
+  "type?": /^(初次|转让|变更|续期|注销)登记$/u,
+  "predecessor?": {
+    code: /^.{0,200}$/u, version: VERSION, status: /^(SUPERSEDED|TRANSFERRED|CANCELLED)$/u, "successors?": new Within(1, 2),
+  },
+};
+const CODE = /^SJ[0-9]{3}20[0-9]{2}(0[1-9]|1[0-2])(?!0000)[0-9]{4}$/u;
+
 /** RightsRegistry: is this very fact deposited under the certificate's key, and is the certificate in force? */
 async function certificateStatus(c, { body }, node) {
   const registry = c.contract("RightsRegistry", "V13");
+  conform(body, ENTRY, "body");
   const agency = sha256(utf8(`agency:${need(body, "agency")}`)), paper = need({ REGISTRATION_CERT: 1 }, need(body, "paper_type"));
   const key = keccak256(abiWords("bytes32,uint8,bytes32,uint32", agency, paper, padded(need(body, "code")), need(body, "version")));
   const answer = await node.call(registry, "inForce(bytes32)", 3, key);
@@ -873,13 +774,28 @@ function v14Kind(c) {
     if (kind === "usage-batch/v1") demand(subject === `connector-log:${need(body, "connector")}`, "V14", body.connector, subject);
     const names = get(body, "fields") ?? [];
     demand(!whole || names.length === count, "V14", `${names.length} 个字段 / fields`, count);
+    const document = whole ? Object.fromEntries(values.map((data) => [data.field, data.value])) : {};
+    if (kind === "register-entry/v1") checkEntry(body, values.length === count ? document : body);
     if (whole && names.length && values.length === count) {
-      const [field, tag] = whole, document = Object.fromEntries(values.map((data) => [data.field, data.value]));
+      const [field, tag] = whole;
       const found = twin(canonical(tag ? { record: document, tag } : document)), named = readTwin(need(body, field), "V14", field);
       demand(same(both(found), both(named)), "V14", `${field} ${hex(named.sha256)}`, hex(found.sha256));
     }
     return `${kind}, ${values.length} 分项 / parts`;
   });
+}
+/** A version is the next of its own code or the first of a new one; it and its record name one predecessor. */
+function checkEntry(body, record) {
+  conform(body, ENTRY, "body");
+  const none = { code: "", version: 1, successors: 1 };
+  const [mine, theirs] = [body, record].map((item) => {
+    const before = get(item, "predecessor") ?? {};
+    return { type: get(item, "type") ?? "初次登记", ...none, ...(isRecord(before) ? before : refuse("predecessor")) };
+  });
+  const number = mine.code === body.code ? mine.version + 1 : 1, fields = body.fields.length;
+  const good = CODE.test(body.code) && body.valid_from < body.valid_until && fields >= 1 && fields <= 64;
+  demand(good && body.version === number, "V14", `${body.code} v${number}`, body.version);
+  demand(canonicalText(mine) === canonicalText(theirs), "V14", shown(mine), theirs);
 }
 /** What a part of this kind must say at this number, and what it says. */
 function belonging(kind, body, index, data) {

@@ -102,7 +102,6 @@ PLACEHOLDERS = {
     "identity": "0" * 32,
     "move": "I-07",
     "kind": "renewal",
-    "basis": "0" * 64,
     "card": "0" * 32,
     "listing": "0" * 32,
     "product": "0" * 32,
@@ -132,6 +131,7 @@ OFFICE_PUBLIC = {
     "/notices",
     "/notices/{application}",
     "/notices/{application}/objection",
+    "/certificates/{code}/objection",
 }
 """Office pages that need no session: the way in, what is published, and objections of people without a key."""
 OFFICE_READING = {"/office/login/challenge"}

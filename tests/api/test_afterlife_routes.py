@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,17 +16,16 @@ from api import bootstrap, jobs
 from api.papers import path_of
 from ledger import rebuild
 from registry.afterlife.dispute import DisputeAct, DisputeGround, RegisterObjection
-from registry.afterlife.ending import Cancellation, Correction
 from registry.afterlife.instrument import AuthorityType, Instrument
 from registry.afterlife.remark import Consent, Consentable, Recorded, RemarkAct, RemarkKind
 from registry.asset import Twin
 from registry.calendar import day_of
-from registry.case import Act
-from registry.certificate import certificate_subject
-from registry.form import Operation
+from registry.case import DECISION, Act
+from registry.form import Operation, RegistrationType
 from registry.rights import Right
+from registry.store import certificate
 from tests.api.house import Platform, open_platform
-from tests.registry.registry_house import DEVELOPER, PASSED, PROVIDER, RIVAL, a_form, attachment
+from tests.registry.registry_house import DEVELOPER, PASSED, PROVIDER, RIVAL, a_form, attachment, decision
 
 TWO = (("staff:reviewer", "reviewer"), ("staff:approver", "approver"))
 ALL = tuple(Right)
@@ -60,6 +60,19 @@ class Scene:
         paper = Instrument(issuer, "某某银行", issuer_id, "解除", "2026-08-01", Twin("1" * 64, "2" * 64))
         body = RemarkAct("E-03", instrument=paper)
         assert self.post("/api/remarks", "remark/v1", f"remark:{identity}", body, *TWO).status_code == 200
+
+    def decide(self, move: str, status: int, *who: tuple[str, str], **more: Any) -> str:
+        """A decision of the agency on the whole certificate, or on its overview; the case's id."""
+        case = secrets.token_hex(16)
+        with self.platform.books() as house:
+            known = house.case(certificate(house.session, self.code).application).form.description
+            wish = {"description": replace(known, overview="另一概述")} if move == "B-04" else {"reason": move}
+            kind = RegistrationType.CHANGE if move == "B-04" else RegistrationType.CANCELLATION
+            form = house.draft(self.code, kind, **wish)
+        body = decision(move, form, **more)
+        answer = self.post("/api/applications/decisions", DECISION, f"application:{case}", body, *who)
+        assert answer.status_code == status, answer.text
+        return case
 
     def object(self) -> str:
         identity = secrets.token_hex(16)
@@ -167,23 +180,21 @@ def test_objection__over_http__seen_by_those_it_concerns_only(scene: Scene) -> N
     assert scene.move(identity, DisputeAct("O-04"), (f"party:{PROVIDER}", "")).status_code == 200
     state = scene.get(f"/api/register-objections/{identity}", f"party:{PROVIDER}").json()
     assert state["state"] == "ADMITTED"
-    body = Cancellation("Z-03", 1, ALL, "第三十七条第三项", "异议成立", objection=identity)
-    answer = scene.post("/api/cancellations", "register-cancellation/v1", certificate_subject(scene.code), body, *TWO)
-    assert answer.status_code == 200, answer.text
+    case = scene.decide("Z-03", 200, *TWO, objection=identity, instrument=None)
+    assert (scene.check()["status"], scene.check()["objection"]) == ("VALID", True), "decided, not deposited"
+    with scene.platform.books() as house:
+        house.deposit(case)
     assert scene.check()["status"] == "CANCELLED"
     assert "flags" in scene.check()
     assert scene.get(f"/api/register-objections/{identity}", f"party:{PROVIDER}").json()["state"] == "CLOSED"
 
 
 @pytest.mark.clause("G37", "B-04")
-def test_cancellation_and_correction__by_one_person_or_for_nothing__refused(scene: Scene) -> None:
-    subject = certificate_subject(scene.code)
-    body = Cancellation("Z-05", 1, ALL, "第三十七条", "登记错误", notice=attachment("注销通知"))
+def test_decision__by_one_person_or_for_nothing__refused(scene: Scene) -> None:
     before = scene.platform.count()
-    answer = scene.post("/api/cancellations", "register-cancellation/v1", subject, body, TWO[0])
-    assert answer.status_code == 403
-    answer = scene.post("/api/corrections", "register-correction/v1", subject, Correction(1, "更正"), *TWO)
-    assert (answer.status_code, answer.json()["error"]) == (409, "GuardRefused")
+    scene.decide("Z-05", 403, TWO[0])
+    scene.decide("Z-05", 409, *TWO, notice=None)
+    scene.decide("B-04", 409, *TWO, instrument=None)
     assert scene.platform.count() == before
 
 

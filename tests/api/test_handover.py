@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from api import bootstrap, checks, handing, jobs, sealed, settings
+from api import bootstrap, checks, disclosing, handing, jobs, sealed, settings
+from api.app import create
 from api.bootstrap import System
 from api.cli import app
 from ledger import log, store
@@ -22,12 +23,13 @@ from ledger.errors import BadSignature, FieldError, Malformed
 from registry import holding, signers, validity
 from registry import store as views
 from registry.asset import Twin
+from registry.duties.office import Topic
 from registry.errors import GuardRefused
 from registry.handover import service
 from registry.handover import store as exits
 from registry.handover.leaving import EXIT, ExitAct
 from registry.rights import Right
-from tests.api.house import NAMES, Platform, installation, open_platform
+from tests.api.house import NAMES, Platform, installation, open_platform, serving
 from tests.registry.registry_house import AGENCY, PROVIDER, RIVAL, a_form, moment
 
 TWIN = Twin("0" * 64, "1" * 64)
@@ -137,6 +139,42 @@ def test_handover__papers_handed_in__are_opened_for_the_receiver_and_sealed_unde
     assert two.new.attachment_bytes(digest) == data
     assert theirs.read_bytes() != mine.read_bytes()
     assert data not in theirs.read_bytes()
+
+
+@pytest.mark.clause("G13", "H-08")
+def test_check__after_the_handover__says_who_keeps_it_now_and_that_nothing_else_changed(two: Two) -> None:
+    code = two.codes[0]
+
+    def shown(client: Any) -> tuple[str, Any]:
+        page = client.get("/check", params={"code": code})
+        assert page.status_code == 200
+        return page.text, client.get(f"/api/check/{code}").json()
+
+    page, before = shown(two.old.client)
+    assert "CUSTODIAN_CHANGED" not in page
+    assert "custodian" not in before
+    with pytest.raises(GuardRefused):
+        two.whole()
+    with serving(create(two.new)) as theirs:
+        for client in (two.old.client, theirs):
+            page, now = shown(client)
+            assert "保管机构已变更" in page
+            assert NAMES[RIVAL] in page
+            assert RIVAL in page
+            assert (now["custodian"]["uscc"], now["status"]) == (RIVAL, before["status"])
+            assert (now["agency"], now["valid_until"]) == (before["agency"], before["valid_until"])
+
+
+@pytest.mark.clause("G10", "G13", "H-06")
+def test_handover__what_was_disclosed__goes_along_and_is_shown_by_the_receiver(two: Two, tmp_path: Path) -> None:
+    file = tmp_path / "fees.pdf"
+    file.write_bytes(b"%PDF fees")
+    fact = disclosing.publish(two.old.system, Topic.FEES, file, "收费标准", "2026-09-01", "")
+    digest = fact.body["paper"]["digest"]["sha256"]
+    assert not disclosing.path_of(two.new, digest).exists()
+    with pytest.raises(GuardRefused):
+        two.whole()
+    assert disclosing.path_of(two.new, digest).read_bytes() == b"%PDF fees"
 
 
 @pytest.mark.clause("G13", "H-08", "H-09")

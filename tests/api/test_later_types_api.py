@@ -7,12 +7,12 @@ from dataclasses import replace
 import pytest
 
 from ledger.reading import body_of, read
-from registry.case import DECISION, AgencyDecision
+from registry.case import DECISION
 from registry.form import SUBMITTED, Form, Held, RegistrationType
 from registry.rights import Right
 from registry.succession import Wish
 from tests.api.house import Platform
-from tests.registry.registry_house import DEVELOPER, PROVIDER, RIVAL, a_form, applicant
+from tests.registry.registry_house import DEVELOPER, PROVIDER, RIVAL, a_form, applicant, decision
 
 RECEIVER = applicant(DEVELOPER, "宁波某某数据元件有限公司（演示）")
 
@@ -59,14 +59,14 @@ def test_decision__by_two_persons__and_by_nobody_else(platform: Platform) -> Non
     code = platform.certificate(a_form(), issued=False)
     with platform.books() as house:
         form = house.draft(code, RegistrationType.CANCELLATION, reason="Z-04")
-    decision = AgencyDecision("Z-04", form, "登记错误（演示）")
+    decided = decision("Z-04", form)
     path, subject = "/api/applications/decisions", "application:" + "b" * 32
-    alone = platform.signed(DECISION, subject, decision, (f"party:{PROVIDER}", ""))
+    alone = platform.signed(DECISION, subject, decided, (f"party:{PROVIDER}", ""))
     assert platform.post(path, alone.document(), f"party:{PROVIDER}").status_code == 403
-    wrong = replace(decision, move="Z-05")
+    wrong = replace(decided, move="Z-05")
     two = [("staff:reviewer", "reviewer"), ("staff:approver", "approver")]
     answer = platform.post(path, platform.signed(DECISION, subject, wrong, *two).document(), "staff:reviewer")
     assert answer.status_code in (403, 409, 422), answer.text
-    platform.state(path, DECISION, subject, decision, *two)
+    platform.state(path, DECISION, subject, decided, *two)
     state = platform.client.get(f"/api/applications/{'b' * 32}", headers=platform.headers(f"party:{PROVIDER}"))
     assert state.json()["state"] == "READY"

@@ -9,17 +9,19 @@ from datetime import date, timedelta
 from typing import Any
 
 import pytest
+from sqlmodel import Session
 
+from ledger.reading import body_of
 from registry import store as views
 from registry.afterlife import store as afterlife
 from registry.afterlife.dispute import DisputeState
-from registry.calendar import day_of, start_of
+from registry.calendar import day_of, last_day, start_of
 from registry.form import RegistrationType
 from registry.rights import Right
 from tests.api.house import Platform
 from tests.api.office import Person, person, typed_in, words
 from tests.api.test_office_intake import hand_in, listed, pdf
-from tests.registry.registry_house import DEVELOPER, PROVIDER, RIVAL, a_form, applicant
+from tests.registry.registry_house import DEVELOPER, PROVIDER, RIVAL, a_form, applicant, attachment
 
 RECEIVER = applicant(DEVELOPER, "宁波某某数据元件有限公司（演示）")
 
@@ -201,15 +203,61 @@ def test_objection_to_a_registration__from_filing_to_the_cancellation_it_led_to(
     assert known.id in reviewer.get(act)
     fields = {"objection": known.id, "rights.use": "1", "rights.operate": "1", "ground": "第三十七条第三项",
               "reason": "双方均认可处理结论"}  # fmt: skip
-    both(reviewer.drafted(act, fields), reviewer, approver)
+    reviewer.post(act, {**fields, "objection": ""}, 422)
+    desk = reviewer.drafted(act, fields)
+    both(desk, reviewer, approver)
+    with platform.reading() as session:
+        assert afterlife.dispute(session, known.id).state is DisputeState.CONCLUDED
+        assert registered(session, code) == set(Right), "decided, not deposited"
+    deposited(platform, code, desk, reviewer)
     with platform.reading() as session:
         assert afterlife.dispute(session, known.id).state is DisputeState.CLOSED
-        assert afterlife.ended_rights(session, code) == {Right.USE, Right.OPERATE}
-    assert "Z-03" not in holder.get(f"/office/certificates/{code}")
-    carried_out(platform, code, reviewer, approver)
+        assert registered(session, code) == {Right.HOLD}
+
+
+@pytest.mark.clause("G29", "O-01", "O-03", "C11", "D14")
+def test_objection_without_a_key__left_on_the_public_page__filed_when_a_clerk_has_verified_it(
+    platform: Platform,
+) -> None:
+    code = platform.certificate(a_form())
+    public, clerk = Person(platform), person(platform, "staff:clerk")
+    path = f"/certificates/{code}/objection"
+    assert path in public.get(f"/check?code={code}")
+    Person(platform).get("/certificates/SJ3312026089999/objection", 404)
+    evidence = [body_of(attachment(kind)) for kind in ("异议申请书", "初步证据")]
+    typed = {"objector": "王某某（演示）", "contact": "0571-00000000", "ground": "登记错误", "rights.use": "1",
+             "reason": "时域有误", "papers": json.dumps(evidence, ensure_ascii=False)}  # fmt: skip
+    for missing, said in (
+        ("objector", "姓名"), ("contact", "联系方式"), ("reason", "异议理由"), ("ground", "异议事由"),
+        ("rights.use", "涉及的权利"), ("papers", "papers"),
+    ):  # fmt: skip
+        refused = public.post(path, typed | {missing: ""}, 422)
+        assert said in words(refused.text) or missing == "papers", missing
+    for _ in range(2):
+        assert "等待核实" in words(public.post(path, typed).text)
+    assert "OBJECTION_OPEN" not in public.get(f"/check?code={code}"), "left is not filed"
+    person(platform, "staff:reviewer").get("/office/objections", 403)
+    assert "2 待核实的异议" in words(clerk.get("/office/work"))
+    first, second = sorted(set(re.findall(r"/office/objections/([0-9a-f]{32})", clerk.get("/office/objections"))))
+    clerk.post(f"/office/objections/{first}/refusal", {"reason": "所留联系方式无法联系到本人"})
+    page = clerk.get(f"/office/objections/{second}")
+    assert code in page
+    assert "登记错误" in page
+    clerk.post(f"/office/objections/{second}/statement", {}, 422)
+    signed(clerk.drafted(f"/office/objections/{second}/statement", {"verified": "1"}), clerk)
+    clerk.post(f"/office/objections/{second}/statement", {"verified": "1"}, 409)
     with platform.reading() as session:
-        row = views.certificate(session, code)
-        assert {item.right for item in views.holdings(session, code, row.version)} == {Right.HOLD.value}
+        known = afterlife.dispute(session, second)
+    assert (known.state, known.objector, known.rights) == (DisputeState.FILED, "", (Right.USE,))
+    assert "OBJECTION_OPEN" in public.get(f"/check?code={code}")
+    listed = words(clerk.get("/office/objections"))
+    assert "没有待核实的异议" in listed
+    due = last_day(day_of(platform.now), 5, platform.system.calendar).isoformat()
+    assert f"{code} 登记错误 已提出" in listed
+    assert due in listed
+    place = f"/office/register-objections/{second}"
+    signed(clerk.drafted(f"{place}/moves/O-03", {"papers": papers(clerk, "书面通知")}), clerk)
+    assert "没有待审查的登记后异议" in words(clerk.get("/office/objections"))
 
 
 @pytest.mark.clause("B-04")
@@ -217,33 +265,47 @@ def test_correction__by_a_judgment__says_only_what_differs(platform: Platform) -
     code = platform.certificate(a_form())
     reviewer, approver = person(platform, "staff:reviewer"), person(platform, "staff:approver")
     path = f"/office/certificates/{code}/acts/B-04"
+    person(platform, "staff:clerk").get(path, 409)
     typed = typed_in(reviewer.get(path)) | {"reason": "依生效判决更正"}
-    typed |= {"description.data_name": "2013年全国民航运输航班起降数据集（演示）"}
     typed |= instrument(reviewer, "court", "演示法院", effective_on="2026-08-01")
-    both(reviewer.drafted(path, typed), reviewer, approver)
-    with platform.reading() as session:
-        assert [row.code for row in afterlife.corrections_to_make(session)] == [code]
-    carried_out(platform, code, reviewer, approver)
+    assert "至少一项变更" in words(reviewer.post(path, typed, 422).text)
+    typed |= {"description.data_name": "2013年全国民航运输航班起降数据集（演示）"}
+    desk = reviewer.drafted(path, typed)
+    both(desk, reviewer, approver)
+    deposited(platform, code, desk, reviewer)
     with platform.reading() as session:
         row = views.certificate(session, code)
         assert (row.version, row.data_name) == (2, "2013年全国民航运输航班起降数据集（演示）")
-        assert afterlife.corrections_to_make(session) == []
 
 
-def carried_out(platform: Platform, code: str, reviewer: Person, approver: Person) -> None:
-    """The version that was decided is drafted, signed by two, deposited at the officer's word."""
-    work = reviewer.get("/office/work")
-    assert f'href="/office/certificates/{code}"' in work
-    place = f"/office/certificates/{code}"
-    found = re.search(rf"{place}/decisions/[0-9a-f]{{64}}", reviewer.get(place))
-    assert found
-    person(platform, "staff:clerk").get(found[0], 409)
-    desk = reviewer.drafted(found[0], typed_in(reviewer.get(found[0])))
+@pytest.mark.clause("G37", "Z-04")
+def test_own_motion__the_whole_certificate__ends_with_its_deposit(platform: Platform) -> None:
+    code = platform.certificate(a_form())
+    reviewer, approver = person(platform, "staff:reviewer"), person(platform, "staff:approver")
+    path = f"/office/certificates/{code}/acts/Z-04"
+    fields = {f"rights.{right.value.lower()}": "1" for right in Right}
+    fields |= {"ground": "第三十七条第二款", "reason": "登记错误", "notice": papers(reviewer, "注销通知")}
+    desk = reviewer.drafted(path, fields)
     both(desk, reviewer, approver)
+    assert "已注销" not in words(Person(platform).get(f"/check?code={code}"))
+    deposited(platform, code, desk, reviewer)
+    assert "已注销" in words(Person(platform).get(f"/check?code={code}"))
+
+
+def registered(session: Session, code: str) -> set[Right]:
+    row = views.certificate(session, code)
+    return {Right(item.right) for item in views.holdings(session, code, row.version)}
+
+
+def deposited(platform: Platform, code: str, desk: str, reviewer: Person) -> None:
+    """The case that two persons opened is shown on its certificate and deposited at the officer's word."""
     case = re.search(r"/office/cases/([0-9a-f]{32})", reviewer.get(f"/office/desk/{desk}"))
     assert case
+    place = f"/office/cases/{case[1]}"
+    assert place in reviewer.get(f"/office/certificates/{code}")
     officer = person(platform, "staff:officer")
-    signed(officer.drafted(f"/office/cases/{case[1]}/moves/I-24", {}), officer)
+    assert place in officer.get("/office/work")
+    signed(officer.drafted(f"{place}/moves/I-24", {}), officer)
     with platform.books() as house:
         house.take_receipt(house.receipt(case[1]))
-    reviewer.get(found[0], 404)
+    assert f'href="{place}"' not in officer.get("/office/work")

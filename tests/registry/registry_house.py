@@ -28,6 +28,7 @@ from ledger.reading import body_of
 from ledger.signing import SystemSigner, sign_sm2
 from registry import admitting, depositing, entries, filing, issuing, moving, precheck
 from registry import store as views
+from registry.afterlife.instrument import AuthorityType, Instrument
 from registry.agency import Agency
 from registry.asset import (
     AssetKind,
@@ -360,6 +361,21 @@ def a_form(
         years=5,
     )
     return replace(form, **changes)
+
+
+def judgment(effective_on: str = "2026-08-20", kind: AuthorityType = AuthorityType.COURT) -> Instrument:
+    """A made-up judgment or award and the day it took effect."""
+    return Instrument(
+        kind, "某某人民法院（演示）", "演示-court", "（2026）浙01民终1号", "2026-08-10",
+        Twin.of(twin("判决".encode())), effective_on,
+    )  # fmt: skip
+
+
+def decision(move: str, form: Form, **more: Any) -> AgencyDecision:
+    """What two persons of the agency decide, with what the move rests on: a judgment, or the law and a notice."""
+    by_law = {"ground": "第三十七条", "notice": attachment("注销通知")}
+    ground = by_law if move in ("Z-04", "Z-05") else {"instrument": judgment("2026-08-01")}
+    return AgencyDecision(move, form, "登记错误（演示）", **(ground | more))
 
 
 def an_item(no: int = 1) -> Item:

@@ -59,15 +59,16 @@ SOURCES = {INITIAL: {"source_rights_held"}, RENEWAL: {"source_rights_held"}}
 STANDING = {kind: {"certificate_is_in_force"} for kind in (TRANSFER, CHANGE, RENEWAL, CANCELLATION)}
 FITS = {kind: {"differs_only_as_allowed"} for kind in STANDING}
 FREE = {kind: {"nothing_blocks_it"} for kind in STANDING}
+GROUND = {kind: {"ground_still_stands"} for kind in (CHANGE, CANCELLATION)}
 BY_TYPE: dict[str, list[dict[RegistrationType, set[str]]]] = {
     "I-02": [STANDING, {RENEWAL: {"filed_in_its_window", "no_other_renewal"}}],
     "I-15": [FIRST_ONLY, SOURCES, STANDING, FITS, FREE],
     "I-16": [FIRST_ONLY, SOURCES, STANDING, FITS, FREE],
     "I-24": [
-        FIRST_ONLY, SOURCES, STANDING, FREE, {kind: {"still_applies"} for kind in STANDING},
+        FIRST_ONLY, SOURCES, STANDING, FREE, GROUND, {kind: {"still_applies"} for kind in STANDING},
         {INITIAL: {"term_still_runs"}, RENEWAL: {"term_still_runs"}},
     ],
-    "I-25": [STANDING, FREE],
+    "I-25": [STANDING, FREE, GROUND],
     **{move: [STANDING, FITS] for move in ("B-04", "Z-03", "Z-04", "Z-05")},
 }  # fmt: skip
 """By move: the guards that some types have and others have not."""

@@ -22,6 +22,7 @@ from registry_house import (
     a_form,
     applicant,
     attachment,
+    decision,
     moment,
 )
 from sqlalchemy import select
@@ -34,7 +35,7 @@ from ledger.verify import Refused
 from registry import answering, depositing, entries, filing, holding, moving, precheck, store, validity
 from registry.asset import AssetKind, Source, Twin
 from registry.calendar import end_of
-from registry.case import Act, AgencyDecision, Answer, Item, State
+from registry.case import Act, Answer, Item, State
 from registry.catalogue import Integrity
 from registry.certificate import (
     DEPOSIT_RECEIPT,
@@ -401,17 +402,17 @@ def test_cancellation__by_extinction__asks_for_the_proof(house: House) -> None:
 def test_cancellation__by_the_agency__two_persons_no_applicant_and_no_way_to_withdraw(house: House, move: str) -> None:
     code = house.certificate(a_form())
     form = house.draft(code, CANCELLATION, reason=move)
-    decision = AgencyDecision(move, form, "生效判决（演示）", Twin.of(twin(b"judgment")))
+    decided = decision(move, form)
     with pytest.raises(NotEntitled):
-        house.open_by_agency(decision, "staff:reviewer")
+        house.open_by_agency(decided, "staff:reviewer")
     with pytest.raises(NotEntitled):
-        house.open_by_agency(decision, f"party:{PROVIDER}")
-    assert refused_by(lambda: house.open_by_agency(replace(decision, move="B-04"))) == "ground_of_the_move"
-    identity = house.open_by_agency(decision)
+        house.open_by_agency(decided, f"party:{PROVIDER}")
+    assert refused_by(lambda: house.open_by_agency(replace(decided, move="B-04"))) == "ground_of_the_move"
+    identity = house.open_by_agency(decided)
     assert refused_by(lambda: house.move(identity, Act("I-03"), f"party:{PROVIDER}")) == "applied_for"
     house.deposit(identity)
     assert (house.case(identity).state, status_of(house, code)) == (State.ISSUED, Status.CANCELLED)
-    assert refused_by(lambda: house.open_by_agency(decision)) == "certificate_is_in_force"
+    assert refused_by(lambda: house.open_by_agency(decided)) == "certificate_is_in_force"
     by_holder = replace(form, cancellation=replace(form.cancellation, reason=move))  # type: ignore[type-var]
     other = house.certificate(a_form(DEVELOPER, BUYER))
     wrong = replace(house.draft(other, CANCELLATION), cancellation=by_holder.cancellation)
@@ -425,7 +426,7 @@ def test_change__by_the_agency__corrects_limits_too(house: House) -> None:
     rows = tuple(replace(row, limits="仅限境内") for row in entry.record.rights)
     form = change_form(entry, house.case(store.certificate(house.session, code).application).form, rights=rows)
     assert refused_by(pending_review(house, form)) == "differs_only_as_allowed"
-    identity = house.open_by_agency(AgencyDecision("B-04", form, "登记错误", basis="ab" * 32))
+    identity = house.open_by_agency(decision("B-04", form))
     house.deposit(identity)
     record = entries.entry_in_force(house.session, code, house.now).record
     assert {row.limits for row in record.rights} == {"仅限境内"}
@@ -629,7 +630,7 @@ def test_blocked__by_what_hangs_on_the_certificate__not_by_the_agencys_own_decis
     assert refused_by(pending_review(house, form)) == "nothing_blocks_it"
     expected = {TRANSFER: "transfer", CHANGE: "change_description", CANCELLATION: "cancellation"}[kind]
     assert set(asked) == {expected}
-    decided = house.open_by_agency(AgencyDecision("Z-03", house.draft(code, CANCELLATION, reason="Z-03"), "判决"))
+    decided = house.open_by_agency(decision("Z-03", house.draft(code, CANCELLATION, reason="Z-03")))
     house.deposit(decided)
     assert status_of(house, code) is Status.CANCELLED
 

@@ -26,6 +26,7 @@ from registry_house import (
     an_item,
     applicant,
     copied_house,
+    decision,
     dump,
     open_house,
 )
@@ -189,7 +190,7 @@ class Histories(RuleBasedStateMachine):
             else:
                 row = entry.record.rights[0]
                 form = cancellation_form(entry, base, move, () if whole else (Held(row.holder_id, row.right),))
-            self.house.open_by_agency(AgencyDecision(move, form, "依据（演示）"), identity=identity)
+            self.house.open_by_agency(decision(move, form), identity=identity)
             self.cases.append(identity)
 
         self.attempt(act)

@@ -111,11 +111,18 @@ class World:
 
     def register_entry(self) -> int:
         record = {"agency": AGENCY, "application": "ab" * 16, "rights": [{"right": "持有权"}, {"right": "使用权"}]}
-        record["salt"] = "5a" * 32
+        record |= {"salt": "5a" * 32, "type": "初次登记"}
         tagged = canonical.encode({"record": record, "tag": "deposit-record/v1"})
         body = {"code": "SJ3312026030001", "version": 1, "paper_type": "REGISTRATION_CERT", "agency": AGENCY}
         body["fields"] = list(disclosure.names_of(record))
         body |= {"record_digest": twin(tagged).document(), "valid_from": START, "valid_until": START + 5 * 366 * 86400}
+        body |= {
+            "agency_name": "演示",
+            "agency_catalogue_no": "",
+            "receipt": twin(b"receipt").document(),
+            "last_day": "2031-03-06",
+        }
+        body |= {"receipt_number": "演示-1", "authority_name": "演示", "deposited_at": START, "type": "初次登记"}
         parts = list(disclosure.parts_of(record))
         statement = Statement("register-entry/v1", "certificate:SJ3312026030001", 0, None, body, PartsRoot.over(parts))
         return self.add(statement, self.sign(statement, AGENCY), parts=parts)
@@ -324,7 +331,7 @@ def build(origin: str = "shuqing/demo-log", seed: str = "") -> Made:
         world.add(filler, world.sign(filler, AGENCY))
     note = world.note()
     bundles = {
-        "certificate": world.bundle(entry, parts=range(4), note=note),
+        "certificate": world.bundle(entry, parts=range(5), note=note),
         "agreement": world.bundle(deal, provider, consumer, note=note),
         "amendment": world.bundle(amended, consumer, provider, parts=(0, 2), note=note),
         "usage": world.bundle(usage, connector, provider, parts=(3,), note=note),

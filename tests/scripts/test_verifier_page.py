@@ -11,7 +11,6 @@ import hashlib
 import json
 import re
 import shutil
-import subprocess
 from collections import Counter
 from collections.abc import Iterator
 from functools import lru_cache
@@ -31,8 +30,8 @@ from scripts import build_verifier_page as builder
 from scripts import verify_bundle as vb
 from tests.counts import few
 from tests.played import Played
+from tests.scripts.page import Asked, node_answers
 
-RUN = Path(__file__).with_name("run_page.mjs")
 NAMES = forgers.NAMES
 HOSTILE = (
     b"", b"{", b"null", b"[]", b"1", b'"a"', b"{}", b'{"a":1.0}', b'{"a":1e3}', b'{"a":NaN}', b'{"a":1,"a":1}',
@@ -42,8 +41,6 @@ HOSTILE = (
     b'{"a":1,}', b'{"a" 1}', b'{"a":tru}', b'{"a":truex}', b"[1 2]", b'{"constructor":{}}',
     b'"' + b"a" * (1 << 20) + b'"',
 )  # fmt: skip
-
-Asked = dict[str, Any]
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -64,22 +61,6 @@ def made() -> Made:
 def other() -> Made:
     """Another genuine world: the same parties by name, all keys different, another log."""
     return build("shuqing/other-log", "other ")
-
-
-def node_answers(asked: list[Asked]) -> list[dict[str, Any]]:
-    """What the page says to each of these: {"bundle", "trust", "head"?: bytes, "rpc"?: address}."""
-    assert builder.PAGE.exists(), "核验页没有构建：make setup / the page is not built"
-    lines = []
-    for item in asked:
-        files = {name: base64.b64encode(item[name]).decode() for name in ("bundle", "trust", "head") if item.get(name)}
-        lines.append(json.dumps({**files, "rpc": item.get("rpc", "")}))
-    done = subprocess.run(
-        ["node", RUN, builder.PAGE], input="\n".join(lines), capture_output=True, text=True, timeout=500, check=False
-    )
-    assert done.returncode == 0, done.stderr[-2000:]
-    answers = [json.loads(line) for line in done.stdout.splitlines()]
-    assert len(answers) == len(asked), done.stderr[-2000:]
-    return answers
 
 
 def python_answers(asked: list[Asked]) -> Iterator[dict[str, Any]]:

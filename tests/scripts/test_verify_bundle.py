@@ -699,7 +699,7 @@ def own_keys(made: Made) -> list[tuple[str, dict[str, Any], Made]]:
         return entry_of(world, record_digest=twin(b"another").document())
 
     def fields_under_other_names(world: World) -> dict[str, Any]:
-        return entry_of(world, fields=["agency", "application", "rights", "sources"])
+        return entry_of(world, fields=["agency", "application", "rights", "sources", "type"])
 
     def fewer_names_than_parts(world: World) -> dict[str, Any]:
         return entry_of(world, fields=["agency", "application", "rights"])
@@ -708,7 +708,7 @@ def own_keys(made: Made) -> list[tuple[str, dict[str, Any], Made]]:
         genuine = world.register_entry()
         statement, parts = world.facts[genuine].statement, world.parts[genuine]
         stated = replace(statement, subject="certificate:X", body=statement.body | changes)
-        return world.bundle(world.add(stated, world.sign(stated, AGENCY), parts=parts), parts=range(4))
+        return world.bundle(world.add(stated, world.sign(stated, AGENCY), parts=parts), parts=range(5))
 
     for code, change in (
         ("V06", party_without_agency), ("V06", party_vouched_by_a_party), ("V06", party_vouched_by_the_operator),

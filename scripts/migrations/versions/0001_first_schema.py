@@ -1001,10 +1001,14 @@ def upgrade() -> None:
         sa.Column("papers", sa.Text(), nullable=False),
         sa.Column("received_at", sa.BigInteger(), nullable=False),
         sa.Column("answer", sa.Text(), nullable=False),
+        sa.Column("certificate", sa.String(length=15), nullable=False),
+        sa.Column("ground", sa.String(length=20), nullable=False),
+        sa.Column("rights", sa.String(length=40), nullable=False),
         sa.PrimaryKeyConstraint("id"),
     )
     with op.batch_alter_table("objection_request", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_objection_request_application"), ["application"], unique=False)
+        batch_op.create_index(batch_op.f("ix_objection_request_certificate"), ["certificate"], unique=False)
 
     op.create_table(
         "party",
@@ -1080,19 +1084,6 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_publicity_release_application"), ["application"], unique=False)
 
     op.create_table(
-        "register_correction",
-        sa.Column("fact_id", sa.String(length=64), autoincrement=False, nullable=False),
-        sa.Column("code", sa.String(length=15), autoincrement=False, nullable=False),
-        sa.Column("version", sa.Integer(), autoincrement=False, nullable=False),
-        sa.Column("objection", sa.String(length=32), autoincrement=False, nullable=False),
-        sa.Column("decided_at", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.PrimaryKeyConstraint("fact_id"),
-    )
-    with op.batch_alter_table("register_correction", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_register_correction_code"), ["code"], unique=False)
-        batch_op.create_index(batch_op.f("ix_register_correction_objection"), ["objection"], unique=False)
-
-    op.create_table(
         "register_line",
         sa.Column("place", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False),
         sa.Column("code", sa.String(length=15), autoincrement=False, nullable=False),
@@ -1159,19 +1150,6 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("remark_place", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_remark_place_target"), ["target"], unique=False)
-
-    op.create_table(
-        "right_ending",
-        sa.Column("code", sa.String(length=15), autoincrement=False, nullable=False),
-        sa.Column("right", sa.String(length=10), autoincrement=False, nullable=False),
-        sa.Column("move", sa.String(length=4), autoincrement=False, nullable=False),
-        sa.Column("objection", sa.String(length=32), autoincrement=False, nullable=False),
-        sa.Column("ended_at", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.Column("fact_id", sa.String(length=64), autoincrement=False, nullable=False),
-        sa.PrimaryKeyConstraint("code", "right"),
-    )
-    with op.batch_alter_table("right_ending", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_right_ending_objection"), ["objection"], unique=False)
 
     op.create_table(
         "rule_set",
@@ -1485,10 +1463,6 @@ def downgrade() -> None:
 
     op.drop_table("staff")
     op.drop_table("rule_set")
-    with op.batch_alter_table("right_ending", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_right_ending_objection"))
-
-    op.drop_table("right_ending")
     with op.batch_alter_table("remark_place", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_remark_place_target"))
 
@@ -1508,11 +1482,6 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_register_line_code"))
 
     op.drop_table("register_line")
-    with op.batch_alter_table("register_correction", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_register_correction_objection"))
-        batch_op.drop_index(batch_op.f("ix_register_correction_code"))
-
-    op.drop_table("register_correction")
     with op.batch_alter_table("publicity_release", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_publicity_release_application"))
 
@@ -1530,6 +1499,7 @@ def downgrade() -> None:
 
     op.drop_table("party")
     with op.batch_alter_table("objection_request", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_objection_request_certificate"))
         batch_op.drop_index(batch_op.f("ix_objection_request_application"))
 
     op.drop_table("objection_request")

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
-from registry_house import CALENDAR, PROVIDER, RIVAL, STAFF, TWO, House, a_form, attachment, moment
+from registry_house import CALENDAR, PROVIDER, RIVAL, STAFF, TWO, House, a_form, attachment, decision, moment
 
 from ledger.digest import twin
 from ledger.store import Appended
@@ -23,8 +23,7 @@ from registry.afterlife.dispute import (
     DisputeGround,
     RegisterObjection,
 )
-from registry.afterlife.ending import CANCELLATION, CORRECTION, Cancellation, Correction
-from registry.afterlife.instrument import AuthorityType, Instrument
+from registry.afterlife.instrument import Instrument
 from registry.afterlife.remark import (
     CONSENT,
     ISSUERS,
@@ -36,9 +35,11 @@ from registry.afterlife.remark import (
     RemarkAct,
     RemarkKind,
 )
-from registry.asset import Twin
+from registry.asset import Description, Twin
 from registry.calendar import day_of
-from registry.certificate import Standing, certificate_subject
+from registry.certificate import Standing
+from registry.depositing import Registered
+from registry.form import Form, Held, RegistrationType
 from registry.rights import Right
 from registry.tables import ToldRow
 
@@ -144,27 +145,31 @@ class After:
 
     # endings
 
-    def cancel(self, *who: str, **changes: Any) -> Appended:
-        fields: dict[str, Any] = {
-            "move": "Z-04", "version": 1, "rights": ALL, "ground": "第三十七条", "reason": "登记错误",
-            "notice": attachment("注销通知"),
-        }  # fmt: skip
-        body = Cancellation(**fields | changes)
-        signed = self.house.signed(CANCELLATION, certificate_subject(self.code), body, *self.roles(*(who or TWO)))
-        return service.cancel(
-            self.house.session, self.house.agency, signed, self.house.signer, at=self.house.now, calendar=CALENDAR
-        )
+    def draft(self, move: str, rights: tuple[Right, ...] = ALL, description: Description | None = None) -> Form:
+        """The form of what the agency decides: these rights end, or the description becomes another."""
+        if move == "B-04":
+            known = self.house.case(self.row.application).form.description
+            made = description or replace(known, time_to="2013-11-30")
+            return self.house.draft(self.code, RegistrationType.CHANGE, description=made)
+        held = views.holdings(self.house.session, self.code, self.row.version)
+        ended = tuple(Held(row.holder, Right(row.right)) for row in held if Right(row.right) in rights)
+        whole = len(ended) == len(held) and set(rights) <= {item.right for item in ended}
+        return self.house.draft(self.code, RegistrationType.CANCELLATION, reason=move, ended=() if whole else ended)
 
-    def correct(self, *who: str, **changes: Any) -> Appended:
-        form = self.house.case(self.row.application).form
-        fields: dict[str, Any] = {
-            "version": 1, "reason": "时域有误", "description": replace(form.description, time_to="2013-11-30"),
-        }  # fmt: skip
-        body = Correction(**fields | changes)
-        signed = self.house.signed(CORRECTION, certificate_subject(self.code), body, *self.roles(*(who or TWO)))
-        return service.correct(
-            self.house.session, self.house.agency, signed, self.house.signer, at=self.house.now, calendar=CALENDAR
-        )
+    def decide(
+        self, move: str, *who: str, rights: tuple[Right, ...] = ALL, description: Description | None = None, **more: Any
+    ) -> str:
+        """Two persons open the case; answers its id. Z-04 and Z-05 cite the law and enclose the notice."""
+        form = self.draft(move, rights, description)
+        ground = more if move in ("Z-04", "Z-05") else {"instrument": None} | more
+        return self.house.open_by_agency(decision(move, form, **ground), *who)
+
+    def cancel(self, *who: str, move: str = "Z-04", **more: Any) -> Registered:
+        """What two persons decide and the deposit makes of it."""
+        return self.house.deposit(self.decide(move, *who, **more))
+
+    def correct(self, *who: str, **more: Any) -> Registered:
+        return self.house.deposit(self.decide("B-04", *who, **more))
 
     # what is there
 
@@ -216,13 +221,6 @@ def instrument(kind: RemarkKind, number: str = "执保1号", **changes: Any) -> 
 
 def pledge_of(party: str) -> Instrument:
     return instrument(RemarkKind.PLEDGE, "质押1号", issuer="某某银行（演示）", issuer_id=party)
-
-
-def judgment(effective_on: str = "2026-08-20", kind: AuthorityType = AuthorityType.COURT) -> Instrument:
-    return Instrument(
-        kind, "某某人民法院（演示）", "演示-court", "（2026）浙01民终1号", "2026-08-10",
-        Twin.of(twin("判决".encode())), effective_on,
-    )  # fmt: skip
 
 
 def an_objection(code: str) -> RegisterObjection:

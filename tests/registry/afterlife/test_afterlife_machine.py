@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from afterlife_house import ALL, CLERK, OBJECTOR, REGISTRANT, After, after, instrument, judgment, opened, pledge_of
+from afterlife_house import ALL, CLERK, OBJECTOR, REGISTRANT, After, after, instrument, opened, pledge_of
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
-from registry_house import RIVAL, TWO, House, an_item, attachment, open_house
+from registry_house import RIVAL, TWO, House, an_item, attachment, judgment, open_house
 from sqlalchemy import create_engine
 from sqlalchemy.orm import Session
 from sqlmodel import SQLModel
@@ -30,10 +30,10 @@ from registry import store as views
 from registry.afterlife import dispute_moves, store
 from registry.afterlife import remark as remarks_
 from registry.afterlife.dispute import MOVE, OPEN, Conclusion, DisputeAct, DisputeState
-from registry.afterlife.ending import CANCELLATION
 from registry.afterlife.remark import REMARK, Consentable, RemarkAct, RemarkKind
 from registry.calendar import day_of
 from registry.case import Answer
+from registry.certificate import ENDING
 from registry.errors import RegistryError
 from registry.form import Operation
 from registry.rights import Right
@@ -203,6 +203,8 @@ class Disputes(RuleBasedStateMachine):
         self.disputes: list[str] = []
         self.final: dict[str, DisputeState] = {}
         self.may_end = False
+        self.decided: dict[str, str] = {}
+        self.corrected = 0
 
     def teardown(self) -> None:
         if hasattr(self, "later"):
@@ -271,22 +273,39 @@ class Disputes(RuleBasedStateMachine):
         )
         paper = judgment(self.later.today) if with_judgment else None
         valid = self.later.status == "VALID"
+        asked: dict[str, Any] = {"objection": identity, "instrument": paper}
         if correct:
-            done = self.attempt(lambda: self.later.correct(objection=identity, instrument=paper))
-        else:
-            done = self.attempt(
-                lambda: self.later.cancel(move="Z-03", objection=identity, instrument=paper, notice=None)
-            )
-            self.may_end = self.may_end or done
-        assert done == (allowed and valid), (known.state, with_judgment)
+            self.corrected += 1
+            data_now = self.later.house.case(self.later.row.application).form.description
+            asked["description"] = replace(data_now, overview=f"更正后的概述 {self.corrected}")
+        opened: list[str] = []
+        move = "B-04" if correct else "Z-03"
+        done = self.attempt(lambda: opened.append(self.later.decide(move, **asked)))
+        assert done == (allowed and valid and identity not in self.decided.values()), (known.state, with_judgment)
         if done:
+            self.decided[opened[0]] = identity
+            assert self.later.dispute(identity) == known, "deciding changes nothing yet"
+
+    @precondition(lambda self: self.decided)
+    @rule(data=st.data())
+    def deposit(self, data: st.DataObject) -> None:
+        """What was decided takes effect with its deposit, unless its ground is gone by then."""
+        case = data.draw(st.sampled_from(sorted(self.decided)))
+        identity = self.decided[case]
+        stands = self.later.dispute(identity).state in OPEN and self.later.status == "VALID"
+        whole = self.later.house.case(case).form.cancellation is not None
+        done = self.attempt(lambda: self.later.house.deposit(case))
+        assert done == stands
+        if done:
+            self.may_end = self.may_end or whole
+            del self.decided[case]
             assert self.later.dispute(identity).state is DisputeState.CLOSED
 
     @rule()
     def of_own_motion(self) -> None:
         """Z-04 cannot go round an open objection."""
         if any(self.later.dispute(identity).state in OPEN for identity in self.disputes):
-            assert not self.attempt(lambda: self.later.cancel())
+            assert not self.attempt(lambda: self.later.decide("Z-04"))
 
     def filled(self, move: str, data: st.DataObject) -> DisputeAct:
         """A plausible body for a move: it must be the table that refuses, not an empty field."""
@@ -315,7 +334,7 @@ class Disputes(RuleBasedStateMachine):
         if not hasattr(self, "later"):
             return
         assert (self.later.status == "CANCELLED") == self.may_end
-        stated = [fact for fact in facts.all_facts(self.later.house.session) if fact.kind == CANCELLATION]
+        stated = [fact for fact in facts.all_facts(self.later.house.session) if fact.kind == ENDING]
         assert len(stated) == self.may_end
 
     @invariant()
@@ -373,7 +392,6 @@ TestDisputes.settings = settings(
 def test_views__are_all_rebuilt_from_facts_after_a_full_history(later: After) -> None:
     """Rows in every table of the after-life, and each column of them the same after a rebuild."""
     later.record(RemarkKind.PLEDGE, paper=pledge_of(RIVAL), to_day=later.today)
-    later.correct(instrument=judgment(later.today))
     identity = later.object()
     later.move(identity, DisputeAct("O-11"), OBJECTOR)
     later.cancel(move="Z-05")

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator
 from functools import partial
 
 import pytest
-from afterlife_house import CLERK, OBJECTOR, REGISTRANT, After, after, judgment, pledge_of
-from registry_house import AGENCY, RIVAL, TWO, a_form, attachment
+from afterlife_house import CLERK, OBJECTOR, REGISTRANT, After, after, pledge_of
+from registry_house import AGENCY, RIVAL, TWO, a_form, attachment, judgment
 
 from ledger import anchoring, eip712
 from ledger import store as facts
@@ -119,7 +119,7 @@ def test_history__the_chain_says_what_the_register_says_after_every_step(mirror:
         (lambda: later.reject(objection, REGISTRANT), 0, ("IN_FORCE_LIMITED", "OBJECTION")),
         (
             lambda: later.cancel(
-                move="Z-03", objection=objection, instrument=judgment(later.today), notice=None
+                move="Z-03", objection=objection, instrument=judgment(later.today)
             ),
             1,
             ("NOT_IN_FORCE", "CANCELLED"),

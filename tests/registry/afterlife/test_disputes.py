@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
-from afterlife_house import CLERK, OBJECTOR, REGISTRANT, After, after, judgment
+from afterlife_house import CLERK, OBJECTOR, REGISTRANT, After, after
 from registry_house import (
     AGENCY,
     CALENDAR,
@@ -18,6 +18,7 @@ from registry_house import (
     an_item,
     applicant,
     attachment,
+    judgment,
     moment,
 )
 
@@ -173,9 +174,9 @@ def test_admitted__closed_by_the_cancellation_that_follows(later: After) -> None
     assert (later.dispute(identity).state, later.status) == (S.ADMITTED, "VALID")
     [line] = later.matters()
     assert (line.role, line.moves) == ("reviewer", ("B-04", "Z-03"))
-    taken = later.cancel(move="Z-03", objection=identity, notice=None)
+    done = later.cancel(move="Z-03", objection=identity)
     assert later.status == "CANCELLED"
-    assert (later.dispute(identity).state, later.dispute(identity).result) == (S.CLOSED, taken.fact.id)
+    assert (later.dispute(identity).state, later.dispute(identity).result) == (S.CLOSED, done.entry.id)
     assert later.told() == [("VALID", False, True), ("CANCELLED", False, False)]
     assert later.matters() == []
 
@@ -185,11 +186,12 @@ def test_admitted__closed_by_the_correction_that_follows__flag_down(later: After
     identity = later.object()
     later.notify(identity)
     later.move(identity, DisputeAct("O-04"), REGISTRANT)
-    later.correct(objection=identity)
-    assert (later.dispute(identity).state, later.status) == (S.CLOSED, "VALID")
+    case = later.decide("B-04", objection=identity)
+    assert (later.dispute(identity).state, later.told()) == (S.ADMITTED, [("VALID", False, True)])
+    later.house.deposit(case)
+    assert (later.dispute(identity).state, later.status, later.row.version) == (S.CLOSED, "VALID", 2)
     assert later.told() == [("VALID", False, True), ("VALID", False, False)]
-    [line] = later.matters()
-    assert (line.subject, line.moves) == (f"certificate:{later.code}", ("B-04",))
+    assert later.matters() == []
 
 
 @pytest.mark.clause("G29", "O-05")
@@ -240,11 +242,11 @@ def test_not_upheld__both_accept__closed_by_itself_and_nothing_changes(later: Af
 def test_upheld__both_accept__acted_on_then_closed(later: After, conclusion: Conclusion) -> None:
     identity = later.to_conclusion(conclusion)
     later.accept(identity, REGISTRANT)
-    assert refusal(lambda: later.cancel(move="Z-03", objection=identity, notice=None)) == "outcome_is_there"
+    assert refusal(lambda: later.decide("Z-03", objection=identity)) == "outcome_is_there"
     later.accept(identity, OBJECTOR)
     assert (later.dispute(identity).state, later.status) == (S.CONCLUDED, "VALID"), "not before the agency acted"
     assert later.matters()[0].moves == ("B-04", "Z-03")
-    later.cancel(move="Z-03", objection=identity, notice=None)
+    later.cancel(move="Z-03", objection=identity)
     assert (later.dispute(identity).state, later.status) == (S.CLOSED, "CANCELLED")
 
 
@@ -281,12 +283,12 @@ def test_rejected__disputed__certificate_and_flag_stay_until_a_judgment(
     later.reject(identity, who)
     assert (later.dispute(identity).state, later.status) == (S.DISPUTED, "VALID")
     assert later.told() == [("VALID", False, True)]
-    assert refusal(lambda: later.cancel(move="Z-03", objection=identity, notice=None)) == "judgment_in_effect"
-    assert refusal(lambda: later.correct(objection=identity)) == "judgment_in_effect"
-    assert refusal(lambda: later.cancel()) == "no_open_objection"
+    assert refusal(lambda: later.decide("Z-03", objection=identity)) == "judgment_in_effect"
+    assert refusal(lambda: later.decide("B-04", objection=identity)) == "judgment_in_effect"
+    assert refusal(lambda: later.decide("Z-04")) == "no_open_objection"
     assert later.status == "VALID"
     ruling = judgment(later.today)
-    later.cancel(move="Z-03", objection=identity, notice=None, instrument=ruling)
+    later.cancel(move="Z-03", objection=identity, instrument=ruling)
     assert (later.dispute(identity).state, later.status) == (S.CLOSED, "CANCELLED")
     assert later.dispute(identity).instrument == ruling
 

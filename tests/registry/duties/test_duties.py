@@ -16,9 +16,10 @@ from pypdf import PdfReader
 
 from ledger import canonical
 from ledger.errors import BadSignature
+from registry.afterlife.dispute import DisputeAct
 from registry.asset import Twin
 from registry.calendar import day_of, end_of
-from registry.case import Act
+from registry.case import Act, Answer
 from registry.certificate import record_digest
 from registry.duties import service, store
 from registry.duties.complaint import (
@@ -56,6 +57,7 @@ from registry.duties.report import report_json, report_pdf, report_xlsx
 from registry.entries import deposit_record
 from registry.errors import CalendarPending, GuardRefused, IllegalMove, NotEntitled
 from registry.form import Attachment
+from tests.registry.afterlife.afterlife_house import CLERK, OBJECTOR, After
 from tests.registry.registry_house import (
     AGENCY,
     CALENDAR,
@@ -64,6 +66,7 @@ from tests.registry.registry_house import (
     RIVAL,
     House,
     a_form,
+    an_item,
     attachment,
     moment,
     open_house,
@@ -299,8 +302,10 @@ def test_report__counted_from_facts__every_figure_by_hand(house: House) -> None:
     expected = {
         "filed": 4, "filed.初次登记": 4, "move.I-07": 2, "move.I-08": 1, "move.I-27": 1, "ground.RF-2": 1,
         "ground.RF-1": 0, "state.ISSUED": 1, "state.REFUSED": 1, "state.UNDER_REVIEW": 1, "state.SUBMITTED": 1,
-        "state.PUBLICITY": 0, "on_time": 2, "overdue": 0, "status.VALID": 1, "status.LAPSED": 0, "complaints": 1,
-        "complaints_answered": 0, "incidents": 4, "reviewers": 2, "objections": 0,
+        "state.PUBLICITY": 0, "on_time.C03": 2, "overdue.C03": 0, "status.VALID": 1, "status.LAPSED": 0,
+        "complaints": 1, "complaints_answered": 0, "incidents": 4, "reviewers": 2, "objections": 0, "missed.Q-02": 1,
+        "on_time.Q-02": 0, "on_time.C11": 0, "overdue.C11": 0, "missed.C11": 0, "register_objections": 0,
+        "decisions": 0,
     }  # fmt: skip
     assert {name: values[name] for name in expected} == expected
     assert all(item.scope and item.rule for item in report.figures)
@@ -317,6 +322,60 @@ def test_report__what_happened_after_the_year__changes_no_figure(house: House) -
     house.at("2032-01-05 09:00")
     again = service.annual_report(house.session, house.agency, 2026, at=house.now, calendar=CALENDAR)
     assert again.figures == first.figures
+
+
+def figures(house: House, year: int = 2026) -> dict[str, int]:
+    report = service.annual_report(house.session, house.agency, year, at=house.now, calendar=CALENDAR)
+    return {item.id: item.value for item in report.figures}
+
+
+@pytest.mark.clause("G11", "G29", "C11")
+def test_report__notices_of_objections_after_registration__in_time_late_missed_and_not_begun(house: House) -> None:
+    """C11 runs from complete papers; 2026-09-07 is a Monday, so five working days end with 09-14."""
+    later = After(house, house.certificate(a_form()))
+    house.at("2026-09-07 09:00")
+    in_time, late, incomplete, withdrawn, missed = (later.object() for _ in range(5))
+    later.move(incomplete, DisputeAct("O-02", items=(an_item(),)), CLERK)
+    later.move(withdrawn, DisputeAct("O-11"), OBJECTOR)
+    house.at("2026-09-14 23:59")
+    later.notify(in_time)
+    house.at("2026-09-15 00:00")
+    later.notify(late)
+    later.move(incomplete, DisputeAct("O-02", answers=(Answer(1, "已补"),)), OBJECTOR)
+    house.at("2026-09-21 09:00")
+    later.notify(incomplete)
+    house.at("2026-12-30 09:00")
+    recent = later.object()
+    house.at("2027-01-04 09:00")
+    found = figures(house)
+    counts = {how: found[f"{how}.C11"] for how in ("on_time", "overdue", "undated", "missed")}
+    assert counts == {"on_time": 2, "overdue": 1, "undated": 0, "missed": 1}
+    assert found["register_objections"] == 6
+    assert missed != recent
+
+
+@pytest.mark.clause("G11", "Q-02", "Q-03")
+def test_report__complaints__judged_by_the_time_to_answer_and_alerted_before(house: House) -> None:
+    """Fifteen working days from 2026-08-03 (a Monday) end with 2026-08-24."""
+    house.at("2026-08-03 09:00")
+    subjects = [f"complaint:{number}" + "a" * 31 for number in range(4)]
+    for subject in subjects:
+        to = Addressee.PROVINCE if subject == subjects[1] else Addressee.AGENCY
+        take(house, COMPLAINT, subject, replace(Q_01, to=to), ("staff:clerk", "intake"))
+    ends = moment("2026-08-25 00:00")
+    alerts = service.alerts(house.session, house.agency, at=house.now, calendar=CALENDAR)
+    assert [(line["rule"], line["due"]) for line in alerts if line["about"] in subjects] == [
+        ("Q-02", ends), ("Q-03", ends), ("Q-02", ends), ("Q-02", ends),
+    ]  # fmt: skip
+    house.now = ends - 1
+    take(house, COMPLAINT, subjects[0], ComplaintAct("Q-02", AGENCY, outcome="已说明"), OWN)
+    take(house, COMPLAINT, subjects[1], ComplaintAct("Q-03", AGENCY, outcome="已转送"), OWN)
+    house.now = ends
+    take(house, COMPLAINT, subjects[2], ComplaintAct("Q-02", AGENCY, outcome="已说明"), OWN)
+    house.at("2027-01-04 09:00")
+    found = figures(house)
+    counts = {how: found[f"{how}.Q-02"] for how in ("on_time", "overdue", "undated", "missed")}
+    assert counts == {"on_time": 2, "overdue": 1, "undated": 0, "missed": 1}
 
 
 @pytest.mark.clause("G11", "C18")

@@ -17,7 +17,7 @@ from ledger.facts import Signed
 from registry.case import Act, State, awaits_release, publicity_ends
 from registry.code import LAST_SERIAL
 from registry.errors import DepositRefused, GuardRefused
-from registry.form import publicity_text
+from registry.form import RegistrationType, publicity_text
 from registry.moving import world_of
 from registry.national import service
 from registry.national.exchange import RECEIPT_FORMAT
@@ -111,6 +111,26 @@ def test_exchange__the_whole_way__three_packages_lead_to_a_certificate_and_its_r
     assert (status.publicity, status.deposits, status.results, status.packages, status.acknowledged) == (0, 0, 0, 3, 3)
     with pytest.raises(GuardRefused, match="没有待报送"):
         link.package()
+
+
+@pytest.mark.clause("G6", "G26", "G37", "Z-01", "L-07")
+def test_exchange__a_whole_cancellation__its_ending_is_reported_once(link: Connected) -> None:
+    link.at("2026-09-01 09:00")
+    identity = published(link)
+    link.exchange()
+    link.at("2026-09-11 09:00")
+    link.house.timers()
+    link.house.ask_deposit(identity)
+    code = link.exchange().deposited[0]
+    link.exchange()
+    ending = link.house.file(link.house.draft(code, RegistrationType.CANCELLATION))
+    link.house.review(ending)
+    link.house.ask_deposit(ending)
+    assert link.exchange().deposited == (code,)
+    open_ = service.waiting(link.house.session, link.house.agency)
+    assert [fact.kind for fact in open_.results] == ["register-ending/v1", "certificate-status/v1"]
+    assert link.exchange().acknowledged == 1
+    assert service.waiting(link.house.session, link.house.agency).results == ()
 
 
 @pytest.mark.clause("G6")
