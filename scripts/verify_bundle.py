@@ -651,7 +651,7 @@ def v07_required(case: Case) -> str:
             require(any(demand_met(case, *demand) for demand in demands), "V07", rule, signers)
     return ", ".join(rule for rule, _ in rules)
 def demand_met(case: Case, form: str, argument: str, roles: str) -> bool:
-    """role: a holder signed. by: that signer, {field} from the body. any: nobody but K:… signed. staff: in each capacity
+    """role: a holder signed. by: that signer, {field} of the body. any: nobody but K:… signed. staff: in each capacity
     one of the staff of a holder of a role did. each, one, the: all entries {party, role, address} of the field, one,
     the only one (in one of the roles) signed with SM2 and with the address. Of the last four nobody else signed."""
     body, signatures = case.statement["body"], case.bundle["fact"]["signatures"]
