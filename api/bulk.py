@@ -83,7 +83,7 @@ def _submit(system: System, session: Session, keys: KeyFile, draft: Draft, *, re
 
 def _role(form: Form, by: str) -> str:
     """An agent signs as representative, an applicant as itself."""
-    applicants = {party_subject(item.id_no) for item in form.applicants}
+    applicants = {party_subject(item.identity) for item in form.applicants}
     return "" if by in applicants or form.representative is None else Role.REPRESENTATIVE.value
 
 

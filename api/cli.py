@@ -43,6 +43,8 @@ from clearing.pricing.trial import trial_price
 from clearing.settlement.trial import trial_netting, trial_settlement, trial_split
 from ledger import answer, archive, canonical, checkpoint, subject_map, trust, verify
 from ledger.errors import FieldError, Malformed
+from ledger.reading import body_of
+from registry.party import IdType
 
 app = typer.Typer(
     help="数清 ShuQing：数据产权登记与交易清算 / data property registration and exchange clearing",
@@ -316,12 +318,34 @@ def facts_import(
 @keys_app.command("new")
 def keys_new(
     file: Annotated[Path, typer.Argument(help="新密钥文件 / the new key file")],
-    by: Annotated[str, typer.Option(help="持有者，如 party:统一社会信用代码 / holder")],
+    by: Annotated[str, typer.Option(help="持有者，如 party:统一社会信用代码 / holder")] = "",
+    person: Annotated[
+        bool, typer.Option("--person", help="自然人：询问证件和姓名，编号由承诺得出 / asks for paper and name")
+    ] = False,
 ) -> None:
-    """生成密钥文件（仅本人可读） / makes a key file readable by its owner only and prints the public keys."""
+    """生成密钥文件（仅本人可读） / makes a key file readable by its owner only and prints the public keys.
+
+    Of a natural person also the body of party/v1 to be signed; number, name and salt stay in the file.
+    """
     with said_clearly():
-        keys = keyfiles.create(file, keyfiles.holder(by))
-    typer.echo(json.dumps({"by": keys.by, "sm2": keys.sm2.public, "evm": keys.address}, ensure_ascii=False))
+        if bool(by) == person:
+            raise FieldError("--by | --person", "恰好其一 / exactly one of them", by[:60] or "都没有 / none")
+        keys = _person_keys(file) if person else keyfiles.create(file, keyfiles.holder(by))
+        told: dict[str, Any] = {"by": keys.by, "sm2": keys.sm2.public, "evm": keys.address}
+        if person:
+            told["party"] = body_of(keyfiles.party_of(keys))
+    typer.echo(json.dumps(told, ensure_ascii=False))
+
+
+def _person_keys(file: Path) -> keyfiles.KeyFile:
+    """Asked for, not given as options: those stand in the shell's history."""
+    kinds = {"1": IdType.RESIDENT, "2": IdType.OTHER}
+    kind = typer.prompt("证件类型 1 居民身份证 2 其他证件 / identity paper: 1 resident card, 2 other", err=True)
+    if kind.strip() not in kinds:
+        raise FieldError("person.id_type", "1 | 2", repr(kind)[:20])
+    number = typer.prompt("证件号码 / its number", err=True).strip()
+    name = typer.prompt("姓名 / full name", err=True).strip()
+    return keyfiles.create_for_person(file, kinds[kind.strip()], number, name)
 
 
 @keys_app.command("api")

@@ -20,7 +20,7 @@ from registry.intake.columns import MAX_BYTES
 from registry.intake.rows import file_cell
 from registry.intake.service import STATE_NAMES, ImportState
 from registry.intake.workbook import template_csv, template_xlsx
-from registry.party import check_uscc, party_subject
+from registry.party import check_identity, party_subject
 
 app = typer.Typer(help="收件：批量申请 / intake: many applications at once", no_args_is_help=True)
 
@@ -42,7 +42,9 @@ def template(
 @app.command("import")
 def import_(
     file: Annotated[Path, typer.Argument(help="填好的模板（xlsx、csv） / the filled-in template")],
-    holder: Annotated[str, typer.Option(help="申请人或代理人的统一社会信用代码 / whose drafts they become")],
+    holder: Annotated[
+        str, typer.Option(help="申请人或代理人的统一社会信用代码（自然人：当事方编号） / whose drafts they become")
+    ],
     errors: Annotated[Path, typer.Option(help="错误文件（xlsx） / where rows with errors go")],
     home: HomeOption = None,
 ) -> None:
@@ -50,7 +52,7 @@ def import_(
     with said_clearly():
         system = system_of(home)
         bootstrap.migrate(system.settings.database)
-        owner = party_subject(check_uscc(holder, "holder"))
+        owner = party_subject(check_identity(holder, "holder"))
         identity = _take_in(system, file, owner)
         with _progress("导入 / importing") as bar:
             task = bar.add_task("", total=None)

@@ -6,26 +6,44 @@ import json
 import os
 import re
 import secrets
+import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from ledger import checkpoint, eip712, sm
 from ledger.errors import FieldError
+from ledger.reading import body_of, read
 from ledger.signing import SystemSigner
 from ledger.sm import Sm2Key
-from registry.party import uscc_is_valid
+from registry.party import (
+    IdType,
+    Party,
+    PartyKind,
+    Person,
+    check_person,
+    commitment_of,
+    identity_of,
+    is_party,
+    masked_name,
+    party_subject,
+)
 
 _IDENTITY = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
 @dataclass(frozen=True, slots=True)
 class KeyFile:
-    """The keys of one holder: `by` is how it signs ("party:…", "staff:…", "connector:…")."""
+    """The keys of one holder: `by` is how it signs ("party:…", "staff:…", "connector:…").
+
+    `person` opens a natural person's commitment: number, name and salt stand in the own key file and nowhere public.
+    """
 
     by: str
     sm2: Sm2Key
     evm: bytes
     ed25519: bytes
+    person: Person | None = None
 
     @property
     def address(self) -> str:
@@ -42,25 +60,44 @@ class KeyFile:
 def holder(by: str) -> str:
     """`by` itself, if somebody can sign under this name. Raises `FieldError`."""
     kind, _, identity = by.partition(":")
-    known = uscc_is_valid(identity) if kind == "party" else _IDENTITY.fullmatch(identity)
+    known = is_party(identity) if kind == "party" else _IDENTITY.fullmatch(identity)
     if kind not in ("party", "staff", "connector") or not known:
         raise FieldError(
             "by",
-            "party:统一社会信用代码 | staff:编号 | connector:编号 / party:USCC | staff:id | connector:id",
+            "party:统一社会信用代码或自然人当事方编号 | staff:编号 | connector:编号"
+            " / party:USCC or P… | staff:id | connector:id",
             repr(by)[:60],
         )
     return by
 
 
-def create(path: Path, by: str) -> KeyFile:
+def create(path: Path, by: str, person: Person | None = None) -> KeyFile:
     """Makes fresh keys and writes them to `path`, which must not exist yet (FileExistsError)."""
-    keys = KeyFile(by, sm.generate(), eip712.new_key(), checkpoint.generate_ed25519())
+    keys = KeyFile(by, sm.generate(), eip712.new_key(), checkpoint.generate_ed25519(), person)
     path.parent.mkdir(parents=True, exist_ok=True)
-    document = {"by": by, "ed25519": keys.ed25519.hex(), "evm": keys.evm.hex(), "sm2": keys.sm2.private.hex()}
+    document: dict[str, Any] = {
+        "by": by, "ed25519": keys.ed25519.hex(), "evm": keys.evm.hex(), "sm2": keys.sm2.private.hex()
+    }  # fmt: skip
+    if person is not None:
+        document["person"] = body_of(person)
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(handle, "w", encoding="utf-8") as file:
         json.dump(document, file)
     return keys
+
+
+def create_for_person(path: Path, id_type: IdType, id_no: str, name: str) -> KeyFile:
+    """Makes the keys of a natural person, whose identity follows from the salt drawn here. Raises `FieldError`."""
+    person = check_person(Person(id_type, id_no, unicodedata.normalize("NFC", name), secrets.token_hex(32)), "person")
+    person = read(Person, body_of(person), "person")
+    return create(path, party_subject(identity_of(commitment_of(person))), person)
+
+
+def party_of(keys: KeyFile, roles: tuple[str, ...] = ()) -> Party:
+    """What a natural person asks to be admitted as: the body of party/v1, without number and given name."""
+    assert keys.person is not None
+    name, commitment = masked_name(keys.person.name), commitment_of(keys.person)
+    return Party(name, PartyKind.NATURAL, "", keys.sm2.public, keys.address, roles, commitment)
 
 
 def load(path: Path) -> KeyFile:
@@ -76,6 +113,7 @@ def load(path: Path) -> KeyFile:
             sm.from_private(bytes.fromhex(value["sm2"])),
             bytes.fromhex(value["evm"]),
             bytes.fromhex(value["ed25519"]),
+            read(Person, value["person"], "person") if "person" in value else None,
         )
     except (FieldError, ValueError, KeyError, TypeError) as error:
         raise FieldError(str(path), "密钥文件 / a key file", type(error).__name__) from error

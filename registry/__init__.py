@@ -1,12 +1,12 @@
 """Who holds which right in which data. No money here, and no transaction hash.
 
-party → asset → rights → scheme → form → certificate → precheck → application → objection → succession → catalogue
+asset → party → rights → scheme → form → certificate → precheck → application → objection → succession → catalogue
 
 Values and rules:
 
 - `errors` names what can go wrong.
-- `party`: who takes part, and the keys they sign with.
 - `asset`: the description of the data and the digest of its content.
+- `party`: who takes part, organisations and natural persons, and the keys they sign with.
 - `rulefile`: the rule sets as shipped, one JSON file a version in `rules/`; `industry`: the table of GB/T 4754.
 - `rights`: which right on which ground, as a table.
 - `scheme`: the rule sets as values, chosen by date; `calendar`: working days, legal dates, pauses; `clocks`: C01…C20.

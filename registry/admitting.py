@@ -13,7 +13,18 @@ from ledger.facts import Signed
 from ledger.reading import read
 from ledger.store import Appended
 from registry.agency import Agency
-from registry.party import CONNECTOR, PARTY, STAFF, Connector, Party, Staff, check_party, check_uscc, party_subject
+from registry.party import (
+    CONNECTOR,
+    PARTY,
+    STAFF,
+    Connector,
+    Party,
+    Staff,
+    check_identity,
+    check_party,
+    check_uscc,
+    party_subject,
+)
 from registry.signers import keys_of, require_all, require_key
 from registry.stating import is_known, require_kind, take_in
 
@@ -21,16 +32,18 @@ _NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
 def register_party(session: Session, agency: Agency, signed: Signed, *, at: int) -> Appended:
-    """Takes in party/v1: identity and keys of an organisation, signed by itself and by the agency.
+    """Takes in party/v1: identity and keys of an organisation or a natural person, signed by itself and by the agency.
 
-    A later version is signed with the new key and, if the key changes, with the old one too (decisions D15).
+    The agency's signature says that it has compared the identity paper; of a natural person also that number and name
+    open the commitment, which the statement does not hold. A later version is signed with the new key and, if the key
+    changes, with the old one too (decisions D15).
     """
     require_kind(signed, PARTY)
-    body = check_party(read(Party, signed.statement.body), signed.statement.subject)
+    body = check_party(read(Party, signed.statement.body), signed.statement.subject, signed.statement.no)
     sm.check_public(body.sm2)
     if is_known(session, signed):
         return facts.append(session, signed, at=at)
-    own, house = party_subject(body.uscc), party_subject(agency.uscc)
+    own, house = signed.statement.subject, party_subject(agency.uscc)
     require_key(signed, own, body.sm2)
     if signed.statement.no > 0:
         require_key(signed, own, keys_of(session, own, at).sm2)
@@ -57,7 +70,7 @@ def register_connector(session: Session, agency: Agency, signed: Signed, *, at: 
     """Takes in connector/v1: a metering connector's key, signed by its owner."""
     require_kind(signed, CONNECTOR)
     body = read(Connector, signed.statement.body)
-    check_uscc(body.owner, "body.owner")
+    check_identity(body.owner, "body.owner")
     sm.check_public(body.sm2)
     _require_name(signed.statement.subject, "connector")
     if is_known(session, signed):

@@ -30,7 +30,7 @@ from registry.entries import entered_record
 from registry.errors import Unknown
 from registry.form import Operation
 from registry.handover import store as handover
-from registry.party import check_uscc, masked
+from registry.party import check_uscc, is_person, masked
 from registry.rights import RightRow
 from registry.search import store as search
 from registry.search.grams import runs_of
@@ -166,4 +166,5 @@ def _public_view(record: Record) -> PublicView:
 
 
 def _public_right(row: RightRow) -> PublicRight:
-    return PublicRight(row.holder_name, masked(row.holder_id), row.right.value, row.limits)
+    number = "" if is_person(row.holder_id) else masked(row.holder_id)
+    return PublicRight(row.holder_name, number, row.right.value, row.limits)

@@ -38,7 +38,7 @@ class CodeAnswer(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class PublicRight:
-    """One right as the public sees it; the identity number is masked."""
+    """One right as the public sees it: an organisation's code is masked, of a natural person only the family name."""
 
     holder: str
     id_masked: str

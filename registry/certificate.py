@@ -38,7 +38,7 @@ from registry.form import (
     Named,
     RegistrationType,
 )
-from registry.party import PartyKind
+from registry.party import PartyKind, masked
 from registry.rights import Basis, RightRow, SourceKind
 from registry.scheme import Scheme
 
@@ -81,11 +81,21 @@ IN_FORCE = frozenset({Status.VALID, Status.RENEWAL_PENDING})
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """权利人 as the register names it: no contact, phone or address."""
+    """权利人 as the register names it: no contact, phone or address.
+
+    `identity` is the party identity. A natural person has it in place of the number, which stands masked beside it for
+    the paper (`number`, "" for organisations); the name is masked too. Only the form on file has both in full.
+    """
 
     name: Named
     kind: PartyKind
-    id_no: Identity
+    identity: Identity
+    number: Short = ""
+
+    @property
+    def shown_number(self) -> str:
+        """The identity number as the paper prints it: masked."""
+        return self.number or masked(self.identity)
 
 
 @dataclass(frozen=True, slots=True)
@@ -299,6 +309,12 @@ class Standing:
     renewal_filed_at: int | None = None
     encumbered: bool = False
     objection: bool = False
+
+
+def holder_of(person: Applicant) -> Holder:
+    """An applicant as the register names it: of a natural person neither number nor given name."""
+    number = masked(person.id_no) if person.kind is PartyKind.NATURAL else ""
+    return Holder(person.shown, person.kind, person.identity, number)
 
 
 def record_digest(record: Record) -> Twin:

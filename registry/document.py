@@ -14,7 +14,7 @@ import json
 import threading
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
@@ -29,9 +29,8 @@ from ledger.digest import TwinDigest
 from ledger.reading import body_of
 from registry.asset import AssetKind, DataFile
 from registry.calendar import text_of
-from registry.certificate import STATUS_NAMES, Record, RegisterEntry, Status
+from registry.certificate import STATUS_NAMES, Holder, Record, RegisterEntry, Status
 from registry.errors import PaperRefused
-from registry.party import masked
 from registry.rights import MATRIX, RIGHT_NAMES, RightRow
 from registry.scheme import scheme_at
 
@@ -57,6 +56,7 @@ class Paper:
     """What is printed: entry and record, the twin digest of the fact, and where and with which token to check it.
 
     `credential` is the verifiable credential that goes along inside the PDF; `trial`: the seal will be a 演示用印.
+    `names` are the full names of natural persons by party identity, which the printed page alone has.
     """
 
     entry: RegisterEntry
@@ -66,6 +66,7 @@ class Paper:
     token: str
     credential: bytes
     trial: bool
+    names: Mapping[str, str] = field(default_factory=dict)
 
 
 def check_address(paper: Paper) -> str:
@@ -153,7 +154,7 @@ def _fields(paper: Paper) -> dict[str, Any]:
     main = [
         ["数据名称", data.data_name],
         ["数据概述", _shortened(data.overview, 420)],
-        ["权利人", "；".join(f"{item.name}（{item.kind.value}，{masked(item.id_no)}）" for item in record.holders)],
+        ["权利人", "；".join(_holder(item, paper.names) for item in record.holders)],
         ["数据来源", f"{record.source_kind.value}　依据 {record.right_basis.value}　{MATRIX[record.right_basis].text}"],
         ["限制范围", _shortened(data.limits or "无", 260)],
         ["备注", _shortened("；".join(record.remarks) or "无", 260)],
@@ -189,7 +190,7 @@ def _fields(paper: Paper) -> dict[str, Any]:
         "times": times,
         "rights_title": "权利登记事项",
         "rights_head": ["权利人", "权利类型", "权利期限", "权利限制"],
-        "rights": [_right_row(row) for row in record.rights],
+        "rights": [_right_row(row, paper.names) for row in record.rights],
         "qr_note": "扫码查询核验：凭证完整性与当前效力状态分别给出",
         "declaration": DECLARATION,
         "annex_title": "附页　登记信息与存证摘要",
@@ -236,9 +237,13 @@ def _data_rows(paper: Paper) -> list[list[str]]:
     return rows
 
 
-def _right_row(row: RightRow) -> list[str]:
-    term = _term(row.term_from, row.term_to)
-    return [row.holder_name, RIGHT_NAMES[row.right], term, _shortened(row.limits or "无", 120)]
+def _holder(holder: Holder, names: Mapping[str, str]) -> str:
+    return f"{names.get(holder.identity, holder.name)}（{holder.kind.value}，{holder.shown_number}）"
+
+
+def _right_row(row: RightRow, names: Mapping[str, str]) -> list[str]:
+    name = names.get(row.holder_id, row.holder_name)
+    return [name, RIGHT_NAMES[row.right], _term(row.term_from, row.term_to), _shortened(row.limits or "无", 120)]
 
 
 def _file_row(item: DataFile) -> list[str]:

@@ -11,6 +11,7 @@ from registry import store
 from registry.case import MOVE, Case
 from registry.certificate import ENDING, InForce, Record, RegisterEntry, certificate_subject, record_in, status_at
 from registry.form import LATER, Applicant
+from registry.party import PartyKind
 from registry.succession import record_of, remainder_of
 from registry.tables import CertificateRow
 
@@ -24,12 +25,12 @@ def entry_in_force(session: Session, code: str, at: int) -> InForce:
 def entry_of(session: Session, row: CertificateRow, at: int) -> InForce:
     """A certificate version as a later registration finds it at `at`."""
     record = entered_record(session, row.fact_id)
-    wanted = [item.id_no for item in record.holders]
+    wanted = [item.identity for item in record.holders]
     people: dict[str, Applicant] = {}
     seen: CertificateRow | None = row
     while seen is not None and not people.keys() >= set(wanted):
         for person in store.case(session, seen.application).form.applicants:
-            people.setdefault(person.id_no, person)
+            people.setdefault(person.identity, person)
         before = (seen.predecessor, seen.predecessor_version)
         seen = store.certificate_version(session, *before) if seen.predecessor else None
     return InForce(
@@ -43,6 +44,14 @@ def entry_of(session: Session, row: CertificateRow, at: int) -> InForce:
         applicants=tuple(people[name] for name in wanted),
         renewal_filed=row.renewal_filed_at is not None,
     )
+
+
+def names_on_file(session: Session, row: CertificateRow, record: Record) -> dict[str, str]:
+    """The full names of the natural persons among the holders of a version, by party identity: the register has them
+    masked, the forms on file in full. Raises `Unknown` where a form was erased."""
+    persons = {item.identity for item in record.holders if item.kind is PartyKind.NATURAL}
+    known = entry_of(session, row, row.valid_from).applicants if persons else ()
+    return {item.identity: item.name for item in known if item.identity in persons}
 
 
 def base_of(session: Session, case: Case) -> InForce:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from sqlalchemy.orm import Session
 
 from ledger import store as facts
@@ -22,6 +24,7 @@ from registry.foreign.paper import PaperType
 from registry.form import (
     LATER,
     SUBMITTED,
+    Applicant,
     Form,
     Operation,
     applicant_ids,
@@ -32,8 +35,8 @@ from registry.form import (
 from registry.handover import store as handover
 from registry.intake.attachment import holders_of, not_received, require_room
 from registry.intake.store import papers_with
-from registry.party import AFFILIATE
-from registry.precheck import NOTHING, Finding, Known, precheck, require_submittable
+from registry.party import AFFILIATE, PARTY, Party, PartyKind, document_of, is_person, opens, party_subject
+from registry.precheck import NOTHING, Finding, Known, Level, precheck, require_submittable
 from registry.rights import Right
 from registry.scheme import scheme_of
 from registry.signers import actors_in
@@ -91,6 +94,63 @@ def papers_not_received(session: Session, agency: Agency, form: Form) -> tuple[F
     return not_received(form, papers_with(session, holders_of(form), digests))
 
 
+def strangers(session: Session, form: Form) -> tuple[Finding, ...]:
+    """PC-03 for each natural person who is not the one under whose party identity the form is to be signed.
+
+    Type, number, name and salt must open a commitment of that party, of whatever act, so that a form drafted under an
+    earlier name is still its form. One person has one identity, one identity one paper (registration.md 9).
+    """
+    found, others = [], dict[str, str]()
+    for place, person in enumerate(form.applicants):
+        if person.kind is PartyKind.NATURAL and is_person(person.party):
+            found += [
+                Finding("PC-03", Level.STOP, f"applicants[{place}].{field}", zh, en)
+                for field, zh, en in _strange(session, person, others)
+            ]
+    return tuple(found)
+
+
+def _strange(session: Session, person: Applicant, others: dict[str, str]) -> Iterator[tuple[str, str, str]]:
+    """What is wrong with a person: the field, and both languages. `others` are the papers of the same form."""
+    admitted = [
+        read(Party, fact.body)
+        for fact in facts.facts_of(session, party_subject(person.party))
+        if fact.kind == PARTY
+    ]  # fmt: skip
+    if not admitted:
+        yield (
+            "party",
+            "该自然人尚未入册，请先生成钥匙并入册。",
+            "No such person is admitted: be admitted with a key first.",
+        )
+        return
+    try:
+        known = any(party.commitment is not None and opens(person.person, party.commitment) for party in admitted)
+    except FieldError:
+        known = False  # a salt of another form opens nothing; the pre-check names it
+    if not known:
+        yield (
+            "id_no",
+            "证件类型、证件号码、姓名、身份盐值与入册时的身份承诺不符，请逐项核对。",
+            "Type, number, name and salt do not open the commitment of this party: compare each of them.",
+        )
+        return
+    paper = document_of(person.id_type, person.id_no)
+    first = others.setdefault(paper, person.party)
+    if {first, store.person_with(session, paper)} - {"", person.party}:
+        yield (
+            "party",
+            "该证件已以另一当事方编号办理，一人只能有一个当事方编号。",
+            "This paper belongs to another party: one person has one identity.",
+        )
+    elif store.paper_of(session, person.party) not in ("", paper):
+        yield (
+            "id_no",
+            "该当事方此前以另一证件办理，证件号码不能更换。",
+            "This party has filed under another paper: the number cannot change.",
+        )
+
+
 def draft_form(session: Session, code: str, wish: Wish, at: int) -> Form:
     """The form of a later registration of this certificate, restating what stands in the register; its papers and its
     signatures are still to come. Raises `Unknown`, `FieldError`."""
@@ -113,6 +173,7 @@ def submit_application(session: Session, agency: Agency, signed: Signed, *, at: 
     handover.require_intake(session, agency.uscc)
     require_submittable(precheck(form, scheme, at))
     require_submittable(papers_not_received(session, agency, form))
+    require_submittable(strangers(session, form))
     actors = actors_in(session, signed, form, at)
     entry = entry_in_force(session, form.certificate, at) if form.type in LATER else None
     decide_submission(identity, form, actors, World(agency.uscc, scheme, calendar, entry=entry), at)
@@ -135,6 +196,7 @@ def open_by_agency(session: Session, agency: Agency, signed: Signed, *, at: int,
     if statement.no != 0:
         raise FieldError("statement.no", "0", str(statement.no))
     require_submittable(precheck(body.form, scheme, at))
+    require_submittable(strangers(session, body.form))
     entry = entry_in_force(session, body.form.certificate, at)
     actors = actors_in(session, signed, body.form, at)
     decide_opening(identity, body, actors, World(agency.uscc, scheme, calendar, entry=entry), at)

@@ -15,8 +15,9 @@ from typing import Annotated
 
 from msgspec import Meta
 
+from ledger.reading import read
 from registry.asset import Count, Day, Description, Long, Short, Twin
-from registry.party import IdType, PartyKind
+from registry.party import IdType, PartyKind, Person, shown_name
 from registry.rights import (
     Basis,
     Gap,
@@ -98,7 +99,11 @@ class Business:
 
 @dataclass(frozen=True, slots=True)
 class Applicant:
-    """登记申请人: every one of them signs. Contact, phone and address never leave the file (registration.md 5.6)."""
+    """登记申请人: every one of them signs. Contact, phone and address never leave the file (registration.md 5.6).
+
+    A natural person names the `party` identity it signs under and the `salt` (64 hex) with which type, number and name
+    open that party's commitment; neither number nor full name leave the file. Organisations leave both empty.
+    """
 
     name: Named
     kind: PartyKind
@@ -108,11 +113,32 @@ class Applicant:
     phone: Named
     address: Short
     business: Business | None = None
+    party: Short = ""
+    salt: Short = ""
+
+    @property
+    def identity(self) -> str:
+        """The party identity: what signatures, rights and certificates know this applicant by."""
+        return self.party if self.kind is PartyKind.NATURAL else self.id_no
+
+    @property
+    def person(self) -> Person:
+        """What opens a natural person's commitment. Raises `FieldError` where the salt has another form."""
+        document = {"id_type": self.id_type.value, "id_no": self.id_no, "name": self.name, "salt": self.salt}
+        return read(Person, document, "person")
+
+    @property
+    def shown(self) -> str:
+        """The name where others see it: of a natural person the family name only (P)."""
+        return shown_name(self.kind, self.name)
 
 
 @dataclass(frozen=True, slots=True)
 class Representative:
-    """代理人 with a 授权委托书 among the attachments (art. 16); signs in the role "representative"."""
+    """代理人 with a 授权委托书 among the attachments (art. 16); signs in the role "representative".
+
+    `id_no` is the party identity it signs under: a USCC, or that of a natural person.
+    """
 
     name: Named
     id_no: Identity
@@ -224,26 +250,23 @@ class Publicity:
 
 def publicity_text(form: Form) -> Publicity:
     """The publicity text of a form: names of applicants (of a natural person the family name, P), data and limits."""
-    names = tuple(
-        item.name[0] + "*" * (len(item.name) - 1) if item.kind is PartyKind.NATURAL else item.name
-        for item in form.applicants
-    )
+    names = tuple(item.shown for item in form.applicants)
     limits = tuple(f"{row.right.value}: {row.limits or '无'}" for row in form.rights)
     return Publicity(names, form.description.data_name, form.description.overview, (form.description.limits, *limits))
 
 
 def applicant_ids(form: Form) -> frozenset[str]:
-    """Identity numbers of all applicants."""
-    return frozenset(item.id_no for item in form.applicants)
+    """Party identities of all applicants."""
+    return frozenset(item.identity for item in form.applicants)
 
 
 def transferors(form: Form) -> frozenset[str]:
-    """Identity numbers of those who give up a right by this transfer."""
+    """Party identities of those who give up a right by this transfer."""
     return frozenset(item.holder for item in form.transfer.moved) if form.transfer else frozenset()
 
 
 def transferees(form: Form) -> frozenset[str]:
-    """Identity numbers of the applicants who receive: those who give nothing."""
+    """Party identities of the applicants who receive: those who give nothing."""
     return applicant_ids(form) - transferors(form) if form.transfer else frozenset()
 
 
@@ -271,7 +294,7 @@ def attachment_kinds(form: Form) -> frozenset[str]:
 
 def right_gaps(form: Form, scheme: Scheme = NATIONAL_2026) -> tuple[Gap, ...]:
     """What the matrix of art. 21 finds missing or forbidden in this form, row by row. Raises `NotDefined`."""
-    kinds = {item.id_no: item.kind for item in form.applicants}
+    kinds = {item.identity: item.kind for item in form.applicants}
     return tuple(
         gap
         for row in form.rights

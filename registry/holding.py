@@ -16,15 +16,15 @@ from registry.calendar import day_of
 from registry.certificate import IN_FORCE, USE_AUTHORISATION, UseAuthorisation, status_at
 from registry.errors import NotEntitled, Unknown
 from registry.form import Form
-from registry.party import check_uscc, party_subject
+from registry.party import check_identity, party_subject
 from registry.rights import MATRIX, Right
 from registry.signers import require_all
 from registry.stating import hex_identity, is_known, require_kind, take_in
 
 
-def holds_right(session: Session, uscc: str, certificate_code: str, right: Right, at: int) -> bool:
+def holds_right(session: Session, party: str, certificate_code: str, right: Right, at: int) -> bool:
     """Does this party hold this right under this certificate, in force at `at`?"""
-    return uscc in _holders_in_force(session, certificate_code, right, at)
+    return party in _holders_in_force(session, certificate_code, right, at)
 
 
 def right_in_force(session: Session, certificate_code: str, right: Right, at: int) -> bool:
@@ -39,8 +39,8 @@ def source_gaps(session: Session, form: Form, at: int) -> tuple[str, ...]:
         gaps.append("未列明原始数据的登记凭证")
     for source in form.description.sources:
         for applicant in form.applicants:
-            if not _may_use(session, applicant.id_no, source.certificate, source.authorisation, at):
-                gaps.append(f"{applicant.id_no} 对 {source.certificate} 不享有有效的使用权")
+            if not _may_use(session, applicant.identity, source.certificate, source.authorisation, at):
+                gaps.append(f"{applicant.identity} 对 {source.certificate} 不享有有效的使用权")
     return tuple(gaps)
 
 
@@ -53,7 +53,7 @@ def authorise_use(session: Session, signed: Signed, *, at: int) -> Appended:
         return facts.append(session, signed, at=at)
     if not at < body.to_at or not body.from_at < body.to_at:
         raise FieldError("body.to_at", "晚于现在和 from_at / later than now and from_at", str(body.to_at))
-    check_uscc(body.grantee, "body.grantee")
+    check_identity(body.grantee, "body.grantee")
     require_all(session, signed, {party_subject(body.holder)}, at)
     if not holds_right(session, body.holder, body.certificate, Right.USE, at):
         raise NotEntitled(
@@ -62,21 +62,21 @@ def authorise_use(session: Session, signed: Signed, *, at: int) -> Appended:
     return take_in(session, signed, at)
 
 
-def may_derive(session: Session, uscc: str, code: str, at: int) -> bool:
+def may_derive(session: Session, party: str, code: str, at: int) -> bool:
     """May this party derive data from this certificate's at `at`: by its own 使用权, or by leave of a holder of it?"""
-    if holds_right(session, uscc, code, Right.USE, at):
+    if holds_right(session, party, code, Right.USE, at):
         return True
-    given = store.authorisations_of(session, uscc, code, at)
+    given = store.authorisations_of(session, party, code, at)
     return any(holds_right(session, item.holder, code, Right.USE, at) for item in given)
 
 
-def _may_use(session: Session, uscc: str, code: str, authorisation: str, at: int) -> bool:
-    if holds_right(session, uscc, code, Right.USE, at):
+def _may_use(session: Session, party: str, code: str, authorisation: str, at: int) -> bool:
+    if holds_right(session, party, code, Right.USE, at):
         return True
     given = store.authorisation(session, authorisation) if authorisation else None
     return (
         given is not None
-        and (given.code, given.grantee) == (code, uscc)
+        and (given.code, given.grantee) == (code, party)
         and given.from_at <= at < given.to_at
         and holds_right(session, given.holder, code, Right.USE, at)
     )

@@ -24,7 +24,7 @@ from registry.credential.status_list import place as free_place
 from registry.credential.vc import credential
 from registry.document import Paper
 from registry.duties import store as duties
-from registry.entries import entered_record
+from registry.entries import entered_record, names_on_file
 from registry.errors import PaperRefused, Unknown
 from registry.moving import system_move, world_of
 from registry.seal import Sealed
@@ -95,7 +95,8 @@ def draft_papers(
         number, index = free_place(*store.status_taken(session), secrets.randbelow)
         plain = credential(entry, record, entry_fact.digest(), issuer, number, index, document.DECLARATION)
         stated = secured(plain, issuer, at)
-    paper = Paper(entry, record, entry_fact.digest(), check_url, token, stated, trial)
+    names = names_on_file(session, row, record)
+    paper = Paper(entry, record, entry_fact.digest(), check_url, token, stated, trial, names)
     return Draft(
         code=row.code,
         version=row.version,

@@ -20,7 +20,7 @@ from registry.certificate import Status, record_digest
 from registry.duties import store as duties
 from registry.entries import deposit_record, entry_in_force
 from registry.errors import CalendarPending, RegistryError
-from registry.filing import blocked_by, papers_not_received
+from registry.filing import blocked_by, papers_not_received, strangers
 from registry.form import LATER
 from registry.holding import source_gaps
 from registry.objection import OBJECTION, Objection
@@ -44,6 +44,7 @@ def move(session: Session, agency: Agency, signed: Signed, *, at: int, calendar:
     if act.form is not None:
         require_submittable(precheck(act.form, rules_of(case), at))
         require_submittable(papers_not_received(session, agency, act.form))
+        require_submittable(strangers(session, act.form))
     decide(case, act, actors_in(session, signed, case.form, at), world_of(session, agency, case, at, calendar), at)
     return take_in(session, signed, at)
 
@@ -62,6 +63,7 @@ def rehearse(
     case = store.case(session, application)
     if act.form is not None:
         require_submittable(precheck(act.form, rules_of(case), at))
+        require_submittable(strangers(session, act.form))
     decide(case, act, actors, world_of(session, agency, case, at, calendar), at)
 
 

@@ -21,8 +21,16 @@ from registry.calendar import Calendar, add_years, day_of
 from registry.certificate import InForce
 from registry.clocks import completion, deemed_acceptance, period
 from registry.errors import CalendarPending
-from registry.form import Form, RegistrationType, applicant_ids, attachment_kinds, held_by_applicants, right_gaps
-from registry.party import IdType, PartyKind, resident_id_is_valid, uscc_is_valid
+from registry.form import (
+    Applicant,
+    Form,
+    RegistrationType,
+    applicant_ids,
+    attachment_kinds,
+    held_by_applicants,
+    right_gaps,
+)
+from registry.party import IdType, PartyKind, is_person, number_is_valid, uscc_is_valid
 from registry.personal import text_of, traces
 from registry.rights import Right, RightRow
 from registry.scheme import NameElement, Scheme
@@ -61,7 +69,7 @@ class Known:
     """What the pre-check knows besides the form. Empty: nothing is known, so nothing is said.
 
     `registered` are (right, certificate or application) of the same applicants in the same data; `similar` are
-    registrations of others, `disputes` open objections or disputes about the data; `signed` the identity numbers that
+    registrations of others, `disputes` open objections or disputes about the data; `signed` the party identities that
     signed (`None`: signing has not begun); `unreadable` names of attachments; `affiliates` applicants under common
     control with the agency; `verified_numbers` 公共数据资源 registrations that were checked (`None`: nobody can look);
     `entry` the certificate that a later registration is about, `blocked` what hangs on it and is in the way.
@@ -111,7 +119,7 @@ EXTINCTION_PROOF = "权利消灭佐证"
 RULES: Mapping[str, tuple[str, str]] = {
     "PC-01": ("SR", "必填项 / a required field is empty"),
     "PC-02": ("S", "统一社会信用代码校验 / check digit of a USCC"),
-    "PC-03": ("S", "居民身份证校验 / check digit of a resident number"),
+    "PC-03": ("S", "身份证件号码校验、身份承诺 / check digit of an identity number, commitment"),
     "PC-04": ("R", "申请人类型与证件类型 / party kind and id type"),
     "PC-05": ("W", "数据名称长度 / length of the data name"),
     "PC-06": ("W", "数据名称要素 / elements of the data name"),
@@ -223,10 +231,13 @@ def identity(subject: Subject) -> Iterator[Finding]:
                 "统一社会信用代码格式或校验位不正确，请核对证照。",
                 "The USCC has a wrong form or check digit; compare it with the licence (18 characters, no I O S V Z).",
             )  # fmt: skip
-        if person.id_type is IdType.RESIDENT and person.id_no.strip() and not resident_id_is_valid(person.id_no):
+        of_person = person.id_type is IdType.RESIDENT or (
+            person.id_type is IdType.OTHER and person.kind is PartyKind.NATURAL
+        )
+        if of_person and person.id_no.strip() and not number_is_valid(person.id_type, person.id_no):
             yield Finding(
                 "PC-03", Level.STOP, f"{where}.id_no", "身份证件号码格式或校验位不正确，请核对证照。",
-                "The resident identity number has a wrong form or check digit; compare it with the card.",
+                "The identity number has a wrong form or check digit; compare it with the paper (capitals, no spaces).",
             )  # fmt: skip
         if (person.kind is PartyKind.NATURAL) == (person.id_type is IdType.USCC):
             wanted = "居民身份证或其他证件" if person.kind is PartyKind.NATURAL else "统一社会信用代码"
@@ -235,7 +246,8 @@ def identity(subject: Subject) -> Iterator[Finding]:
                 f"申请人类型与证件类型不一致。{person.kind.value}请填{wanted}，或更正申请人类型。",
                 "Party kind and id type differ: organisations give a USCC, natural persons an identity document.",
             )  # fmt: skip
-        if person.id_no in subject.known.affiliates:
+        yield from _commitment(person, where)
+        if person.identity in subject.known.affiliates:
             yield Finding(
                 "PC-16", Level.ADVICE, where, "申请人与本登记机构存在控制关系，将记录回避。",
                 "Applicant and agency are under common control; recusal will be recorded.",
@@ -246,6 +258,30 @@ def identity(subject: Subject) -> Iterator[Finding]:
             "登记机构不得作为登记申请人在本登记机构申请登记。请向其他登记机构申请。",
             "An agency may not apply to itself; apply at another agency.",
         )  # fmt: skip
+
+
+def _commitment(person: Applicant, where: str) -> Iterator[Finding]:
+    """A natural person signs under a party identity of its own and opens what that committed to; see `registry.filing`
+    for whether it does."""
+    if person.kind is not PartyKind.NATURAL:
+        for name, text in (("party", person.party), ("salt", person.salt)):
+            if text:
+                yield Finding(
+                    "PC-04", Level.RED, f"{where}.{name}", "当事方编号和身份盐值仅由自然人填写，请删除。",
+                    "Party identity and salt are given by natural persons only: take them off.",
+                )  # fmt: skip
+        return
+    for name, label, fits in (
+        ("party", "当事方编号", is_person(person.party)),
+        ("salt", "身份盐值", re.fullmatch("[0-9a-f]{64}", person.salt) is not None),
+    ):
+        if not getattr(person, name).strip():
+            yield _empty(f"{where}.{name}", label, Level.STOP)
+        elif not fits:
+            yield Finding(
+                "PC-03", Level.STOP, f"{where}.{name}", f"{label}格式不正确，请照本人钥匙文件填写。",
+                f"{name} has a wrong form: take it from the key file of the person.",
+            )  # fmt: skip
 
 
 def data(subject: Subject) -> Iterator[Finding]:
@@ -493,7 +529,7 @@ def register(subject: Subject) -> Iterator[Finding]:
     if known.signed is None or (form.representative is not None and form.representative.id_no in known.signed):
         return
     for position, person in enumerate(form.applicants):
-        if person.id_no not in known.signed:
+        if person.identity not in known.signed:
             yield Finding(
                 "PC-27", Level.STOP, f"applicants[{position}]", f"{person.name}尚未签署。",
                 f"Not signed yet: {person.name}.",

@@ -38,7 +38,7 @@ from registry.certificate import (
 from registry.form import Form, RegistrationType, held_by_applicants
 from registry.numbering import count_code
 from registry.objection import Objection
-from registry.party import Connector, Party, Staff
+from registry.party import Connector, Party, PartyKind, Staff
 from registry.search import store as search
 from registry.statistics import store as statistics
 from registry.store import case, certificate, certificate_version, content_of
@@ -53,6 +53,7 @@ from registry.tables import (
     IssueRow,
     ObjectionRow,
     PartyRow,
+    PersonRow,
     StaffRow,
     ToldRow,
 )
@@ -79,7 +80,7 @@ def _party(session: Session, fact: Fact) -> None:
     _add(
         session,
         PartyRow(
-            uscc=body.uscc,
+            id=_identity(fact),
             no=fact.statement.no,
             name=body.name,
             kind=body.kind.value,
@@ -195,7 +196,7 @@ def _entered(session: Session, fact: Fact) -> None:
     )
     if old is not None and before is not None:
         _end(session, old, before.status, body.valid_from, fact.id)
-    kinds = {item.id_no: item.kind.value for item in record.holders}
+    kinds = {item.identity: item.kind.value for item in record.holders}
     for row in record.rights:
         _add(
             session,
@@ -317,6 +318,7 @@ def write_case(session: Session, known: Case) -> None:
             setattr(row, name, value)
         session.flush()
     _write_claims(session, known)
+    _write_persons(session, known.form)
     if known.form.type is RegistrationType.RENEWAL:
         _write_renewal(session, known)
 
@@ -344,6 +346,15 @@ def _write_claims(session: Session, known: Case) -> None:
     kept = {(claim.right, claim.holder) for claim in stored if claim.content == content}
     for right, holder in sorted(wanted - kept):
         _add(session, ClaimRow(application=known.application, right=right, holder=holder, content=content))
+
+
+def _write_persons(session: Session, form: Form) -> None:
+    """The first form with a paper says whose it is; filing refuses it to anybody else."""
+    for person in form.applicants:
+        if person.kind is PartyKind.NATURAL:
+            document = party.document_of(person.id_type, person.id_no)
+            if session.get(PersonRow, document) is None:
+                _add(session, PersonRow(document=document, party=person.identity))
 
 
 PROJECTORS: dict[str, Callable[[Session, Fact], None]] = {

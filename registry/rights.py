@@ -96,6 +96,7 @@ MATRIX: Mapping[Basis, Ground] = {
 class RightRow:
     """One row of 权利配置说明 (annex 1): who has which right, until when, with which limits.
 
+    `holder_id` is a party identity: a USCC, or that of a natural person, whose name stands masked in the register.
     `clause` is the contract clause that gives the right (K), `consents` names the participants who agreed (C).
     """
 

@@ -26,6 +26,7 @@ from registry.tables import (
     HoldingRow,
     IssueRow,
     PartyRow,
+    PersonRow,
     StaffRow,
     ToldRow,
 )
@@ -35,17 +36,28 @@ _CASES = msgspec.json.Decoder(Case)
 """A case is read back as `_write_case` wrote it; whether a row was tampered with is for `audit` to say."""
 
 
-def party_at(session: Session, uscc: str, at: int) -> PartyRow:
+def party_at(session: Session, identity: str, at: int) -> PartyRow:
     """The party's version in force at `at`. Raises `Unknown`."""
     row = session.scalars(
         select(PartyRow)
-        .where(col(PartyRow.uscc) == uscc, col(PartyRow.from_at) <= at)
+        .where(col(PartyRow.id) == identity, col(PartyRow.from_at) <= at)
         .order_by(col(PartyRow.no).desc())
         .limit(1)
     ).first()
     if row is None:
-        raise Unknown("当事方 / party", uscc)
+        raise Unknown("当事方 / party", identity)
     return row
+
+
+def person_with(session: Session, document: str) -> str:
+    """The party identity of the natural person with this paper (`registry.party.document_of`), "" if none filed."""
+    row = session.get(PersonRow, document)
+    return row.party if row is not None else ""
+
+
+def paper_of(session: Session, identity: str) -> str:
+    """The paper (as `person_with` asks for it) under which this natural person has filed, "" if nothing was filed."""
+    return session.scalar(select(col(PersonRow.document)).where(col(PersonRow.party) == identity)) or ""
 
 
 def staff_at(session: Session, identity: str, at: int) -> StaffRow:
@@ -159,10 +171,10 @@ def disputed(session: Session, content: str, but: str = "") -> list[str]:
 def with_role(session: Session, parties: Iterable[str], role: str, at: int) -> list[str]:
     """Those of these parties on record that have this role at `at`."""
     found = []
-    for uscc in sorted(parties):
+    for identity in sorted(parties):
         try:
-            if role in party_at(session, uscc, at).roles.split():
-                found.append(uscc)
+            if role in party_at(session, identity, at).roles.split():
+                found.append(identity)
         except Unknown:
             continue
     return found

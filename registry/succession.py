@@ -34,6 +34,7 @@ from registry.certificate import (
     Predecessor,
     Record,
     Status,
+    holder_of,
     record_digest,
     renewal_window,
 )
@@ -53,6 +54,7 @@ from registry.form import (
     transferees,
     transferors,
 )
+from registry.party import PartyKind
 from registry.rights import RIGHT_NAMES, RightRow
 from registry.scheme import Announce, Scheme
 
@@ -115,13 +117,13 @@ def form_from(entry: InForce, base: Form, kind: RegistrationType) -> Form:
     """A form of type `kind` that restates the entry as it stands; `base` is the last form on file, for what the
     register does not hold (declarations). Its papers, its section and a representative are still to be added."""
     record = entry.record
-    holders = {item.id_no for item in record.holders}
+    holders = {item.identity for item in record.holders}
     return replace(
         base,
         scheme=base.scheme,
         agency=record.agency,
         type=kind,
-        applicants=tuple(item for item in entry.applicants if item.id_no in holders),
+        applicants=tuple(item for item in entry.applicants if item.identity in holders),
         description=record.description,
         source_kind=record.source_kind,
         right_basis=record.right_basis,
@@ -146,9 +148,11 @@ def transfer_form(entry: InForce, base: Form, moved: Sequence[Held], receivers: 
     chosen = {(item.holder, item.right) for item in moved}
     given = {row.right: row for row in entry.record.rights if (row.holder_id, row.right) in chosen}
     rows = tuple(
-        replace(row, holder_id=person.id_no, holder_name=person.name) for person in receivers for row in given.values()
+        replace(row, holder_id=person.identity, holder_name=person.shown)
+        for person in receivers
+        for row in given.values()
     )
-    people = (*(item for item in form.applicants if item.id_no in givers), *receivers)
+    people = (*(item for item in form.applicants if item.identity in givers), *receivers)
     return replace(form, applicants=people, rights=rows, transfer=Transfer(tuple(moved)))
 
 
@@ -165,11 +169,11 @@ def change_form(
     `rights` (limits and terms only) is for the agency's own correction, B-04. Raises `FieldError` if nothing differs.
     """
     form = form_from(entry, base, RegistrationType.CHANGE)
-    new = {item.id_no: item for item in applicants}
-    people = tuple(new.get(item.id_no, item) for item in form.applicants)
+    new = {item.identity: item for item in applicants}
+    people = tuple(new.get(item.identity, item) for item in form.applicants)
     if description is None and rights is None and new:
-        people = tuple(item for item in people if item.id_no in new)
-    names = {item.id_no: item.name for item in people}
+        people = tuple(item for item in people if item.identity in new)
+    names = {item.identity: item.shown for item in people}
     rows = tuple(
         replace(row, holder_name=names.get(row.holder_id, row.holder_name)) for row in (rights or entry.record.rights)
     )
@@ -193,7 +197,7 @@ def cancellation_form(entry: InForce, base: Form, reason: str = "Z-01", ended: S
     gone = {(item.holder, item.right) for item in ended}
     left = tuple(row for row in entry.record.rights if gone and (row.holder_id, row.right) not in gone)
     losing = {holder for holder, _ in gone} or {row.holder_id for row in entry.record.rights}
-    people = tuple(item for item in form.applicants if item.id_no in losing)
+    people = tuple(item for item in form.applicants if item.identity in losing)
     return replace(form, applicants=people, rights=left, cancellation=Cancellation(reason, tuple(ended)))
 
 
@@ -212,12 +216,12 @@ def differences(form: Form, entry: InForce) -> tuple[Changed, ...]:
         for holder, right in sorted(before.keys() & after.keys())
         if before[holder, right] != after[holder, right]
     ]
-    known = {item.id_no: item for item in entry.applicants}
+    known = {item.identity: item for item in entry.applicants}
     for person in form.applicants:
-        if person.id_no in known:
-            first, second = _identity(known[person.id_no]), _identity(person)
+        if person.identity in known:
+            first, second = _identity(known[person.identity]), _identity(person)
             found += [
-                Changed(f"{person.id_no}.{name}", first.get(name, ""), second.get(name, ""))
+                Changed(f"{person.identity}.{name}", first.get(name, ""), second.get(name, ""))
                 for name in sorted(first.keys() | second.keys())
                 if first.get(name, "") != second.get(name, "")
             ]
@@ -359,7 +363,7 @@ def _change(form: Form, entry: InForce, by_agency: bool, restated: bool) -> Iter
     assert form.change is not None
     wrong = ("权利主体或数据来源变化不属于变更登记，请办理转让登记或初次登记。",
              "a change of holder or source is no 变更: transfer, or register anew")  # fmt: skip
-    record, holders = entry.record, {item.id_no for item in entry.record.holders}
+    record, holders = entry.record, {item.identity for item in entry.record.holders}
     if applicant_ids(form) - holders:
         yield Misfit("PC-30", "applicants", *wrong)
     described = {item.item for item in form.change.items if item.item.startswith(DESCRIPTION)}
@@ -398,7 +402,7 @@ def _name(item: Changed) -> str:
 
 def _renewal(form: Form, entry: InForce, by_agency: bool, restated: bool) -> Iterator[Misfit]:
     assert form.renewal is not None
-    holders, kinds = {item.id_no for item in entry.record.holders}, {row.right for row in entry.record.rights}
+    holders, kinds = {item.identity for item in entry.record.holders}, {row.right for row in entry.record.rights}
     # A right that moved away since the form was written takes nothing from the renewal of the others.
     people = applicant_ids(form) if restated else applicant_ids(form) & holders
     rights = set(form.renewal.rights) if restated else set(form.renewal.rights) & kinds
@@ -498,17 +502,17 @@ def keeps_its_term(kind: RegistrationType) -> bool:
 
 
 def _first(case: Case, facts: Sequence[Fact], remarks: tuple[str, ...]) -> Record:
-    form = case.form
+    form, holders = case.form, tuple(holder_of(item) for item in case.form.applicants)
     return Record(
         application=case.application,
         scheme=form.scheme,
         agency=form.agency,
         type=form.type,
-        holders=tuple(Holder(item.name, item.kind, item.id_no) for item in form.applicants),
+        holders=holders,
         description=form.description,
         source_kind=form.source_kind,
         right_basis=form.right_basis,
-        rights=held_by_applicants(form),
+        rights=_as_kept(held_by_applicants(form), holders),
         years=form.years,
         publicity_waived=case.waived,
         remarks=remarks,
@@ -542,15 +546,24 @@ def _predecessor(form: Form, entry: InForce, made: Record, rest: Record | None) 
 
 def _received(form: Form, entry: InForce) -> Record:
     receivers = transferees(form)
-    holders = tuple(Holder(item.name, item.kind, item.id_no) for item in form.applicants if item.id_no in receivers)
-    return replace(entry.record, holders=holders, rights=tuple(r for r in form.rights if r.holder_id in receivers))
+    holders = tuple(holder_of(item) for item in form.applicants if item.identity in receivers)
+    rows = tuple(row for row in form.rights if row.holder_id in receivers)
+    return replace(entry.record, holders=holders, rights=_as_kept(rows, holders))
+
+
+def _as_kept(rows: Sequence[RightRow], holders: Sequence[Holder]) -> tuple[RightRow, ...]:
+    """The rows as the register keeps them: a natural person is named as the holder is, whatever was typed."""
+    persons = {item.identity: item.name for item in holders if item.kind is PartyKind.NATURAL}
+    return tuple(replace(row, holder_name=persons.get(row.holder_id, row.holder_name)) for row in rows)
 
 
 def _changed(form: Form, entry: InForce) -> Record:
     assert form.change is not None
     record, items = entry.record, {item.item for item in form.change.items}
     chosen = [item.name for item in fields(Description) if DESCRIPTION + item.name in items]
-    names: Mapping[str, str] = {item.id_no: item.name for item in form.applicants if f"{item.id_no}.name" in items}
+    names: Mapping[str, str] = {
+        item.identity: item.shown for item in form.applicants if f"{item.identity}.name" in items
+    }
     conditions = {(row.holder_id, row.right): row for row in form.rights}
     rights = tuple(
         conditions.get((row.holder_id, row.right), row)
@@ -558,11 +571,13 @@ def _changed(form: Form, entry: InForce) -> Record:
         else row
         for row in record.rights
     )
+    holders = tuple(replace(item, name=names.get(item.identity, item.name)) for item in record.holders)
+    named = tuple(replace(row, holder_name=names.get(row.holder_id, row.holder_name)) for row in rights)
     return replace(
         record,
         description=replace(record.description, **{name: getattr(form.description, name) for name in chosen}),
-        holders=tuple(replace(item, name=names.get(item.id_no, item.name)) for item in record.holders),
-        rights=tuple(replace(row, holder_name=names.get(row.holder_id, row.holder_name)) for row in rights),
+        holders=holders,
+        rights=_as_kept(named, holders),
     )
 
 
@@ -588,7 +603,7 @@ def _reduced(form: Form, entry: InForce) -> Record:
 def _with_rights(record: Record, rights: tuple[RightRow, ...]) -> Record:
     """The record with these rights and whoever still holds one; without any it names those whose rights ended."""
     left = {row.holder_id for row in rights}
-    holders = tuple(item for item in record.holders if item.id_no in left) or record.holders
+    holders = tuple(item for item in record.holders if item.identity in left) or record.holders
     return replace(record, rights=rights, holders=holders)
 
 

@@ -23,10 +23,13 @@ def derived(type_: Any, *, key: bool = False, index: bool = False, null: bool = 
 
 
 class PartyRow(SQLModel, table=True):
-    """A party in one version of its facts; the version in force at an instant is the last one with `from_at` ≤ it."""
+    """A party in one version of its facts; the version in force at an instant is the last one with `from_at` ≤ it.
+
+    `id` is the party identity: the USCC of an organisation, or that of a natural person, whose name is masked.
+    """
 
     __tablename__ = "party"
-    uscc: str = derived(String(18), key=True)
+    id: str = derived(String(18), key=True)
     no: int = derived(Integer, key=True)
     name: str = derived(String(200))
     kind: str = derived(String(20))
@@ -35,6 +38,15 @@ class PartyRow(SQLModel, table=True):
     roles: str = derived(Text)
     from_at: int = derived(BigInteger)
     fact_id: str = derived(String(64))
+
+
+class PersonRow(SQLModel, table=True):
+    """Which natural person an identity paper belongs to, as the forms filed say (`registry.party.document_of`): one
+    person has one party identity and one paper."""
+
+    __tablename__ = "person"
+    document: str = derived(String(64), key=True)
+    party: str = derived(String(18), index=True)
 
 
 class StaffRow(SQLModel, table=True):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -45,14 +46,14 @@ from clearing.usage import service as usage
 from clearing.usage.batch import USAGE_BATCH, freeze, receive
 from clearing.usage.record import decode, encode
 from ledger import audit as ledger_audit
-from ledger import rebuild, sm, store
+from ledger import eip712, rebuild, sm, store
 from ledger.chain import Chain
 from ledger.facts import Signature, Signed, Statement
 from ledger.reading import body_of
 from ledger.rebuild import column_class
 from ledger.signing import sign_sm2
 from ledger.store import Appended
-from registry import admitting
+from registry import admitting, filing
 from registry.afterlife import service as after
 from registry.afterlife.dispute import DisputeGround, RegisterObjection
 from registry.afterlife.instrument import AuthorityType, Instrument
@@ -61,8 +62,8 @@ from registry.asset import (
     Twin,
 )
 from registry.calendar import day_of
-from registry.form import Attachment
-from registry.party import Staff
+from registry.form import SUBMITTED, Attachment
+from registry.party import Party, PartyKind, Staff, commitment_of, party_subject
 from registry.rights import Right
 from registry.rulebook import service as rulebook
 from registry.rulebook.rule_set import RULE_SET, rule_set_of
@@ -70,6 +71,7 @@ from registry.rulebook.year_table import CALENDAR, DayRow, YearTable
 from registry.scheme import NATIONAL_2026
 from registry.tables import CertificateRow
 from tests.played import Played, raw
+from tests.registry.registry_house import a_person, by_persons
 
 OPERATIONAL_TABLES = {
     "api_key",
@@ -180,6 +182,7 @@ def bench(played: Played, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     _lay_down(played, home)
     _burden(played, home)
     _bargain(played, home)
+    _let_a_person_in(played, home)
     chain = bootstrap.connect(settings.load(home).model_copy(update={"rpc_url": played.rpc}), None)
     patch = pytest.MonkeyPatch()
     patch.setattr(ledger_audit, "verify_sm2", _remembered(ledger_audit.verify_sm2))
@@ -287,6 +290,23 @@ def _bargain(played: Played, home: Path) -> None:
             signed = Signed(statement, (sign_sm2(keys[body.sender], statement, by=body.sender, role=side.value),))
             place = {"domain": system.agreement_domain, "operator": system.settings.operator}
             assert isinstance(negotiating.send(session, signed, document_parts(document), **place, at=at), Appended)
+
+
+def _let_a_person_in(played: Played, home: Path) -> None:
+    """A natural person admitted and applying, for the table that says whose an identity paper is."""
+    me, key = a_person(), sm.generate()
+    by = party_subject(me.party)
+    with played.system(home) as system, jobs.transaction(system) as session:
+        signer, at, agency = system.agency.signer, system.clock(), replace(system.house, papers_received=False)
+        evm = eip712.address_of(eip712.new_key())
+        body = Party(me.shown, PartyKind.NATURAL, "", key.public, evm, (), commitment_of(me.person))
+        said = Statement("party/v1", by, 0, None, body_of(body))
+        asked = Signed(said, (sign_sm2(key, said, by=by), signer.sign(said)))
+        admitting.register_party(session, agency, asked, at=at)
+        form = replace(by_persons(me), agency=agency.uscc)
+        said = Statement(SUBMITTED, f"application:{'c' * 32}", 0, None, body_of(form))
+        filed = Signed(said, (sign_sm2(key, said, by=by),))
+        filing.submit_application(session, agency, filed, at=at, calendar=system.calendar)
 
 
 def test_operational__tables_and_columns_are_a_closed_list() -> None:

@@ -108,9 +108,12 @@ def sign(session: Session, identity: str, place: int, signature: Signature) -> N
 
 
 def finish(session: Session, identity: str, outcome: Outcome, text: str) -> None:
-    """What has become of it."""
+    """What has become of it. The identity paper that was shown beside it is needed no more."""
     row = session.get(WaitingStatement, identity)
     assert row is not None
+    note = canonical.decode(row.note.encode())
+    if note.pop("person", None) is not None:
+        row.note = canonical.encode(note).decode()
     row.outcome, row.text = outcome.value, text
     session.flush()
 

@@ -15,7 +15,7 @@ def concerned(visitor: Visitor, case: Case) -> bool:
     """Is this an applicant, the representative, or staff of the case's agency?"""
     if visitor.organisation == case.form.agency:
         return True
-    named = {item.id_no for item in case.form.applicants}
+    named = {item.identity for item in case.form.applicants}
     if case.form.representative is not None:
         named.add(case.form.representative.id_no)
     return visitor.organisation in named

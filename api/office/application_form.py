@@ -29,7 +29,7 @@ from registry.asset import (
     content_of,
 )
 from registry.form import Attachment, Form, PublicData, RegistrationType
-from registry.party import IdType, PartyKind
+from registry.party import IdType, PartyKind, shown_name
 from registry.precheck import (
     COMPLIANCE_PROOF,
     EXTINCTION_PROOF,
@@ -128,9 +128,11 @@ def grown(values: Mapping[str, str], group: str) -> dict[str, str]:
         return result
     row = {"number": ""} if group == "description.volume" else {"name": ""}
     if group == "rights":
+        natural = result.get("applicants.0.kind") == PartyKind.NATURAL.value
+        kind = PartyKind.NATURAL if natural else PartyKind.LEGAL
         row = {
-            "holder_name": result.get("applicants.0.name", ""),
-            "holder_id": result.get("applicants.0.id_no", ""),
+            "holder_name": shown_name(kind, result.get("applicants.0.name", "")),
+            "holder_id": result.get(f"applicants.0.{'party' if kind is PartyKind.NATURAL else 'id_no'}", ""),
             "limits": "无",
         }
     if group == "description.sources":
@@ -328,7 +330,7 @@ def _options(values: Iterable[Enum], names: Mapping[str, str] | None = None) -> 
     return tuple((item.value, (names or {}).get(item.value, item.value)) for item in values)
 
 
-_PERSON = ("name", "kind", "id_type", "id_no", "contact", "phone", "address")
+_PERSON = ("name", "kind", "id_type", "id_no", "contact", "phone", "address", "party", "salt")
 _BUSINESS = ("legal_representative", "founded", "address", "term", "scope", "standing")
 _TEXTS = (
     "data_name", "overview", "kind", "industry", "industry_code", "region_scope", "time_from", "time_to",
@@ -342,7 +344,12 @@ _SECTIONS: tuple[Group, ...] = (
         Widget("kind", "申请人类型", "Kind", "choice", _options(PartyKind), required=True, value="法人"),
         Widget("id_type", "证件类型", "Kind of identity paper", "choice", _options(IdType),
                required=True, value="统一社会信用代码"),
-        Widget("id_no", "证件号码", "Identity number", required=True, most=64, help="统一社会信用代码 18 位，大写"),
+        Widget("id_no", "证件号码", "Identity number", required=True, most=64,
+               help="统一社会信用代码 18 位，大写；自然人填身份证件号码，只存于申请材料，不公开"),
+        Widget("party", "当事方编号（自然人）", "Party identity (natural persons)", most=18,
+               help="P 开头 18 位，见本人钥匙文件；单位不填"),
+        Widget("salt", "身份盐值（自然人）", "Salt (natural persons)", most=64,
+               help="64 位，见本人钥匙文件；单位不填"),
         Widget("contact", "联系人", "Contact", required=True, help="仅供办理使用，不公开"),
         Widget("phone", "联系电话", "Phone", required=True, help="座机含区号，国外含国别码，如 0571-00000000"),
         Widget("address", "联系地址", "Address"),
@@ -355,7 +362,8 @@ _SECTIONS: tuple[Group, ...] = (
     ), "applicants", "每一申请人都要签署。共同申请的，逐一添加。", "applicants"),
     Group("代理人（可不填）", "Representative (optional)", (
         Widget("representative.name", "代理人名称", "Name"),
-        Widget("representative.id_no", "代理人证件号码", "Identity number", most=64),
+        Widget("representative.id_no", "代理人证件号码", "Identity number", most=64,
+               help="统一社会信用代码；自然人填当事方编号"),
     ), help="填写后由代理人签署，并须提交授权委托书。", anchor="representative"),
     Group("数据信息", "The data", (
         Widget("description.data_name", "数据名称", "Data name", required=True,
@@ -394,7 +402,8 @@ _SECTIONS: tuple[Group, ...] = (
     ), anchor="source_kind"),
     Group("权利配置说明", "Right", (
         Widget("holder_name", "权利人", "Holder", required=True),
-        Widget("holder_id", "权利人证件号码", "Identity number", required=True, most=64),
+        Widget("holder_id", "权利人证件号码", "Identity number", required=True, most=64,
+               help="统一社会信用代码；自然人填当事方编号"),
         Widget("right", "权利", "Right", "choice", _options(Right, words.VALUES["right"]), required=True),
         Widget("limits", "权利限制", "Limits", "long", most=4000, value="无", help="没有请填“无”"),
         Widget("term_from", "期限起（可不填）", "From", "date"),

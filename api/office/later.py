@@ -88,7 +88,7 @@ def held(entry: InForce, holder: str) -> tuple[Right, ...]:
 
 
 def _person(entry: InForce, holder: str) -> Applicant | None:
-    return next((item for item in entry.applicants if item.id_no == holder), None)
+    return next((item for item in entry.applicants if item.identity == holder), None)
 
 
 def _transfer(entry: InForce, holder: str) -> list[Group]:
@@ -111,7 +111,9 @@ def _change(entry: InForce, holder: str) -> list[Group]:
     if person is not None:
         document = {"applicants": [body_of(person)]}
         (own,) = [item for item in forms.groups(flat(document)) if item.anchor == "applicants"]
-        kept = tuple(item for item in own.widgets if not item.name.endswith((".id_no", ".id_type", ".0.kind")))
+        kept = tuple(
+            item for item in own.widgets if not item.name.endswith((".id_no", ".id_type", ".0.kind", ".party", ".salt"))
+        )
         told = "只改需要变更的；变更前后内容由系统对照登记簿列出。"
         laid.append(replace(own, title="本方身份信息", en="Own identity data", repeated="", widgets=kept, help=told))
     return laid

@@ -74,7 +74,7 @@ def roles_of(visitor: Visitor, case: Case) -> frozenset[Role]:
         own = {role for role in STAFF if role.value in visitor.roles}
         return frozenset(own) if visitor.organisation == case.form.agency else frozenset()
     roles = set()
-    if visitor.organisation in {item.id_no for item in case.form.applicants}:
+    if visitor.organisation in {item.identity for item in case.form.applicants}:
         roles.add(Role.APPLICANT)
     if case.form.representative is not None and case.form.representative.id_no == visitor.organisation:
         roles.add(Role.REPRESENTATIVE)
@@ -103,7 +103,7 @@ def slots(chosen: Possible, visitor: Visitor, case: Case, act: Act) -> tuple[Slo
         return (Slot(visitor.holder, Role.REPRESENTATIVE.value),)
     if chosen.own is Role.APPLICANT:
         everybody = conditions.every_applicant_signed in chosen.rule.guards or act.form is not None
-        others = [item.id_no for item in case.form.applicants if item.id_no != visitor.organisation]
+        others = [item.identity for item in case.form.applicants if item.identity != visitor.organisation]
         return tuple(Slot(party_subject(code)) for code in (visitor.organisation, *(others if everybody else ())))
     rest = sorted(role.value for role in chosen.signers - {chosen.own})
     return (Slot(visitor.holder, chosen.own.value), *(Slot("", role, case.form.agency) for role in rest))

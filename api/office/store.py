@@ -123,11 +123,12 @@ def _draft(row: DraftRow) -> Draft:
 
 
 def missing(session: Session, agency: Agency) -> Callable[[Form], tuple[Finding, ...]]:
-    """What the pre-check says of papers a form names that were not handed in, or are too many (PC-22)."""
+    """What the form alone does not show: papers that were not handed in, or are too many (PC-22), and natural persons
+    who are not those admitted under their identities (PC-03)."""
 
     def found(form: Form) -> tuple[Finding, ...]:
         try:
-            return filing.papers_not_received(session, agency, form)
+            return (*filing.papers_not_received(session, agency, form), *filing.strangers(session, form))
         except FileRefused as refusal:
             chinese, _, english = str(refusal).partition(" / ")
             return (Finding("PC-22", Level.STOP, "attachments", chinese, english),)
@@ -135,21 +136,25 @@ def missing(session: Session, agency: Agency) -> Callable[[Form], tuple[Finding,
     return found
 
 
-def cases_of_party(session: Session, uscc: str) -> list[Case]:
+def cases_of_party(session: Session, identity: str) -> list[Case]:
     """The cases this party applies in, newest first: those that claim a right for it, and those that name it."""
-    claimed = select(ClaimRow.application).where(ClaimRow.holder == uscc)
+    claimed = select(ClaimRow.application).where(ClaimRow.holder == identity)
     rows = session.exec(
         select(ApplicationRow)
-        .where(col(ApplicationRow.id).in_(claimed) | col(ApplicationRow.case).contains(f'"id_no":"{uscc}"'))
+        .where(
+            col(ApplicationRow.id).in_(claimed)
+            | col(ApplicationRow.case).contains(f'"id_no":"{identity}"')
+            | col(ApplicationRow.case).contains(f'"party":"{identity}"')
+        )
         .order_by(col(ApplicationRow.submitted_at).desc(), col(ApplicationRow.id))
     )
     found = [read(Case, canonical.decode(row.case.encode())) for row in rows]
-    return [case for case in found if uscc in _parties(case)]
+    return [case for case in found if identity in _parties(case)]
 
 
 def _parties(case: Case) -> set[str]:
     representative = case.form.representative
-    return {item.id_no for item in case.form.applicants} | ({representative.id_no} if representative else set())
+    return {item.identity for item in case.form.applicants} | ({representative.id_no} if representative else set())
 
 
 def certificates_of_holder(session: Session, uscc: str) -> list[CertificateRow]:

@@ -28,7 +28,7 @@ from ledger.reading import body_of
 from registry import store as registry
 from registry.case import STATE_NAMES
 from registry.form import SUBMITTED, Form, publicity_text
-from registry.party import IdType, PartyKind, party_subject
+from registry.party import IdType, is_person, party_subject
 
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 
@@ -207,6 +207,7 @@ def _form_page(
         told=told,
         anchor=anchor,
         kinds=forms.paper_kinds(),
+        person=visitor.organisation if is_person(visitor.organisation) else "",
         at_least_one=forms.AT_LEAST_ONE,
         addable=[(name, _TITLES[name]) for name in forms.REPEATED],
         agency=system.settings.agency_name,
@@ -237,15 +238,16 @@ def _form_of(session: Session, draft: Draft, system: System, now: int) -> Form:
 def _slots(form: Form) -> tuple[Slot, ...]:
     if form.representative is not None:
         return (Slot(party_subject(form.representative.id_no), "representative"),)
-    return tuple(Slot(party_subject(item.id_no)) for item in form.applicants)
+    return tuple(Slot(party_subject(item.identity)) for item in form.applicants)
 
 
 def _own(session: Session, visitor: Visitor, now: int) -> dict[str, str]:
     """A new form begins with what is on record about the party itself."""
     party = registry.party_at(session, visitor.organisation, now)
-    person = {"name": party.name, "kind": party.kind, "id_type": IdType.USCC.value, "id_no": party.uscc}
-    assert party.kind in {kind.value for kind in PartyKind}
-    right = {"holder_name": party.name, "holder_id": party.uscc, "limits": "无"}
+    person = {"name": party.name, "kind": party.kind, "id_type": IdType.USCC.value, "id_no": party.id}
+    if is_person(party.id):  # number, name and salt are in the person's own key file, not here
+        person = {"kind": party.kind, "id_type": IdType.RESIDENT.value, "party": party.id}
+    right = {"holder_name": party.name, "holder_id": party.id, "limits": "无"}
     return {f"applicants.0.{name}": text for name, text in person.items()} | {
         f"rights.0.{name}": text for name, text in right.items()
     }

@@ -107,7 +107,7 @@ def certificate_page(
         states=REMARK_STATE_NAMES,
         dispute_states=DISPUTE_STATE_NAMES,
         rights=RIGHT_NAMES,
-        holders={item.id_no: item.name for item in entry.record.holders},
+        holders={item.identity: item.name for item in entry.record.holders},
         pledge=RemarkKind.PLEDGE,
     )
 
@@ -154,7 +154,7 @@ def apply_later(
         kind=SUBMITTED,
         subject=f"application:{secrets.token_hex(16)}",
         body=body_of(form),
-        slots=tuple(Slot(party_subject(item.id_no)) for item in form.applicants),
+        slots=tuple(Slot(party_subject(item.identity)) for item in form.applicants),
         by=visitor.holder,
         at=now,
     )
@@ -163,7 +163,7 @@ def apply_later(
 
 def _rehearse(system: System, entry: InForce, form: Form, now: int) -> None:
     """Raises what filing this form would raise if all who apply signed it now."""
-    actors = tuple(Actor(party_subject(item.id_no), Role.APPLICANT, item.id_no) for item in form.applicants)
+    actors = tuple(Actor(party_subject(item.identity), Role.APPLICANT, item.identity) for item in form.applicants)
     scheme = scheme_of(form.scheme, day_of(now).isoformat())
     decide_submission("0" * 32, form, actors, World(system.house.uscc, scheme, system.calendar, entry=entry), now)
 
@@ -235,7 +235,7 @@ def _is_agency(visitor: Visitor, system: System) -> bool:
 
 def _inside(entry: InForce, visitor: Visitor, system: System) -> bool:
     """The agency and the holders see all that stands on a certificate."""
-    return _is_agency(visitor, system) or visitor.organisation in {item.id_no for item in entry.record.holders}
+    return _is_agency(visitor, system) or visitor.organisation in {item.identity for item in entry.record.holders}
 
 
 def _may_read(item: Remark, entry: InForce, visitor: Visitor, system: System) -> bool:

@@ -15,11 +15,10 @@ from api.views import plain
 from ledger import outbox
 from ledger.anchoring import Place, place_of
 from ledger.digest import TwinDigest
-from registry import answering, store
+from registry import answering
 from registry.catalogue import Check
 from registry.form import Operation
 from registry.onchain import RegisterEntryFace
-from registry.party import PartyKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,17 +67,4 @@ def checked(
     place = place_of(session, RegisterEntryFace.contract, found.entry_id)
     if not found.token_matches:
         found = replace(found, entry=None, entry_id="")
-    return Checked(_with_masked_names(session, found), state, place)
-
-
-def _with_masked_names(session: Session, found: Check) -> Check:
-    """Of a natural person only the family name is shown, as in the publicity."""
-    if found.view is None:
-        return found
-    held = store.holdings(session, found.code, found.version)
-    persons = {row.holder_name for row in held if row.holder_kind == PartyKind.NATURAL.value}
-    rights = tuple(
-        replace(row, holder=row.holder[0] + "*" * (len(row.holder) - 1)) if row.holder in persons else row
-        for row in found.view.rights
-    )
-    return replace(found, view=replace(found.view, rights=rights))
+    return Checked(found, state, place)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, JSONResponse, Response
 from sqlmodel import Session
@@ -20,9 +22,9 @@ from ledger import sm
 from ledger import store as facts
 from ledger.errors import BadSignature, FieldError
 from ledger.facts import Signed, require_fields
-from ledger.reading import read
+from ledger.reading import body_of, read
 from ledger.signing import require_sm2
-from registry.party import PARTY, Party, check_party, party_subject
+from registry.party import PARTY, IdType, Party, PartyKind, Person, check_party, check_person, masked_name, opens
 
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 
@@ -86,20 +88,23 @@ def keys_page(request: Request, visitor: VisitorDep) -> HTMLResponse:
 @router.get("/office/enrol")
 def enrol_page(request: Request, visitor: VisitorDep) -> HTMLResponse:
     roles = [(name, words.VALUES["roles"][name]) for name in PARTY_ROLES]
-    return office_page(request, "enrol", visitor, roles=roles)
+    papers = [kind.value for kind in IdType if kind is not IdType.USCC]
+    return office_page(request, "enrol", visitor, roles=roles, id_types=papers)
 
 
 @router.post("/office/enrol")
 def enrol(value: JsonDep, session: WriteDep, system: SystemDep, now: NowDep, _limited: LimitedDep) -> JSONResponse:
     """A request to be admitted, signed with the new key itself; it waits for a clerk of the agency."""
-    require_fields(value, "request", {"contact", "signatures", "statement"}, set())
+    require_fields(value, "request", {"contact", "signatures", "statement"}, {"person"})
     require_fields(value["contact"], "request.contact", {"contact", "phone"}, set())
-    note = {name: str(text)[:200] for name, text in value["contact"].items()}
+    note: dict[str, Any] = {name: str(text)[:200] for name, text in value["contact"].items()}
+    if "person" in value:
+        note["person"] = body_of(check_person(read(Person, value["person"], "person"), "person"))
     signed = Signed.of_document({"signatures": value["signatures"], "statement": value["statement"]})
     return JSONResponse({"number": _enrol(session, system, signed, note, now)})
 
 
-def _enrol(session: Session, system: System, signed: Signed, note: dict[str, str], now: int) -> str:
+def _enrol(session: Session, system: System, signed: Signed, note: dict[str, Any], now: int) -> str:
     statement = signed.statement
     if (statement.kind, statement.no) != (PARTY, 0) or statement.parts is not None:
         raise FieldError("statement", "party/v1 第 0 号 / act 0 of party/v1", f"{statement.kind} {statement.no}")
@@ -109,10 +114,11 @@ def _enrol(session: Session, system: System, signed: Signed, note: dict[str, str
         raise FieldError("body.roles", " | ".join(PARTY_ROLES), " ".join(body.roles)[:80])
     if not all(note.values()):
         raise FieldError("contact", "联系人和电话 / contact and phone", "未填写 / empty")
-    own = party_subject(body.uscc)
+    _require_opened(body, note)
+    own = statement.subject
     require_sm2(statement, signed.signatures, by=own, key=body.sm2)
     if facts.next_of(session, own)[0] > 0:
-        raise DeskRefused(f"{body.uscc} 已经入册，请直接登录。", "already admitted: log in")
+        raise DeskRefused(f"{own.removeprefix('party:')} 已经入册，请直接登录。", "already admitted: log in")
     if len(waiting.about(session, [own])) >= MOST_REQUESTS:
         raise DeskRefused("该主体已有入册申请等待核对。", "requests of this party wait already")
     made = desk.draft(
@@ -124,6 +130,22 @@ def _enrol(session: Session, system: System, signed: Signed, note: dict[str, str
         raise BadSignature(own, "与内容不符 / does not match the statement")
     waiting.sign(session, made.id, 0, own_signature)
     return made.id
+
+
+def _require_opened(body: Party, note: dict[str, Any]) -> None:
+    """A natural person shows the clerk what the statement only commits to; an organisation has nothing to show."""
+    natural = body.kind is PartyKind.NATURAL
+    if natural != ("person" in note):
+        raise FieldError("person", "自然人填写，单位不填 / given by natural persons only", "不符 / it is not so")
+    if not natural:
+        return
+    person = read(Person, note["person"], "person")
+    if body.commitment is None or not opens(person, body.commitment):
+        raise FieldError(
+            "person", "与身份承诺相符的证件类型、号码、姓名和盐值 / what opens the commitment", "不符 / it does not"
+        )
+    if body.name != masked_name(person.name):
+        raise FieldError("body.name", masked_name(person.name), body.name)
 
 
 def _inside(path: str) -> str:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, JSONResponse, Response
+from sqlmodel import Session
 
 from api.auth import Forbidden
 from api.deps import NowDep, ReadDep, SystemDep, WriteDep
@@ -15,6 +18,9 @@ from api.pages.office import FormDep, JsonDep, office_page, see
 from api.sessions import HolderDep, ScriptDep, Visitor
 from ledger.errors import BadSignature
 from ledger.facts import Signature, require_fields
+from ledger.reading import read
+from registry import store as registry
+from registry.party import Party, Person, document_of, opens
 from registry.signers import keys_of
 
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
@@ -57,6 +63,7 @@ def statement_page(request: Request, identity: str, visitor: HolderDep, session:
         done=waiting.outcome is Outcome.DONE,
         again=_again(waiting),
         case=_case(waiting),
+        person=_person(session, waiting),
         roles=words.ROLES,
         names=history.names(session, {waiting.drafted_by, *(slot.by for slot in waiting.slots if slot.by)}, now),
     )
@@ -95,6 +102,17 @@ def refuse(
         raise Forbidden("只有入册申请可以退回。 / Only requests to be admitted are sent back.")
     service.decline(session, identity, fields.get("reason", "")[:2000])
     return see(f"/office/desk/{identity}")
+
+
+def _person(session: Session, waiting: Waiting) -> dict[str, Any] | None:
+    """What a natural person showed beside a request to be admitted, tried on the commitment; `other` is the party that
+    has filed with the same paper. Nothing once the request has ended."""
+    if "person" not in waiting.note:
+        return None
+    person, party = read(Person, waiting.note["person"], "person"), read(Party, waiting.statement.body)
+    other = registry.person_with(session, document_of(person.id_type, person.id_no))
+    opened = party.commitment is not None and opens(person, party.commitment)
+    return {"person": person, "opened": opened, "other": other}
 
 
 def _seen(waiting: Waiting, visitor: Visitor) -> Waiting:

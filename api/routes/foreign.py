@@ -58,7 +58,7 @@ def standing(identity: str, _caller: CallerDep, session: ReadDep, now: NowDep) -
 def earlier(application: str, caller: CallerDep, session: ReadDep, system: SystemDep, now: NowDep) -> dict[str, Any]:
     kind, _, name = caller.holder.partition(":")
     organisation = registry.staff_at(session, name, now).organisation if kind == "staff" else name
-    applicants = {item.id_no for item in registry.case(session, application).form.applicants}
+    applicants = {item.identity for item in registry.case(session, application).form.applicants}
     if organisation not in applicants | {system.house.uscc}:
         raise Forbidden("只有申请人和登记机构可以查看。 / Only the applicants and the agency may look.")
     return {"as_of": now, "earlier": plain(service.earlier(session, application, now))}

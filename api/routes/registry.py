@@ -82,7 +82,7 @@ def draft(
 ) -> dict[str, Any]:
     wish = reading.read(Wish, value, "wish")
     entry = entries.entry_in_force(session, code, now)
-    _require_own(session, {item.id_no for item in entry.record.holders} | {system.house.uscc}, caller, now)
+    _require_own(session, {item.identity for item in entry.record.holders} | {system.house.uscc}, caller, now)
     return {"form": reading.body_of(filing.draft_form(session, code, wish, now))}
 
 
@@ -172,7 +172,7 @@ def certificate_paper(
 
 def _require_concerned(session: Session, case: Case, caller: Caller, now: int) -> None:
     """Raises `Forbidden` unless the caller is an applicant, the agency, or staff of one of them."""
-    _require_own(session, {item.id_no for item in case.form.applicants} | {case.form.agency}, caller, now)
+    _require_own(session, {item.identity for item in case.form.applicants} | {case.form.agency}, caller, now)
 
 
 def _require_own(session: Session, organisations: set[str], caller: Caller, now: int) -> None:

@@ -30,7 +30,7 @@ from ledger.facts import EIP712, SM2, PartsRoot, Signature, Statement
 from ledger.reading import body_of, read
 from ledger.sm import Sm2Key
 from registry.asset import Twin
-from registry.party import check_uscc, party_subject
+from registry.party import check_identity, party_subject
 from registry.rights import Right
 
 AGREEMENT_ACT = "agreement-act/v1"
@@ -434,7 +434,7 @@ def typed_digest(statement: Statement, signer: Signer, nonce: int) -> bytes:
 def check_terms(terms: Terms) -> None:
     """Refuses terms that contradict themselves or could not be metered or settled. Raises `BadTerms`, `FieldError`."""
     for i, party in enumerate(terms.parties):
-        check_uscc(party.party, f"terms.parties[{i}].party")
+        check_identity(party.party, f"terms.parties[{i}].party")
     consumers = [party.party for party in terms.parties if party.role is Role.CONSUMER]
     sellers = {party.party for party in terms.parties if party.role is not Role.CONSUMER}
     roles = {party.role for party in terms.parties}

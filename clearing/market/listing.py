@@ -30,7 +30,7 @@ from clearing.market.product import (
 )
 from clearing.market.sample import Preview
 from registry.asset import Day, Twin
-from registry.party import check_uscc
+from registry.party import check_identity
 from registry.rights import RIGHT_NAMES, Right
 
 LISTING_SUBMITTED = "listing-submitted/v1"
@@ -270,7 +270,7 @@ def subject_of(listing: str) -> str:
 
 def check_listing(listing: Listing, subject: str) -> Listing:
     """The body belongs to its subject and names a seller who sells. Raises `BadTerms` or `FieldError`."""
-    check_uscc(listing.seller, "body.seller")
+    check_identity(listing.seller, "body.seller")
     if not subject.startswith("listing:") or len(subject) != 40:
         raise BadTerms("statement.subject", "listing:<32 hex>", subject)
     if listing.right is not Right.OPERATE:

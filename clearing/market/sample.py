@@ -19,7 +19,7 @@ from clearing.errors import BadTerms
 from clearing.market.product import Paper, Text
 from ledger.digest import TwinDigest
 from registry.asset import Count, Twin
-from registry.party import check_uscc
+from registry.party import check_identity
 
 SAMPLE_ANNOUNCED = "sample-announced/v1"
 DRAW = "shuqing/draw/v1"
@@ -129,7 +129,7 @@ def subject_of(identity: str) -> str:
 
 def check_announced(body: Announced, subject: str) -> Announced:
     """The body belongs to its subject and asks for a sample, not for the data. Raises `BadTerms`, `FieldError`."""
-    check_uscc(body.seller, "body.seller")
+    check_identity(body.seller, "body.seller")
     if not subject.startswith("sample:") or len(subject) != 39:
         raise BadTerms("statement.subject", "sample:<32 hex>", subject)
     if body.count * PART > body.population:

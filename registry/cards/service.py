@@ -17,7 +17,7 @@ from registry.cards import store
 from registry.cards.card import CARD, CardAct, CertificateRef, decide
 from registry.certificate import PAPER_TYPE, status_at
 from registry.errors import GuardRefused, Unknown
-from registry.party import check_uscc, party_subject
+from registry.party import check_identity, party_subject
 
 _HEX32 = re.compile(r"[0-9a-f]{32}")
 
@@ -36,7 +36,7 @@ def take_act(session: Session, signed: Signed, *, at: int) -> Appended:
     act = read(CardAct, statement.body)
     if facts.next_of(session, statement.subject) != (statement.no, statement.prev):
         return facts.append(session, signed, at=at)
-    check_uscc(act.holder, "body.holder")
+    check_identity(act.holder, "body.holder")
     given = [signature.by for signature in signed.signatures]
     if given != [party_subject(act.holder)]:
         raise BadSignature(party_subject(act.holder), f"应由持有单位签署，实为 {given} / signed by {given}")

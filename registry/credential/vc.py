@@ -1,7 +1,7 @@
 """The credential of a certificate version (W3C Verifiable Credentials 2.0) and the JSON-LD context of its terms.
 
 It says what the paper says, without anything personal: of an organisation the name, of a natural person not even that;
-of any identity number only a salted commitment, which the holder can open with the salt derived below.
+of any party identity only a salted commitment, which the holder can open with the salt derived below.
 """
 
 from __future__ import annotations
@@ -75,7 +75,8 @@ def credential(
 
 
 def id_commitment(id_no: str, salt: str) -> TwinDigest:
-    """The commitment to an identity number under a salt (64 hex)."""
+    """The commitment to a holder's party identity under a salt (64 hex): of an organisation the USCC, of a natural
+    person the P identity, which itself follows from a commitment."""
     return twin(canonical.encode({"id_no": id_no, "salt": salt, "tag": COMMITMENT}))
 
 
@@ -103,10 +104,10 @@ def _digests(digest: TwinDigest) -> dict[str, str]:
 
 
 def _holder(holder: Holder, record: Record) -> dict[str, Any]:
-    rights = [row.right.value for row in record.rights if row.holder_id == holder.id_no]
+    rights = [row.right.value for row in record.rights if row.holder_id == holder.identity]
     shown: dict[str, Any] = {
         "kind": holder.kind.value,
         "rights": rights,
-        "idCommitment": _digests(id_commitment(holder.id_no, id_salt(record, holder.id_no))),
+        "idCommitment": _digests(id_commitment(holder.identity, id_salt(record, holder.identity))),
     }
     return shown if holder.kind is PartyKind.NATURAL else {"name": holder.name, **shown}

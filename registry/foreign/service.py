@@ -79,11 +79,11 @@ def link(session: Session, agency: Agency, signed: Signed, *, at: int) -> Append
     if stating.is_known(session, signed):
         return facts.append(session, signed, at=at)
     by = {item.by for item in signed.signatures}
-    applicant = next((item for item in case.form.applicants if by == {party_subject(item.id_no)}), None)
+    applicant = next((item for item in case.form.applicants if by == {party_subject(item.identity)}), None)
     if applicant is None:
         signers.require_staff(session, signed, agency, IMPORTERS, at)
     else:
-        signers.require_signature(session, signed, party_subject(applicant.id_no), at=at)
+        signers.require_signature(session, signed, party_subject(applicant.identity), at=at)
     if case.state in FINAL:
         raise NotEntitled(
             "G41", f"申请件已办结（{case.state.value}）。", f"the application is over ({case.state.value})"

@@ -120,10 +120,10 @@ def _matter(session: Session, kind: str, name: str) -> tuple[frozenset[str], fro
         held = registry.holdings(session, row.code, row.version)
         case = registry.case(session, row.application)
         own = {item.holder for item in held}
-        return frozenset(own | {item.id_no for item in case.form.applicants}), frozenset({RECORD})
+        return frozenset(own | {item.identity for item in case.form.applicants}), frozenset({RECORD})
     case = registry.case(session, name)
     papers = {f"{ATTACHMENT}{item.digest.sha256}" for item in case.form.attachments}
-    return frozenset(item.id_no for item in case.form.applicants), frozenset({FORM, FILE} | papers)
+    return frozenset(item.identity for item in case.form.applicants), frozenset({FORM, FILE} | papers)
 
 
 def _paper(session: Session, kind: str, name: str, paper: str, attachments: Attachments) -> tuple[str, bytes]:

@@ -33,6 +33,7 @@ from registry.intake.columns import (
 )
 from registry.intake.problems import problems, readable, shown
 from registry.intake.sheets import Book, Line
+from registry.party import PartyKind, is_person, masked_name
 from registry.rights import RIGHT_NAMES
 
 Papers = Mapping[tuple[str, str], Attachment]
@@ -136,6 +137,7 @@ class _Reading:
             if column.path and column.path != "rights":
                 self._cell(column, text)
         self._groups()
+        self._own_person()
         self._right_rows()
         found = readable(self.body, Form)
         if found is None:
@@ -238,17 +240,31 @@ class _Reading:
                     if column.path.startswith(f"{group}.") and not self.cells[column.heading]:
                         self._wrong(column.heading, f"未填写（{label_of(group)}各项应同时填写）")
 
+    def _own_person(self) -> None:
+        """A natural person who imports need not repeat the own identity in each row."""
+        applicant, holder = self.body["applicants"][0], self.house.holder.removeprefix("party:")
+        if self._of_person and not applicant.get("party") and is_person(holder):
+            applicant["party"] = holder
+        if self._of_person and not applicant.get("party"):
+            self._wrong("当事方编号", "未填写（他人代为导入的自然人须填写）")
+
+    @property
+    def _of_person(self) -> bool:
+        return bool(self.body["applicants"][0].get("kind") == PartyKind.NATURAL.value)
+
     def _right_rows(self) -> None:
         applicant = self.body["applicants"][0]
+        holder = applicant.get("party", "") if self._of_person else applicant["id_no"]
+        name = masked_name(applicant["name"]) if self._of_person else applicant["name"]
         inline = [part for part in re.split(r"[、,，;；\s]+", self.cells["登记权利"]) if part]
         limits = self.cells["权利限制"]
         if self.rights and (inline or limits):
             self._wrong("登记权利", f"已在“{RIGHTS}”表填写的，“登记权利”“权利限制”应留空")
         if not self.rights and not inline:
             self._wrong("登记权利", f"未填写（应为{_RIGHT_LABELS}，或在“{RIGHTS}”表填写）")
-        for name in inline:
-            if name not in _RIGHT_CODES:
-                self._wrong("登记权利", f"应为{_RIGHT_LABELS}，实为“{shown(name)}”")
+        for right in inline:
+            if right not in _RIGHT_CODES:
+                self._wrong("登记权利", f"应为{_RIGHT_LABELS}，实为“{shown(right)}”")
         if len(set(inline)) != len(inline):
             self._wrong("登记权利", "同一项权利写了两次")
         if self.rights:
@@ -256,11 +272,11 @@ class _Reading:
         else:
             self.body["rights"] = [
                 {
-                    "holder_name": applicant["name"], "holder_id": applicant["id_no"], "right": _RIGHT_CODES[name],
+                    "holder_name": name, "holder_id": holder, "right": _RIGHT_CODES[right],
                     "limits": limits,
                 }
-                for name in inline
-                if name in _RIGHT_CODES
+                for right in inline
+                if right in _RIGHT_CODES
             ]  # fmt: skip
 
     def _right(self, line: Line) -> dict[str, Any]:

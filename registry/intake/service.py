@@ -1,6 +1,6 @@
 """Intake as the outside calls it: papers, drafts, the two steps of submission, and imports. Nothing here commits.
 
-A draft belongs to an organisation ("party:USCC"); whoever acts for it may read and change it. Somebody else's draft is
+A draft belongs to a party ("party:…"); whoever acts for it may read and change it. Somebody else's draft is
 answered like one that does not exist.
 """
 
@@ -144,7 +144,8 @@ def check(session: Session, agency: Agency, kind: str, body: Any, at: int) -> tu
     if wrong:
         return wrong
     form = read(Form, body)
-    return (*papers_missing(session, agency, form), *filing.check_form(agency, form, at))
+    found = (*papers_missing(session, agency, form), *filing.strangers(session, form))
+    return (*found, *filing.check_form(agency, form, at))
 
 
 def unreadable(kind: str, body: Any) -> tuple[Finding, ...]:

@@ -79,7 +79,7 @@ def place_of(code: str, deposited_at: int) -> int:
 def line_of(entry: RegisterEntry, record: Record) -> dict[str, Any]:
     """The columns of the line of a published certificate. Names of natural persons are not among what is searched."""
     data = record.description
-    organisations = {item.id_no for item in record.holders if item.kind is not PartyKind.NATURAL}
+    organisations = {item.identity for item in record.holders if item.kind is not PartyKind.NATURAL}
     names = [row.holder_name for row in record.rights if row.holder_id in organisations]
     searched = text_of(
         [entry.code, data.data_name, data.overview, *dict.fromkeys(names), entry.agency_name, data.industry]

@@ -20,7 +20,7 @@ from ledger.disclosure import names_of
 from ledger.reading import body_of
 from registry import document
 from registry.asset import Twin
-from registry.certificate import PAPER_TYPE, Holder, Record, RegisterEntry, record_digest
+from registry.certificate import PAPER_TYPE, Record, RegisterEntry, holder_of, record_digest
 from registry.credential.proof import secured
 from registry.credential.vc import credential
 from registry.form import RegistrationType
@@ -86,7 +86,7 @@ def _entry(number: int) -> tuple[RegisterEntry, Record]:
     link = Twin.of(twin(b"%d" % number))
     record = Record(
         f"{number:032x}", "national_2026", form.agency, RegistrationType.INITIAL,
-        (Holder(applicant.name, applicant.kind, applicant.id_no),), data, form.source_kind, form.right_basis,
+        (holder_of(applicant),), data, form.source_kind, form.right_basis,
         form.rights, 5, False, (), (link,) * 7, f"{number:064x}",
     )  # fmt: skip
     at = NOW + number

@@ -5,7 +5,7 @@ import { addressOf, publicOf } from "./sm2.mjs";
 const FORMAT = "shuqing-key/v1", ITERATIONS = 600_000, PLACE = "shuqing.key";
 let opened = null;
 
-/** The unlocked key {by, sm2, evm, …}, or null. */
+/** The unlocked key {by, sm2, evm, …}, or null; of a natural person with `person`, which opens the commitment. */
 export function current() {
   if (!opened) opened = JSON.parse(sessionStorage.getItem(PLACE) ?? "null");
   return opened;
@@ -37,9 +37,9 @@ export async function open(text, passphrase) {
 export async function lock(keys, passphrase) {
   if ([...passphrase].length < 8) throw new Error("口令至少 8 个字符。 / The passphrase needs at least 8 characters.");
   const salt = crypto.getRandomValues(new Uint8Array(16)), iv = crypto.getRandomValues(new Uint8Array(12));
-  const { by, ed25519, evm, sm2 } = keys;
+  const { by, ed25519, evm, person, sm2 } = keys;
   const key = await derived(passphrase, salt, ITERATIONS);
-  const data = await crypto.subtle.encrypt({ name: "AES-GCM", iv, additionalData: utf8(by) }, key, utf8(JSON.stringify({ by, ed25519, evm, sm2 })));
+  const data = await crypto.subtle.encrypt({ name: "AES-GCM", iv, additionalData: utf8(by) }, key, utf8(JSON.stringify({ by, ed25519, evm, person, sm2 })));
   const file = { by, cipher: "AES-256-GCM", data: hex(new Uint8Array(data)), format: FORMAT, iterations: ITERATIONS, iv: hex(iv), kdf: "PBKDF2-SHA256", public: publicOf(sm2), salt: hex(salt) };
   return `${JSON.stringify(file, null, 1)}\n`;
 }

@@ -4,11 +4,12 @@ import { canonicalText, hex, twin } from "../verifier_page/core.mjs";
 import { current, forget, hold, lock, open } from "./keys.mjs";
 import { readStatement, shown, signText } from "./statement.mjs";
 import { addressOf, newKeys, publicOf } from "./sm2.mjs";
+import { commitmentOf, holderOf, maskedName, newPerson } from "./person.mjs";
 
 const all = (selector, root = document) => [...root.querySelectorAll(selector)];
 const one = (selector, root = document) => root.querySelector(selector);
 const csrf = one('meta[name="csrf"]')?.content ?? "";
-const MOST = 256 * 1024 * 1024;
+const MOST = 256 * 1024 * 1024, NATURAL = "自然人";
 
 function element(name, attributes, ...children) {
   const result = document.createElement(name);
@@ -134,20 +135,52 @@ for (const section of all("[data-relock]")) {
 }
 for (const form of all("[data-enrol]")) {
   const said = one("[data-enrol-said]", form);
+  const asked = () => {
+    const natural = form.elements.kind.value === NATURAL;
+    for (const [selector, wanted] of [["[data-of-person]", natural], ["[data-of-organisation]", !natural]]) {
+      for (const box of all(selector, form)) {
+        box.hidden = !wanted;
+        for (const input of all("input, select", box)) input.disabled = !wanted;
+      }
+    }
+  };
+  form.elements.kind.addEventListener("change", asked);
+  asked();
   onPress(one("[data-enrol-go]", form), said, async () => {
     if (!form.reportValidity()) return;
     const field = (name) => form.elements[name].value.trim().normalize("NFC");
-    const keys = newKeys(`party:${field("uscc")}`), locked = await lock(keys, passphrase(form));
-    const body = { evm: addressOf(keys.evm), kind: field("kind"), name: field("name"), roles: [field("role")], sm2: publicOf(keys.sm2), uscc: field("uscc") };
+    const person = field("kind") === NATURAL ? newPerson(field("id_type"), field("id_no"), field("name")) : null;
+    const commitment = person && commitmentOf(person);
+    const keys = newKeys(person ? holderOf(commitment) : `party:${field("uscc")}`);
+    if (person) keys.person = person;
+    const locked = await lock(keys, passphrase(form));
+    const own = person ? { commitment, name: maskedName(person.name), uscc: "" } : { name: field("name"), uscc: field("uscc") };
+    const body = { evm: addressOf(keys.evm), kind: field("kind"), roles: [field("role")], sm2: publicOf(keys.sm2), ...own };
     const statement = { body, kind: "party/v1", no: 0, subject: keys.by };
     const signature = signText(canonicalText(statement), { ...keys, public: body.sm2 });
     const contact = { contact: field("contact"), phone: field("phone") };
     download(fileName(keys.by), locked);
-    const answer = await send("/office/enrol", { contact, signatures: [signature], statement });
+    const answer = await send("/office/enrol", { contact, ...(person ? { person } : {}), signatures: [signature], statement });
     one("[data-enrol-done]", form).hidden = false;
     one("[data-enrol-number]", form).textContent = answer.number;
     say(said, "已提交，等待登记机构核对证照。钥匙文件已下载，请妥善保管。 / Submitted; your key file was downloaded, keep it safe.");
     one("[data-enrol-done]", form).focus();
+  });
+}
+
+// A natural person's own fields: the site does not have them, the key file does ------------------------------------------------
+for (const section of all("[data-person]")) {
+  const said = one("[data-person-said]", section);
+  onPress(one("[data-person-go]", section), said, async () => {
+    const keys = await unlocked(one("[data-key-box]", section)), identity = section.dataset.person;
+    if (keys.by !== `party:${identity}` || !keys.person) throw new Error(`不是 ${identity} 的自然人钥匙文件。 / Not the key file of this person.`);
+    const input = (place, name) => one(`[name="applicants.${place}.${name}"]`);
+    const places = all('[name^="applicants."][name$=".party"]').map((field) => field.name.split(".")[1]);
+    const place = places.find((at) => input(at, "party").value === identity) ?? places.find((at) => !input(at, "id_no").value);
+    if (place === undefined) throw new Error("请先添加一名登记申请人。 / Add an applicant first.");
+    const own = { ...keys.person, kind: NATURAL, party: identity };
+    for (const [name, text] of Object.entries(own)) input(place, name).value = text;
+    say(said, `已填入第 ${Number(place) + 1} 名登记申请人，请核对。 / Filled in; compare it.`);
   });
 }
 

@@ -14,18 +14,20 @@ import pytest
 from api import keyfiles
 from ledger import canonical, sm
 from ledger.facts import Signature, Statement
-from ledger.reading import body_of
+from ledger.reading import body_of, read
 from ledger.signing import verify_sm2
 from registry.form import SUBMITTED
+from registry.party import IdType, Person, commitment_of, identity_of, masked_name, number_is_valid, party_subject
 from scripts.build_office_page import build
 from scripts.build_verifier_page import ESBUILD, ROOT
-from tests.registry.registry_house import a_form
+from tests.registry.registry_house import HUMAN, HUMAN_NUMBER, a_form
 
 ENTRY = """
 import { open, lock } from "./keys.mjs";
 import { newKeys, publicOf, addressOf } from "./sm2.mjs";
 import { readStatement, shown, signText } from "./statement.mjs";
-globalThis.Office = { open, lock, newKeys, publicOf, addressOf, readStatement, shown, signText };
+import * as person from "./person.mjs";
+globalThis.Office = { open, lock, newKeys, publicOf, addressOf, readStatement, shown, signText, ...person };
 """
 
 
@@ -99,6 +101,45 @@ def test_key_file__locked__opens_with_its_passphrase_only(bundle: Path) -> None:
     assert all(isinstance(item, str) and not item.isascii() for item in found[2:]), found
     short = run(bundle, "return await Office.lock(Office.newKeys('staff:x'), '短')")
     assert "至少 8 个字符" in short["error"]
+
+
+def test_person__made_by_the_script__is_the_librarys__and_stays_in_the_locked_file(bundle: Path) -> None:
+    """Commitment, identity and masked name byte for byte; another salt each time."""
+    program = """
+      const person = Office.newPerson(given.kind, given.number, given.name), made = Office.commitmentOf(person);
+      const keys = { ...Office.newKeys(Office.holderOf(made)), person };
+      const file = await Office.lock(keys, '口令一二三四五六');
+      const opened = await Office.open(file, '口令一二三四五六');
+      return { person, made, by: keys.by, masked: Office.maskedName(person.name), file, opened: opened.person };
+    """
+    given = {"kind": "居民身份证", "number": HUMAN_NUMBER, "name": HUMAN}
+    told, again = run(bundle, program, **given), run(bundle, program, **given)
+    person = read(Person, told["person"])
+    assert told["made"] == body_of(commitment_of(person))
+    assert told["by"] == party_subject(identity_of(commitment_of(person)))
+    assert told["masked"] == masked_name(HUMAN)
+    assert told["opened"] == told["person"]
+    assert again["by"] != told["by"]
+    for secret in (HUMAN_NUMBER, HUMAN, person.salt):
+        assert secret not in told["file"]
+
+
+@pytest.mark.parametrize("kind", ["居民身份证", "其他证件"])
+def test_person__numbers__are_judged_as_by_the_library(bundle: Path, kind: str) -> None:
+    numbers = [HUMAN_NUMBER[:-1] + last for last in "0123456789Xx"] + [
+        "",
+        "E1234567",
+        "e1234567",
+        "E 12",
+        "E12",
+        "（1）A",
+    ]
+    found = run(
+        bundle, "return given.numbers.map((n) => Office.numberIsValid(given.kind, n))", kind=kind, numbers=numbers
+    )
+    assert found == [number_is_valid(IdType(kind), number) for number in numbers]
+    refused = run(bundle, "return Office.newPerson(given.kind, 'e 1', '张三')", kind=kind)
+    assert "证件号码" in refused["error"]
 
 
 def test_shown__is_everything_that_is_signed(bundle: Path) -> None:

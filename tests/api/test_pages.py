@@ -17,7 +17,7 @@ from ledger.anchoring import Place
 from ledger.digest import twin
 from registry import store as views
 from registry.case import Act
-from registry.party import PartyKind, masked
+from registry.party import masked
 from tests.api.house import Platform, open_platform
 from tests.registry.registry_house import DEVELOPER, PASSED, PROVIDER, TWO, a_form
 
@@ -217,19 +217,6 @@ def test_check__not_anchored_is_said_and_anchored_is_shown(platform: Platform) -
     page = platform.client.get("/log").text
     assert "区块 42" in page
     assert head.checkpoint.root.sm3.hex() in page.replace(" ", "")
-
-
-def test_check__natural_person__given_name_hidden(platform: Platform) -> None:
-    code = platform.certificate(a_form(), issued=False)
-    with transaction(platform.system) as session:
-        held = views.holdings(session, code, 1)
-        name = held[0].holder_name
-        for row in held:
-            row.holder_kind = PartyKind.NATURAL.value
-    view = platform.client.get(f"/api/check/{code}").json()["view"]
-    for text in (platform.client.get("/check", params={"code": code}).text, str(view)):
-        assert name not in text
-        assert name[0] + "*" * (len(name) - 1) in text
 
 
 @pytest.mark.parametrize(

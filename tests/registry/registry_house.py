@@ -58,7 +58,7 @@ from registry.form import (
     publicity_text,
 )
 from registry.objection import OBJECTION, Objection
-from registry.party import IdType, Party, PartyKind, Staff
+from registry.party import IdType, Party, PartyKind, Staff, commitment_of, identity_of
 from registry.rights import Basis, Right, RightRow, SourceKind
 from registry.scheme import NATIONAL_2026
 from registry.seal import Seal, Sealed
@@ -123,6 +123,15 @@ class House:
         who = [(by, "")] if code == AGENCY else [(by, ""), (f"party:{AGENCY}", "")]
         admitting.register_party(self.session, self.agency, self.signed("party/v1", by, body, *who), at=self.now)
 
+    def admit(self, human: Applicant, no: int | None = None) -> None:
+        """A natural person asks to be admitted under a fresh key, or under the next version of what it commits to."""
+        by = f"party:{human.party}"
+        self.keys.setdefault(by, sm.generate())
+        evm = eip712.address_of(eip712.new_key())
+        body = Party(human.shown, PartyKind.NATURAL, "", self.keys[by].public, evm, (), commitment_of(human.person))
+        signed = self.signed("party/v1", by, body, (by, ""), (f"party:{AGENCY}", ""), no=no)
+        admitting.register_party(self.session, self.agency, signed, at=self.now)
+
     def hire(self, name: str, *roles: str, organisation: str = "") -> None:
         by, owner = f"staff:{name}", organisation or AGENCY
         self.keys[by] = sm.generate()
@@ -133,7 +142,7 @@ class House:
     def file(self, form: Form, *who: str, identity: str = "") -> str:
         """Submits a form signed by all applicants (or `who`); answers the application id."""
         identity = identity or secrets.token_hex(16)
-        signers = who or tuple(f"party:{item.id_no}" for item in form.applicants)
+        signers = who or tuple(f"party:{item.identity}" for item in form.applicants)
         signed = self.signed(SUBMITTED, f"application:{identity}", form, *((by, "") for by in signers))
         filing.submit_application(self.session, self.agency, signed, at=self.now, calendar=CALENDAR)
         return identity
@@ -317,6 +326,23 @@ def attachment(kind: str) -> Attachment:
 def applicant(code: str, name: str) -> Applicant:
     business = Business("演示", "2020-01-01", "演示地址", "长期", "数据处理服务", "存续")
     return Applicant(name, PartyKind.LEGAL, IdType.USCC, code, "演示联系人", "0571-00000000", "演示地址", business)
+
+
+HUMAN, HUMAN_NUMBER = "张三丰", "11010519491231002X"
+
+
+def a_person(name: str = HUMAN, number: str = HUMAN_NUMBER, salt: str = "5a" * 32, **changes: Any) -> Applicant:
+    """A natural person as applicant, with the identity that follows from number, name and salt."""
+    made = Applicant(name, PartyKind.NATURAL, IdType.RESIDENT, number, "演示联系人", "0571-00000000", "演示地址")
+    made = replace(made, salt=salt, **changes)
+    return replace(made, party=identity_of(commitment_of(made.person)))
+
+
+def by_persons(*people: Applicant, **changes: Any) -> Form:
+    """A complete form of these applicants on ground M3 (art. 21(三)), each holding every right."""
+    form = a_form()
+    rights = tuple(RightRow(item.shown, item.identity, right, "无") for item in people for right in Right)
+    return replace(form, **({"applicants": people, "right_basis": Basis.M3, "rights": rights} | changes))
 
 
 def a_form(

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
-from registry_house import AGENCY, DEVELOPER, PROVIDER, a_form, applicant, attachment, moment
+from registry_house import AGENCY, DEVELOPER, PROVIDER, a_form, a_person, applicant, attachment, by_persons, moment
 
 from ledger.errors import FieldError
 from registry.asset import Source
@@ -77,6 +77,7 @@ class Try:
 
 
 FORM = a_form()
+NATURAL = by_persons(a_person())
 BAD_CONTENT = data(FORM, content=replace(FORM.description.content, digest=FORM.attachments[0].digest))
 TRIES = [
     Try("PC-01", "S", "description.data_name", data(FORM, data_name=" "), FORM, says="数据名称未填写"),
@@ -88,11 +89,17 @@ TRIES = [
     Try("PC-01", "R", "applicants[0].business", person(FORM, business=None), FORM, says="经营情况未填写"),
     Try("PC-02", "S", "applicants[0].id_no", person(FORM, id_no="91350100M000100Y34"), FORM, says="请核对证照"),
     Try("PC-03", "S", "applicants[0].id_no",
-        person(FORM, kind=PartyKind.NATURAL, id_type=IdType.RESIDENT, id_no="110105194912310021"),
-        person(FORM, kind=PartyKind.NATURAL, id_type=IdType.RESIDENT, id_no=RESIDENT), says="请核对证照"),
+        person(NATURAL, id_no="110105194912310021"), NATURAL, says="请核对证照"),
+    Try("PC-01", "S", "applicants[0].party", person(NATURAL, party=""), NATURAL, says="当事方编号未填写"),
+    Try("PC-01", "S", "applicants[0].salt", person(NATURAL, salt=" "), NATURAL, says="身份盐值未填写"),
+    Try("PC-03", "S", "applicants[0].party", person(NATURAL, party=PROVIDER), NATURAL, says="照本人钥匙文件"),
+    Try("PC-03", "S", "applicants[0].salt", person(NATURAL, salt="5A" * 32), NATURAL, says="照本人钥匙文件"),
+    Try("PC-03", "S", "applicants[0].id_no", person(NATURAL, id_type=IdType.OTHER, id_no="e1234567"),
+        person(NATURAL, id_type=IdType.OTHER, id_no="E1234567"), says="请核对证照"),
+    Try("PC-04", "R", "applicants[0].salt", person(FORM, salt="5a" * 32), FORM, says="仅由自然人填写"),
     Try("PC-04", "R", "applicants[0].id_type", person(FORM, kind=PartyKind.NATURAL), FORM, says="不一致"),
     Try("PC-04", "R", "applicants[0].id_type", person(FORM, id_type=IdType.RESIDENT, id_no=RESIDENT),
-        person(FORM, kind=PartyKind.NATURAL, id_type=IdType.RESIDENT, id_no=RESIDENT), says="统一社会信用代码"),
+        NATURAL, says="统一社会信用代码"),
     Try("PC-05", "W", "description.data_name", data(FORM, data_name="数" * 41), data(FORM, data_name="数" * 40),
         says="共41字，不宜超过40个字"),
     Try("PC-06", "W", "description.data_name", data(FORM, data_name="全国民航运输航班起降记录数据集"), FORM,

@@ -240,7 +240,7 @@ class Histories(RuleBasedStateMachine):
 
     def advance(self, identity: str) -> None:
         case = self.house.case(identity)
-        people = tuple(f"party:{item.id_no}" for item in case.form.applicants)
+        people = tuple(f"party:{item.identity}" for item in case.form.applicants)
         review = lambda move: self.house.move(identity, self.filled(identity, move), *TWO)  # noqa: E731
         waive = not announcement_needed(case.form, NATIONAL_2026) or bool(case.form.waiver_reason)
         steps: dict[State, Callable[[], object]] = {

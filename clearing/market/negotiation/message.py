@@ -24,7 +24,7 @@ from ledger.digest import TwinDigest, twin
 from ledger.facts import PartsRoot, Statement
 from ledger.reading import body_of, read
 from registry.asset import Twin
-from registry.party import check_uscc, party_subject
+from registry.party import check_identity, party_subject
 
 NEGOTIATION_MESSAGE = "negotiation-message/v1"
 RELAY = "relay"
@@ -223,8 +223,8 @@ def message_of(statement: Statement) -> NegotiationMessage:
     _require(statement.kind == NEGOTIATION_MESSAGE, "statement.kind", NEGOTIATION_MESSAGE, statement.kind)
     id_of(statement.subject)
     body = read(NegotiationMessage, statement.body)
-    check_uscc(body.consumer, "body.consumer")
-    check_uscc(body.provider, "body.provider")
+    check_identity(body.consumer, "body.consumer")
+    check_identity(body.provider, "body.provider")
     _require(body.consumer != body.provider, "body.provider", "another party than the consumer", body.provider)
     needed, allowed = _FIELDS[body.message], _FIELDS[body.message] | _FREE
     for name in ("content", "fields", "digest", "valid_until", "agreement", "act", "reason", "pid", "relayed"):

@@ -1012,7 +1012,7 @@ def upgrade() -> None:
 
     op.create_table(
         "party",
-        sa.Column("uscc", sa.String(length=18), autoincrement=False, nullable=False),
+        sa.Column("id", sa.String(length=18), autoincrement=False, nullable=False),
         sa.Column("no", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("name", sa.String(length=200), autoincrement=False, nullable=False),
         sa.Column("kind", sa.String(length=20), autoincrement=False, nullable=False),
@@ -1021,10 +1021,19 @@ def upgrade() -> None:
         sa.Column("roles", sa.Text(), autoincrement=False, nullable=False),
         sa.Column("from_at", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("fact_id", sa.String(length=64), autoincrement=False, nullable=False),
-        sa.PrimaryKeyConstraint("uscc", "no"),
+        sa.PrimaryKeyConstraint("id", "no"),
     )
     with op.batch_alter_table("party", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_party_evm"), ["evm"], unique=False)
+
+    op.create_table(
+        "person",
+        sa.Column("document", sa.String(length=64), autoincrement=False, nullable=False),
+        sa.Column("party", sa.String(length=18), autoincrement=False, nullable=False),
+        sa.PrimaryKeyConstraint("document"),
+    )
+    with op.batch_alter_table("person", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_person_party"), ["party"], unique=False)
 
     op.create_table(
         "pricing_quote",
@@ -1494,6 +1503,10 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_pricing_quote_element"))
 
     op.drop_table("pricing_quote")
+    with op.batch_alter_table("person", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_person_party"))
+
+    op.drop_table("person")
     with op.batch_alter_table("party", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_party_evm"))
 

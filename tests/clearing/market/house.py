@@ -137,7 +137,7 @@ class House:
         for party, keys in self.keys.items():
             roles = "court" if party == COURT else ""
             self.session.add(
-                PartyRow(uscc=party, no=0, name="演示", kind="法人", sm2=keys.sm2.public, evm=keys.address, roles=roles,
+                PartyRow(id=party, no=0, name="演示", kind="法人", sm2=keys.sm2.public, evm=keys.address, roles=roles,
                          from_at=NOW - 90 * DAY, fact_id=party.ljust(64, "0"))
             )  # fmt: skip
         self.hire("rev1", self.reviewer, "listing_reviewer")

@@ -8,14 +8,14 @@ from datetime import datetime
 from typing import Any
 
 import pytest
-from registry_house import PROVIDER, House, a_form
+from registry_house import PROVIDER, House, a_form, a_person
 from sqlalchemy.exc import IntegrityError
 
 from ledger import canonical, store
 from ledger.digest import twin
 from registry import issuing, validity
 from registry import store as views
-from registry.certificate import Holder, Record, RegisterEntry, Status, record_in
+from registry.certificate import Record, RegisterEntry, Status, holder_of, record_in
 from registry.credential.did import did_document
 from registry.credential.service import status_list
 from registry.credential.status_list import Purpose
@@ -23,7 +23,6 @@ from registry.credential.vc import CONTEXT_PATH, TERMS, context, credential, id_
 from registry.document import DECLARATION
 from registry.errors import PaperRefused, Unknown
 from registry.form import Held, RegistrationType
-from registry.party import PartyKind
 from registry.projecting import project
 from registry.rights import Right
 from tests.registry.credential.independent import bits, jcs, sm2_verified, verified
@@ -91,11 +90,13 @@ def test_credential__holds_nothing_personal__and_the_holder_can_open_the_commitm
 def test_credential__of_a_natural_person__does_not_even_name_them(house: House) -> None:
     code = house.certificate(a_form())
     entry, record = entry_of(house, code)
-    person = replace(record, holders=(Holder("演示自然人", PartyKind.NATURAL, "330106199001011237"),))
+    human = a_person("演示自然人", "33010619900101123X")
+    person = replace(record, holders=(holder_of(human),))
     document = credential(entry, person, twin(b"x"), house.issuer, 1, 5, DECLARATION)
     text = json.dumps(document, ensure_ascii=False)
     assert "演示自然人" not in text
     assert "330106" not in text
+    assert human.party not in text
     assert document["credentialSubject"]["holder"][0]["kind"] == "自然人"
 
 

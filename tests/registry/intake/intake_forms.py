@@ -31,7 +31,8 @@ def typed(key: str, form: Form, *, rights_inline: bool = True) -> dict[str, str]
     cells = {
         "内部编号": key,
         "申请人名称": person.name, "申请人类型": person.kind.value, "证件类型": person.id_type.value,
-        "证件号码": person.id_no, "联系人": person.contact, "联系电话": person.phone, "联系地址": person.address,
+        "证件号码": person.id_no, "身份盐值": person.salt, "当事方编号": person.party,
+        "联系人": person.contact, "联系电话": person.phone, "联系地址": person.address,
         "数据名称": data.data_name, "数据概述": data.overview, "数据类别": KIND[data.kind.value],
         "所属行业": data.industry, "行业代码": data.industry_code, "地域范围": data.region_scope.value,
         "时域起": data.time_from, "时域止": data.time_to, "更新频率": data.update_rate.value,

@@ -66,11 +66,13 @@ def forms(draw: st.DrawFn) -> Form:
     )  # fmt: skip
     if draw(st.booleans()):
         person = replace(person, business=None)
+    if person.kind is PartyKind.NATURAL:
+        person = replace(person, party=f"P{draw(HEX)[:17].upper()}", salt=draw(MAYBE))
     inline = draw(st.booleans())
     shared = draw(WORDS)
     kinds = draw(st.lists(st.sampled_from(Right), min_size=1, max_size=3, unique=True))
     rights = tuple(
-        RightRow(person.name, person.id_no, kind, shared)
+        RightRow(person.shown, person.identity, kind, shared)
         if inline
         else RightRow(
             draw(WORDS), draw(WORDS), kind, draw(WORDS), draw(st.none() | DAYS), draw(st.none() | DAYS), draw(WORDS),
@@ -102,7 +104,7 @@ def is_inline(form: Form) -> bool:
     (person,) = form.applicants
     same = {(row.holder_name, row.holder_id, row.limits) for row in form.rights}
     plain = all((row.term_from, row.term_to, row.clause, row.consents) == (None, None, "", ()) for row in form.rights)
-    return plain and same <= {(person.name, person.id_no, form.rights[0].limits)}
+    return plain and same <= {(person.shown, person.identity, form.rights[0].limits)}
 
 
 def rows(data: bytes, form: Form, name: str = "a.xlsx") -> list[Row]:
@@ -344,8 +346,8 @@ def changed(change: object) -> bytes:
 
 def test_file__formula__refused_with_its_place() -> None:
     assert (
-        refused("a.xlsx", changed(lambda book: book["申请"].__setitem__("Q2", "=1+1")))
-        == "单元格 Q2 是公式，请改为填写值"
+        refused("a.xlsx", changed(lambda book: book["申请"].__setitem__("S2", "=1+1")))
+        == "单元格 S2 是公式，请改为填写值"
     )
 
 
@@ -358,10 +360,10 @@ def test_file__cell_far_away__refused_before_anything_is_made_of_it() -> None:
 
 
 def test_file__wrong_headings__refused_and_named() -> None:
-    assert "缺少：数据名称" in refused("a.xlsx", changed(lambda book: book["申请"].__setitem__("Q1", None)))
-    assert "缺少：数据名称" in refused("a.xlsx", changed(lambda book: book["申请"].__setitem__("Q1", "名称")))
-    assert "多出：备注" in refused("a.xlsx", changed(lambda book: book["申请"].__setitem__("AS1", "备注")))
-    assert "重复：数据名称" in refused("a.xlsx", changed(lambda book: book["申请"].__setitem__("AS1", "数据名称")))
+    assert "缺少：数据名称" in refused("a.xlsx", changed(lambda book: book["申请"].__setitem__("S1", None)))
+    assert "缺少：数据名称" in refused("a.xlsx", changed(lambda book: book["申请"].__setitem__("S1", "名称")))
+    assert "多出：备注" in refused("a.xlsx", changed(lambda book: book["申请"].__setitem__("AU1", "备注")))
+    assert "重复：数据名称" in refused("a.xlsx", changed(lambda book: book["申请"].__setitem__("AU1", "数据名称")))
     assert "没有名为“申请”的工作表" in refused("a.xlsx", changed(lambda book: setattr(book["申请"], "title", "Sheet1")))
 
 
