@@ -24,5 +24,5 @@ can be compared use by use (exchange.md §5.4). Settings are one JSON file named
 - `agreements`: which agreements it serves, and for whom.
 - `proxy`: one use: decide, deliver, record, release.
 - `sending`: batches, closes and heartbeats on their way to the platform.
-- `serving`: its doors as an application, put together and run.
+- `serving`: its doors as an application, put together and run by `__main__`.
 """

@@ -184,6 +184,7 @@ def _release(answer: httpx.Response | None, kept: Kept) -> Response:
 
 
 def problem(status: int, code: str, message: str, kept: Kept | None = None) -> Response:
+    """A refusal as JSON: its code, what it means, and the record it left, if any."""
     document: dict[str, Any] = {"code": code, "message": message}
     if kept is not None:
         record = kept.record
@@ -204,6 +205,7 @@ def _status_class(answer: httpx.Response | None) -> StatusClass:
 
 
 def bearer(request: Request) -> str:
+    """The access token a request came with, or ""."""
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     return token.strip() if scheme.lower() == "bearer" else ""
 
@@ -221,4 +223,5 @@ def _words(request: Request, name: str) -> str:
 
 
 def sha256(text: str) -> str:
+    """What is kept of a token: its SHA-256, hex."""
     return hashlib.sha256(text.encode()).hexdigest()
