@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from registry_house import House, open_house
+
+from tests.registry.registry_house import House, open_house
 
 
 @pytest.fixture

@@ -7,7 +7,6 @@ from datetime import date, timedelta
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from registry_house import moment
 
 from registry.calendar import Calendar, Pause, end_of, published, start_of, working_days_in
 from registry.clocks import (
@@ -28,6 +27,7 @@ from registry.errors import CalendarPending, NotDefined
 from registry.scheme import NATIONAL_2026 as N
 from registry.scheme import SCHEMES
 from tests.counts import few
+from tests.registry.registry_house import moment
 
 TABLE = published()
 EMPTY = Calendar("none", frozenset(), frozenset(), frozenset())

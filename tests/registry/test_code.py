@@ -4,7 +4,6 @@ import threading
 from pathlib import Path
 
 import pytest
-from registry_house import moment
 from sqlalchemy import create_engine
 from sqlalchemy.orm import Session
 from sqlmodel import SQLModel
@@ -13,6 +12,7 @@ from ledger.errors import FieldError
 from registry.code import is_code, month_of, numbered, read_code
 from registry.errors import CodeExhausted
 from registry.numbering import take_serial
+from tests.registry.registry_house import moment
 
 
 def test_code__parts_are_read_and_written() -> None:

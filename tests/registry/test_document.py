@@ -10,7 +10,6 @@ import pypdf
 import pypdfium2
 import pytest
 import zxingcpp
-from registry_house import AGENCY, FONTS, PROVIDER, a_form, moment
 
 from ledger import canonical
 from ledger.digest import twin
@@ -22,6 +21,7 @@ from registry.document import DECLARATION, Paper, check_address, render_json, re
 from registry.errors import PaperRefused
 from registry.form import RegistrationType
 from registry.party import PartyKind
+from tests.registry.registry_house import AGENCY, FONTS, PROVIDER, a_form, moment
 
 
 def a_paper(**changes: object) -> Paper:

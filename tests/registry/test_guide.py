@@ -7,7 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from registry_house import DEVELOPER, PROVIDER, House, a_form, applicant
 
 from registry import store
 from registry.asset import AssetKind
@@ -16,6 +15,7 @@ from registry.certificate import Status
 from registry.document import DECLARATION
 from registry.errors import GuardRefused
 from registry.scheme import NATIONAL_2026, SCHEMES
+from tests.registry.registry_house import DEVELOPER, PROVIDER, House, a_form, applicant
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -10,21 +10,6 @@ from types import SimpleNamespace
 
 import pypdf
 import pytest
-from registry_house import (
-    AGENCY,
-    CALENDAR,
-    DEVELOPER,
-    PASSED,
-    PROVIDER,
-    RIVAL,
-    TWO,
-    House,
-    a_form,
-    applicant,
-    attachment,
-    decision,
-    moment,
-)
 from sqlalchemy import select
 
 from ledger import store as facts
@@ -58,6 +43,21 @@ from registry.scheme import NATIONAL_2026
 from registry.succession import change_form
 from registry.tables import CertificateRow
 from registry.telling import TOLD
+from tests.registry.registry_house import (
+    AGENCY,
+    CALENDAR,
+    DEVELOPER,
+    PASSED,
+    PROVIDER,
+    RIVAL,
+    TWO,
+    House,
+    a_form,
+    applicant,
+    attachment,
+    decision,
+    moment,
+)
 
 TRANSFER, CHANGE, RENEWAL, CANCELLATION = list(RegistrationType)[1:]
 SELLER, BUYER = "杭州某某航空数据有限公司（演示）", "宁波某某数据元件有限公司（演示）"

@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
-from registry_house import AGENCY, DEVELOPER, PROVIDER, RIVAL, House, a_form, applicant, moment
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -32,6 +31,7 @@ from registry.tables import CertificateRow
 from registry.telling import TOLD, state_at
 from scripts.deploy_contracts import ARTIFACTS, Council, Parties, deploy_all
 from tests.chain_fixture import anvil, rpc
+from tests.registry.registry_house import AGENCY, DEVELOPER, PROVIDER, RIVAL, House, a_form, applicant, moment
 
 TRANSFER, CHANGE, RENEWAL, CANCELLATION = list(RegistrationType)[1:]
 AGENCY_KEY, RELAY, LOG = (eip712.new_key() for _ in range(3))

@@ -9,22 +9,6 @@ from dataclasses import replace
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from registry_house import (
-    AGENCY,
-    CALENDAR,
-    DEVELOPER,
-    HUMAN,
-    HUMAN_NUMBER,
-    PROVIDER,
-    House,
-    a_form,
-    a_person,
-    an_item,
-    applicant,
-    attachment,
-    by_persons,
-    dump,
-)
 from test_document import text_of_pdf
 
 from ledger import canonical, rebuild, sm
@@ -60,6 +44,22 @@ from registry.rights import Right, RightRow
 from registry.scheme import NATIONAL_2026
 from registry.search.store import Wanted
 from tests.counts import few
+from tests.registry.registry_house import (
+    AGENCY,
+    CALENDAR,
+    DEVELOPER,
+    HUMAN,
+    HUMAN_NUMBER,
+    PROVIDER,
+    House,
+    a_form,
+    a_person,
+    an_item,
+    applicant,
+    attachment,
+    by_persons,
+    dump,
+)
 
 ME = a_person()
 OTHER = a_person("李四", "110105194912310142")

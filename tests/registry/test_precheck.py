@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
-from registry_house import AGENCY, DEVELOPER, PROVIDER, a_form, a_person, applicant, attachment, by_persons, moment
 
 from ledger.errors import FieldError
 from registry.asset import Source
@@ -29,6 +28,17 @@ from registry.precheck import (
 )
 from registry.rights import Basis, Right
 from registry.scheme import NATIONAL_2026, SCHEMES, scheme_of
+from tests.registry.registry_house import (
+    AGENCY,
+    DEVELOPER,
+    PROVIDER,
+    a_form,
+    a_person,
+    applicant,
+    attachment,
+    by_persons,
+    moment,
+)
 
 NOW = moment("2026-08-03 09:00")
 RESIDENT = "11010519491231002X"

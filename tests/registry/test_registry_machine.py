@@ -10,26 +10,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from contract_model import Contract
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
-from registry_house import (
-    CALENDAR,
-    DEVELOPER,
-    PASSED,
-    PROVIDER,
-    RIVAL,
-    TWO,
-    House,
-    a_form,
-    an_item,
-    applicant,
-    copied_house,
-    decision,
-    dump,
-    open_house,
-)
 from sqlalchemy import select
 
 from ledger import rebuild, store, tables
@@ -51,6 +34,23 @@ from registry.succession import announcement_needed, cancellation_form, change_f
 from registry.tables import ApplicationRow, CertificateRow
 from registry.telling import CertificateState, state_at
 from tests.counts import NIGHT
+from tests.registry.contract_model import Contract
+from tests.registry.registry_house import (
+    CALENDAR,
+    DEVELOPER,
+    PASSED,
+    PROVIDER,
+    RIVAL,
+    TWO,
+    House,
+    a_form,
+    an_item,
+    applicant,
+    copied_house,
+    decision,
+    dump,
+    open_house,
+)
 
 TRANSFER, CHANGE, RENEWAL, CANCELLATION = list(RegistrationType)[1:]
 NAMES = {

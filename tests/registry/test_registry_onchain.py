@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from registry_house import AGENCY, DEVELOPER, House, a_form, uscc
 
 from ledger import eip712
 from ledger.anchoring import write_facts
@@ -19,6 +18,7 @@ from registry.certificate import ENTRY
 from registry.onchain import RegisterEntryFace, agency_id, certificate_key, commitment_of
 from scripts.deploy_contracts import ARTIFACTS, Council, Parties, deploy_all
 from tests.chain_fixture import anvil
+from tests.registry.registry_house import AGENCY, DEVELOPER, House, a_form, uscc
 
 AGENCY_KEY, RELAY, LOG, OPERATOR, AUDITOR, COURT, STRANGER = (eip712.new_key() for _ in range(7))
 MEMBERS = tuple(eip712.new_key() for _ in range(3))

@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from registry_house import AGENCY
 
 from ledger import anchoring, eip712
 from ledger.chain import Call, Deployment
@@ -26,6 +25,7 @@ from registry.telling import TOLD, Telling
 from scripts.deploy_contracts import ARTIFACTS, Council, Parties, deploy_all
 from tests.chain_fixture import anvil, rpc
 from tests.counts import few
+from tests.registry.registry_house import AGENCY
 
 AGENCY_KEY, RELAY, LOG = (eip712.new_key() for _ in range(3))
 MEMBERS = tuple(eip712.new_key() for _ in range(3))

@@ -6,21 +6,6 @@ from dataclasses import replace
 from datetime import date
 
 import pytest
-from registry_house import (
-    AGENCY,
-    CALENDAR,
-    DEVELOPER,
-    PASSED,
-    PROVIDER,
-    RIVAL,
-    TWO,
-    House,
-    a_form,
-    an_item,
-    applicant,
-    dump,
-    moment,
-)
 from sqlalchemy import select
 
 from ledger import rebuild, sm, store
@@ -51,6 +36,21 @@ from registry.projecting import PROJECTORS
 from registry.rights import Right
 from registry.search.store import Wanted
 from registry.tables import CertificateRow, CodeCounterRow
+from tests.registry.registry_house import (
+    AGENCY,
+    CALENDAR,
+    DEVELOPER,
+    PASSED,
+    PROVIDER,
+    RIVAL,
+    TWO,
+    House,
+    a_form,
+    an_item,
+    applicant,
+    dump,
+    moment,
+)
 
 
 def test_registration__seven_steps__ends_with_a_certificate_in_force(house: House) -> None:

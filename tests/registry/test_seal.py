@@ -21,7 +21,6 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.x509 import load_der_x509_certificate
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from registry_house import FONTS, House, a_form, moment
 from test_document import a_paper, text_of_pdf
 
 from ledger.digest import twin
@@ -31,6 +30,7 @@ from registry.document import Paper, check_address, render_pdf, render_seal
 from registry.errors import PaperRefused
 from registry.seal import BOX, FIELD, Seal, examine
 from tests.counts import few
+from tests.registry.registry_house import FONTS, House, a_form, moment
 from tests.registry.seal_maker import Stamper, a_seal, authority, der, shared
 
 AT = moment("2026-09-01 10:30")

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from registry_house import House, a_form
 
 from ledger.facts import Fact
 from ledger.reading import read
 from registry import store, validity
 from registry.certificate import Standing, Status
 from registry.telling import CertificateState, Telling, state_at
+from tests.registry.registry_house import House, a_form
 
 
 @pytest.mark.parametrize(

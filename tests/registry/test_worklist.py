@@ -6,7 +6,6 @@ from dataclasses import replace
 from datetime import date
 
 import pytest
-from registry_house import AGENCY, CALENDAR, DEVELOPER, PROVIDER, RIVAL, House, a_form, an_item, moment
 
 from registry import worklist as todo
 from registry.application import RULES
@@ -18,6 +17,7 @@ from registry.objection import Outcome
 from registry.scheme import NATIONAL_2026
 from registry.waiting import Worklist, worklist
 from registry.worklist import DUTIES, MOVE_NAMES, Level, Line, Matter, Viewer, level_of, lines, seen_by, steps_of
+from tests.registry.registry_house import AGENCY, CALENDAR, DEVELOPER, PROVIDER, RIVAL, House, a_form, an_item, moment
 
 pytestmark = pytest.mark.clause("G17", "G28", "C01", "C03")
 

@@ -13,7 +13,6 @@ from tests.clearing.market.shelf_questions import FILTERS, WORDS, answers, fill
 pytestmark = pytest.mark.services
 
 
-@pytest.mark.clause("D29")
 def test_search__every_question__as_without_an_index(writer: Engine) -> None:
     house = House(writer)
     shelved = fill(house)

@@ -19,7 +19,6 @@ def found(house: House, wanted: Wanted, limit: int = 200, before: str = "") -> t
     return [offer.summary.product for offer in page.offers], page.next
 
 
-@pytest.mark.clause("D29")
 def test_search__every_question__as_without_an_index(house: House) -> None:
     shelved = fill(house)
     for word in WORDS:

@@ -7,8 +7,6 @@ from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
-from registry_house import CALENDAR, PROVIDER, RIVAL, STAFF, TWO, House, a_form, attachment, decision, moment
-
 from ledger.digest import twin
 from ledger.store import Appended
 from registry import store as views
@@ -42,6 +40,18 @@ from registry.depositing import Registered
 from registry.form import Form, Held, RegistrationType
 from registry.rights import Right
 from registry.tables import ToldRow
+from tests.registry.registry_house import (
+    CALENDAR,
+    PROVIDER,
+    RIVAL,
+    STAFF,
+    TWO,
+    House,
+    a_form,
+    attachment,
+    decision,
+    moment,
+)
 
 ALL = tuple(Right)
 REGISTRANT, OBJECTOR, CLERK = f"party:{PROVIDER}", f"party:{RIVAL}", "staff:clerk"

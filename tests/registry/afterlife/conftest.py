@@ -6,10 +6,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from afterlife_house import After, opened
-from registry_house import open_house
 from sqlalchemy import create_engine
 from sqlalchemy.orm import Session
+
+from tests.registry.afterlife.afterlife_house import After, opened
+from tests.registry.registry_house import open_house
 
 
 @pytest.fixture(scope="session")

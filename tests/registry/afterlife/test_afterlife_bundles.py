@@ -10,19 +10,6 @@ from functools import lru_cache
 from typing import Any
 
 import pytest
-from afterlife_house import OBJECTOR, REGISTRANT, After, after, opened, pledge_of
-from registry_house import (
-    AGENCY,
-    AUTHORITY,
-    DEVELOPER,
-    PROVIDER,
-    RIVAL,
-    an_item,
-    applicant,
-    attachment,
-    judgment,
-    open_house,
-)
 
 from api import bootstrap
 from api.proofs import bundle_of
@@ -43,6 +30,19 @@ from registry.form import Held, RegistrationType
 from registry.rights import Right
 from scripts import verify_bundle as vb
 from tests.ledger.builders import World
+from tests.registry.afterlife.afterlife_house import OBJECTOR, REGISTRANT, After, after, opened, pledge_of
+from tests.registry.registry_house import (
+    AGENCY,
+    AUTHORITY,
+    DEVELOPER,
+    PROVIDER,
+    RIVAL,
+    an_item,
+    applicant,
+    attachment,
+    judgment,
+    open_house,
+)
 from tests.scripts.page import node_answers
 
 KNOWN = frozenset({f"party:{AGENCY}", f"party:{AUTHORITY}"})

@@ -12,11 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from afterlife_house import ALL, CLERK, OBJECTOR, REGISTRANT, After, after, instrument, opened, pledge_of
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
-from registry_house import RIVAL, TWO, House, an_item, attachment, judgment, open_house
 from sqlalchemy import create_engine
 from sqlalchemy.orm import Session
 from sqlmodel import SQLModel
@@ -38,6 +36,18 @@ from registry.errors import RegistryError
 from registry.form import Operation
 from registry.rights import Right
 from tests.counts import few
+from tests.registry.afterlife.afterlife_house import (
+    ALL,
+    CLERK,
+    OBJECTOR,
+    REGISTRANT,
+    After,
+    after,
+    instrument,
+    opened,
+    pledge_of,
+)
+from tests.registry.registry_house import RIVAL, TWO, House, an_item, attachment, judgment, open_house
 
 
 @dataclass

@@ -6,8 +6,6 @@ from collections.abc import Callable, Iterator
 from functools import partial
 
 import pytest
-from afterlife_house import CLERK, OBJECTOR, REGISTRANT, After, after, pledge_of
-from registry_house import AGENCY, RIVAL, TWO, a_form, attachment, judgment
 
 from ledger import anchoring, eip712
 from ledger import store as facts
@@ -23,6 +21,8 @@ from registry.proof import IN_FORCE, REASONS
 from registry.telling import TOLD, state_at
 from scripts.deploy_contracts import ARTIFACTS, Council, Parties, deploy_all
 from tests.chain_fixture import anvil, rpc
+from tests.registry.afterlife.afterlife_house import CLERK, OBJECTOR, REGISTRANT, After, after, pledge_of
+from tests.registry.registry_house import AGENCY, RIVAL, TWO, a_form, attachment, judgment
 
 AGENCY_KEY, RELAY, LOG = (eip712.new_key() for _ in range(3))
 MEMBERS = tuple(eip712.new_key() for _ in range(3))

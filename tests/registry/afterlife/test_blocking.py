@@ -6,8 +6,6 @@ from dataclasses import replace
 from itertools import product
 
 import pytest
-from afterlife_house import instrument
-from registry_house import moment
 
 from registry.afterlife.blocking import (
     OBJECTION,
@@ -31,6 +29,8 @@ from registry.afterlife.remark import (
 )
 from registry.certificate import Status
 from registry.rights import Right
+from tests.registry.afterlife.afterlife_house import instrument
+from tests.registry.registry_house import moment
 
 NOW = moment("2026-09-01 12:00")
 COLUMNS = ("transfer", "change_identity", "change_description", "renewal", "cancellation", "repledge", "contract")

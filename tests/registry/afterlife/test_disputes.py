@@ -6,8 +6,18 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
-from afterlife_house import CLERK, OBJECTOR, REGISTRANT, After, after
-from registry_house import (
+
+from registry.afterlife import service, store
+from registry.afterlife.dispute import Conclusion, DisputeAct, DisputeState, notice_due
+from registry.afterlife.instrument import AuthorityType
+from registry.calendar import Calendar, published
+from registry.case import Answer
+from registry.errors import GuardRefused, IllegalMove, NotEntitled, Unknown
+from registry.form import Operation, Representative
+from registry.rights import Right, RightRow
+from registry.scheme import NATIONAL_2026
+from tests.registry.afterlife.afterlife_house import CLERK, OBJECTOR, REGISTRANT, After, after
+from tests.registry.registry_house import (
     AGENCY,
     CALENDAR,
     DEVELOPER,
@@ -21,16 +31,6 @@ from registry_house import (
     judgment,
     moment,
 )
-
-from registry.afterlife import service, store
-from registry.afterlife.dispute import Conclusion, DisputeAct, DisputeState, notice_due
-from registry.afterlife.instrument import AuthorityType
-from registry.calendar import Calendar, published
-from registry.case import Answer
-from registry.errors import GuardRefused, IllegalMove, NotEntitled, Unknown
-from registry.form import Operation, Representative
-from registry.rights import Right, RightRow
-from registry.scheme import NATIONAL_2026
 
 S = DisputeState
 C = Conclusion

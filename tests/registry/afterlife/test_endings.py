@@ -10,8 +10,6 @@ from dataclasses import replace
 from functools import partial
 
 import pytest
-from afterlife_house import CLERK, OBJECTOR, REGISTRANT, After, after, instrument, pledge_of
-from registry_house import DEVELOPER, PROVIDER, RIVAL, a_form, applicant, decision, judgment
 
 from ledger.errors import FieldError
 from registry import answering, holding
@@ -26,6 +24,8 @@ from registry.certificate import Status
 from registry.errors import GuardRefused, NotEntitled, Unknown
 from registry.form import Cancellation, Held, Operation, RegistrationType
 from registry.rights import Right
+from tests.registry.afterlife.afterlife_house import CLERK, OBJECTOR, REGISTRANT, After, after, instrument, pledge_of
+from tests.registry.registry_house import DEVELOPER, PROVIDER, RIVAL, a_form, applicant, decision, judgment
 
 
 def refusal(act: Callable[[], object]) -> str:

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from afterlife_house import CLERK, REGISTRANT, After, after, instrument, pledge_of
-from registry_house import DEVELOPER, PROVIDER, RIVAL, TWO, House, a_form, attachment
 
 from ledger import store as facts
 from ledger.digest import twin
@@ -22,6 +20,8 @@ from registry.catalogue import Check
 from registry.errors import GuardRefused, IllegalMove, NotEntitled, Unknown
 from registry.form import Operation
 from registry.rights import Right
+from tests.registry.afterlife.afterlife_house import CLERK, REGISTRANT, After, after, instrument, pledge_of
+from tests.registry.registry_house import DEVELOPER, PROVIDER, RIVAL, TWO, House, a_form, attachment
 
 K = RemarkKind
 

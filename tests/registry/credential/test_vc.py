@@ -8,7 +8,6 @@ from datetime import datetime
 from typing import Any
 
 import pytest
-from registry_house import PROVIDER, House, a_form, a_person
 from sqlalchemy.exc import IntegrityError
 
 from ledger import canonical, store
@@ -26,7 +25,7 @@ from registry.form import Held, RegistrationType
 from registry.projecting import project
 from registry.rights import Right
 from tests.registry.credential.independent import bits, jcs, sm2_verified, verified
-from tests.registry.registry_house import CALENDAR
+from tests.registry.registry_house import CALENDAR, PROVIDER, House, a_form, a_person
 
 
 def issued(house: House, **changes: Any) -> tuple[str, issuing.Papers, dict[str, Any]]:
