@@ -170,7 +170,7 @@ class House:
     def admit(self, party: str, sm2: str) -> None:
         """One more party, known by its SM2 key."""
         self.session.add(
-            PartyRow(uscc=party, no=0, name="演示", kind="法人", sm2=sm2, evm=new_keys().address, roles="",
+            PartyRow(id=party, no=0, name="演示", kind="法人", sm2=sm2, evm=new_keys().address, roles="",
                      from_at=NOW - 90 * DAY, fact_id=party.ljust(64, "8"))
         )  # fmt: skip
 

@@ -278,7 +278,7 @@ def rekey(house: House, party: str, at: int) -> None:
     keys = new_keys()
     house.keys[party] = keys
     house.session.add(
-        PartyRow(uscc=party, no=1, name="演示", kind="法人", sm2=keys.sm2.public, evm=keys.address, roles="",
+        PartyRow(id=party, no=1, name="演示", kind="法人", sm2=keys.sm2.public, evm=keys.address, roles="",
                  from_at=at, fact_id=party.ljust(64, "9"))
     )  # fmt: skip
     house.session.flush()
