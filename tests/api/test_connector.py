@@ -23,6 +23,7 @@ from sqlmodel import Session
 from clearing.market import service as market
 from clearing.market.agreement import Act, State
 from clearing.usage import store
+from clearing.usage.intake import UseClass
 from ledger import eip712
 from tests.api.connecting import ADMIN, TOKEN, Process, Upstream, platform_handler, serving
 from tests.clearing.market.house import CONNECTOR, DOMAIN, NOW, House
@@ -148,7 +149,7 @@ def test_connector__killed_while_calls_and_sending_run__no_record_lost_or_double
         ids = [use.request_id for use in uses]
         assert len(ids) == len(set(ids))
         assert set(answered) <= set(ids)
-        assert all(use.billable for use in uses)
+        assert all(use.took_place and use.use_class is UseClass.OK for use in uses)
         with Session(scene.house.engine) as session:
             assert store.findings(session) == []
             assert set(store.classes(session, scene.agreement)) == {"OK"}
