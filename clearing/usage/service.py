@@ -197,15 +197,16 @@ def reconciliation(session: Session, agreement: str, start: int, end: int, *, at
     window = Period("", start, end)
     revisions = range(1, market.agreement(session, agreement).revision + 1)
     items = [settled_by(agreement, number, market.terms_of(session, agreement, number)) for number in revisions]
+    connectors = sorted({line.connector for line in store.lines(session, agreement)})
     return report_of(
         items,
         window,
         store.metered_uses(session, agreement),
-        store.unsigned_uses(session, agreement),
+        store.unsigned_uses(session, agreement, connectors),
         tail_findings(session, agreement, window, items[-1].terms.period.grace, at=at),
         [
             SeamFinding(finding.connector, finding.kind, finding.since)
-            for connector in sorted({line.connector for line in store.lines(session, agreement)})
+            for connector in connectors
             for finding in store.findings(session, connector)
         ],
         as_of=at,

@@ -30,6 +30,7 @@ from clearing.usage.record import Admitted, Side, StatusClass, UsageRecord, deco
 from ledger import bulk, canonical
 from ledger import store as ledger
 from ledger import tables as ledger_tables
+from ledger.errors import Erased
 from ledger.facts import Fact
 from ledger.reading import body_of, read
 
@@ -142,15 +143,20 @@ def metered_uses(
     ]
 
 
-def unsigned_uses(session: Session, agreement: str) -> list[MeteredUse]:
-    """Records of an agreement that came alone and that no batch of their connector covers, in no order."""
+def unsigned_uses(session: Session, agreement: str, connectors: Iterable[str]) -> list[MeteredUse]:
+    """Records of an agreement that came alone, from these connectors, and that no batch of theirs covers; in no order.
+    Those whose text was erased are left out: nothing is known of them but a digest."""
     table = tables.held
-    query = select(table.c.fact_id, table.c.position, table.c.received_at).where(table.c.batch.is_(None))
+    query = select(table.c.fact_id, table.c.position, table.c.received_at).where(
+        table.c.batch.is_(None), table.c.connector.in_(list(connectors))
+    )
     found: list[MeteredUse] = []
     parts: dict[str, list[bytes]] = {}
     for row in session.execute(query.order_by(table.c.fact_id, table.c.position)):
         if row.fact_id not in parts:
-            parts = {row.fact_id: ledger.parts_of(session, row.fact_id)}
+            parts = {row.fact_id: _parts_left(session, row.fact_id)}
+        if not parts[row.fact_id]:
+            continue
         item = decode(parts[row.fact_id][row.position])
         record = item.record
         if record.agreement == agreement:
@@ -205,6 +211,13 @@ def reported(session: Session, line: Line, body: PeriodClose | Heartbeat) -> str
     )
     own = (table.c.connector == line.connector, table.c.agreement == line.agreement, table.c.side == line.side.value)
     return session.execute(select(table.c.fact_id).where(*own, time)).scalar()
+
+
+def _parts_left(session: Session, fact_id: str) -> list[bytes]:
+    try:
+        return ledger.parts_of(session, fact_id)
+    except Erased:
+        return []
 
 
 def closes(session: Session, agreement: str) -> dict[tuple[Line, str], PeriodClose]:

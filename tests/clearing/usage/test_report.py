@@ -23,7 +23,8 @@ from clearing.usage.record import Side, StatusClass
 from clearing.usage.report import Report
 from clearing.usage.service import Refusal
 from clearing.usage.workbook import LAPSE_NAMES, MATCH_NAMES, report_xlsx
-from ledger import log
+from ledger import canonical, log
+from ledger import store as ledger
 from tests.clearing.market.house import CONNECTOR, DAY, DOMAIN, NOW, House
 from tests.clearing.usage.batches import Line, TwoSides
 
@@ -111,6 +112,17 @@ def test_report__missing_doubled_contradicted_unsigned__each_record_once(house: 
     two.send_provided([alone])
     assert counts(report(two))[Match.P_ONLY] == 2  # signed for now, and the consumer has nothing of it
     assert report(two).seams == ()
+
+
+def test_report__text_of_an_unsigned_record_erased__the_rest_is_reported(house: House) -> None:
+    two = TwoSides(house)
+    two.report(1)
+    (answer,) = service.hold(house.session, two.provide.more(1), signer=house.operator, at=NOW + 60)
+    assert isinstance(answer, bytes)
+    assert counts(report(two)) == {Match.OK: 1, Match.SIG: 1}
+    ledger.erase(house.session, canonical.decode(answer)["fact"])
+    found = report(two)
+    assert (counts(found), [item.kind for item in found.seams]) == ({Match.OK: 1}, ["UNSIGNED"])
 
 
 def test_report__another_story_under_the_same_numbers__refused_and_the_first_stands(house: House) -> None:
