@@ -6,7 +6,9 @@ import asyncio
 import csv
 import json
 import re
+import sqlite3
 from collections import Counter
+from contextlib import closing
 from hashlib import sha256
 from io import BytesIO
 from pathlib import Path
@@ -170,7 +172,8 @@ def test_amounts__each_party_gets_what_its_holders_shares_say(played: Played) ->
 
 
 def _seller(played: Played) -> str:
-    return str(rows(played.database, "market_listing", "id")[0][7])
+    with closing(sqlite3.connect(played.database)) as database:
+        return str(database.execute("SELECT seller FROM market_listing").fetchone()[0])
 
 
 # Two verifiers --------------------------------------------------------------------------------------------------------
