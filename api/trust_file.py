@@ -9,6 +9,9 @@ from ledger.trust import FORMAT, ChainTrust, ContractTrust, Identity, LogTrust, 
 
 TWO = "staff:reviewer|approver@agency"
 """审查人 and 复核人 of the agency, two persons."""
+LISTING_REVIEWER = "staff:listing_reviewer@operator|supervisor"
+LISTING_APPROVER = "staff:listing_approver@operator|supervisor"
+"""Staff of the market's operator, or of a supervisor where the operator itself sells."""
 CONTRACTS = ("RightsRegistry", "AgreementRegistry", "EvidenceLog", "SettlementBook")
 
 REQUIRED: dict[str, tuple[str, ...]] = {
@@ -36,6 +39,17 @@ REQUIRED: dict[str, tuple[str, ...]] = {
         "act=RESCIND|EXPIRE one:signers",
         "act=SUSPEND|RESUME|VOID the:authority@authority|supervisor|court|arbitration",
     ),
+    "listing-submitted/v1": ("by:party:{seller}",),
+    "listing-move/v1": (
+        "move=withdraw|object any:party",
+        f"move=take_up|ask_correction|pass_form|assess|settle_objection {LISTING_REVIEWER}",
+        f"move=publish|approve|reject {LISTING_APPROVER}",
+        f"move=suspend|notice|call_off_notice any:party or {LISTING_REVIEWER}",
+        f"move=resume|delist any:party or {LISTING_REVIEWER} or {LISTING_APPROVER}",
+        f"move=retire role:operator or {LISTING_REVIEWER}",
+        f"move=emergency|explain any:party or {LISTING_APPROVER}",
+    ),
+    "sample-announced/v1": ("by:party:{seller}",),
     "negotiation-message/v1": ("side=CONSUMER by:party:{consumer}", "side=PROVIDER by:party:{provider}"),
     "usage-batch/v1": ("by:connector:{id}",),
     "usage-held/v1": ("role:operator",),
