@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from asn1crypto import cms, parser, tsp, x509
+from asn1crypto import cms, core, parser, tsp, x509
 from asn1crypto import keys as asn1_keys
 from pyhanko.pdf_utils.content import PdfContent
 from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
@@ -210,25 +210,32 @@ class _Stamper(TimeStamper):
 
 
 def _alone(between: bytes, contents: bytes) -> bool:
-    """Is what the signature does not cover nothing but itself, in hexadecimal, in DER, and filled up with zeros?
+    """Is what the signature does not cover nothing but itself, in hexadecimal, and filled up with zeros?
 
-    A CMS has places that no signature covers and readers pass over; here each has the one value that we write.
+    A CMS has places that no signature covers and readers pass over (versions, lengths, empty parameters): so it is
+    written anew around what is signed or judged, and must come out the same to the byte.
     """
     length = parser.peek(contents)
     written = contents.hex().encode()
     if between not in (b"<" + written + b">", b"<" + written.upper() + b">") or any(contents[length:]):
         return False
-    content = cms.ContentInfo.load(contents[:length], strict=True)
-    signed = content["content"]
-    plain = [
-        (algorithm["algorithm"].native, algorithm["parameters"].native) for algorithm in signed["digest_algorithms"]
-    ]
-    inner = signed["encap_content_info"]
-    return (
-        _fills(contents[:length])
-        and (signed["version"].native, plain) == ("v1", [("sha256", None)])
-        and (inner["content_type"].native, inner["content"].native) == ("data", None)
+    signed = cms.ContentInfo.load(contents[:length], strict=True)["content"]
+    (info,) = signed["signer_infos"]
+    kept = ("sid", "signed_attrs", "signature_algorithm", "signature", "unsigned_attrs")
+    sha256 = {"algorithm": "sha256", "parameters": core.Null()}
+    anew = cms.SignedData(
+        {
+            "version": "v1",
+            "digest_algorithms": [sha256],
+            "encap_content_info": {"content_type": "data"},
+            "certificates": signed["certificates"],
+            "signer_infos": [
+                {"version": "v1", "digest_algorithm": sha256, **{name: info[name] for name in kept if info[name]}}
+            ],
+        }
     )
+    whole = cms.ContentInfo({"content_type": "signed_data", "content": anew}).dump(force=True)
+    return _fills(whole) and whole == contents[:length]
 
 
 def _fills(data: bytes) -> bool:

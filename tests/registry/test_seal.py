@@ -15,7 +15,7 @@ import pypdfium2
 import pytest
 import rfc3161_client
 import zxingcpp
-from asn1crypto import cms
+from asn1crypto import cms, parser
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.x509 import load_der_x509_certificate
@@ -225,6 +225,38 @@ def test_examine__any_byte_flipped__is_found(signed: bytes, stamper: Stamper) ->
             continue
         assert start <= place < start + len(token), place
         assert seen == good
+
+
+def frame(data: bytes, base: int = 0) -> Iterator[int]:
+    """Where DER only frames: every byte of a header, and what stands in values of one byte or none."""
+    while data:
+        length = parser.peek(data)
+        _, constructed, _, header, inside, _ = parser.parse(data[:length])
+        yield from range(base, base + len(header) + (1 if len(inside) == 1 and not constructed else 0))
+        if constructed:
+            yield from frame(inside, base + len(header))
+        base, data = base + length, data[length:]
+
+
+def test_examine__any_digit_of_the_signatures_frame_flipped__is_found(signed: bytes, stamper: Stamper) -> None:
+    """Versions, lengths and empty parameters, which no signature covers, have the one writing that we write."""
+    roots, stamps = (der(shared().root),), (der(stamper.house.root),)
+    field = pypdf.PdfReader(io.BytesIO(signed)).get_fields()[FIELD]["/V"]  # type: ignore[index]
+    contents = bytes(field["/Contents"])
+    contents = contents[: parser.peek(contents)]
+    token = contents.index(second_look(signed)["token"])
+    first = int(field["/ByteRange"][1]) + 1
+    unseen = []
+    digits = [2 * at + half for at in frame(contents) if at < token for half in (0, 1)]
+    for digit in digits:
+        altered = signed[: first + digit] + bytes([signed[first + digit] ^ 1]) + signed[first + digit + 1 :]
+        try:
+            examine(altered, roots, stamps, at=AT)
+        except PaperRefused:
+            continue
+        unseen.append(digit)
+    assert unseen == []
+    assert len(digits) > 200
 
 
 def test_examine__time_stamp_taken_out__is_found(signed: bytes, stamper: Stamper) -> None:
