@@ -20,7 +20,7 @@ from sqlalchemy import BigInteger, Engine, String, bindparam, inspect, select
 from sqlmodel import Field, Session, SQLModel
 
 from api import sessions
-from api.deps import NowDep, ReadDep
+from api.deps import NowDep, ReadDep, SystemDep
 from ledger.facts import Signed
 from registry import store as registry
 from registry.party import connector_subject, party_subject
@@ -118,6 +118,16 @@ def caller_of(session: Session, key: str, now: int) -> Caller:
 
 CallerDep = Annotated[Caller, Depends(caller)]
 SenderDep = Annotated[Caller, Depends(sender)]
+
+
+def _operator(caller: CallerDep, system: SystemDep) -> Caller:
+    """Only the operator's own key drives a cycle and answers for its records."""
+    if caller.holder != f"party:{system.settings.operator}":
+        raise Forbidden("只有平台运营方可以办理。 / Only the operator may do this.")
+    return caller
+
+
+OperatorDep = Annotated[Caller, Depends(_operator)]
 
 
 def key_of(request: Request) -> str:

@@ -29,6 +29,7 @@ from api import (
     erasing,
     jobs,
     keyfiles,
+    memory,
     sealing,
     settings,
     status,
@@ -124,7 +125,9 @@ def serve(
     with said_clearly():
         system = system_of(home)
         bootstrap.migrate(system.settings.database)
-    uvicorn.run(create(system), host=host, port=port, log_level="warning", access_log=False)
+    app = create(system)
+    memory.settle()
+    uvicorn.run(app, host=host, port=port, log_level="warning", access_log=False)
 
 
 @app.command()
@@ -135,8 +138,6 @@ def worker(
     """后台任务：计时、入列、签头、见证、锚定 / timers, integration, heads, witnesses, anchoring."""
     with said_clearly():
         system = system_of(home)
-    with said_clearly():
-        system = system_of(home)
         bootstrap.require_seal(system)
         bootstrap.migrate(system.settings.database)
         if once:
@@ -145,6 +146,7 @@ def worker(
     stop = threading.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, lambda *_: stop.set())
+    memory.settle()
     typer.echo("worker ready")
     working.run(system, stop)
 

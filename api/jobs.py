@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 import structlog
 from sqlmodel import Session
 
+from api import memory
 from api.bootstrap import System
 from api.papers import keep, path_of
 from clearing.market.shelf import service as shelf
@@ -486,7 +487,7 @@ def _read_back(system: System) -> Found:
 def reindex(system: System) -> dict[str, int]:
     """Throws away views, tiles and chain receipts and makes them again from facts and chain."""
     found = _read_back(system)
-    with transaction(system) as session:
+    with transaction(system) as session, memory.uncollected():
         rebuild.clear_views(session)
         facts = rebuild.fold(session, session, system.projectors)
         search.make_index_again(session)

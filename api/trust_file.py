@@ -53,6 +53,7 @@ REQUIRED: dict[str, tuple[str, ...]] = {
     "negotiation-message/v1": ("side=CONSUMER by:party:{consumer}", "side=PROVIDER by:party:{provider}"),
     "usage-batch/v1": ("by:connector:{id}",),
     "usage-held/v1": ("role:operator",),
+    "usage-finding-explained/v1": ("staff:payment_maker|payment_checker@operator",),
     "usage-period-close/v1": ("by:connector:{id}",),
     "usage-heartbeat/v1": ("by:connector:{id}",),
     "statement/v1": ("role:operator",),

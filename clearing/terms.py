@@ -26,6 +26,8 @@ Fen = Annotated[int, msgspec.Meta(ge=0, le=MAX_FEN)]
 Quantity = Annotated[int, msgspec.Meta(ge=0, le=2**53 - 1)]
 Positive = Annotated[int, msgspec.Meta(ge=1, le=2**53 - 1)]
 Short = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
+Address = Annotated[str, msgspec.Meta(pattern=r"^0x[0-9a-f]{40}\Z")]
+"""A secp256k1 address in its one writing: lower case, since an EIP-712 signature does not cover the case."""
 
 
 class TariffKind(StrEnum):
@@ -210,7 +212,7 @@ class Terms:
     plan: SharingPlan
     period: PeriodRules = PeriodRules()
     netting: NettingMode = NettingMode.MULTILATERAL
-    currency: Annotated[str, msgspec.Meta(pattern="^CNY$")] = CURRENCY
+    currency: Annotated[str, msgspec.Meta(pattern=r"^CNY\Z")] = CURRENCY
     tolerance: Tolerance | None = None
 
 

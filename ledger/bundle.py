@@ -205,8 +205,8 @@ class _Head:
 class _Chain:
     block: Natural
     chain_id: Natural
-    contract: Annotated[str, Meta(pattern="^0x[0-9a-f]{40}$")]
-    tx: Annotated[str, Meta(pattern="^0x[0-9a-f]{64}$")]
+    contract: Annotated[str, Meta(pattern=r"^0x[0-9a-f]{40}\Z")]
+    tx: Annotated[str, Meta(pattern=r"^0x[0-9a-f]{64}\Z")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,7 +216,7 @@ class _Shape:
     chain: _Chain
     entry: _Entry
     fact: _Fact
-    format: Annotated[str, Meta(pattern=f"^{FORMAT}$")]
+    format: Annotated[str, Meta(pattern=rf"^{FORMAT}\Z")]
     head: _Head
     supports: Annotated[list[_Support], Meta(max_length=MAX_SUPPORTS)]
     parts: Annotated[list[_Part], Meta(min_length=1)] | None = None

@@ -135,7 +135,7 @@ class Act:
     `release` "national" where the publicity waits until the national system releases the text.
     """
 
-    move: Annotated[str, Meta(pattern="^I-[0-9]{2}$")]
+    move: Annotated[str, Meta(pattern=r"^I-[0-9]{2}\Z")]
     reason: Long = ""
     items: tuple[Item, ...] = ()
     deadline: int | None = None
@@ -156,7 +156,7 @@ class Act:
     receipt: str = ""
     code: str = ""
     papers: tuple[Attachment, ...] = ()
-    release: Annotated[str, Meta(pattern="^(national)?$")] = ""
+    release: Annotated[str, Meta(pattern=r"^(national)?\Z")] = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,10 +168,10 @@ class AgencyDecision:
     the legal `ground`, with the written `notice` to the former applicant (art. 37). Nothing ends before the deposit.
     """
 
-    move: Annotated[str, Meta(pattern="^(B-04|Z-0[345])$")]
+    move: Annotated[str, Meta(pattern=r"^(B-04|Z-0[345])\Z")]
     form: Form
     reason: Reason
-    objection: Annotated[str, Meta(pattern="^([0-9a-f]{32})?$")] = ""
+    objection: Annotated[str, Meta(pattern=r"^([0-9a-f]{32})?\Z")] = ""
     instrument: Instrument | None = None
     ground: Annotated[str, Meta(max_length=200)] = ""
     notice: Attachment | None = None

@@ -53,8 +53,8 @@ RECORD = "deposit-record/v1"
 PAPER_TYPE = "REGISTRATION_CERT"
 
 Instant = Annotated[int, Meta(ge=0, le=2**32 - 1)]
-FieldName = Annotated[str, Meta(pattern="^[a-z_]{1,40}$")]
-Hex64 = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
+FieldName = Annotated[str, Meta(pattern=r"^[a-z_]{1,40}\Z")]
+Hex64 = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]
 
 
 class Status(StrEnum):
@@ -107,7 +107,7 @@ class Predecessor:
 
     code: Short
     version: Annotated[int, Meta(ge=1)]
-    status: Annotated[str, Meta(pattern="^(SUPERSEDED|TRANSFERRED|CANCELLED)$")]
+    status: Annotated[str, Meta(pattern=r"^(SUPERSEDED|TRANSFERRED|CANCELLED)\Z")]
     successors: Annotated[int, Meta(ge=1, le=2)] = 1
 
 
@@ -168,7 +168,7 @@ class DepositReceipt:
     record: Twin
     number: Named
     deposited_at: Instant
-    cert_code: Annotated[str, Meta(pattern="^([A-Z0-9]{15})?$")] = ""
+    cert_code: Annotated[str, Meta(pattern=r"^([A-Z0-9]{15})?\Z")] = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,8 +208,8 @@ class RegisterEnding:
 
     code: str
     version: Annotated[int, Meta(ge=1)]
-    status: Annotated[str, Meta(pattern="^CANCELLED$")]
-    ground: Annotated[str, Meta(pattern="^Z-0[1-5]$")]
+    status: Annotated[str, Meta(pattern=r"^CANCELLED\Z")]
+    ground: Annotated[str, Meta(pattern=r"^Z-0[1-5]\Z")]
     agency: Identity
     agency_name: Named
     fields: Annotated[tuple[FieldName, ...], Meta(min_length=1, max_length=64)]
@@ -225,7 +225,7 @@ class Document:
     """One paper of a certificate, its size in bytes and twin digest: the unsigned "body" of the PDF, the sealed "pdf",
     the "json" document, the "vc" (verifiable credential)."""
 
-    form: Annotated[str, Meta(pattern="^(body|pdf|json|vc)$")]
+    form: Annotated[str, Meta(pattern=r"^(body|pdf|json|vc)\Z")]
     size: Count
     digest: Twin
 
@@ -274,7 +274,7 @@ class UseAuthorisation:
     certificate: str
     holder: Identity
     grantee: Identity
-    rights: Annotated[tuple[Annotated[str, Meta(pattern="^USE$")], ...], Meta(min_length=1, max_length=1)]
+    rights: Annotated[tuple[Annotated[str, Meta(pattern=r"^USE\Z")], ...], Meta(min_length=1, max_length=1)]
     from_at: Instant
     to_at: Instant
     scenes: tuple[Named, ...]

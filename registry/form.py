@@ -202,7 +202,7 @@ class Renewal:
 class Cancellation:
     """【注销事由】 of annex 5: Z-01 by the holder, Z-02 extinction, Z-03 to Z-05 by the agency; all, or `ended`."""
 
-    reason: Annotated[str, Meta(pattern="^Z-0[1-5]$")]
+    reason: Annotated[str, Meta(pattern=r"^Z-0[1-5]\Z")]
     ended: Annotated[tuple[Held, ...], Meta(max_length=100)] = ()
     note: Long = ""
 

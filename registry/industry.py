@@ -19,7 +19,7 @@ Text = Annotated[str, Meta(min_length=1, max_length=200)]
 class Section:
     """A 门类: its letter, its name, and its 大类 by two-digit number."""
 
-    code: Annotated[str, Meta(pattern="^[A-Z]$")]
+    code: Annotated[str, Meta(pattern=r"^[A-Z]\Z")]
     name: Text
     divisions: Mapping[str, Text]
 

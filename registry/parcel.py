@@ -28,7 +28,7 @@ LONGEST = 64 << 20
 """Bytes of a file that is read at once, as `Parcel.read` does."""
 MOST_FILES = 200_000
 
-Name = Annotated[str, Meta(pattern="^[A-Za-z0-9][A-Za-z0-9._/@-]{0,180}$")]
+Name = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._/@-]{0,180}\Z")]
 
 
 @dataclass(frozen=True, slots=True)

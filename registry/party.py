@@ -38,9 +38,9 @@ AFFILIATE = "affiliate"
 STAFF_ROLES = frozenset({"intake", "reviewer", "approver", "deposit_officer"})
 
 Text = Annotated[str, Meta(min_length=1, max_length=200)]
-Sm2Public = Annotated[str, Meta(pattern="^04[0-9a-f]{128}$")]
-EvmAddress = Annotated[str, Meta(pattern="^0x[0-9a-fA-F]{40}$")]
-RoleName = Annotated[str, Meta(pattern="^[a-z][a-z_]{1,31}$")]
+Sm2Public = Annotated[str, Meta(pattern=r"^04[0-9a-f]{128}\Z")]
+EvmAddress = Annotated[str, Meta(pattern=r"^0x[0-9a-fA-F]{40}\Z")]
+RoleName = Annotated[str, Meta(pattern=r"^[a-z][a-z_]{1,31}\Z")]
 
 # The letters I O S V Z are not used. python-stdnum is stricter than the standard (it wants digits in places 1 and 2,
 # where 登记管理部门 and 机构类别 may be letters, e.g. N2 of rural collectives), so only its check digit is used. No

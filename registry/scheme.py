@@ -31,7 +31,7 @@ from registry.rulefile import documents, rule_documents
 TAG = "rule-set/v1"
 
 Text = Annotated[str, Meta(min_length=1, max_length=500)]
-DayOrNone = Annotated[str, Meta(pattern=r"^([0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01]))?$")]
+DayOrNone = Annotated[str, Meta(pattern=r"^([0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01]))?\Z")]
 V = TypeVar("V")
 
 PROCEDURE = ("申请", "受理", "审查", "公示", "异议处理", "信息存证", "凭证核发")
@@ -87,7 +87,7 @@ class Clock:
     stops: str = ""
     direction: Direction = Direction.AFTER
     bound: Bound = Bound.EXACTLY
-    fixed: Annotated[str, Meta(pattern=r"^((0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01]))?$")] = ""
+    fixed: Annotated[str, Meta(pattern=r"^((0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01]))?\Z")] = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +112,7 @@ class Label:
 class PublicDataRule:
     """What holds for a case of public data (art. 15); `ends_with` is the reason with which such a case ends."""
 
-    case: Annotated[str, Meta(pattern="^[一二三]$")]
+    case: Annotated[str, Meta(pattern=r"^[一二三]\Z")]
     text: Text
     registrable: bool
     needs_number: bool
@@ -125,7 +125,7 @@ class Reason:
     """A ground on which an application ends, and the moves that may be based on it."""
 
     text: Text
-    moves: tuple[Annotated[str, Meta(pattern="^[A-Z]-[0-9]{2}$")], ...]
+    moves: tuple[Annotated[str, Meta(pattern=r"^[A-Z]-[0-9]{2}\Z")], ...]
     basis: Text
 
 
@@ -171,8 +171,8 @@ class Scheme:
     names fields that no official text confirms.
     """
 
-    id: Annotated[str, Meta(pattern="^[a-z][a-z0-9_]{2,39}$")]
-    version: Annotated[str, Meta(pattern="^[0-9]{1,4}$")]
+    id: Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_]{2,39}\Z")]
+    version: Annotated[str, Meta(pattern=r"^[0-9]{1,4}\Z")]
     title: Text
     source: Text
     steps: Annotated[tuple[Text, ...], Meta(min_length=1)]
@@ -184,8 +184,8 @@ class Scheme:
     types: tuple[TypeRule, ...] = ()
     clocks: Mapping[str, Clock] = field(default_factory=dict)
     limits: Mapping[str, Annotated[int, Meta(ge=1, le=10_000)]] = field(default_factory=dict)
-    validity: Annotated[str, Meta(pattern="^(day_before|same_day)?$")] = ""
-    paper_kind: Annotated[str, Meta(pattern="^[A-Z_]{0,40}$")] = ""
+    validity: Annotated[str, Meta(pattern=r"^(day_before|same_day)?\Z")] = ""
+    paper_kind: Annotated[str, Meta(pattern=r"^[A-Z_]{0,40}\Z")] = ""
     right_names: Mapping[str, Text] = field(default_factory=dict)
     labels: tuple[Label, ...] = ()
     matrix: Mapping[str, Ground] = field(default_factory=dict)

@@ -91,7 +91,7 @@ class Wish:
     description: Description | None = None
     applicants: tuple[Applicant, ...] = ()
     years: Annotated[int, Meta(ge=1, le=100)] | None = None
-    reason: Annotated[str, Meta(pattern="^Z-0[1-5]$")] = "Z-01"
+    reason: Annotated[str, Meta(pattern=r"^Z-0[1-5]\Z")] = "Z-01"
     ended: tuple[Held, ...] = ()
 
 

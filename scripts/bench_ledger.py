@@ -5,7 +5,8 @@
 Parts of the ledger: intake (batches on SQLite and, where Debian's PostgreSQL is there, on PostgreSQL), http, single,
 heads, gas, proof, completeness, rebuild, memory, proofs. Of the registry: check (the public check and search with 10^6
 certificates, both databases), import (10,000 applications), papers (1,000 signed ones, one run), codes (32 writers).
-Of the market: products (the search of 10^5 products, both databases).
+Of the market: products (the search of 10^5 products, both databases). Of usage: connector (what it adds to a call),
+buffer (10^6 records through three kills), signatures (checks per second).
 Each is a function in `scripts/bench/` with its recipe in the file, run alone. Times are medians of at least five runs
 unless the recipe says otherwise; gas comes from receipts of a real anvil (paris). A figure short of its target is
 printed as such. The numbers mean nothing on another machine; this one is printed with them.
@@ -28,6 +29,7 @@ from scripts.bench import (
     check_page,
     codes,
     completeness,
+    connector,
     heads,
     intake,
     log,
@@ -35,6 +37,7 @@ from scripts.bench import (
     products,
     proof,
     registry_import,
+    signatures,
     single,
 )
 from tests.services.server import Missing, postgresql, provide
@@ -92,6 +95,9 @@ PARTS: dict[str, Callable[[], dict[str, Any]]] = {
     "papers": papers.signed_papers,
     "codes": codes.codes,
     "products": goods,
+    "connector": connector.overhead,
+    "buffer": connector.buffer,
+    "signatures": signatures.signatures,
 }
 
 
@@ -127,6 +133,18 @@ def targets(results: dict[str, Any]) -> Iterator[tuple[str, float, str, float]]:
     for database, found in results.get("products", {}).items():
         if "missing" not in found:
             yield f"search of 10^5 products, {database}, p99, ms", found["p99"], "≤", products.LIMIT
+    if "connector" in results:
+        yield "connector, added to a call, ms", results["connector"]["added_ms"], "≤", 2
+        yield "connector, calls/s on one core", results["connector"]["calls_per_s"], "≥", 1_000
+    if "buffer" in results:
+        found = results["buffer"]
+        gone = found["said_durable_and_lost"] + found["left"] + found["findings"]
+        yield "offline buffer: lost, left, gaps and forks", gone, "≤", 0
+        yield "offline buffer: records on the platform", found["different_requests"], "≥", found["records"]
+        yield "offline buffer: counted twice", found["on_the_platform"] - found["different_requests"], "≤", 0
+    if "signatures" in results:
+        yield "SM2 checks/s on one core", results["signatures"]["sm2_per_s"], "≥", 1_500
+        yield "secp256k1 checks/s on one core", results["signatures"]["secp256k1_per_s"], "≥", 10_000
     if "memory" in results:
         yield "memory while building 10^7 leaves, MB", results["memory"]["peak_mb"], "≤", 500
     if "papers" in results:

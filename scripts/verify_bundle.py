@@ -596,12 +596,12 @@ def close_digest(case: Case, statement: dict, signature: dict) -> bytes:
     return typed_digest("ShuQing Settlement", *place, struct_hash(CYCLE_CLOSE, *close_values(body)))
 def close_values(body: dict) -> tuple:
     """The fields of CycleClose in order; `name` is the cycle's name on the chain."""
-    names = (body["name"].encode("ascii").ljust(32, b"\0"), body["currency"].encode("ascii"))
-    digests = [bytes.fromhex(body[field]) for field in ("root_sha256", "root_sm3", "totals_commitment")]
-    return (bytes.fromhex(body["operator_id"]), *names, *digests, body["closed_at"], body["auditor"], body["deadline"])
+    operator, *digests = [bytes.fromhex(HEX64.fullmatch(body[field])[0]) for field in (  # in their one writing
+        "operator_id", "root_sha256", "root_sm3", "totals_commitment")]
+    return (operator, body["name"].encode("ascii").ljust(32, b"\0"), body["currency"].encode("ascii"), *digests,
+        body["closed_at"], SIGNER["address"].fullmatch(body["auditor"])[0], body["deadline"])
 def v06_signatures(case: Case) -> str:
-    signatures = [s for item in case.items for s in item["fact"]["signatures"]]
-    pairs = list(zip(signatures, case.messages))  # noqa: B905
+    pairs = list(zip([s for item in case.items for s in item["fact"]["signatures"]], case.messages))  # noqa: B905
     for s, message in pairs:
         value = bytes.fromhex(s["value"])
         good = (sm2_verify(s["key"], message, value, s["signer_id"]) if s["alg"] == SM2

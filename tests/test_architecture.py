@@ -148,6 +148,17 @@ def test_no_float_near_money_or_digests() -> None:
             assert not found, f"{name_of(path)}:{node.lineno}"  # type: ignore[attr-defined]
 
 
+def test_patterns_end_at_the_end() -> None:
+    """In Python "$" also stands before a last line end, so a digest would have two writings."""
+    for path in sources(*PACKAGES, "scripts"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name | ast.Attribute):
+                named = node.func.id if isinstance(node.func, ast.Name) else node.func.attr
+                for word in node.keywords if named == "Meta" else ():
+                    wrong = word.arg == "pattern" and ast.unparse(word.value).rstrip("'\"").endswith("$")
+                    assert not wrong, f"{name_of(path)}:{node.lineno}: end the pattern with \\Z"
+
+
 def test_no_utils() -> None:
     assert not [path for path in sources(*PACKAGES, "scripts") if path.stem.startswith("util")]
 

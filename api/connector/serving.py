@@ -17,7 +17,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from api import keyfiles
+from api import keyfiles, memory
 from api.client import PlatformClient
 from api.connector.agreements import Agreements
 from api.connector.proxy import Proxy, bearer, problem, sha256
@@ -96,6 +96,7 @@ def run(config: Path) -> None:
     """Serves until stopped; prints one JSON line with its address when it can be called."""
     settings = load_settings(config)
     app = build(settings)
+    memory.settle()
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((settings.host, settings.port))

@@ -35,12 +35,12 @@ class Settings:
     promises are kept unchecked), `clock_file` a file with the present second (the demo's fixed timeline).
     """
 
-    id: Annotated[str, Meta(pattern="^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
+    id: Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}\Z")]
     key_file: str
     state: str
     upstream: str
     platform: str
-    admin_token_sha256: Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
+    admin_token_sha256: Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]
     mode: Mode = Mode.PROVIDER
     api_key_file: str = ""
     log_key: str = ""

@@ -6,12 +6,13 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Response
 
-from api.auth import Caller, CallerDep, Forbidden, require_own
+from api.auth import Caller, CallerDep, Forbidden, OperatorDep, require_own
 from api.bodies import SignedDep, describe
 from api.deps import NowDep, ReadDep, SystemDep, WriteDep
 from api.views import appended, plain
 from clearing.market import store as market
 from clearing.usage import service as usage
+from clearing.usage import store as usage_store
 from clearing.usage.report import Report
 from clearing.usage.workbook import report_xlsx
 from ledger.errors import FieldError
@@ -33,6 +34,26 @@ Second = Annotated[int, Query(ge=946_684_800, le=4_102_444_800)]
 def usage_report(body: SignedDep, caller: CallerDep, session: WriteDep, now: NowDep) -> dict[str, Any]:
     require_own(caller, body.signed)
     return appended(usage.take_report(session, body.signed, at=now))
+
+
+@router.get("/usage/findings", summary="缺号、分叉与未签记录 / gaps, forks and unsigned records")
+def findings(caller: OperatorDep, session: ReadDep, connector: str = "") -> dict[str, Any]:
+    """Open findings of one connector or of all, and what was said about them."""
+    found = usage_store.findings(session, connector)
+    names = sorted({item.connector for item in found})
+    return {
+        "findings": [plain(item) for item in found],
+        "explanations": [plain(item) for name in names for item in usage_store.explanations(session, name)],
+    }
+
+
+@router.post(
+    "/usage/findings",
+    openapi_extra=describe("usage-finding-explained/v1", "clearing.usage.finding.Explanation"),
+    summary="说明缺号或分叉（运营方两人签署） / explain a finding, signed by two persons of the operator",
+)
+def explain(body: SignedDep, caller: OperatorDep, session: WriteDep, system: SystemDep, now: NowDep) -> dict[str, Any]:
+    return appended(usage.explain(session, body.signed, operator=system.settings.operator, at=now))
 
 
 @router.get("/agreements/{agreement}/reconciliation", summary="使用对账报告 / both sides' records compared")

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Response
+from fastapi import APIRouter, Response
 from msgspec import Meta
 
-from api.auth import Caller, CallerDep, Forbidden, require_own
+from api.auth import Caller, CallerDep, Forbidden, OperatorDep, require_own
 from api.bodies import DocumentDep, RawDep, SignedDep, describe
 from api.deps import NowDep, ReadDep, SystemDep, WriteDep
 from api.views import plain
@@ -27,16 +27,6 @@ router = APIRouter(prefix="/api", tags=["settlement 清算"])
 
 Month = Annotated[str, Meta(pattern=r"^20[0-9]{2}-(0[1-9]|1[0-2])\Z")]
 Grace = Annotated[int, Meta(ge=0, le=366 * 86_400)]
-
-
-def _operator(caller: CallerDep, system: SystemDep) -> Caller:
-    """Only the operator's own key drives a cycle."""
-    if caller.holder != f"party:{system.settings.operator}":
-        raise Forbidden("只有平台运营方可以推进结算周期。 / Only the operator may drive a cycle.")
-    return caller
-
-
-OperatorDep = Annotated[Caller, Depends(_operator)]
 
 
 @router.post("/cycles", summary="开放账期 / open a cycle")

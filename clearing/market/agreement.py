@@ -21,7 +21,7 @@ from msgspec import Meta
 from clearing.errors import BadTerms, NotSigned, WrongMove
 from clearing.market.errors import NotEntitled
 from clearing.market.policy import Left, Operator, Policy, Rule, Standing, check_policy, policy_digest
-from clearing.terms import BillingBasis
+from clearing.terms import Address, BillingBasis
 from clearing.terms import Terms as SettlementTerms
 from clearing.terms import check_terms as check_settlement
 from ledger import canonical, disclosure, eip712, signing
@@ -36,13 +36,12 @@ from registry.rights import Right
 AGREEMENT_ACT = "agreement-act/v1"
 MAX_SIGNERS = 16
 
-Hex64 = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
-Address = Annotated[str, Meta(pattern="^0x[0-9a-f]{40}$")]
+Hex64 = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]
 Seconds = Annotated[int, Meta(ge=0, le=2**53 - 1)]
 Short = Annotated[str, Meta(min_length=1, max_length=200)]
 Long = Annotated[str, Meta(min_length=1, max_length=4000)]
 Note = Annotated[str, Meta(max_length=4000)]
-FieldName = Annotated[str, Meta(pattern="^[a-z_]{1,40}$")]
+FieldName = Annotated[str, Meta(pattern=r"^[a-z_]{1,40}\Z")]
 
 
 class State(StrEnum):
@@ -172,7 +171,7 @@ class Product:
     `certificate` is the code the right rests on, `granted` the rights given to the user (⊆ those certified).
     """
 
-    listing: Annotated[str, Meta(pattern="^[0-9a-f]{32}$")]
+    listing: Annotated[str, Meta(pattern=r"^[0-9a-f]{32}\Z")]
     version: Annotated[int, Meta(ge=1, le=2**31)]
     digest: Twin
     certificate: Short
@@ -183,7 +182,7 @@ class Product:
 class Delivery:
     """How the data are handed over: mode of §5.2 (M1 API …), where, and when the service runs."""
 
-    mode: Annotated[str, Meta(pattern="^M[1-7]$")]
+    mode: Annotated[str, Meta(pattern=r"^M[1-7]\Z")]
     endpoint: Short
     hours: Short
 

@@ -40,7 +40,7 @@ APPROVER = "listing_approver"
 SYSTEM = "system"
 """Roles in which a listing's statements are signed; the operator's system key states what time brings about."""
 
-Identity = Annotated[str, Meta(pattern="^[0-9a-f]{32}$")]
+Identity = Annotated[str, Meta(pattern=r"^[0-9a-f]{32}\Z")]
 Short = Annotated[str, Meta(min_length=1, max_length=200)]
 Long = Annotated[str, Meta(min_length=1, max_length=4000)]
 
@@ -188,7 +188,7 @@ class MigrationPlan:
     export: Words
     ends: Day
     contact: Text
-    successor: Annotated[str, Meta(pattern="^([0-9a-f]{32})?$")] = ""
+    successor: Annotated[str, Meta(pattern=r"^([0-9a-f]{32})?\Z")] = ""
 
 
 @dataclass(frozen=True, slots=True)

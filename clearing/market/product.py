@@ -202,7 +202,7 @@ class Contents:
     """内容与更新. `digest` is that of the data as its certificate has it; `updated_on` the last update."""
 
     digest: Twin
-    industry: Annotated[str, Meta(pattern="^[A-Z][0-9]{2}$")]
+    industry: Annotated[str, Meta(pattern=r"^[A-Z][0-9]{2}\Z")]
     theme: Text
     time_from: Day
     time_to: Day
@@ -336,7 +336,7 @@ class Commerce:
     """
 
     seller_kind: SellerKind
-    jurisdiction: Annotated[str, Meta(pattern="^[1-9][0-9]$")]
+    jurisdiction: Annotated[str, Meta(pattern=r"^[1-9][0-9]\Z")]
     plan: Text
     proceeds: Proceeds
     template: Text

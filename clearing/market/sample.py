@@ -45,7 +45,7 @@ class Group:
 
     label: Text
     rows: Count
-    value: Annotated[str, Meta(pattern=r"^-?[0-9]{1,15}(\.[0-9]{1,6})?$")]
+    value: Annotated[str, Meta(pattern=r"^-?[0-9]{1,15}(\.[0-9]{1,6})?\Z")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,7 @@ class Sample:
     that of the sample file, `terms` that of the terms a viewer accepts; `expires` in seconds UTC.
     """
 
-    announcement: Annotated[str, Meta(pattern="^[0-9a-f]{32}$")]
+    announcement: Annotated[str, Meta(pattern=r"^[0-9a-f]{32}\Z")]
     head: Annotated[int, Meta(ge=1, le=2**53 - 1)]
     root: Twin
     digest: Twin

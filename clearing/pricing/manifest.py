@@ -14,7 +14,7 @@ from clearing.pricing.quality import Assessed, Count, Rule, RuleCount
 from ledger.digest import TwinDigest
 
 ValueType = Literal["text", "integer", "decimal", "date", "timestamp", "boolean", "nested"]
-Hex32 = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
+Hex32 = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}\Z")]
 _PLACES = Decimal("1E-18")
 
 

@@ -18,7 +18,7 @@ from ledger.facts import PartsRoot, Statement
 from ledger.reading import body_of
 
 PRICE_QUOTE = "price-quote/v1"
-Issuer = Annotated[str, msgspec.Meta(pattern="^party:[0-9A-Z]{18}$")]
+Issuer = Annotated[str, msgspec.Meta(pattern=r"^party:[0-9A-Z]{18}\Z")]
 
 
 @dataclass(frozen=True, slots=True)

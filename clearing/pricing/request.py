@@ -16,7 +16,7 @@ from clearing.pricing.manifest import Hex32
 from clearing.pricing.quality import Count, GateItem
 from clearing.pricing.valuation import Income
 
-ReportId = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{32}$")]
+ReportId = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{32}\Z")]
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
 
 

@@ -10,10 +10,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from clearing.errors import BadTerms
+from clearing.terms import Address
 from ledger import canonical
 from ledger.digest import TwinDigest
 from ledger.merkle import MemoryTree
 from ledger.reading import body_of
+from registry.asset import Hex64
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,23 +37,23 @@ class Totals:
 
 @dataclass(frozen=True, slots=True)
 class CycleClose:
-    """The body of a cycle-closed fact. Digests are hex; `closed_at` and `deadline` seconds UTC; `auditor` 0x address.
+    """The body of a cycle-closed fact. Digests are hex, times seconds UTC, `auditor` is a lower-case 0x address.
 
     `operator_id` is the opaque 32-byte id under which SettlementBook knows the operator, `name` the cycle's name there.
     """
 
     cycle: str
     operator: str
-    operator_id: str
+    operator_id: Hex64
     name: str
     currency: str
-    root_sha256: str
-    root_sm3: str
+    root_sha256: Hex64
+    root_sm3: Hex64
     statements: int
     totals: Totals
-    totals_commitment: str
+    totals_commitment: Hex64
     closed_at: int
-    auditor: str
+    auditor: Address
     deadline: int
 
 
@@ -100,6 +102,6 @@ def close_of(
         totals=totals,
         totals_commitment=commitment_of(totals),
         closed_at=closed_at,
-        auditor=auditor,
+        auditor=auditor.lower(),
         deadline=deadline,
     )

@@ -34,6 +34,7 @@ from clearing.settlement.store import Confirmation, StoredEntry
 from clearing.terms import AgreementTerms, Period
 from clearing.usage.metered import MeteredUse
 from clearing.usage.metering import read_meter
+from clearing.usage.service import open_findings
 from ledger import canonical
 from ledger import store as facts
 from ledger.digest import derive_salt
@@ -73,8 +74,19 @@ def open_cycle(session: Session, office: Office, *, operator: str, period: Perio
 
 
 def cut_off(session: Session, office: Office, *, cycle: str, high_water: int, at: int) -> CycleMove:
-    """Fix the set of records: the first `high_water` log entries. Raises TooEarly before period end + grace."""
-    return _advance(session, office, store.cycle(session, cycle), State.CUT_OFF, at, high_water=high_water)
+    """Fix the set of records: the first `high_water` log entries.
+
+    Raises TooEarly before period end + grace, and WrongMove while a gap or fork in the records of a connector concerned
+    is neither mended nor explained (D9).
+    """
+    now = store.cycle(session, cycle)
+    if now.state is State.OPEN and at >= now.until:
+        waiting = [str(item) for item in open_findings(session, now.start, now.end)]
+        if waiting:
+            raise WrongMove(
+                cycle, "缺号与分叉已补齐或说明 / every gap and fork mended or explained", "; ".join(waiting)
+            )
+    return _advance(session, office, now, State.CUT_OFF, at, high_water=high_water)
 
 
 def rate(
@@ -479,7 +491,7 @@ def close(session: Session, office: Office, signed: Signed, *, at: int) -> Fact:
     typed = {item.role: item for item in signed.signatures if item.alg == EIP712}
     if set(typed) != {OPERATOR, AUDITOR} or len({item.key.lower() for item in typed.values()}) != 2:
         raise NotSigned(f"close:{body.cycle}", "operator and auditor, two different keys", str(sorted(typed)))
-    if typed[AUDITOR].key.lower() != body.auditor.lower():
+    if typed[AUDITOR].key.lower() != body.auditor:
         raise NotSigned(f"close:{body.cycle}", body.auditor, typed[AUDITOR].key)
     for role, signature in typed.items():
         if role == OPERATOR and signature.by != f"party:{body.operator}":

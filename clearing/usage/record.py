@@ -26,7 +26,7 @@ from ledger.reading import body_of, read
 
 FUTURE_LIMIT = 300
 
-Hex64 = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
+Hex64 = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]
 Digits64 = Annotated[str, Meta(min_length=64, max_length=64)]
 """Like `Hex64`; that they are lower-case hex is checked for all of a record's digits in one step (`_check`)."""
 Digits32 = Annotated[str, Meta(min_length=32, max_length=32)]
@@ -34,7 +34,7 @@ Count = Annotated[int, Meta(ge=0, le=2**53 - 1)]
 Ordinal = Annotated[int, Meta(ge=1, le=2**53 - 1)]
 CONNECTOR_ID = "[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
 REQUEST_ID = "[A-Za-z0-9][A-Za-z0-9._:-]{7,127}"
-ConnectorId = Annotated[str, Meta(pattern=f"^{CONNECTOR_ID}$")]
+ConnectorId = Annotated[str, Meta(pattern=rf"^{CONNECTOR_ID}\Z")]
 ConnectorText = Annotated[str, Meta(min_length=1, max_length=64)]
 """Like `ConnectorId`; its pattern is checked for all records of a batch in one step (`_check`)."""
 RequestText = Annotated[str, Meta(min_length=8, max_length=128)]

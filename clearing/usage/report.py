@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from clearing.terms import AgreementTerms, BillingBasis, Period
 from clearing.usage.closing import TailFinding
+from clearing.usage.finding import Explanation, Finding, FindingKind
 from clearing.usage.metered import MeteredUse
 from clearing.usage.reconcile import Apart, Event, Match, reconcile
 from clearing.usage.record import Side
@@ -49,12 +50,24 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class SeamFinding:
-    """An open finding about a connector's own chain (GAP, FORK, UNSIGNED). Its numbers are left out: they count the
-    uses of other agreements too."""
+    """An open finding about a connector's own chain (GAP, FORK, UNSIGNED), and the operator's reason to let it be, if
+    any. Its numbers are left out: they count the uses of other agreements too."""
 
     connector: str
-    kind: str
+    kind: FindingKind
     since: int
+    explained: str = ""
+
+
+def seams_of(findings: Iterable[Finding], explanations: Sequence[Explanation]) -> list[SeamFinding]:
+    """The findings of one connector, each with the first reason given for it."""
+    return [
+        SeamFinding(
+            item.connector, item.kind, item.since,
+            next((said.reason for said in explanations if said.covers(item)), ""),
+        )
+        for item in findings
+    ]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,9 +13,9 @@ from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
 from clearing.errors import Clash, TooEarly
+from clearing.market import service as market_service
 from clearing.market import store as market
 from clearing.market.errors import NotEntitled
-from clearing.market.service import settled_by
 from clearing.terms import Period
 from clearing.usage import store, tables
 from clearing.usage.batch import LOG_PROMISE, USAGE_BATCH, Promise, Received
@@ -28,10 +28,11 @@ from clearing.usage.closing import (
     months_of,
     read_report,
 )
+from clearing.usage.finding import CHECKER, MAKER, Finding, read_explanation, unexplained
 from clearing.usage.held import Group, Paths, freeze
 from clearing.usage.held import subject_of as held_subject
 from clearing.usage.record import FUTURE_LIMIT, Admitted
-from clearing.usage.report import Report, SeamFinding, report_of
+from clearing.usage.report import Report, report_of, seams_of
 from ledger import canonical
 from ledger import store as ledger
 from ledger.digest import twin
@@ -196,7 +197,10 @@ def reconciliation(session: Session, agreement: str, start: int, end: int, *, at
     """
     window = Period("", start, end)
     revisions = range(1, market.agreement(session, agreement).revision + 1)
-    items = [settled_by(agreement, number, market.terms_of(session, agreement, number)) for number in revisions]
+    items = [
+        market_service.settled_by(agreement, number, market.terms_of(session, agreement, number))
+        for number in revisions
+    ]
     connectors = sorted({line.connector for line in store.lines(session, agreement)})
     return report_of(
         items,
@@ -205,9 +209,9 @@ def reconciliation(session: Session, agreement: str, start: int, end: int, *, at
         store.unsigned_uses(session, agreement, connectors),
         tail_findings(session, agreement, window, items[-1].terms.period.grace, at=at),
         [
-            SeamFinding(finding.connector, finding.kind, finding.since)
+            seam
             for connector in connectors
-            for finding in store.findings(session, connector)
+            for seam in seams_of(store.findings(session, connector), store.explanations(session, connector))
         ],
         as_of=at,
     )
@@ -231,6 +235,41 @@ def tail_findings(session: Session, agreement: str, window: Period, grace: int, 
             span = max(since, window.start), min(until, window.end)
             findings += check_heartbeats(line, beats.get(line, set()), *span, at)
     return findings
+
+
+def explain(session: Session, signed: Signed, *, operator: str, at: int) -> Appended:
+    """Takes in a usage-finding-explained/v1 that two persons of the operator, maker and checker, signed.
+
+    Raises `FieldError`, `NotEntitled` unless it is they, `BadSignature`, `Unknown`, `Clash` when no open finding is of
+    this kind and within these numbers, and the ledger's `Conflict` and `Stale`.
+    """
+    body, statement = read_explanation(signed.statement), signed.statement
+    organisations = signers.organisations_of(session, signed, at)
+    roles = sorted(signature.role for signature in signed.signatures)
+    if roles != sorted((MAKER, CHECKER)) or list(organisations.values()) != [operator] * 2:
+        raise NotEntitled(statement.kind, f"{MAKER} and {CHECKER} of {operator}, two persons", str(roles))
+    if (statement.no, statement.prev) == ledger.next_of(session, statement.subject):
+        mine = [item for item in store.findings(session, body.connector) if item.kind is body.finding]
+        if not any(body.first_seq <= item.first_seq and item.last_seq <= body.last_seq for item in mine):
+            raise Clash(statement.subject, f"an open {body.finding} among {[str(item) for item in mine]}",
+                        f"#{body.first_seq}–{body.last_seq}")  # fmt: skip
+    taken = ledger.append(session, signed, at=at)
+    if not taken.replayed:
+        store.project(session, taken.fact)
+    return taken
+
+
+def open_findings(session: Session, start: int, end: int) -> list[Finding]:
+    """What blocks the cut-off of [start, end), seconds UTC: findings that nobody explained and that may hide a use
+    before `end`, of the connectors named by agreements in force then (D9)."""
+    agreements = {item.agreement for item in market_service.agreement_terms(session, start, end)}
+    connectors = {line.connector for agreement in agreements for line in store.lines(session, agreement)}
+    return [
+        finding
+        for connector in sorted(connectors)
+        for finding in unexplained(store.findings(session, connector), store.explanations(session, connector))
+        if store.concerns(session, finding, end)
+    ]
 
 
 def record_refusal(session: Session, refusal: Refusal) -> None:

@@ -23,6 +23,7 @@ from clearing.usage import tables
 from clearing.usage.batch import USAGE_BATCH, Batch, BatchHeader, check_batch
 from clearing.usage.closing import HEARTBEAT, PERIOD_CLOSE, Heartbeat, Line, PeriodClose, Tally, UnitTotal, read_report
 from clearing.usage.control import LiveCounter, live_counter
+from clearing.usage.finding import FINDING_EXPLAINED, Explanation, Finding, FindingKind, read_explanation
 from clearing.usage.held import USAGE_HELD, records_of
 from clearing.usage.intake import Context, UseClass, classify
 from clearing.usage.metered import MeteredUse
@@ -39,25 +40,12 @@ VIEWS: tuple[Table, ...] = (
     tables.record,
     tables.held,
     tables.finding,
+    tables.explanation,
     tables.close,
     tables.heartbeat,
 )
-GAP, FORK, UNSIGNED = "GAP", "FORK", "UNSIGNED"
-
 _AT_ONCE = 256
 """Most records in one statement; sizes are powers of two, so that few statements are ever made."""
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """GAP: numbers that never came. FORK: a record that does not continue the one before, or stands in two versions.
-    UNSIGNED: records that came alone and that no batch of their connector covers. All block the close."""
-
-    connector: str
-    kind: str
-    first_seq: int
-    last_seq: int
-    since: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -311,8 +299,26 @@ def findings(session: Session, connector: str = "") -> list[Finding]:
     query = select(table).order_by(table.c.connector, table.c.first_seq)
     if connector:
         query = query.where(table.c.connector == connector)
-    stored = [Finding(r.connector, r.kind, r.first_seq, r.last_seq, r.since) for r in session.execute(query)]
+    stored = [
+        Finding(r.connector, FindingKind(r.kind), r.first_seq, r.last_seq, r.since) for r in session.execute(query)
+    ]
     return stored + held_findings(session, connector)
+
+
+def concerns(session: Session, finding: Finding, end: int) -> bool:
+    """May the finding hide a use before `end` (seconds UTC)? Not when the connector's record before it is later."""
+    table = tables.record
+    before = (table.c.connector == finding.connector) & (table.c.seq < finding.first_seq)
+    query = select(table.c.occurred_at).where(before).order_by(table.c.seq.desc()).limit(1)
+    at = session.execute(query).scalar()
+    return at is None or at < end
+
+
+def explanations(session: Session, connector: str) -> list[Explanation]:
+    """What was said about the findings of a connector, the oldest first."""
+    table = tables.explanation
+    query = select(table.c.document).where(table.c.connector == connector).order_by(table.c.no)
+    return [read(Explanation, canonical.decode(text.encode())) for text in session.execute(query).scalars()]
 
 
 @dataclass(frozen=True, slots=True)
@@ -417,13 +423,13 @@ def held_findings(session: Session, connector: str = "") -> list[Finding]:
     runs: list[Finding] = []
     for row in session.execute(query):
         if row.before not in (None, row.prev_sha256) or row.batched not in (None, row.sha256):
-            forks.append(Finding(row.connector, FORK, row.seq, row.seq, row.received_at))
+            forks.append(Finding(row.connector, FindingKind.FORK, row.seq, row.seq, row.received_at))
         if row.first_prev not in (None, row.sha256):
-            forks.append(Finding(row.connector, FORK, row.seq + 1, row.seq + 1, row.received_at))
+            forks.append(Finding(row.connector, FindingKind.FORK, row.seq + 1, row.seq + 1, row.received_at))
         if runs and (runs[-1].connector, runs[-1].last_seq + 1) == (row.connector, row.seq):
             runs[-1] = replace(runs[-1], last_seq=row.seq, since=min(runs[-1].since, row.received_at))
         else:
-            runs.append(Finding(row.connector, UNSIGNED, row.seq, row.seq, row.received_at))
+            runs.append(Finding(row.connector, FindingKind.UNSIGNED, row.seq, row.seq, row.received_at))
     return forks + runs
 
 
@@ -587,7 +593,7 @@ def _note_seams(session: Session, header: BatchHeader, at: int) -> None:
     """Opens a gap before the batch, closes the gap it fills, and checks both neighbours' hashes."""
     highest = session.execute(_HIGHEST, {"who": header.connector}).scalar()
     if header.first_seq > (highest or 0) + 1:
-        _put(session, header.connector, GAP, (highest or 0) + 1, header.first_seq - 1, at)
+        _put(session, header.connector, FindingKind.GAP, (highest or 0) + 1, header.first_seq - 1, at)
     elif header.first_seq <= (highest or 0):
         _fill(session, header)
     seam = {"who": header.connector, "before": header.first_seq - 1, "after": header.last_seq + 1}
@@ -597,7 +603,7 @@ def _note_seams(session: Session, header: BatchHeader, at: int) -> None:
     chain = sorted([*(tuple(row) for row in neighbours), own])
     for before, after in pairwise(chain):
         if before[1] + 1 == after[0] and before[3] != after[2]:
-            _put(session, header.connector, FORK, after[0], after[0], at)
+            _put(session, header.connector, FindingKind.FORK, after[0], after[0], at)
 
 
 def _fill(session: Session, header: BatchHeader) -> None:
@@ -605,7 +611,7 @@ def _fill(session: Session, header: BatchHeader) -> None:
     gap = session.execute(
         select(table).where(
             table.c.connector == header.connector,
-            table.c.kind == GAP,
+            table.c.kind == FindingKind.GAP,
             table.c.first_seq <= header.first_seq,
             table.c.last_seq >= header.last_seq,
         )
@@ -613,17 +619,21 @@ def _fill(session: Session, header: BatchHeader) -> None:
     if gap is None:
         return
     session.execute(
-        delete(table).where(table.c.connector == gap.connector, table.c.kind == GAP, table.c.first_seq == gap.first_seq)
+        delete(table).where(
+            table.c.connector == gap.connector,
+            table.c.kind == FindingKind.GAP,
+            table.c.first_seq == gap.first_seq,
+        )
     )
     rest = ((gap.first_seq, header.first_seq - 1), (header.last_seq + 1, gap.last_seq))
     for first, last in rest:
         if first <= last:
-            _put(session, gap.connector, GAP, first, last, gap.since)
+            _put(session, gap.connector, FindingKind.GAP, first, last, gap.since)
 
 
 def _put(session: Session, connector: str, kind: str, first: int, last: int, at: int) -> None:
     values = {"connector": connector, "kind": kind, "first_seq": first, "last_seq": last, "since": at}
-    session.execute(insert(tables.finding).values(**values, blocks_close=True))
+    session.execute(insert(tables.finding).values(**values))
 
 
 def _project_report(session: Session, fact: Fact) -> None:
@@ -636,9 +646,17 @@ def _project_report(session: Session, fact: Fact) -> None:
         session.execute(insert(tables.heartbeat).values(**values, day=body.day, at=fact.at))
 
 
+def _project_explanation(session: Session, fact: Fact) -> None:
+    body = read_explanation(fact.statement)
+    document = canonical.encode(body_of(body)).decode()
+    values = {"connector": body.connector, "no": fact.statement.no, "fact_id": fact.id, "document": document}
+    session.execute(insert(tables.explanation).values(**values))
+
+
 PROJECTORS: dict[str, Callable[[Session, Fact], None]] = {
     USAGE_BATCH: _project_batch,
     USAGE_HELD: _project_held,
+    FINDING_EXPLAINED: _project_explanation,
     PERIOD_CLOSE: _project_report,
     HEARTBEAT: _project_report,
 }

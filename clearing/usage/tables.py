@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, String, Table, Text
+from sqlalchemy import BigInteger, Column, Index, Integer, String, Table, Text
 from sqlalchemy.types import TypeEngine
 
 from ledger.tables import DERIVED, OPERATIONAL, metadata
@@ -86,8 +86,17 @@ finding = Table(
     _column("first_seq", BigInteger(), key=True),
     _column("last_seq", BigInteger()),
     _column("since", BigInteger()),
-    _column("blocks_close", Boolean()),
 )
+
+explanation = Table(
+    "usage_explanation",
+    metadata,
+    _column("connector", String(64), key=True),
+    _column("no", BigInteger(), key=True),
+    _column("fact_id", String(64)),
+    _column("document", Text()),
+)
+"""What was said about a connector's findings, `document` being the body."""
 
 close = Table(
     "usage_close",

@@ -86,16 +86,16 @@ def _record(use: MeteredUse | None) -> tuple[str, ...]:
 
 
 def _findings(report: Report) -> list[tuple[str, ...]]:
-    rows: list[tuple[str, ...]] = [("连接器", "事项", "一方", "应有", "实有", "起", "止（不含）")]
+    rows: list[tuple[str, ...]] = [("连接器", "事项", "一方", "应有", "实有", "起", "止（不含）", "运营方说明")]
     rows += [
         (
             item.connector, f"{item.kind} {LAPSE_NAMES[item.kind]}", item.side.value, str(item.expected),
-            str(item.found), _time(item.start), _time(item.end),
+            str(item.found), _time(item.start), _time(item.end), "",
         )
         for item in report.tails
     ]  # fmt: skip
     rows += [
-        (item.connector, f"{item.kind} {LAPSE_NAMES[item.kind]}", "", "", "", _time(item.since), "")
+        (item.connector, f"{item.kind} {LAPSE_NAMES[item.kind]}", "", "", "", _time(item.since), "", item.explained)
         for item in report.seams
     ]
     return rows

@@ -95,7 +95,7 @@ class DisputeAct:
     `result` the id of the register entry or ending that it led to, `rule` and `calendar` what a timer acted under.
     """
 
-    move: Annotated[str, Meta(pattern="^O-(0[2-9]|1[01])$")]
+    move: Annotated[str, Meta(pattern=r"^O-(0[2-9]|1[01])\Z")]
     reason: Long = ""
     items: tuple[Item, ...] = ()
     answers: tuple[Answer, ...] = ()

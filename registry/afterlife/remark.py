@@ -125,7 +125,7 @@ class Recorded:
 class RemarkAct:
     """Body of remark/v1: a move on one remark. `rule` names what a timer acted under."""
 
-    move: Annotated[str, Meta(pattern="^E-0[1-4]$")]
+    move: Annotated[str, Meta(pattern=r"^E-0[1-4]\Z")]
     record: Recorded | None = None
     instrument: Instrument | None = None
     to_day: Day | None = None

@@ -66,7 +66,7 @@ class CertificateRef:
     """A certificate, our own or a foreign one, with the status it had when the act was signed."""
 
     issuer: Identity
-    paper_type: Annotated[str, Meta(pattern="^[A-Z_]{1,40}$")]
+    paper_type: Annotated[str, Meta(pattern=r"^[A-Z_]{1,40}\Z")]
     number: Named
     version: Annotated[int, Meta(ge=1)]
     status: Short
@@ -77,7 +77,7 @@ class CertificateRef:
 class Rights:
     """权利信息."""
 
-    rights: Annotated[tuple[Annotated[str, Meta(pattern="^(HOLD|USE|OPERATE)$")], ...], Meta(max_length=3)]
+    rights: Annotated[tuple[Annotated[str, Meta(pattern=r"^(HOLD|USE|OPERATE)\Z")], ...], Meta(max_length=3)]
     certificate_refs: Annotated[tuple[CertificateRef, ...], Meta(max_length=50)] = ()
     limits: Long = ""
 
@@ -120,7 +120,7 @@ class CardAct:
     report of 三确. `use` says what for; who used it is not written here.
     """
 
-    move: Annotated[str, Meta(pattern="^D-0[1-5]$")]
+    move: Annotated[str, Meta(pattern=r"^D-0[1-5]\Z")]
     holder: Identity
     basic: Basic | None = None
     rights: Rights | None = None

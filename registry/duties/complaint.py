@@ -54,7 +54,7 @@ class ComplaintState(StrEnum):
 class ComplaintAct:
     """Body of complaint/v1 about "complaint:⟨32 hex⟩": Q-01 received, Q-02 answered, Q-03 passed on to the province."""
 
-    move: Annotated[str, Meta(pattern="^Q-0[123]$")]
+    move: Annotated[str, Meta(pattern=r"^Q-0[123]\Z")]
     agency: Identity
     to: Addressee | None = None
     category: Category | None = None

@@ -132,7 +132,7 @@ class ChangeAct:
     P-01 needs matter, planned_on, what and paper; P-02 confirmed_on; P-03 nothing; P-04 a reason: it did not happen.
     """
 
-    move: Annotated[str, Meta(pattern="^P-0[1-4]$")]
+    move: Annotated[str, Meta(pattern=r"^P-0[1-4]\Z")]
     agency: Identity
     matter: Matter | None = None
     planned_on: Day | None = None
@@ -161,7 +161,7 @@ class Breach:
     """
 
     agency: Identity
-    rule: Annotated[str, Meta(pattern="^C[0-9]{2}$")]
+    rule: Annotated[str, Meta(pattern=r"^C[0-9]{2}\Z")]
     due: int
     about: Short
     basis: Short

@@ -15,7 +15,7 @@ from msgspec import Meta
 from registry.form import Form
 
 LINKED = "foreign-link/v1"
-Hex32 = Annotated[str, Meta(pattern="^[0-9a-f]{32}$")]
+Hex32 = Annotated[str, Meta(pattern=r"^[0-9a-f]{32}\Z")]
 
 
 @dataclass(frozen=True, slots=True)

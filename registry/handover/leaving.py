@@ -90,8 +90,8 @@ class FormerLog:
 
     origin: Short
     ed25519: Hex64
-    sm2: Annotated[str, Meta(pattern="^04[0-9a-f]{128}$")]
-    operator: Annotated[str, Meta(pattern="^04[0-9a-f]{128}$")]
+    sm2: Annotated[str, Meta(pattern=r"^04[0-9a-f]{128}\Z")]
+    operator: Annotated[str, Meta(pattern=r"^04[0-9a-f]{128}\Z")]
     witnesses: tuple[WitnessKey, ...]
     size: Count
 
@@ -115,11 +115,11 @@ class ExitAct:
     second for which H-08 states the certificates.
     """
 
-    move: Annotated[str, Meta(pattern="^H-0[1-9]$")]
+    move: Annotated[str, Meta(pattern=r"^H-0[1-9]\Z")]
     planned_exit: Day | None = None
     plan: Twin | None = None
     paper: Twin | None = None
-    decision: Annotated[str, Meta(pattern="^(agree|decline)?$")] = ""
+    decision: Annotated[str, Meta(pattern=r"^(agree|decline)?\Z")] = ""
     receiver: Annotated[str, Meta(max_length=64)] = ""
     manifest: Twin | None = None
     log: FormerLog | None = None

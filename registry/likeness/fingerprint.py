@@ -29,7 +29,7 @@ class Fingerprint:
     holder: Identity
     content: Twin
     method: Short
-    value: Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
+    value: Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]
     rows: Count
     columns: Count
     groups: Annotated[int, Meta(ge=1, le=1000)]

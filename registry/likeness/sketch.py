@@ -36,7 +36,7 @@ LEAST_ROWS = 20
 class Group:
     """One group: its columns by name, the family of names used, and its smallest names, ascending, 8 bytes each."""
 
-    family: Annotated[str, Meta(pattern="^(digits|multiples|offsets)$")]
+    family: Annotated[str, Meta(pattern=r"^(digits|multiples|offsets)\Z")]
     columns: tuple[str, ...]
     smallest: str
 

@@ -75,7 +75,7 @@ class DepositRefusal:
 class Item:
     """One thing in a package: a publicity text, a deposit request or a result, by the id it is asked under."""
 
-    kind: Annotated[str, Meta(pattern="^(publicity|deposit|result)$")]
+    kind: Annotated[str, Meta(pattern=r"^(publicity|deposit|result)\Z")]
     id: Hex64
 
 

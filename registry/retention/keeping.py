@@ -69,8 +69,8 @@ class Renewal:
     root: Twin
     head_at: Instant
     note: Twin
-    algorithm: Annotated[str, Meta(pattern="^(sha3-512|sha-512)$")]
-    content: Annotated[str, Meta(pattern="^[0-9a-f]{128}$")]
+    algorithm: Annotated[str, Meta(pattern=r"^(sha3-512|sha-512)\Z")]
+    content: Annotated[str, Meta(pattern=r"^[0-9a-f]{128}\Z")]
     lines: Count
     policy: Short
 

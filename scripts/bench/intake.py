@@ -37,7 +37,7 @@ import httpx
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from api import bootstrap, settings
+from api import bootstrap, memory, settings
 from clearing.usage import service, tables
 from clearing.usage.batch import Received, read_batch
 from clearing.usage.record import read_records
@@ -154,6 +154,7 @@ def _worker(home: Path, mode: str, folder: Path, start: Barrier, end: Barrier) -
     items: list[Any] = bodies if mode == "evidence" else [_rows(read_batch(body)) for body in bodies]
     with system.engine.connect():
         pass
+    memory.settle()  # as `shuqing serve` does
     start.wait(120)
     for item in items:
         work(item)

@@ -57,7 +57,8 @@ const ZERO = { sha256: new Uint8Array(32), sm3: new Uint8Array(32) };
 function readTwin(value, code, where) {
   for (const side of ["sha256", "sm3"]) {
     demand(has(value, side), code, `${where}.${side}`, "缺少一侧摘要 / this side is missing");
-    demand(isText(value[side]) && HEX64.test(value[side]), "V03", `${where}.${side}: 64 hex`, value[side]);
+    const form = code === "V04" ? "V03" : code;
+    demand(isText(value[side]) && HEX64.test(value[side]), form, `${where}.${side}: 64 hex`, value[side]);
   }
   return { sha256: unhex(value.sha256), sm3: unhex(value.sm3) };
 }
@@ -507,7 +508,9 @@ const ACT_BODY = {
 function agreementDigest(c, statement, signature) {
   const { body } = statement, { signers, authority } = conform(body, ACT_BODY, "body");
   const mine = signers.concat(authority ?? []).some((item) => item.role === signature.role && item.address === signature.key.toLowerCase());
-  if (!mine) refuse(`signers: ${signature.role} ${signature.key}`);
+  const order = signers.map((item) => need(ROLES, item.role) + item.address), sorted = order.every((text, i) => !i || order[i - 1] <= text);
+  if (!mine || !body.revision || order.length < 2 || order.length > 16 || !sorted)
+    refuse(`revision ≥ 1, 2…16 个已排序的签署方及其一 / sorted signers, one of them: ${signature.role} ${signature.key}`);
   const contract = c.contract("AgreementRegistry", "V05"), chainId = c.trust.chain.chain_id;
   const place = `${body.domain.chain_id} ${body.domain.contract}`;
   demand(place === `${chainId} ${contract}`, "V05", `链与合约 / chain and contract ${chainId} ${contract}`, place);
@@ -534,9 +537,10 @@ function padded(text) {
 }
 /** The fields of CycleClose in order; `name` is the cycle's name on the chain. */
 function closeValues(body) {
-  const digests = ["root_sha256", "root_sm3", "totals_commitment"].map((field) => unhex(need(body, field)));
-  return [unhex(need(body, "operator_id")), padded(need(body, "name")), ascii(need(body, "currency")), ...digests,
-    need(body, "closed_at"), need(body, "auditor"), need(body, "deadline")];
+  const words = ["operator_id", "root_sha256", "root_sm3", "totals_commitment"];
+  const [operator, ...digests] = words.map((field) => unhex(conform(need(body, field), HEX64, `body.${field}`)));
+  return [operator, padded(need(body, "name")), ascii(need(body, "currency")), ...digests,
+    need(body, "closed_at"), conform(need(body, "auditor"), SIGNER.address, "body.auditor"), need(body, "deadline")];
 }
 
 function v06Signatures(c) {

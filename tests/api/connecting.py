@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import secrets
 import signal
 import socket
 import subprocess
@@ -19,16 +20,52 @@ import httpx
 from sqlmodel import Session
 
 from clearing.errors import ClearingError
-from clearing.usage import service
+from clearing.usage import service, store
 from clearing.usage.batch import read_batch
 from clearing.usage.service import Refusal
-from ledger import canonical
+from ledger import canonical, eip712
 from ledger.errors import LedgerError
 from ledger.facts import Signed
-from tests.clearing.market.house import House
+from tests.clearing.market.house import CONNECTOR, NOW, House
 
 ROOT = Path(__file__).resolve().parents[2]
 TOKEN, ADMIN = "demo-access-token", "demo-admin-token"
+
+
+class Scene:
+    """A platform with one agreement, and the configuration of the connector that serves it."""
+
+    def __init__(self, folder: Path, limit: int) -> None:
+        self.house = House(folder / "platform.db")
+        self.gate: dict[str, Any] = {"down": False, "seen": [], "swallow": 0}
+        self.agreement, self.signed = self.house.conclude(limit=limit)
+        self.house.session.commit()
+        self.clock = folder / "clock"
+        self.clock.write_text(str(NOW + 30))
+        key = folder / "connector.key"
+        private = self.house.connector.private.hex()
+        key.write_text(json.dumps({"by": f"connector:{CONNECTOR}", "sm2": private, "evm": eip712.new_key().hex(),
+                                   "ed25519": secrets.token_hex(32)}))  # fmt: skip
+        key.chmod(0o600)
+        self.config = folder / "connector.json"
+        self.folder = folder
+
+    def write_config(self, upstream: str, platform: str, **changes: Any) -> Path:
+        document = {
+            "id": CONNECTOR, "key_file": "connector.key", "state": "state/connector.db", "upstream": upstream,
+            "platform": platform, "admin_token_sha256": hashlib.sha256(ADMIN.encode()).hexdigest(),
+            "clock_file": "clock", "flush_seconds": 0, "batch_size": 50,
+            "log_key": self.house.keys[self.house.operator.by.removeprefix("party:")].sm2.public,
+        }  # fmt: skip
+        self.config.write_text(json.dumps(document | changes))
+        return self.config
+
+    def request(self) -> dict[str, Any]:
+        return {**self.house.sent(self.signed), "token_sha256": hashlib.sha256(TOKEN.encode()).hexdigest()}
+
+    def uses(self) -> list[Any]:
+        with Session(self.house.engine) as session:
+            return store.metered_uses(session, self.agreement)
 
 
 class Upstream(BaseHTTPRequestHandler):

@@ -7,15 +7,12 @@ the platform must hold each record once, and nothing may be billed twice.
 from __future__ import annotations
 
 import hashlib
-import json
-import secrets
 import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import httpx
 from sqlmodel import Session
@@ -24,43 +21,8 @@ from clearing.market import service as market
 from clearing.market.agreement import Act, State
 from clearing.usage import store
 from clearing.usage.intake import UseClass
-from ledger import eip712
-from tests.api.connecting import ADMIN, TOKEN, Process, Upstream, platform_handler, serving
-from tests.clearing.market.house import CONNECTOR, DOMAIN, NOW, House
-
-
-class Scene:
-    def __init__(self, folder: Path, limit: int) -> None:
-        self.house = House(folder / "platform.db")
-        self.gate: dict[str, Any] = {"down": False, "seen": [], "swallow": 0}
-        self.agreement, self.signed = self.house.conclude(limit=limit)
-        self.house.session.commit()
-        self.clock = folder / "clock"
-        self.clock.write_text(str(NOW + 30))
-        key = folder / "connector.key"
-        private = self.house.connector.private.hex()
-        key.write_text(json.dumps({"by": f"connector:{CONNECTOR}", "sm2": private, "evm": eip712.new_key().hex(),
-                                   "ed25519": secrets.token_hex(32)}))  # fmt: skip
-        key.chmod(0o600)
-        self.config = folder / "connector.json"
-        self.folder = folder
-
-    def write_config(self, upstream: str, platform: str) -> Path:
-        document = {
-            "id": CONNECTOR, "key_file": "connector.key", "state": "state/connector.db", "upstream": upstream,
-            "platform": platform, "admin_token_sha256": hashlib.sha256(ADMIN.encode()).hexdigest(),
-            "clock_file": "clock", "flush_seconds": 0, "batch_size": 50,
-            "log_key": self.house.keys[self.house.operator.by.removeprefix("party:")].sm2.public,
-        }  # fmt: skip
-        self.config.write_text(json.dumps(document))
-        return self.config
-
-    def request(self) -> dict[str, Any]:
-        return {**self.house.sent(self.signed), "token_sha256": hashlib.sha256(TOKEN.encode()).hexdigest()}
-
-    def uses(self) -> list[Any]:
-        with Session(self.house.engine) as session:
-            return store.metered_uses(session, self.agreement)
+from tests.api.connecting import TOKEN, Process, Scene, Upstream, platform_handler, serving
+from tests.clearing.market.house import CONNECTOR, DOMAIN, NOW
 
 
 @contextmanager

@@ -150,7 +150,8 @@ def other(value: Any, chance: random.Random) -> Any:
     kinds = ("0123456789abcdef", string.digits, string.ascii_letters)
     alphabet = next((kind for kind in kinds if all(mark in kind for mark in value)), string.ascii_letters)
     mark = chance.choice([mark for mark in alphabet if mark != value[at]])
-    return chance.choice((value[:at] + mark + value[at + 1 :],) * 4 + (value[:at] + value[at + 1 :], value + mark))
+    shorter, longer, same = value[:at] + value[at + 1 :], value + mark, (value.swapcase(), value + " ")
+    return chance.choice((value[:at] + mark + value[at + 1 :],) * 4 + (shorter, longer, *same))
 
 
 def _leaf(corpus: Corpus, chance: random.Random) -> Mutant | None:

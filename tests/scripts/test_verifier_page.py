@@ -179,6 +179,13 @@ def test_chain__other_code_head_status_or_answer__same_step(made: Made) -> None:
             )
 
 
+def test_writings__same_step_refuses(made: Made) -> None:
+    cases = {}
+    for name in NAMES:
+        cases |= {what: case(document, made) for what, document in forgers.other_writings(made, name).items()}
+    assert "" not in agree(cases)
+
+
 def test_forgeries__same_step_refuses(made: Made, other: Made) -> None:
     mutants: dict[str, bytes | dict[str, Any]] = {}
     for name in ("certificate", "agreement", "usage", "line", "close", "note"):

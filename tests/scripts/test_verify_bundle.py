@@ -50,6 +50,7 @@ from gmssl import sm3 as gmssl_sm3
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from api import bootstrap
 from clearing.market import agreement
 from ledger import canonical, checkpoint, eip712, merkle, sm, verify
 from ledger import trust as library_trust
@@ -389,6 +390,18 @@ def test_genuine__library_agrees_about_bundles_and_their_mutants(made: Made) -> 
             assert (failed.code if failed else "") == ours
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_writings__one_meaning_has_one_writing_and_both_programs_say_so_at_the_same_step(made: Made, name: str) -> None:
+    """An address in the other case, a digest and a space: no signature over decoded values would see them."""
+    trust = library_trust.read(made.world.trust())
+    head, _ = checkpoint.parse(made.note)
+    for what, document in other_writings(made, name).items():
+        ours = code_of(document, made)
+        failed = verify.verify(encode(document), trust, rules=bootstrap.rules(), head=head).failed
+        assert ours, f"accepted: {what}"
+        assert (failed.code if failed else "") == ours, what
+
+
 # forgeries ------------------------------------------------------------------------------------------------------------
 
 Path_ = tuple[str | int, ...]
@@ -446,6 +459,30 @@ def changed(bundle: dict[str, Any]) -> Iterator[tuple[Path_, dict[str, Any]]]:
     for path, value in leaves(bundle):
         if path not in HINTS:
             yield path, put(bundle, path, other_value(value))
+
+
+def written_otherwise(bundle: dict[str, Any]) -> Iterator[tuple[Path_, str, dict[str, Any]]]:
+    """The same meaning in another writing: a text in the other case, or with a space behind it."""
+    for path, value in leaves(bundle):
+        if path in HINTS or not isinstance(value, str):
+            continue
+        for how, other in (("case", value.swapcase()), ("space", value + " ")):
+            if other != value:
+                yield path, how, put(bundle, path, other)
+
+
+def other_writings(made: Made, name: str) -> dict[str, dict[str, Any]]:
+    """Each as it is, and re-sealed by the log in league with its witnesses."""
+    found: dict[str, dict[str, Any]] = {}
+    for path, how, document in written_otherwise(made.bundles[name]):
+        what = f"{name} {path} {how}"
+        found[what] = document
+        if "path" in path or path[0] not in ("fact", "parts", "supports"):
+            continue
+        sealed = made.world.reseal(document, as_log=True, witnesses=(1, 2))
+        if any(sealed.get(piece) != made.bundles[name].get(piece) for piece in ("fact", "parts", "supports")):
+            found[f"{what} by all"] = sealed
+    return found
 
 
 Seen = Counter[str]

@@ -30,7 +30,7 @@ NEGOTIATION_MESSAGE = "negotiation-message/v1"
 RELAY = "relay"
 """Role in which the operator states what a peer without signatures sent."""
 
-ListingId = Annotated[str, Meta(pattern="^[0-9a-f]{32}$")]
+ListingId = Annotated[str, Meta(pattern=r"^[0-9a-f]{32}\Z")]
 Text = Annotated[str, Meta(min_length=1, max_length=2000)]
 
 
@@ -76,7 +76,7 @@ class Inquiry:
 
     version: Positive
     scope: Text
-    mode: Annotated[str, Meta(pattern="^M[1-7]$")]
+    mode: Annotated[str, Meta(pattern=r"^M[1-7]\Z")]
     quantity: Positive
     effective: Seconds
     expiry: Seconds

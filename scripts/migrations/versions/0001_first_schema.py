@@ -1239,13 +1239,20 @@ def upgrade() -> None:
         batch_op.create_index("ix_usage_close_agreement", ["agreement"], unique=False)
 
     op.create_table(
+        "usage_explanation",
+        sa.Column("connector", sa.String(length=64), autoincrement=False, nullable=False),
+        sa.Column("no", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("fact_id", sa.String(length=64), autoincrement=False, nullable=False),
+        sa.Column("document", sa.Text(), autoincrement=False, nullable=False),
+        sa.PrimaryKeyConstraint("connector", "no"),
+    )
+    op.create_table(
         "usage_finding",
         sa.Column("connector", sa.String(length=64), autoincrement=False, nullable=False),
         sa.Column("kind", sa.String(length=8), autoincrement=False, nullable=False),
         sa.Column("first_seq", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("last_seq", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("since", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.Column("blocks_close", sa.Boolean(), autoincrement=False, nullable=False),
         sa.PrimaryKeyConstraint("connector", "kind", "first_seq"),
     )
     op.create_table(
@@ -1455,6 +1462,7 @@ def downgrade() -> None:
 
     op.drop_table("usage_heartbeat")
     op.drop_table("usage_finding")
+    op.drop_table("usage_explanation")
     with op.batch_alter_table("usage_close", schema=None) as batch_op:
         batch_op.drop_index("ix_usage_close_agreement")
 

@@ -17,6 +17,7 @@ from clearing.usage import report as reports
 from clearing.usage import service, store
 from clearing.usage.batch import freeze, receive
 from clearing.usage.closing import Lapse
+from clearing.usage.finding import FindingKind
 from clearing.usage.metering import read_meter
 from clearing.usage.reconcile import Match
 from clearing.usage.record import Side, StatusClass
@@ -195,7 +196,7 @@ def test_workbook__what_the_report_says__as_text_only(house: House) -> None:
 
 def test_workbook__every_class_and_lapse__has_a_name() -> None:
     assert set(MATCH_NAMES) == set(Match)
-    assert set(LAPSE_NAMES) == {*Lapse, store.GAP, store.FORK, store.UNSIGNED}
+    assert set(LAPSE_NAMES) == {*Lapse, *FindingKind}
 
 
 def test_report__two_revisions__each_use_by_its_own_and_none_twice(house: House) -> None:
