@@ -7,13 +7,14 @@ import re
 import secrets
 import time
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import unquote
 
-import httpx
+import aiohttp
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
+from yarl import URL
 
 from api.connector.agreements import Agreements
 from api.connector.settings import Mode, Settings
@@ -37,8 +38,18 @@ _NOT_FORWARDED = frozenset(
     }
 )  # fmt: skip
 _FOR_CONNECTORS = ("x-purpose", "x-user")
-_NOT_RELEASED = _NOT_FORWARDED | {"x-usage-record", "x-usage-digest"}
-"""What is not passed back; the marks of the other side's record give way to our own."""
+_MARKS = {"x-usage-record", "x-usage-digest"}
+_NOT_RELEASED = frozenset(name.encode() for name in _NOT_FORWARDED - {"content-encoding"} | _MARKS)
+"""What is not passed back; the body is, as it came; the marks of the other side's record give way to our own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the upstream answered, its body whole; `headers` as they came."""
+
+    status: int
+    headers: tuple[tuple[bytes, bytes], ...]
+    content: bytes
 
 
 class Proxy:
@@ -47,12 +58,11 @@ class Proxy:
     def __init__(self, settings: Settings, clock: Callable[[], int], book: Book, agreements: Agreements) -> None:
         self._settings, self._clock, self._book, self._agreements = settings, clock, book, agreements
         self._in_flight: set[tuple[str, str]] = set()
-        self._tls = httpx.create_ssl_context()
-        self._idle: list[httpx.AsyncClient] = []
+        self._client: aiohttp.ClientSession | None = None
 
     async def close(self) -> None:
-        for client in self._idle:
-            await client.aclose()
+        if self._client is not None:
+            await self._client.close()
 
     async def __call__(self, request: Request) -> Response:
         """One use: decide, deliver, record, release."""
@@ -71,7 +81,8 @@ class Proxy:
         body = await request.body()
         if len(body) > MAX_REQUEST:
             return problem(413, "body", f"不超过 {MAX_REQUEST} 字节。 / At most {MAX_REQUEST} bytes.")
-        target = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+        query = request.scope["query_string"]
+        target = (request.scope["raw_path"] + (b"?" + query if query else b"")).decode("latin-1")
         asked = reference(held.secret, "request", f"{request.method} {target} {hashlib.sha256(body).hexdigest()}")
         slot = (held.id, request_id)
         if slot in self._in_flight:
@@ -132,27 +143,35 @@ class Proxy:
         await self._book.note_repeat(kept)
         return _release(await self._ask(held, record.request_id, request, target, body), kept)
 
-    async def _ask(
-        self, held: Held, request_id: str, request: Request, target: str, body: bytes
-    ) -> httpx.Response | None:
-        headers = {name: value for name, value in request.headers.items() if name not in _NOT_FORWARDED}
+    async def _ask(self, held: Held, request_id: str, request: Request, target: str, body: bytes) -> Answer | None:
+        headers = {
+            name: value for name, value in request.headers.items() if name not in _NOT_FORWARDED and value.isascii()
+        }
         if self._settings.mode is Mode.CONSUMER:  # the provider's connector meters the same use under the same id
             headers |= {name: request.headers[name] for name in _FOR_CONNECTORS if name in request.headers}
             headers |= {"authorization": f"Bearer {held.access}", "x-request-id": request_id}
         headers["accept-encoding"] = "identity"
-        # One pooled client slows down with the number of calls it has open, so each call borrows one of its own.
-        client = self._idle.pop() if self._idle else self._client()
+        url = URL(self._settings.upstream.rstrip("/") + target, encoded=True)
         try:
-            return await client.request(request.method, target, content=body, headers=headers)
-        except httpx.HTTPError:
+            async with self._session().request(
+                request.method, url, data=body or None, headers=headers, allow_redirects=False
+            ) as answer:
+                return Answer(answer.status, answer.raw_headers, await answer.read())
+        except (aiohttp.ClientError, TimeoutError):
             return None
-        finally:
-            self._idle.append(client)
 
-    def _client(self) -> httpx.AsyncClient:
-        settings = self._settings
-        timeout = settings.upstream_timeout
-        return httpx.AsyncClient(base_url=settings.upstream, timeout=timeout, trust_env=False, verify=self._tls)
+    def _session(self) -> aiohttp.ClientSession:
+        """The one client, made inside the loop; what it would add or change by itself is switched off."""
+        if self._client is None:
+            self._client = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit=0),
+                timeout=aiohttp.ClientTimeout(total=self._settings.upstream_timeout),
+                cookie_jar=aiohttp.DummyCookieJar(),
+                auto_decompress=False,
+                skip_auto_headers=("user-agent", "accept", "content-type"),
+                trust_env=False,
+            )
+        return self._client
 
 
 def _refused(kept: Kept) -> Response:
@@ -176,11 +195,13 @@ _REFUSALS = {
 }
 
 
-def _release(answer: httpx.Response | None, kept: Kept) -> Response:
+def _release(answer: Answer | None, kept: Kept) -> Response:
     if answer is None:
         return problem(502, "UPSTREAM", "数据源无应答。 / The data source does not answer.", kept)
-    headers = {name: value for name, value in answer.headers.items() if name not in _NOT_RELEASED}
-    return Response(answer.content, answer.status_code, {**headers, **_marks(kept)})
+    response = Response(answer.content, answer.status, _marks(kept))
+    passed = ((name.lower(), value) for name, value in answer.headers)
+    response.raw_headers.extend((name, value) for name, value in passed if name not in _NOT_RELEASED)
+    return response
 
 
 def problem(status: int, code: str, message: str, kept: Kept | None = None) -> Response:
@@ -197,11 +218,11 @@ def _marks(kept: Kept) -> dict[str, str]:
     return {"X-Usage-Record": f"{kept.record.connector}/{kept.record.seq}", "X-Usage-Digest": kept.sha256}
 
 
-def _status_class(answer: httpx.Response | None) -> StatusClass:
+def _status_class(answer: Answer | None) -> StatusClass:
     if answer is None:
         return StatusClass.ERROR
     classes = {2: StatusClass.OK, 3: StatusClass.REDIRECT, 4: StatusClass.CLIENT}
-    return classes.get(answer.status_code // 100, StatusClass.SERVER)
+    return classes.get(answer.status // 100, StatusClass.SERVER)
 
 
 def bearer(request: Request) -> str:

@@ -16,6 +16,7 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api import keyfiles, memory
 from api.client import PlatformClient
@@ -30,7 +31,7 @@ from ledger.errors import LedgerError
 from ledger.sm import Sm2Key
 
 
-def application(settings: Settings, key: Sm2Key, platform: PlatformClient, clock: Callable[[], int]) -> Starlette:
+def application(settings: Settings, key: Sm2Key, platform: PlatformClient, clock: Callable[[], int]) -> ASGIApp:
     """The connector as an ASGI application. `clock` answers the present second UTC."""
     book = Book(Path(settings.state), settings.id, SIDES[settings.mode])
     agreements = Agreements(settings, clock, book)
@@ -73,17 +74,29 @@ def application(settings: Settings, key: Sm2Key, platform: PlatformClient, clock
         sender.close()
         book.close()
 
-    methods = ["GET", "POST", "PUT", "DELETE", "PATCH", "HEAD"]
     routes = [
         Route("/connector/agreements", guarded(put), methods=["PUT"]),
         Route("/connector/flush", guarded(flush), methods=["POST"]),
         Route("/connector/status", guarded(status), methods=["GET"]),
-        Route("/{path:path}", proxy.__call__, methods=methods),
     ]
-    return Starlette(routes=routes, lifespan=lifespan)
+    own = Starlette(routes=routes, lifespan=lifespan)
+
+    async def doors(scope: Scope, receive: Receive, send: Send) -> None:
+        """A use goes past the framework's layers and routing, which cost more than deciding about it."""
+        if scope["type"] == "http" and scope["method"] in _METHODS and not scope["path"].startswith("/connector/"):
+            response = await proxy(Request(scope, receive))
+            await response(scope, receive, send)
+        else:
+            await own(scope, receive, send)
+
+    return doors
 
 
-def build(settings: Settings) -> Starlette:
+_METHODS = frozenset({"GET", "POST", "PUT", "DELETE", "PATCH", "HEAD"})
+"""Of a use; whatever else comes is no call of a data API."""
+
+
+def build(settings: Settings) -> ASGIApp:
     """The application of these settings: opens the state, reads the key."""
     sm.self_check()
     key = keyfiles.load(Path(settings.key_file)).sm2

@@ -4,8 +4,9 @@ Recipe of `overhead`: three processes: a data API (asyncio on uvloop, a fixed an
 as it ships (`python -m api.connector`: SQLite WAL, synchronous=FULL, policy, record and fsync before release), and
 this one as the client. The connector has the first core to itself; client and data API share the second. Keep-alive
 connections, a request id each, no pipelining. `direct` and `through` take turns: one connection, CALLS (1,000) calls
-one after the other, the median of each; `added_ms` is the difference of these medians. Then WIDE (64) connections
-with WIDE_CALLS (50) calls each: calls per second. Medians of RUNS (7) after a warm-up.
+one after the other, the median of each; `added_ms` is the difference of these medians, beside what one fdatasync of a
+thousand bytes takes on the same disk. Then WIDE (64) connections with WIDE_CALLS (50) calls each: calls per second.
+Medians of RUNS (7) after a warm-up.
 
 Recipe of `buffer`: RECORDS (10^6) uses put into the connector's book (its own writer, its own fsync, groups of 512)
 by a process that is killed with SIGKILL at a third and at two thirds and started again on the same file; every use it
@@ -150,16 +151,20 @@ def overhead(runs: int = RUNS) -> dict[str, Any]:
             ports = {"direct": port, "through": int(connector.url.rpartition(":")[2])}
             medians: dict[str, list[float]] = {name: [] for name in ports}
             p99: list[float] = []
+            cpu: list[float] = []
             rates: list[float] = []
             for run in range(runs + 1):
                 for name, where in ports.items():
                     _, took = uvloop.run(_calls(where, 1, CALLS if run else 200))
                     if run:
                         medians[name].append(1_000 * statistics.median(took))
+                before = _cpu_seconds(connector.process.pid)
                 seconds, took = uvloop.run(_calls(ports["through"], WIDE, WIDE_CALLS if run else 5))
                 if run:
+                    cpu.append(1e6 * (_cpu_seconds(connector.process.pid) - before) / (WIDE * WIDE_CALLS))
                     rates.append(WIDE * WIDE_CALLS / seconds)
                     p99.append(1_000 * statistics.quantiles(took, n=100)[98])
+            synced = _fsync_ms(Path(folder) / "state" / "plain")
             kept = connector.admin("GET", "/connector/status").json()["records"]
             assert kept == 200 + CALLS * runs + WIDE * (5 + WIDE_CALLS * runs), kept
         finally:
@@ -173,11 +178,31 @@ def overhead(runs: int = RUNS) -> dict[str, Any]:
         "direct_ms": round(direct, 3),
         "through_ms": round(through, 3),
         "added_ms": round(through - direct, 3),
+        "of_it_one_fsync_ms": round(synced, 3),
         "calls_per_s": round(statistics.median(rates)),
+        "cpu_us_per_call": round(statistics.median(cpu)),
         "wide_p99_ms": round(statistics.median(p99), 1),
         "runs": {"through_ms": [round(value, 3) for value in medians["through"]], "rates": [round(r) for r in rates]},
         "recipe": " ".join((__doc__ or "").split()),
     }
+
+
+def _fsync_ms(place: Path) -> float:
+    """Milliseconds of writing a record's bytes behind others and waiting until the disk has them: no use is cheaper."""
+    took = []
+    with place.open("wb", buffering=0) as file:
+        for _ in range(CALLS):
+            started = time.perf_counter()
+            file.write(b"x" * 1_000)
+            os.fdatasync(file.fileno())
+            took.append(1_000 * (time.perf_counter() - started))
+    return statistics.median(took)
+
+
+def _cpu_seconds(pid: int) -> float:
+    """User and system time of a process so far."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _pin(pid: int, cores: set[int]) -> None:

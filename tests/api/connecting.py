@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import json
 import secrets
@@ -69,17 +70,30 @@ class Scene:
 
 
 class Upstream(BaseHTTPRequestHandler):
-    """A data API: a JSON document per path; /broken fails."""
+    """A data API: a JSON document per path; /broken fails, /echo says in gzip what came."""
 
     protocol_version = "HTTP/1.1"
     calls = 0
 
     def do_GET(self) -> None:
         Upstream.calls += 1
+        if self.path.startswith("/echo"):
+            self._echo()
+            return
         status = 500 if self.path.startswith("/broken") else 200
         data = json.dumps({"path": self.path, "rows": [1, 2, 3]}).encode()
         self.send_response(status)
         self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+    def _echo(self) -> None:
+        said = {"line": self.requestline, "headers": [[name.lower(), value] for name, value in self.headers.items()]}
+        data = gzip.compress(json.dumps(said).encode())
+        self.send_response(201)
+        for name, value in (("Set-Cookie", "a=1"), ("Set-Cookie", "b=2"), ("Content-Encoding", "gzip"),
+                            ("X-Usage-Record", "somebody/7"), ("Content-Length", str(len(data)))):  # fmt: skip
+            self.send_header(name, value)
         self.end_headers()
         self.wfile.write(data)
 
@@ -196,6 +210,8 @@ class Process:
     def flush(self) -> Any:
         return self.admin("POST", "/connector/flush").json()
 
-    def call(self, request_id: str, path: str = "/flights?hour=1", purpose: str = "research") -> httpx.Response:
-        headers = {"Authorization": f"Bearer {TOKEN}", "X-Request-Id": request_id, "X-Purpose": purpose}
+    def call(
+        self, request_id: str, path: str = "/flights?hour=1", purpose: str = "research", **more: str
+    ) -> httpx.Response:
+        headers = {"Authorization": f"Bearer {TOKEN}", "X-Request-Id": request_id, "X-Purpose": purpose, **more}
         return self.http.get(self.url + path, headers=headers)

@@ -132,6 +132,25 @@ def test_connector__platform_down__same_bytes_are_sent_later(tmp_path: Path):
         assert [use.request_id for use in scene.uses()] == ["request-0001", "request-0002"]
 
 
+def test_connector__call_and_answer__go_through_as_they_came(tmp_path: Path) -> None:
+    """The path byte for byte, no header of the client's own, every header of the answer, an encoded body as it is."""
+    with running(tmp_path, limit=9) as (_, process):
+        headers = {"Accept": "text/csv", "X-Own": "1", "User-Agent": "station/1"}
+        answer = process.call("request-0001", "/echo/a%20b%2Fc/%E4%B8%AD?x=%2F&y=%20&z", **headers)
+        said = answer.json()
+        assert (answer.status_code, said["line"]) == (201, "GET /echo/a%20b%2Fc/%E4%B8%AD?x=%2F&y=%20&z HTTP/1.1")
+        passed = dict(said["headers"])
+        assert {name: passed[name] for name in ("accept", "x-own", "user-agent")} == {
+            "accept": "text/csv", "x-own": "1", "user-agent": "station/1",
+        }  # fmt: skip
+        assert set(passed) == {"host", "accept", "x-own", "user-agent", "accept-encoding"}
+        assert passed["accept-encoding"] == "identity"
+        assert answer.headers.get_list("set-cookie") == ["a=1", "b=2"]
+        assert answer.headers["content-encoding"] == "gzip"
+        assert answer.headers.get_list("x-usage-record") == [f"{CONNECTOR}/1"]
+        assert httpx.request("TRACE", process.url + "/echo", timeout=10).status_code == 404
+
+
 def test_connector__repeat_after_its_time__answered_with_the_record_only(tmp_path: Path):
     with running(tmp_path, limit=100) as (scene, process):
         assert process.call("request-0001").status_code == 200
