@@ -64,6 +64,7 @@ from api.routes import (
     usage,
     worklist,
 )
+from api.watching import Watch
 
 MODULES = (
     usage,
@@ -139,6 +140,7 @@ def create(system: System) -> FastAPI:
     app.state.system = system
     app.state.window = Window()
     app.state.desk = usage.Desk(system)
+    app.state.watch = Watch(system.reader)
     app.state.importer = Importer(system)
     app.add_middleware(AnswerHeaders)
     errors.install(app)

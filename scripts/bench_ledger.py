@@ -6,7 +6,7 @@ Parts of the ledger: intake (batches on SQLite and, where Debian's PostgreSQL is
 heads, gas, proof, completeness, rebuild, memory, proofs. Of the registry: check (the public check and search with 10^6
 certificates, both databases), import (10,000 applications), papers (1,000 signed ones, one run), codes (32 writers).
 Of the market: products (the search of 10^5 products, both databases). Of usage: connector (what it adds to a call),
-buffer (10^6 records through three kills), signatures (checks per second).
+revocation (how soon a suspension stops it), buffer (10^6 records through three kills), signatures (checks per second).
 Each is a function in `scripts/bench/` with its recipe in the file, run alone. Times are medians of at least five runs
 unless the recipe says otherwise; gas comes from receipts of a real anvil (paris). A figure short of its target is
 printed as such. The numbers mean nothing on another machine; this one is printed with them.
@@ -96,6 +96,7 @@ PARTS: dict[str, Callable[[], dict[str, Any]]] = {
     "codes": codes.codes,
     "products": goods,
     "connector": connector.overhead,
+    "revocation": connector.revocation,
     "buffer": connector.buffer,
     "signatures": signatures.signatures,
 }
@@ -136,6 +137,8 @@ def targets(results: dict[str, Any]) -> Iterator[tuple[str, float, str, float]]:
     if "connector" in results:
         yield "connector, added to a call, ms", results["connector"]["added_ms"], "≤", 2
         yield "connector, calls/s on one core", results["connector"]["calls_per_s"], "≥", 1_000
+    if "revocation" in results:
+        yield "suspension → first refused call, largest, ms", results["revocation"]["suspended_ms"]["max"], "≤", 1_000
     if "buffer" in results:
         found = results["buffer"]
         gone = found["said_durable_and_lost"] + found["left"] + found["findings"]

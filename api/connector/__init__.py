@@ -23,6 +23,7 @@ can be compared use by use (exchange.md §5.4). Settings are one JSON file named
 - `state`: agreements, records, batches and reports on its own disk, and their only writer.
 - `agreements`: which agreements it serves, and for whom.
 - `proxy`: one use: decide, deliver, record, release.
+- `watching`: what became of its agreements, from the platform.
 - `sending`: batches, closes and heartbeats on their way to the platform.
 - `serving`: its doors as an application, put together and run by `__main__`.
 """

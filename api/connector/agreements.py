@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import secrets
 from collections.abc import Callable, Iterator
@@ -10,17 +11,31 @@ from typing import Any
 from api.connector.settings import Mode, Settings
 from api.connector.state import Book, Held
 from clearing.market import policy as policies
-from clearing.market.agreement import CARRIES_TERMS, Role, State, Terms, act_of, id_of, read_terms
+from clearing.market.agreement import (
+    CARRIES_TERMS,
+    SIGNED_BY,
+    Act,
+    Role,
+    Signers,
+    State,
+    Terms,
+    act_of,
+    id_of,
+    read_terms,
+)
 from clearing.market.policy import Action
 from clearing.usage.control import Meter
 from ledger import signing
 from ledger.errors import BadSignature, FieldError
 from ledger.facts import SM2, Signed
 from registry.asset import Twin
+from registry.party import party_subject
 
 CALL_UNITS = frozenset({"call", "次"})
 """Units that one API call is one of; other units are measured by other modes."""
 RUNNING = frozenset({State.EFFECTIVE, State.SUSPENDED})
+STOPPED_BY = "stopped-by"
+"""In the known keys: which authority suspended the agreement last, and so may resume it."""
 _FIELDS = frozenset({"signed", "parts", "token_sha256", "access_token"})
 _ACCESS = re.compile(r"[!-~]{1,512}")
 
@@ -32,6 +47,8 @@ class Agreements:
         self._settings, self._clock, self._book = settings, clock, book
         self._by_token = {held.token_sha256: held for held in book.agreements()}
         self._by_id = {held.id: held for held in self._by_token.values()}
+        self.changed = asyncio.Event()
+        """Set when the administrator handed something in."""
 
     def __iter__(self) -> Iterator[Held]:
         return iter(self._by_id.values())
@@ -41,7 +58,43 @@ class Agreements:
         return self._by_token.get(token_sha256)
 
     async def put(self, document: Any) -> dict[str, Any]:
-        """Takes an agreement act as concluded; acts of one agreement must come in order. Raises `LedgerError`."""
+        """Takes an agreement act as the administrator hands it in; acts of one agreement must come in order.
+
+        The keys it is signed with are those its parties are known by from now on. Raises `LedgerError`.
+        """
+        summary = await self._take(document, trusted=True)
+        self.changed.set()
+        return summary
+
+    async def follow(self, document: Any) -> None:
+        """Takes an act from the platform: by the keys the parties concluded with, or an authority's that stops.
+
+        Acts of agreements it does not serve and acts it has are passed over. Raises `LedgerError`, and `BadSignature`
+        when a key is another one than before: then the administrator must look and hand the act in.
+        """
+        signed = Signed.of_document(document["signed"] if isinstance(document, dict) else document)
+        act = act_of(signed.statement)
+        held = self._by_id.get(id_of(signed.statement.subject))
+        if held is None or signed.statement.no <= held.no:
+            return
+        keys = {signature.by: signature.key for signature in signed.signatures if signature.alg == SM2}
+        if SIGNED_BY[act.act] is Signers.AUTHORITY:
+            # To stop is safe, whoever the authority is; to go on takes the one that stopped, by the same key.
+            stopped = held.keys.get(STOPPED_BY, "")
+            needed = [stopped] if act.act is Act.RESUME else [name for name in keys if name in held.keys]
+        else:
+            needed = [party_subject(signer.party) for signer in act.signers]
+            if SIGNED_BY[act.act] is Signers.ONE:
+                needed = [name for name in needed if name in keys][:1] or needed
+        for name in needed:
+            if not name or keys.get(name) != held.keys.get(name):
+                raise BadSignature(
+                    name or act.act, "不是订立时的公钥，请管理员核对后提交该事项 / not the key it was concluded with: "
+                    "let the administrator look and hand the act in",
+                )  # fmt: skip
+        await self._take({"signed": document["signed"], "parts": document.get("parts", [])}, trusted=False)
+
+    async def _take(self, document: Any, *, trusted: bool) -> dict[str, Any]:
         if not isinstance(document, dict) or not {"signed"} <= set(document) <= _FIELDS:
             raise FieldError("request", ", ".join(sorted(_FIELDS)), "其他字段 / other fields")
         signed, parts = Signed.of_document(document["signed"]), document.get("parts", [])
@@ -84,6 +137,10 @@ class Agreements:
             held.meter.adopt(terms.policy)
             held.token_sha256, held.no, held.prev, held.state = token, statement.no, digest, act.to_state
             held.revision, held.terms = act.revision, terms
+        keys = {signature.by: signature.key for signature in signed.signatures if signature.alg == SM2}
+        held.keys = {**held.keys, **keys} if trusted else {**keys, **held.keys}
+        if act.act is Act.SUSPEND and act.authority:
+            held.keys[STOPPED_BY] = party_subject(act.authority.party)
         held.access = access
         held.until = None if act.to_state in RUNNING else held.until or self._clock()
         self._by_id[held.id] = self._by_token[token] = held

@@ -25,18 +25,22 @@ from api.connector.proxy import Proxy, bearer, problem, sha256
 from api.connector.sending import Sender
 from api.connector.settings import SIDES, Settings, clock_of, load_settings
 from api.connector.state import Book
+from api.connector.watching import Watcher
 from clearing.errors import ClearingError
 from ledger import canonical, sm
 from ledger.errors import LedgerError
 from ledger.sm import Sm2Key
 
 
-def application(settings: Settings, key: Sm2Key, platform: PlatformClient, clock: Callable[[], int]) -> ASGIApp:
+def application(
+    settings: Settings, key: Sm2Key, platform: PlatformClient, clock: Callable[[], int], api_key: str = ""
+) -> ASGIApp:
     """The connector as an ASGI application. `clock` answers the present second UTC."""
     book = Book(Path(settings.state), settings.id, SIDES[settings.mode])
     agreements = Agreements(settings, clock, book)
     sender = Sender(settings, key, platform, clock, book, agreements)
     proxy = Proxy(settings, clock, book, agreements)
+    watcher = Watcher(settings, api_key, agreements)
 
     def guarded(handler: Callable[[Request], Any]) -> Callable[[Request], Any]:
         async def route(request: Request) -> Response:
@@ -58,11 +62,14 @@ def application(settings: Settings, key: Sm2Key, platform: PlatformClient, clock
 
     async def status(_request: Request) -> Any:
         summaries = [agreements.summary(held) for held in agreements]
-        return {**book.counts(), "agreements": summaries, "error": sender.last_error, "groups": book.groups}
+        return {**book.counts(), "agreements": summaries, "error": sender.last_error, "groups": book.groups,
+                "watch_error": watcher.last_error}  # fmt: skip
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         tasks = [asyncio.create_task(book.write_forever())]
+        if settings.watch:
+            tasks.append(asyncio.create_task(watcher.watch_forever()))
         if settings.flush_seconds:
             tasks.append(asyncio.create_task(sender.flush_forever()))
         yield
@@ -102,7 +109,7 @@ def build(settings: Settings) -> ASGIApp:
     key = keyfiles.load(Path(settings.key_file)).sm2
     api_key = Path(settings.api_key_file).read_text(encoding="ascii").strip() if settings.api_key_file else ""
     platform = PlatformClient(settings.platform, api_key)
-    return application(settings, key, platform, clock_of(settings))
+    return application(settings, key, platform, clock_of(settings), api_key)
 
 
 def run(config: Path) -> None:

@@ -32,7 +32,8 @@ class Settings:
 
     `upstream` is the address of the data API; in the mode consumer that of the provider's connector.
     `admin_token_sha256` is the SHA-256 of the administrator's token, `log_key` the operator's SM2 public key (empty:
-    promises are kept unchecked), `clock_file` a file with the present second (the demo's fixed timeline).
+    promises are kept unchecked), `watch` whether it asks the platform for acts of its agreements, `clock_file` a file
+    with the present second (the demo's fixed timeline).
     """
 
     id: Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}\Z")]
@@ -48,6 +49,7 @@ class Settings:
     host: str = "127.0.0.1"
     port: Annotated[int, Meta(ge=0, le=65535)] = 0
     batch_size: Annotated[int, Meta(ge=1, le=5000)] = 500
+    watch: bool = True
     flush_seconds: Annotated[int, Meta(ge=0, le=86_400)] = 30
     upstream_timeout: Annotated[int, Meta(ge=1, le=600)] = 30
 

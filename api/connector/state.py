@@ -11,7 +11,7 @@ import sqlite3
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +34,7 @@ _SCHEMA = """
 CREATE TABLE IF NOT EXISTS agreement (
   id TEXT PRIMARY KEY, token_sha256 TEXT NOT NULL UNIQUE, no INTEGER NOT NULL, prev TEXT NOT NULL,
   state TEXT NOT NULL, revision INTEGER NOT NULL, terms TEXT NOT NULL, secret BLOB NOT NULL,
-  access TEXT NOT NULL, since INTEGER NOT NULL, until INTEGER);
+  access TEXT NOT NULL, since INTEGER NOT NULL, until INTEGER, keys TEXT NOT NULL DEFAULT '{}');
 CREATE TABLE IF NOT EXISTS record (
   seq INTEGER PRIMARY KEY, agreement TEXT NOT NULL, request_id TEXT NOT NULL, occurred_at INTEGER NOT NULL,
   data BLOB NOT NULL,  repeats INTEGER NOT NULL DEFAULT 0, UNIQUE (agreement, request_id));
@@ -45,6 +45,14 @@ CREATE TABLE IF NOT EXISTS report (
   no INTEGER PRIMARY KEY, agreement TEXT NOT NULL, kind TEXT NOT NULL, time TEXT NOT NULL, signed TEXT NOT NULL,
   answer TEXT, UNIQUE (agreement, kind, time));
 """
+_ADDED = {
+    "agreement": {
+        "access": "TEXT NOT NULL DEFAULT ''", "since": "INTEGER NOT NULL DEFAULT 0", "until": "INTEGER",
+        "keys": "TEXT NOT NULL DEFAULT '{}'",
+    },
+    "record": {"repeats": "INTEGER NOT NULL DEFAULT 0"},
+}  # fmt: skip
+"""Columns that older state files lack, and what they mean there."""
 
 
 @dataclass(slots=True)
@@ -52,7 +60,7 @@ class Held:
     """An agreement the connector serves, with its live counters. `secret` salts user and request references.
 
     `access` is the token by which the provider's connector lets a consumer's in. It serves the agreement from `since`,
-    seconds UTC, and was told at `until` that it had ended.
+    seconds UTC, and was told at `until` that it had ended. `keys` are the parties' SM2 keys it was concluded with.
     """
 
     id: str
@@ -68,6 +76,7 @@ class Held:
     access: str = ""
     until: int | None = None
     agr_seq: int = 0
+    keys: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +117,10 @@ class Book:
         self._db.execute("PRAGMA journal_mode=WAL")
         self._db.execute("PRAGMA synchronous=FULL")
         self._db.executescript(_SCHEMA)
+        for table, columns in _ADDED.items():
+            known = {row[1] for row in self._db.execute(f"PRAGMA table_info({table})")}
+            for name in columns.keys() - known:
+                self._db.execute(f"ALTER TABLE {table} ADD COLUMN {name} {columns[name]}")
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="book")
         self._reader = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
         self._waiting: asyncio.Queue[tuple[Use, asyncio.Future[Kept]]] = asyncio.Queue()
@@ -323,7 +336,8 @@ class Book:
     def agreements(self) -> list[Held]:
         """Every agreement with its counters as the records imply them."""
         rows = self._db.execute(
-            "SELECT id, token_sha256, no, prev, state, revision, terms, secret, access, since, until FROM agreement"
+            "SELECT id, token_sha256, no, prev, state, revision, terms, secret, access, since, until, keys "
+            "FROM agreement"
         ).fetchall()
         return [self._held(row) for row in rows]
 
@@ -332,11 +346,13 @@ class Book:
         prev = json.dumps({"sha256": held.prev.sha256, "sm3": held.prev.sm3})
         values = (
             held.id, held.token_sha256, held.no, prev, held.state.value, held.revision, document, held.secret,
-            held.access, held.since, held.until,
+            held.access, held.since, held.until, json.dumps(held.keys),
         )  # fmt: skip
+        names = "id, token_sha256, no, prev, state, revision, terms, secret, access, since, until, keys"
+        marks = ", ".join("?" * len(values))
 
         def write() -> None:
-            self._db.execute("INSERT OR REPLACE INTO agreement VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", values)
+            self._db.execute(f"INSERT OR REPLACE INTO agreement ({names}) VALUES ({marks})", values)
 
         await asyncio.get_running_loop().run_in_executor(self._thread, write)
 
@@ -352,7 +368,7 @@ class Book:
         return Held(
             id=row[0], token_sha256=row[1], no=row[2], prev=read(Twin, json.loads(row[3]), "prev"), state=State(row[4]),
             revision=row[5], terms=terms, secret=bytes(row[7]), meter=meter, access=row[8], since=row[9],
-            until=row[10], agr_seq=agr_seq,
+            until=row[10], agr_seq=agr_seq, keys=json.loads(row[11]),
         )  # fmt: skip
 
 

@@ -2,22 +2,43 @@
 
 from __future__ import annotations
 
-from typing import Any
+import asyncio
+from dataclasses import dataclass
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Request, Response
+from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse
+from msgspec import Meta
+from sqlmodel import Session
 
-from api.auth import CallerDep, Forbidden, require_own
-from api.bodies import BatchDep, SignedDep, describe, describe_batch
+from api.auth import CallerDep, Forbidden, key_in, require_own
+from api.bodies import BatchDep, SignedDep, describe, describe_batch, read_body
 from api.deps import NowDep, ReadDep, SystemDep, WriteDep
 from api.views import appended, plain
+from api.watching import LONGEST
 from clearing.market import service as market
 from clearing.pricing import service as pricing
 from clearing.pricing import store as pricing_store
 from clearing.usage import service as usage
 from clearing.usage.service import Refusal
+from ledger import canonical
+from ledger.facts import Signed
+from ledger.reading import read
+from registry.asset import Hex64
+from registry.party import connector_subject
 
 router = APIRouter(prefix="/api")
+
+MAX_ASKED = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """From which act on a connector asks for, by agreement; `wait` at most so many seconds for one."""
+
+    known: Annotated[dict[Hex64, Annotated[int, Meta(ge=0, le=2**53 - 1)]], Meta(min_length=1, max_length=10_000)]
+    wait: Annotated[int, Meta(ge=0, le=LONGEST)] = 0
 
 
 @router.post(
@@ -31,6 +52,42 @@ def agreement_act(
 ) -> dict[str, Any]:
     require_own(caller, body.signed)
     return appended(market.record_act(session, body.signed, body.parts, domain=system.agreement_domain, at=now))
+
+
+@router.post(
+    "/connectors/{connector}/acts",
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "content": {"application/json": {"schema": {"type": "object", "description": "api.routes.market.Asked"}}},
+        },
+        "security": [{"api_key": []}],
+    },
+    summary="连接器所服务合约的新事项（可等待） / new acts of a connector's agreements; waits until there is one",
+    tags=["market 交易"],
+)
+async def acts(connector: str, request: Request) -> dict[str, Any]:
+    """Acts from the numbers in `known` on, at once or within `wait` seconds; none if none came."""
+    state, loop = request.app.state, asyncio.get_running_loop()
+    caller = await state.desk.callers.get(key_in(request.headers.get("authorization", "")))
+    if caller.holder != connector_subject(connector):
+        raise Forbidden("只能查询本连接器的合约。 / A connector asks for its own agreements only.")
+    asked = read(Asked, canonical.parse(await read_body(request, MAX_ASKED)), "request")
+
+    def look() -> list[tuple[Signed, list[bytes]]]:
+        with Session(state.system.reader) as session:
+            return usage.acts_for(session, connector, asked.known)
+
+    until, mark, found = loop.time() + asked.wait, None, []
+    while True:
+        newest = await state.watch.mark()
+        if newest != mark:
+            mark, found = newest, await run_in_threadpool(look)
+        if found or loop.time() >= until or await request.is_disconnected():
+            break
+        await state.watch.after(mark, min(until, loop.time() + 1))
+    told = [(item.document(), [part.decode() for part in parts]) for item, parts in found]
+    return {"acts": [{"signed": signed, "parts": parts} for signed, parts in told]}
 
 
 @router.post(

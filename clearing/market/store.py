@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
-from sqlalchemy import RowMapping, Table, bindparam, insert, or_, select, update
+from sqlalchemy import RowMapping, Table, bindparam, func, insert, or_, select, update
 from sqlalchemy.orm import Session
 
 from clearing.errors import UnknownFact
@@ -114,6 +114,26 @@ _HISTORY_OF = (
     .where(tables.agreement_act.c.agreement == bindparam("identity"))
     .order_by(tables.agreement_act.c.no)
 )
+
+
+def newest_act(session: Session) -> tuple[int, int]:
+    """When the newest act of all agreements was taken in (seconds UTC), and how many were in that second."""
+    at = tables.agreement_act.c.at
+    newest = session.execute(select(func.max(at))).scalar()
+    if newest is None:
+        return 0, 0
+    return newest, session.execute(select(func.count()).where(at == newest)).scalar_one()
+
+
+def acts_from(session: Session, known: Mapping[str, int]) -> list[tuple[str, int, str]]:
+    """(agreement, number, fact id) of every act of these agreements from the number given on, in their order."""
+    table = tables.agreement_act
+    rows = session.execute(
+        select(table.c.agreement, table.c.no, table.c.fact_id)
+        .where(table.c.agreement.in_(sorted(known)))
+        .order_by(table.c.agreement, table.c.no)
+    )
+    return [(row.agreement, row.no, row.fact_id) for row in rows if row.no >= known[row.agreement]]
 
 
 def terms_of(session: Session, identity: str, revision: int) -> Terms:

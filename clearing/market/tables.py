@@ -39,7 +39,7 @@ agreement_act = Table(
     _column("act", String(16)),
     _column("state", String(16)),
     _column("revision", BigInteger()),
-    _column("at", BigInteger()),
+    _column("at", BigInteger(), index=True),
 )
 """Every act: the state and revision it left the agreement in, and when it was taken in."""
 

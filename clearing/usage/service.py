@@ -5,7 +5,7 @@ Source: exchange.md §5.3, §5.5; decisions D6, D9, D10. Nothing here commits.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -257,6 +257,21 @@ def explain(session: Session, signed: Signed, *, operator: str, at: int) -> Appe
     if not taken.replayed:
         store.project(session, taken.fact)
     return taken
+
+
+def acts_for(session: Session, connector: str, known: Mapping[str, int]) -> list[tuple[Signed, list[bytes]]]:
+    """Acts, each with its parts, of these agreements from the number given on: what their connector has yet to know.
+
+    Raises `UnknownFact` (agreement), and `NotEntitled` for one whose terms never named the connector.
+    """
+    for agreement in known:
+        if not any(line.connector == connector for line in store.lines(session, agreement)):
+            raise NotEntitled(f"agreement:{agreement}", "a connector its terms name", connector_subject(connector))
+    found: list[tuple[Signed, list[bytes]]] = []
+    for _, _, fact_id in market.acts_from(session, known):
+        fact = ledger.fact(session, fact_id)
+        found.append((Signed(fact.statement, fact.signatures), ledger.parts_of(session, fact_id)))
+    return found
 
 
 def open_findings(session: Session, start: int, end: int) -> list[Finding]:

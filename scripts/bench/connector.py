@@ -14,7 +14,10 @@ had said was durable must be there. Then the connector as it ships sends them, k
 platform that runs the real intake on SQLite. Counted at the end: records on the platform, gaps and forks, records
 sent twice that counted twice. One run.
 
-    python -m scripts.bench.connector overhead|buffer [--records N]
+Recipe of `revocation`: the platform behind a real server, a connector process that watches it; an agreement is
+suspended and resumed 20 times by facts committed past HTTP, while calls are made one after the other.
+
+    python -m scripts.bench.connector overhead|revocation|buffer [--records N]
 """
 
 from __future__ import annotations
@@ -40,10 +43,12 @@ from sqlmodel import Session
 from api.connector.agreements import Agreements
 from api.connector.settings import load_settings
 from api.connector.state import Book, Use
+from clearing.market.agreement import Act, State
 from clearing.market.policy import Action, Request, Standing
 from clearing.usage import store
 from clearing.usage.record import Side, StatusClass
 from tests.api.connecting import TOKEN, Process, Scene, platform_handler, serving
+from tests.api.watched import dealing
 
 RUNS, CALLS, WIDE, WIDE_CALLS = 7, 1_000, 64, 50
 RECORDS = 1_000_000
@@ -310,9 +315,32 @@ def _killed_while_sending(connector: Process, scene: Scene, batches_after: int) 
     return len(scene.gate["seen"])
 
 
+# how soon it stops --------------------------------------------------------------------------------------------------
+
+
+def revocation(rounds: int = 20) -> dict[str, Any]:
+    """Milliseconds from the commit of a suspension on a real platform to the first call its connector refuses."""
+    stopped, resumed = [], []
+    with tempfile.TemporaryDirectory() as folder, dealing(Path(folder)) as deal:
+        for _ in range(rounds):
+            for act, state, answer, took in (
+                (Act.SUSPEND, State.SUSPENDED, "UC12", stopped),
+                (Act.RESUME, State.EFFECTIVE, "200", resumed),
+            ):
+                deal.taken(deal.house.by_court(deal.scene.agreement, act, state))
+                started = time.perf_counter()
+                deal.until(lambda answer=answer: deal.answer() == answer)  # type: ignore[misc]
+                took.append(1_000 * (time.perf_counter() - started))
+    return {
+        "rounds": rounds,
+        "suspended_ms": {"median": round(statistics.median(stopped)), "max": round(max(stopped))},
+        "resumed_ms": {"median": round(statistics.median(resumed)), "max": round(max(resumed))},
+    }
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("what", choices=["overhead", "buffer", "data-api", "fill"])
+    parser.add_argument("what", choices=["overhead", "buffer", "revocation", "data-api", "fill"])
     parser.add_argument("rest", nargs="*")
     parser.add_argument("--records", type=int, default=RECORDS)
     given = parser.parse_args()
@@ -321,7 +349,8 @@ def main() -> int:
     elif given.what == "fill":
         asyncio.run(_fill(Path(given.rest[0]), int(given.rest[1])))
     else:
-        found = overhead() if given.what == "overhead" else buffer(given.records)
+        parts = {"overhead": overhead, "revocation": revocation, "buffer": lambda: buffer(given.records)}
+        found = parts[given.what]()
         print(json.dumps(found, ensure_ascii=False, indent=1))
     return 0
 

@@ -36,8 +36,8 @@ TOKEN, ADMIN = "demo-access-token", "demo-admin-token"
 class Scene:
     """A platform with one agreement, and the configuration of the connector that serves it."""
 
-    def __init__(self, folder: Path, limit: int) -> None:
-        self.house = House(folder / "platform.db")
+    def __init__(self, folder: Path, limit: int, house: House | None = None) -> None:
+        self.house = house or House(folder / "platform.db")
         self.gate: dict[str, Any] = {"down": False, "seen": [], "swallow": 0}
         self.agreement, self.signed = self.house.conclude(limit=limit)
         self.house.session.commit()
@@ -55,7 +55,7 @@ class Scene:
         document = {
             "id": CONNECTOR, "key_file": "connector.key", "state": "state/connector.db", "upstream": upstream,
             "platform": platform, "admin_token_sha256": hashlib.sha256(ADMIN.encode()).hexdigest(),
-            "clock_file": "clock", "flush_seconds": 0, "batch_size": 50,
+            "clock_file": "clock", "flush_seconds": 0, "batch_size": 50, "watch": False,
             "log_key": self.house.keys[self.house.operator.by.removeprefix("party:")].sm2.public,
         }  # fmt: skip
         self.config.write_text(json.dumps(document | changes))

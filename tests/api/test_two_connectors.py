@@ -64,7 +64,7 @@ class Street:
         operator = self.house.keys[self.house.operator.by.removeprefix("party:")].sm2.public
         settings = {
             "id": name, "key_file": "key.json", "state": "state.db", "log_key": operator, "flush_seconds": 0,
-            "admin_token_sha256": _sha256(ADMIN), "clock_file": str(self.clock), "batch_size": 20,
+            "watch": False, "admin_token_sha256": _sha256(ADMIN), "clock_file": str(self.clock), "batch_size": 20,
         }  # fmt: skip
         config.write_text(json.dumps(settings | more))
         return config

@@ -815,6 +815,9 @@ def upgrade() -> None:
         sa.Column("at", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.PrimaryKeyConstraint("agreement", "no"),
     )
+    with op.batch_alter_table("market_agreement_act", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_market_agreement_act_at"), ["at"], unique=False)
+
     op.create_table(
         "market_agreement_signer",
         sa.Column("agreement", sa.String(length=64), autoincrement=False, nullable=False),
@@ -1567,6 +1570,9 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_market_agreement_signer_party"))
 
     op.drop_table("market_agreement_signer")
+    with op.batch_alter_table("market_agreement_act", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_market_agreement_act_at"))
+
     op.drop_table("market_agreement_act")
     with op.batch_alter_table("market_agreement", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_market_agreement_state"))
