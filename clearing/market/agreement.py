@@ -11,6 +11,7 @@ Source: exchange.md §4.1, §4.5, §4.6; decisions D13, D16, D22, D32; codes in 
 from __future__ import annotations
 
 import secrets
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -21,6 +22,7 @@ from msgspec import Meta
 from clearing.errors import BadTerms, NotSigned, WrongMove
 from clearing.market.errors import NotEntitled
 from clearing.market.policy import Left, Operator, Policy, Rule, Standing, check_policy, policy_digest
+from clearing.market.template import Template, check_template
 from clearing.terms import Address, BillingBasis
 from clearing.terms import Terms as SettlementTerms
 from clearing.terms import check_terms as check_settlement
@@ -195,14 +197,6 @@ class Dispute:
     forum: Forum
     body: Short
     law: Short = "中华人民共和国法律"
-
-
-@dataclass(frozen=True, slots=True)
-class Template:
-    """The model text the terms were filled into, always with its version."""
-
-    id: Short
-    version: Annotated[int, Meta(ge=1, le=2**31)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -457,6 +451,7 @@ def check_terms(terms: Terms) -> None:
     for i, rule in enumerate(terms.policy.permission):
         field = f"terms.policy.permission[{i}].constraints"
         _require(_within(rule, terms), field, "purpose isAnyOf purposes of the terms", rule.action)
+    check_template(terms.template, Counter(party.role.value for party in terms.parties))
     digest = Twin.of(policy_digest(terms.policy))
     _require(terms.policy_digest == digest, "terms.policy_digest", digest.sha256, terms.policy_digest.sha256)
 

@@ -15,7 +15,6 @@ from clearing.market.agreement import (
     Product,
     Role,
     Silence,
-    Template,
     Terms,
     TermsParty,
 )
@@ -42,6 +41,7 @@ from clearing.market.product import (
     UseTerms,
 )
 from clearing.market.sample import Announced, Group, Measure, Preview, Sample, Statistic
+from clearing.market.template import fill
 from clearing.pricing.cost import CostItem
 from clearing.pricing.manifest import ColumnSpec, DataSpec
 from clearing.pricing.policies import DEMO_DOMAIN
@@ -262,7 +262,15 @@ def terms(
         dispute=Dispute(30, Forum.ARBITRATION, "演示仲裁委员会"),
         policy=use,
         policy_digest=Twin.of(policy_digest(use)),
-        template=Template("数据提供", 1),
+        template=fill(
+            "provide",
+            1,
+            {
+                "ownership": "权利人不变；使用方得到使用权，衍生成果归使用方（演示）",
+                "acceptance": "按字段与抽样核对，数值缺陷使用后方能发现（演示）",
+                "personal": "不含",
+            },
+        ),
         salt=secrets.token_hex(32),
     )
 

@@ -24,7 +24,6 @@ from clearing.market.agreement import (
     Signer,
     Silence,
     State,
-    Template,
     Terms,
     TermsParty,
     act_statement,
@@ -58,6 +57,7 @@ from clearing.market.product import (
 )
 from clearing.market.shelf import service as shelf
 from clearing.market.shelf import store as shelf_store
+from clearing.market.template import fill
 from clearing.terms import (
     WHOLE,
     BillingBasis,
@@ -355,7 +355,15 @@ def terms_of(listing: str, digest: Twin, *, limit: int = 5, **changes: object) -
         dispute=Dispute(30, Forum.ARBITRATION, "演示仲裁委员会"),
         policy=policy,
         policy_digest=Twin.of(policy_digest(policy)),
-        template=Template("数据提供", 1),
+        template=fill(
+            "provide",
+            1,
+            {
+                "ownership": "权利人不变；使用方得到使用权，衍生成果归使用方（演示）",
+                "acceptance": "按字段与抽样核对，数值缺陷使用后方能发现（演示）",
+                "personal": "不含",
+            },
+        ),
         salt=secrets.token_hex(32),
     )
     return replace(base, **changes)  # type: ignore[arg-type]
