@@ -14,7 +14,6 @@ from clearing.market.agreement import (
     Forum,
     Product,
     Role,
-    Silence,
     Template,
     Terms,
     TermsParty,
@@ -41,6 +40,7 @@ from clearing.market.product import (
     SellerKind,
     UseTerms,
 )
+from clearing.market.promise import Silence
 from clearing.market.sample import Announced, Group, Measure, Preview, Sample, Statistic
 from clearing.pricing.cost import CostItem
 from clearing.pricing.manifest import ColumnSpec, DataSpec
