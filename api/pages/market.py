@@ -16,6 +16,8 @@ from clearing.market.listing_moves import STATE_NAMES
 from clearing.market.product import QUALITY_NAMES, Level, QualityGrade
 from clearing.market.sample import K
 from clearing.market.shelf import service as shelf
+from clearing.usage.service_level import service as service_level
+from clearing.usage.service_level.measure import LEAST_CONSUMERS, Published
 from registry.rights import RIGHT_NAMES
 
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
@@ -35,6 +37,16 @@ MODE_NAMES = {
     "M1": "接口请求", "M2": "数据集、文件或库表", "M3": "消息流订阅", "M4": "智能体", "M5": "报告或指数",
     "M6": "沙箱、隐私计算", "M7": "托管或委托交付",
 }  # fmt: skip
+
+METRIC_NAMES = {
+    "availability": "可用性", "p50_ms": "响应延迟 p50", "p95_ms": "响应延迟 p95", "p99_ms": "响应延迟 p99",
+    "accuracy": "准确率", "compliance": "合规通过率",
+}  # fmt: skip
+CHECK_NAMES = {
+    f"{metric}/{source}": f"{METRIC_NAMES[metric]}（{who}）"
+    for metric in ("accuracy", "compliance")
+    for source, who in (("SELLER", "供方自检"), ("CONSUMER", "需方检查"), ("THIRD", "第三方检查"))
+}
 
 
 @router.get("/market")
@@ -56,3 +68,18 @@ def product_page(request: Request, product: str, session: ReadDep, system: Syste
         rights={right.value: name for right, name in RIGHT_NAMES.items()}, scores=QUALITY_NAMES, modes=MODE_NAMES,
         least=K,
     )  # fmt: skip
+
+
+@router.get("/market/{product}/service/{month}")
+def service_page(
+    request: Request, product: str, month: str, session: ReadDep, system: SystemDep, now: NowDep
+) -> HTMLResponse:
+    shown = shelf.product(session, product, operator=system.settings.operator, at=now)
+    return page(
+        request, "service", it=service_level.disclosure(session, product, month, at=now), shown=shown,
+        metrics=METRIC_NAMES, checks=CHECK_NAMES, number=_number, least=LEAST_CONSUMERS,
+    )  # fmt: skip
+
+
+def _number(shown: Published) -> str:
+    return str(shown.n) if shown.n is not None else f"≥ {shown.at_least}（量级）"
