@@ -18,6 +18,7 @@ from clearing.market.sample import K
 from clearing.market.shelf import service as shelf
 from clearing.usage.service_level import service as service_level
 from clearing.usage.service_level.measure import LEAST_CONSUMERS, Published
+from registry.calendar import ONE_DAY, day_of
 from registry.rights import RIGHT_NAMES
 
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
@@ -66,7 +67,7 @@ def product_page(request: Request, product: str, session: ReadDep, system: Syste
     return page(
         request, "product", shown=shown, now=now, states=STATE_NAMES, types=TYPES, industries=CODES,
         rights={right.value: name for right, name in RIGHT_NAMES.items()}, scores=QUALITY_NAMES, modes=MODE_NAMES,
-        least=K,
+        least=K, months=_months(now),
     )  # fmt: skip
 
 
@@ -79,6 +80,12 @@ def service_page(
         request, "service", it=service_level.disclosure(session, product, month, at=now), shown=shown,
         metrics=METRIC_NAMES, checks=CHECK_NAMES, number=_number, least=LEAST_CONSUMERS,
     )  # fmt: skip
+
+
+def _months(now: int) -> tuple[str, str]:
+    """The month before this one, and this one, as they are called in Beijing."""
+    today = day_of(now)
+    return (today.replace(day=1) - ONE_DAY).strftime("%Y-%m"), today.strftime("%Y-%m")
 
 
 def _number(shown: Published) -> str:

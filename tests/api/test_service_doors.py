@@ -99,6 +99,28 @@ def test_month__of_an_agreement__for_its_parties_alone(office: Office) -> None:
         assert office.public(path).status_code == 401
 
 
+def test_bundle__of_what_the_seller_states__for_all_on_its_listing__of_a_consumers_report_for_its_agreement(
+    office: Office,
+) -> None:
+    now = office.shop.platform.now
+    told = office.outage("4" * 32, Act.ANNOUNCE, SELLER, start=now + 9 * DAY, end=now + 10 * DAY, text="升级").json()
+    said = office.outage("5" * 32, Act.REPORT, CONSUMER, start=now, detected_at=now, text="不可用").json()
+
+    def seen(fact: str) -> dict[str, int]:
+        path = f"/api/bundles/{fact}"
+        return {by: office.shop.get(path, f"party:{by}").status_code for by in (CONSUMER, PROVIDER, SELLER, COURT)}
+
+    assert seen(told["fact"]) == {CONSUMER: 409, PROVIDER: 409, SELLER: 409, COURT: 403}
+    assert seen(said["fact"]) == {CONSUMER: 409, PROVIDER: 409, SELLER: 409, COURT: 403}
+
+
+def test_product__page_leads_to_the_disclosed_months(office: Office) -> None:
+    page = office.public(f"/market/{office.product}").text
+    for name in ("2026-05", "2026-06"):
+        assert f'href="/market/{office.product}/service/{name}"' in page
+        assert office.public(f"/market/{office.product}/service/{name}").status_code == 200
+
+
 def test_outages__another_consumers_agreement_is_not_shown(office: Office) -> None:
     other, _ = office.shop.house.conclude(listing=office.listing)
     office.shop.house.session.commit()
