@@ -12,7 +12,9 @@ from typing import Any
 
 import httpx
 import pytest
+from typer.testing import CliRunner
 
+from api.cli import app
 from clearing.market.promise import ServiceTargets
 from clearing.terms import month
 from clearing.usage.service_level.notice import (
@@ -131,6 +133,31 @@ def test_outages__another_consumers_agreement_is_not_shown(office: Office) -> No
     assert [given["agreement"] for given in own["case"]["consents"]] == [office.agreement]
     [theirs] = office.shop.get(f"/api/agreements/{other}/outages", f"party:{CONSUMER}").json()["outages"]
     assert theirs["case"]["consents"] == []
+
+
+def test_command__notice_consent_and_a_wrong_act(office: Office, tmp_path: Path) -> None:
+    platform, url = office.shop.platform, str(office.shop.platform.client.base_url)
+
+    def run(party: str, *words: str, code: int = 0) -> str:
+        keys, path = office.shop.house.keys[party], tmp_path / f"{party}.json"
+        if not path.exists():
+            secret = {"evm": keys.evm.hex(), "sm2": keys.sm2.private.hex(), "ed25519": "11" * 32}
+            path.write_text(json.dumps({"by": f"party:{party}", **secret}))
+            path.chmod(0o600)
+        more = ["--key", str(path), "--url", url, "--api-key", platform.token(f"party:{party}")]
+        done = CliRunner().invoke(app, ["service", "outage", *words, *more])
+        assert done.exit_code == code, done.output
+        return str(done.output)
+
+    start = platform.now + 4 * DAY
+    window = ["--start", str(start), "--end", str(start + HOUR), "--text", "升级"]
+    made = json.loads(run(SELLER, "ANNOUNCE", office.listing, *window))
+    about = ["--about", made["outage"]]
+    run(CONSUMER, "CONSENT", office.listing, *about, "--agreement", office.agreement)
+    [shown] = office.shop.get(f"/api/agreements/{office.agreement}/outages", f"party:{CONSUMER}").json()["outages"]
+    assert (shown["id"], len(shown["case"]["consents"])) == (made["outage"], 1)
+    assert "body.end" in run(SELLER, "RESTORE", office.listing, *about, code=2)
+    assert "WrongMove" in run(SELLER, "RESTORE", office.listing, *about, "--end", str(start), code=2)
 
 
 def test_bad_input__refused_by_name_and_no_fact(office: Office) -> None:
