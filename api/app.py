@@ -18,6 +18,7 @@ from api.pages import (
     applicant,
     case,
     certificates,
+    delivering,
     entry,
     notices,
     objecting,
@@ -27,6 +28,12 @@ from api.pages import (
 )
 from api.pages import (
     cards as card_pages,
+)
+from api.pages import (
+    delivery as delivery_pages,
+)
+from api.pages import (
+    dispute as dispute_pages,
 )
 from api.pages import (
     intake as intake_pages,
@@ -45,6 +52,8 @@ from api.routes import (
     afterlife,
     cards,
     credentials,
+    delivery,
+    dispute,
     dsp,
     duties,
     foreign,
@@ -58,6 +67,7 @@ from api.routes import (
     register,
     registry,
     rulebook,
+    service_level,
     settlement,
     shelf,
     tiles,
@@ -75,8 +85,11 @@ MODULES = (
     shelf,
     negotiation,
     dsp,
+    delivery,
+    service_level,
     reconciliation,
     settlement,
+    dispute,
     rulebook,
     worklist,
     intake,
@@ -91,13 +104,15 @@ MODULES = (
     cards,
     duties,
     card_pages,
+    delivery_pages,
+    dispute_pages,
     registry,
     public,
 )
 """In this order: registry's route for a paper of any form would take other words behind a code for one."""
 
 
-OFFICE = (entry, signing, applicant, case, staff, notices, objecting, certificates, afterlife_pages)
+OFFICE = (entry, signing, applicant, case, staff, notices, objecting, certificates, afterlife_pages, delivering)
 """Pages for people with a session, and what leads there; their writes are forms, not signed bodies."""
 
 

@@ -23,6 +23,7 @@ from api import sessions
 from api.deps import NowDep, ReadDep, SystemDep
 from ledger.facts import Signed
 from registry import store as registry
+from registry.errors import Unknown
 from registry.party import connector_subject, party_subject
 
 Question = TypeVar("Question")
@@ -199,6 +200,19 @@ def require_own(caller: Caller, signed: Signed) -> None:
         raise Forbidden(
             f"{caller.holder} 不能提交他人签署的内容。 / {caller.holder} may not send what only others signed."
         )
+
+
+def organisation_of(session: Session, caller: Caller, now: int) -> str:
+    """The organisation the caller is or works for; a connector asks for nobody. Raises `Forbidden`."""
+    kind, _, name = caller.holder.partition(":")
+    if kind == "party":
+        return name
+    if kind == "staff":
+        try:
+            return registry.staff_at(session, name, now).organisation
+        except Unknown:
+            pass
+    raise Forbidden("只给当事方及其人员查看。 / Only parties and their staff may look.")
 
 
 def _digest(secret: str) -> str:

@@ -20,11 +20,14 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import Engine, create_engine, event, inspect
 from sqlalchemy.orm import Session
 
+import clearing.market.delivery.store as delivery
 import clearing.market.negotiation.store as negotiation
 import clearing.market.shelf.store as shelf
 import clearing.market.store as market
 import clearing.pricing.store as pricing
+import clearing.settlement.dispute.store as dispute
 import clearing.settlement.store as settlement
+import clearing.usage.service_level.store as service_level
 import clearing.usage.store as usage
 import registry.afterlife.store
 import registry.cards.store
@@ -42,6 +45,7 @@ from api.authority import HttpAuthority
 from api.keyfiles import KeyFile
 from api.settings import Settings, SettingsError
 from clearing.market.agreement import Domain
+from clearing.market.delivery import service as delivering
 from clearing.market.negotiation import service as negotiating
 from clearing.market.onchain import AgreementFace
 from clearing.market.proof import AgreementRules
@@ -91,7 +95,7 @@ LOOK = 0.002
 """Seconds between two looks for the writer's lock of SQLite."""
 WITNESSES = {"twin": HttpWitness, "c2sp": TlogWitness}
 
-MATTERS: tuple[waiting.MatterSource, ...] = (afterlife.waiting, negotiating.waiting)
+MATTERS: tuple[waiting.MatterSource, ...] = (afterlife.waiting, negotiating.waiting, delivering.waiting)
 """Areas beside applications whose matters stand in the work list."""
 
 WRITER_LOCK = 0x5351
@@ -447,9 +451,12 @@ def projectors() -> dict[str, Projector]:
         shelf.PROJECTORS,
         market.PROJECTORS,
         negotiation.PROJECTORS,
+        delivery.PROJECTORS,
         usage.PROJECTORS,
+        service_level.PROJECTORS,
         pricing.PROJECTORS,
         settlement.PROJECTORS,
+        dispute.PROJECTORS,
     )
     merged: dict[str, Projector] = {}
     for table in tables:

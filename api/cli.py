@@ -18,6 +18,8 @@ from api import (
     checks,
     cli_agency,
     cli_cards,
+    cli_delivery,
+    cli_dispute,
     cli_foreign,
     cli_intake,
     cli_likeness,
@@ -25,6 +27,7 @@ from api import (
     cli_retention,
     cli_rules,
     cli_seal,
+    cli_service,
     court,
     erasing,
     jobs,
@@ -71,6 +74,9 @@ app.add_typer(cli_seal.app, name="seal")
 app.add_typer(cli_national.app, name="national")
 app.add_typer(cli_agency.app, name="agency")
 app.add_typer(cli_cards.app, name="cards")
+app.add_typer(cli_delivery.app, name="delivery")
+app.add_typer(cli_dispute.app, name="dispute")
+app.add_typer(cli_service.app, name="service")
 app.add_typer(cli_retention.app, name="retention")
 app.add_typer(cli_agency.handover_app, name="handover")
 app.add_typer(cli_retention.app, name="retention")

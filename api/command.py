@@ -11,10 +11,11 @@ import typer
 from sqlalchemy.exc import DatabaseError
 
 from api import bootstrap, settings
+from api.client import PlatformError, PlatformUnavailable
 from api.errors import STATUS
 
 EXPECTED: tuple[type[Exception], ...] = (
-    *STATUS, settings.SettingsError, OSError, UnicodeDecodeError, DatabaseError,
+    *STATUS, settings.SettingsError, OSError, UnicodeDecodeError, DatabaseError, PlatformError, PlatformUnavailable,
 )  # fmt: skip
 
 HomeOption = Annotated[

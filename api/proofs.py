@@ -6,9 +6,11 @@ from collections.abc import Sequence
 
 from sqlalchemy.orm import Session
 
+from clearing.market import store as market
 from clearing.usage.closing import HEARTBEAT, PERIOD_CLOSE
 from clearing.usage.held import USAGE_HELD
 from clearing.usage.record import decode
+from clearing.usage.service_level.notice import OUTAGE_ACT, QUALITY_CHECK
 from ledger import disclosure, store
 from ledger.bundle import Bundle, assemble
 from ledger.errors import FieldError
@@ -39,8 +41,9 @@ def may_read(session: Session, fact: Fact, holder: str, overseers: frozenset[str
     """May the holder of an API key have the bundle of this fact, or of this part? Overseers may; else whom it concerns.
 
     A fact concerns who signed it and every party its text names, in its fields too; a usage batch, a close and a
-    heartbeat of a connector also the parties of their agreements. A fact of held records concerns nobody else, but each
-    record its connector, the connector's owner, and the parties of its agreement.
+    heartbeat of a connector also the parties of their agreements; what is stated about a listing's service also the
+    parties of the agreement it names, or of every agreement on the listing. A fact of held records concerns nobody
+    else, but each record its connector, the connector's owner, and the parties of its agreement.
     """
     if holder in overseers or holder in {signature.by for signature in fact.signatures}:
         return True
@@ -52,6 +55,9 @@ def may_read(session: Session, fact: Fact, holder: str, overseers: frozenset[str
     linked = [item["agreement"] for item in fact.body.get("agreements", []) if isinstance(item, dict)]
     if fact.kind in (PERIOD_CLOSE, HEARTBEAT):
         linked.append(fact.body["agreement"])
+    if fact.kind in (OUTAGE_ACT, QUALITY_CHECK):
+        own = fact.body.get("agreement")
+        linked += [own] if own else [row.id for row in market.agreements(session, listing=fact.body["listing"])]
     facts = [fact, *(act for identity in linked for act in store.facts_of(session, f"agreement:{identity}"))]
     fields = store.parts_of(session, fact.id) if "fields" in fact.body else []
     return any(name.encode() in data for data in [*(item.bytes() for item in facts), *fields])

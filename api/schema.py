@@ -6,11 +6,14 @@ import api.auth
 import api.desk.tables
 import api.office.tables
 import api.sessions
+import clearing.market.delivery.tables
 import clearing.market.negotiation.tables
 import clearing.market.shelf.tables
 import clearing.market.tables
 import clearing.pricing.tables
+import clearing.settlement.dispute.tables
 import clearing.settlement.tables
+import clearing.usage.service_level.tables
 import clearing.usage.tables
 import ledger.tables
 import registry.afterlife.tables
@@ -47,9 +50,12 @@ MODULES = (
     clearing.market.shelf.tables,
     clearing.market.tables,
     clearing.market.negotiation.tables,
+    clearing.market.delivery.tables,
     clearing.usage.tables,
+    clearing.usage.service_level.tables,
     clearing.pricing.tables,
     clearing.settlement.tables,
+    clearing.settlement.dispute.tables,
     api.auth,
     api.desk.tables,
     api.office.tables,

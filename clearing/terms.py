@@ -252,11 +252,11 @@ def month(name: str) -> Period:
     """The calendar month `YYYY-MM` of Asia/Shanghai as a period. Raises BadTerms on any other text."""
     try:
         first = datetime.strptime(name, "%Y-%m").replace(tzinfo=SHANGHAI)
-    except ValueError:
+        following = (first.replace(day=28) + timedelta(days=4)).replace(day=1)
+    except (ValueError, OverflowError):
         raise BadTerms("period", "a month YYYY-MM", name) from None
     if first.strftime("%Y-%m") != name:
         raise BadTerms("period", "a month YYYY-MM", name)
-    following = (first.replace(day=28) + timedelta(days=4)).replace(day=1)
     return Period(name, int(first.timestamp()), int(following.timestamp()))
 
 

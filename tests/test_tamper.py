@@ -10,6 +10,7 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,11 @@ from sqlmodel import Session, col
 from api import bootstrap, checks, jobs, keyfiles, schema, settings
 from api.bootstrap import System
 from clearing.market import store as market
+from clearing.market.agreement import Role
+from clearing.market.delivery import service as delivering
+from clearing.market.delivery.act import DELIVERY_ACT, DeliveryAct, Found, Sent, Shipment
+from clearing.market.delivery.act import Act as DeliveryMove
+from clearing.market.delivery.act import Side as DeliverySide
 from clearing.market.negotiation import service as negotiating
 from clearing.market.negotiation.message import (
     Inquiry,
@@ -40,11 +46,15 @@ from clearing.market.negotiation.message import (
     message_statement,
 )
 from clearing.market.shelf import store as shelf
+from clearing.settlement.dispute import opening
+from clearing.settlement.dispute import service as disputes
 from clearing.terms import Tariff, TariffKind, Tax, TaxBasis
 from clearing.usage import closing
 from clearing.usage import service as usage
 from clearing.usage.batch import USAGE_BATCH, freeze, receive
 from clearing.usage.record import decode, encode
+from clearing.usage.service_level import notice
+from clearing.usage.service_level import service as service_level
 from ledger import audit as ledger_audit
 from ledger import eip712, rebuild, sm, store
 from ledger.chain import Chain
@@ -182,6 +192,7 @@ def bench(played: Played, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     _lay_down(played, home)
     _burden(played, home)
     _bargain(played, home)
+    _hand_over(played, home)
     _let_a_person_in(played, home)
     chain = bootstrap.connect(settings.load(home).model_copy(update={"rpc_url": played.rpc}), None)
     patch = pytest.MonkeyPatch()
@@ -273,10 +284,7 @@ def _bargain(played: Played, home: Path) -> None:
     with played.system(home) as system, jobs.transaction(system) as session:
         row, at = shelf.listings(session)[0], system.clock()
         buyer = next(item for item in market.agreements(session) if item.seller == row.value.seller).consumer
-        keys = {}
-        for file in (played.out / "world" / "keys").glob("party-*.json"):
-            found = keyfiles.load(file)
-            keys[found.by] = found.sm2
+        keys = _party_keys(played)
         inquiry = Inquiry(row.value.version, "演示", "M1", 1_000, at, at + 86_400, "1" * 64)
         quote = Quote(Tariff(TariffKind.FIXED, row.value.unit, 100), Tax(TaxBasis.INCLUSIVE, 600), "2" * 64,
                       row.value.guide_price)  # fmt: skip
@@ -290,6 +298,58 @@ def _bargain(played: Played, home: Path) -> None:
             signed = Signed(statement, (sign_sm2(keys[body.sender], statement, by=body.sender, role=side.value),))
             place = {"domain": system.agreement_domain, "operator": system.settings.operator}
             assert isinstance(negotiating.send(session, signed, document_parts(document), **place, at=at), Appended)
+
+
+def _party_keys(played: Played) -> dict[str, sm.Sm2Key]:
+    found = [keyfiles.load(file) for file in (played.out / "world" / "keys").glob("party-*.json")]
+    return {keys.by: keys.sm2 for keys in found}
+
+
+def _hand_over(played: Played, home: Path) -> None:
+    """A month of the demonstration's interface, delivered and received under its agreement."""
+    with played.system(home) as system, jobs.transaction(system) as session:
+        at, keys = system.clock(), _party_keys(played)
+        row = market.agreements_in_force(session, at)[0]
+        terms = market.terms_of(session, row.id, row.revision)
+        provider = next(party.party for party in terms.parties if party.role is Role.PROVIDER)
+        last = (day_of(at).replace(day=1) - timedelta(days=1)).strftime("%Y-%m")
+        sent = Sent("calls", "演示", "call", 5, 100, first=1, last=5)
+        shipment = Shipment(row.revision, terms.product.digest, terms.delivery.mode, "演示", at, (sent,), period=last)
+        about = (row.id, provider, row.consumer)
+        for body in (
+            DeliveryAct(DeliveryMove.DELIVER, DeliverySide.PROVIDER, *about, shipment=shipment),
+            DeliveryAct(DeliveryMove.RECEIVE, DeliverySide.CONSUMER, *about, found=(Found("calls", 100, None, 1, 5),)),
+        ):
+            subject = f"delivery:{'d' * 32}"
+            statement = Statement(DELIVERY_ACT, subject, *store.next_of(session, subject), body_of(body))
+            signature = sign_sm2(keys[body.sender], statement, by=body.sender, role=body.side.value)
+            delivering.take(session, Signed(statement, (signature,)), calendar=system.calendar, at=at)
+        _complain(session, at, keys, row, provider)
+
+
+def _complain(session: Session, at: int, keys: dict[str, sm.Sm2Key], row: market.AgreementRow, provider: str) -> None:
+    """An incident, a check, and a complaint about the delivery, each stated by a party."""
+
+    def signed(kind: str, subject: str, body: Any, by: str, role: str = "") -> Signed:
+        statement = Statement(kind, subject, *store.next_of(session, subject), body_of(body))
+        return Signed(statement, (sign_sm2(keys[by], statement, by=by, role=role),))
+
+    seller = f"party:{row.seller}"
+    outage = notice.OutageAct(
+        notice.Act.REPORT, notice.Speaker.SELLER, row.seller, row.listing, start=at, detected_at=at, text="演示"
+    )
+    service_level.take_outage(session, signed(notice.OUTAGE_ACT, f"outage:{'e' * 32}", outage, seller), at=at)
+    check = notice.QualityCheck(
+        row.seller, notice.Source.SELLER, row.listing, notice.Metric.ACCURACY, day_of(at).strftime("%Y-%m"), 10, 9,
+        "演示", Twin("1" * 64, "2" * 64),
+    )  # fmt: skip
+    service_level.take_check(session, signed(notice.QUALITY_CHECK, f"quality-check:{'e' * 32}", check, seller), at=at)
+    facts = disputes.evidence_of(session, row.id, opening.Topic.DELIVERY, delivery="d" * 32)
+    evidence = tuple(map(disputes.entry_of, facts))
+    complaint = opening.Complaint(opening.Topic.DELIVERY, "演示", "演示", evidence, "d" * 32)
+    body = opening.DisputeAct(opening.Act.OPEN, opening.Side.FILER, row.id, row.consumer, provider, complaint)
+    said = signed(opening.DISPUTE_ACT, f"dispute:{'e' * 32}", body, body.sender, body.side.value)
+    disputes.take(session, said, at=at)
 
 
 def _let_a_person_in(played: Played, home: Path) -> None:

@@ -14,6 +14,7 @@ from api.desk import store
 from api.desk.takers import TAKERS
 from api.desk.waiting import DeskRefused, Outcome, Slot, Waiting
 from api.office import words
+from clearing.errors import ClearingError
 from ledger import store as facts
 from ledger.errors import BadSignature, Conflict, LedgerError, Stale
 from ledger.facts import SM2, Signature, Statement
@@ -121,7 +122,7 @@ def _take_in(session: Session, system: System, waiting: Waiting, at: int) -> Wai
             taken = TAKERS[waiting.statement.kind](session, system, waiting.signed, at)
     except (Stale, Conflict):
         return _finish(session, waiting, Outcome.STALE, _STALE)
-    except (RegistryError, LedgerError) as refusal:
+    except (ClearingError, RegistryError, LedgerError) as refusal:
         return _finish(session, waiting, Outcome.REFUSED, " / ".join(words.told(refusal)))
     return _finish(session, waiting, Outcome.DONE, taken.fact.id)
 

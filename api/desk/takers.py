@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from sqlmodel import Session
 
 from api.bootstrap import System
+from clearing.market.delivery import service as delivering
 from ledger.facts import Signed
 from ledger.store import Appended
 from registry import admitting, filing, moving
@@ -59,6 +60,10 @@ def _dispute_move(session: Session, system: System, signed: Signed, at: int) -> 
     return afterlife.move(session, system.house, signed, system.agency.signer, at=at, calendar=system.calendar)
 
 
+def _delivery(session: Session, system: System, signed: Signed, at: int) -> Appended:
+    return delivering.take(session, signed, calendar=system.calendar, at=at)
+
+
 TAKERS: Mapping[str, Taker] = {
     "party/v1": _party,
     "staff/v1": _staff,
@@ -70,4 +75,5 @@ TAKERS: Mapping[str, Taker] = {
     "remark-consent/v1": _consent,
     "register-objection/v1": _dispute,
     "register-objection-move/v1": _dispute_move,
+    "delivery-act/v1": _delivery,
 }

@@ -1,7 +1,8 @@
 """Pages for anybody with a browser: rendered here, without a request to anywhere else.
 
 - `public`: home, check, register, log, verifiers: no scripts; `checking`: what a check may show; `upload`: its form.
-- `market`: the search of products on offer, and the page of one.
+- `market`: the search of products on offer, the page of one, and its service level of a month.
+- `delivery`: deliveries for both their sides, `delivering` their forms; `dispute`: complaints for both theirs.
 - `notices`: what is published, and objections to it; `objecting`: objections to a registration without a key.
 - `office`: what every office page needs: a visitor, a posted form, the one script.
 - `entry`: login, keys, admission; `signing`: the signature desk; `applicant`: applications and drafts.

@@ -16,6 +16,9 @@ from clearing.market.listing_moves import STATE_NAMES
 from clearing.market.product import QUALITY_NAMES, Level, QualityGrade
 from clearing.market.sample import K
 from clearing.market.shelf import service as shelf
+from clearing.usage.service_level import service as service_level
+from clearing.usage.service_level.measure import LEAST_CONSUMERS, Published
+from registry.calendar import ONE_DAY, day_of
 from registry.rights import RIGHT_NAMES
 
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
@@ -36,6 +39,16 @@ MODE_NAMES = {
     "M6": "沙箱、隐私计算", "M7": "托管或委托交付",
 }  # fmt: skip
 
+METRIC_NAMES = {
+    "availability": "可用性", "p50_ms": "响应延迟 p50", "p95_ms": "响应延迟 p95", "p99_ms": "响应延迟 p99",
+    "accuracy": "准确率", "compliance": "合规通过率",
+}  # fmt: skip
+CHECK_NAMES = {
+    f"{metric}/{source}": f"{METRIC_NAMES[metric]}（{who}）"
+    for metric in ("accuracy", "compliance")
+    for source, who in (("SELLER", "供方自检"), ("CONSUMER", "需方检查"), ("THIRD", "第三方检查"))
+}
+
 
 @router.get("/market")
 def market_page(request: Request, session: ReadDep, now: NowDep, asked: AskedGoodsDep) -> HTMLResponse:
@@ -54,5 +67,26 @@ def product_page(request: Request, product: str, session: ReadDep, system: Syste
     return page(
         request, "product", shown=shown, now=now, states=STATE_NAMES, types=TYPES, industries=CODES,
         rights={right.value: name for right, name in RIGHT_NAMES.items()}, scores=QUALITY_NAMES, modes=MODE_NAMES,
-        least=K,
+        least=K, months=_months(now),
     )  # fmt: skip
+
+
+@router.get("/market/{product}/service/{month}")
+def service_page(
+    request: Request, product: str, month: str, session: ReadDep, system: SystemDep, now: NowDep
+) -> HTMLResponse:
+    shown = shelf.product(session, product, operator=system.settings.operator, at=now)
+    return page(
+        request, "service", it=service_level.disclosure(session, product, month, at=now), shown=shown,
+        metrics=METRIC_NAMES, checks=CHECK_NAMES, number=_number, least=LEAST_CONSUMERS,
+    )  # fmt: skip
+
+
+def _months(now: int) -> tuple[str, str]:
+    """The month before this one, and this one, as they are called in Beijing."""
+    today = day_of(now)
+    return (today.replace(day=1) - ONE_DAY).strftime("%Y-%m"), today.strftime("%Y-%m")
+
+
+def _number(shown: Published) -> str:
+    return str(shown.n) if shown.n is not None else f"≥ {shown.at_least}（量级）"

@@ -14,10 +14,13 @@
 - `shelf`: listings and their review, samples, the search and the DCAT catalogue of what is on offer.
 - `market`: agreements, usage batches and price quotes.
 - `negotiation`: what the two sides of a negotiation say.
+- `delivery`: what was handed over, received, accepted or objected to.
 - `dsp`: the same for peers that speak the Dataspace Protocol, and the catalogue.
 - `usage`: single usage records, which share their commits.
 - `reconciliation`: closes and heartbeats of connectors, and the report that compares the two sides' records.
+- `service_level`: outages, checks, and the service level of a month.
 - `settlement`: the cycle, driven by the operator, confirmed by the parties.
+- `dispute`: complaints about delivery and use, with their evidence.
 - `log`: the next act of a subject, heads, bundles, and how far an entry has come.
 - `tiles`: checkpoint, tiles and entries of the log as stock transparency clients read them (C2SP).
 """

@@ -6,10 +6,9 @@ from typing import Any
 
 from fastapi import APIRouter
 from fastapi.responses import JSONResponse, Response
-from sqlmodel import Session
 
 from api import errors
-from api.auth import Caller, CallerDep, Forbidden, require_own
+from api.auth import CallerDep, Forbidden, organisation_of, require_own
 from api.bodies import SignedDep, describe
 from api.deps import NowDep, ReadDep, SystemDep, WriteDep
 from api.views import appended, plain
@@ -18,7 +17,6 @@ from clearing.market.negotiation import store
 from clearing.market.negotiation.moves import state_at
 from clearing.market.negotiation.service import Refusal
 from clearing.market.negotiation.store import NegotiationRow
-from registry import store as registry
 
 router = APIRouter(prefix="/api", tags=["market 交易"])
 
@@ -65,16 +63,6 @@ def negotiation(negotiation: str, caller: CallerDep, session: ReadDep, now: NowD
         "act": act.document() if act else {},
         "refused": [plain(item) for item in store.refusals(session, negotiation)],
     }
-
-
-def organisation_of(session: Session, caller: Caller, now: int) -> str:
-    """The organisation the caller is or works for. Raises `Forbidden`, `Unknown`."""
-    kind, _, name = caller.holder.partition(":")
-    if kind == "staff":
-        return registry.staff_at(session, name, now).organisation
-    if kind != "party":
-        raise Forbidden("协商属于单位。 / Negotiations belong to organisations.")
-    return name
 
 
 def _line(row: NegotiationRow, now: int) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query, Response
 from sqlalchemy.orm import Session
 
 from api.asking import AskedGoodsDep, place_of
-from api.auth import Caller, CallerDep, Forbidden, require_own
+from api.auth import CallerDep, Forbidden, organisation_of, require_own
 from api.bodies import DocumentDep, SignedDep, describe
 from api.bootstrap import System
 from api.deps import NowDep, ReadDep, SystemDep, WriteDep
@@ -20,8 +20,7 @@ from clearing.market.shelf import service as shelf
 from clearing.market.shelf import store
 from clearing.market.shelf.store import ListingRow
 from ledger import canonical, reading
-from registry import store as registry
-from registry.errors import CalendarPending, Unknown
+from registry.errors import CalendarPending
 
 router = APIRouter(prefix="/api", tags=["market 交易"])
 
@@ -63,7 +62,7 @@ def listing_precheck(
 
 @router.get("/listings", summary="本方的上架；审核人看全部 / one's own listings; reviewers see all")
 def listings(caller: CallerDep, session: ReadDep, system: SystemDep, now: NowDep) -> dict[str, Any]:
-    organisation = _organisation(session, caller, now)
+    organisation = organisation_of(session, caller, now)
     rows = store.listings(session, seller="" if _reviews(system, organisation) else organisation)
     return {"as_of": now, "listings": [_inside(session, system, row, now) for row in rows]}
 
@@ -71,7 +70,7 @@ def listings(caller: CallerDep, session: ReadDep, system: SystemDep, now: NowDep
 @router.get("/listings/{listing}", summary="上架的进度与时限 / where a listing stands")
 def one_listing(listing: str, caller: CallerDep, session: ReadDep, system: SystemDep, now: NowDep) -> dict[str, Any]:
     row = store.listing(session, listing)
-    organisation = _organisation(session, caller, now)
+    organisation = organisation_of(session, caller, now)
     if organisation != row.value.seller and not _reviews(system, organisation):
         raise Forbidden("只给卖方和运营方查看。 / Only the seller and the operator may look.")
     running = [held.id for held in agreements.running_on(session, row.id, now)]
@@ -113,7 +112,7 @@ def one_product(product: str, session: ReadDep, system: SystemDep, now: NowDep) 
 
 @router.get("/market/notices", summary="本方合约的下架预告 / notices that concern one's own agreements")
 def notices(caller: CallerDep, session: ReadDep, now: NowDep) -> dict[str, Any]:
-    organisation = _organisation(session, caller, now)
+    organisation = organisation_of(session, caller, now)
     return {"as_of": now, "notices": plain(shelf.notices(session, organisation, at=now))}
 
 
@@ -145,19 +144,6 @@ def _inside(session: Session, system: System, row: ListingRow, now: int) -> dict
     return {"id": row.id, "state": row.state.value, "since": row.since, "name": row.value.name,
             "product": row.value.product, "seller": row.value.seller, "digest": plain(row.digest),
             "case": plain(row.case), "due": due}  # fmt: skip
-
-
-def _organisation(session: Session, caller: Caller, now: int) -> str:
-    """The organisation the caller is or works for; a connector asks for nobody here."""
-    kind, _, name = caller.holder.partition(":")
-    if kind == "party":
-        return name
-    if kind == "staff":
-        try:
-            return registry.staff_at(session, name, now).organisation
-        except Unknown:
-            pass
-    raise Forbidden("只给当事方及其人员查看。 / Only parties and their staff may look.")
 
 
 def _reviews(system: System, organisation: str) -> bool:

@@ -1,6 +1,7 @@
 """From a product on the shelf to terms both sides signed.
 
-product → sample → listing → venue → gates → listing_moves → shelf → dcat → policy → template → negotiation → agreement
+product → sample → listing → venue → gates → listing_moves → shelf → dcat
+→ policy → promise → template → negotiation → agreement → delivery
 
 - `errors`: a closed gate, a list of defects, a signer who may not act.
 - `product`: what a product says about itself, in groups; `sample`: what may be seen of it before an agreement.
@@ -11,8 +12,10 @@ product → sample → listing → venue → gates → listing_moves → shelf �
 - `odrl`: a policy in the words of ODRL, and read back.
 - `policy`: the use policy as a document, and the one function that decides by it.
 - `template`: the model texts of the four national types, what they ask, what is agreed otherwise.
+- `promise`: how a delivery is inspected and which service level is promised, as values of the terms.
 - `negotiation`: from an inquiry to an agreement that every party signed.
 - `agreement`: terms as values, acts signed in both encodings, the table of what may follow what.
+- `delivery`: what was handed over under an agreement, and how much of it was accepted.
 - `onchain`: how an act reaches AgreementRegistry; `proof`: how a bundle of it is checked.
 - `tables`, `store`, `service`: views of the facts, queries, and the calls from outside.
 

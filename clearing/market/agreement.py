@@ -22,6 +22,7 @@ from msgspec import Meta
 from clearing.errors import BadTerms, NotSigned, WrongMove
 from clearing.market.errors import NotEntitled
 from clearing.market.policy import Left, Operator, Policy, Rule, Standing, check_policy, policy_digest
+from clearing.market.promise import Inspection, ServiceTargets, Silence, check_inspection
 from clearing.market.template import Template, check_template
 from clearing.terms import Address, BillingBasis
 from clearing.terms import Terms as SettlementTerms
@@ -134,14 +135,6 @@ _BILLED: Mapping[BillingBasis, tuple[Role, ...]] = {
 CONTRACT = "AgreementRegistry"
 
 
-class Silence(StrEnum):
-    """What silence after delivery means (§4.8)."""
-
-    ACCEPT = "accept"
-    REJECT = "reject"
-    ESCALATE = "escalate"
-
-
 class Forum(StrEnum):
     """Exactly one of the two decides a dispute."""
 
@@ -205,7 +198,9 @@ class Terms:
 
     `settlement` holds tariff, tax, sharing plan and 账期基准 as values; `policy` is the use policy itself and
     `policy_digest` its twin digest. `conditions` must be met before the agreement takes effect. `salt` is 32 random
-    bytes, fresh in every revision, so that the digest on the chain tells nobody the content.
+    bytes, fresh in every revision, so that the digest on the chain tells nobody the content. `acceptance_days` 0 means
+    that no period of inspection was agreed; `inspection` and `targets` say in numbers what is left to words without
+    them (`clearing.market.promise`).
     """
 
     parties: Annotated[tuple[TermsParty, ...], Meta(min_length=2, max_length=MAX_SIGNERS)]
@@ -229,6 +224,8 @@ class Terms:
     template: Template
     salt: Hex64
     conditions: tuple[Short, ...] = ()
+    inspection: Inspection | None = None
+    targets: ServiceTargets | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -438,6 +435,8 @@ def check_terms(terms: Terms) -> None:
     _require(terms.effective < terms.expiry, "terms.expiry", f"> {terms.effective}", terms.expiry)
     _require(terms.settlement.buyer == consumers[0], "terms.settlement.buyer", consumers[0], terms.settlement.buyer)
     check_settlement(terms.settlement)
+    if terms.inspection is not None:
+        check_inspection(terms.inspection, frozenset(party.party for party in terms.parties))
     effective = terms.settlement.plan.effective
     _require(effective <= terms.effective, "terms.settlement.plan.effective", f"≤ {terms.effective}", effective)
     for reporting in _BILLED[terms.billing]:

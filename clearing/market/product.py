@@ -15,6 +15,7 @@ from typing import Annotated
 from msgspec import Meta
 
 from clearing.errors import BadTerms
+from clearing.market.promise import ServiceTargets
 from registry.asset import Count, DataForm, Day, Twin, Volume
 from registry.rights import SourceKind
 
@@ -304,7 +305,10 @@ class Interface:
 
 @dataclass(frozen=True, slots=True)
 class Delivering:
-    """交付: modes, targets in words, the standard it is delivered by, who helps (a role, never a person's number)."""
+    """交付: modes, targets in words, the standard it is delivered by, who helps (a role, never a person's number).
+
+    `targets` are the same in numbers; they are published beside the results.
+    """
 
     modes: Annotated[tuple[Mode, ...], Meta(min_length=1)]
     service_level: Words
@@ -313,6 +317,7 @@ class Delivering:
     contact_role: Text
     interface: Interface | None = None
     manual: Twin | None = None
+    targets: ServiceTargets | None = None
     questions: Annotated[str, Meta(max_length=4000)] = ""
 
 

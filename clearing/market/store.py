@@ -72,8 +72,10 @@ def agreement(session: Session, identity: str) -> AgreementRow:
     return _agreement_row(row)
 
 
-def agreements(session: Session, *, party: str = "", state: State | None = None) -> list[AgreementRow]:
-    """Agreements by party (any role) or state, in the order of their ids."""
+def agreements(
+    session: Session, *, party: str = "", state: State | None = None, listing: str = ""
+) -> list[AgreementRow]:
+    """Agreements by party (any role), state or listing, in the order of their ids."""
     table = tables.agreement
     query = select(table).order_by(table.c.id)
     if party:
@@ -81,6 +83,8 @@ def agreements(session: Session, *, party: str = "", state: State | None = None)
         query = query.where(or_(table.c.consumer == party, table.c.id.in_(signed)))
     if state is not None:
         query = query.where(table.c.state == state.value)
+    if listing:
+        query = query.where(table.c.listing == listing)
     return [_agreement_row(row) for row in session.execute(query).mappings()]
 
 

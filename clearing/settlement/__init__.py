@@ -13,6 +13,7 @@ rating → sharing → journal → invoice → statement → netting → notice 
 - `payment` writes instructions and reads bank files
 - `close` is what operator and auditor sign at the end; `onchain` takes it to SettlementBook (D23)
 - `proof` checks what only settlement knows when its bundles are verified (D40)
+- `dispute`: a complaint about delivery or use with its evidence, until somebody decides
 - `report` lists the deals, `workbook` renders a statement as XLSX, `trial` computes a case without a database
 - `audit` recomputes a cycle from agreements and usage records alone
 - `tables`, `store` and `service` hold rows, queries and steps

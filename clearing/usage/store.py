@@ -34,6 +34,7 @@ from ledger import tables as ledger_tables
 from ledger.errors import Erased
 from ledger.facts import Fact
 from ledger.reading import body_of, read
+from registry.calendar import day_of
 
 VIEWS: tuple[Table, ...] = (
     tables.batch,
@@ -230,6 +231,22 @@ def heartbeats(session: Session, agreement: str, first: str, last: str) -> dict[
     for row in session.execute(query):
         found.setdefault(Line(row.connector, agreement, Side(row.side)), set()).add(row.day)
     return found
+
+
+def facts_about(session: Session, agreement: str, start: int, end: int) -> list[str]:
+    """Ids of the batches with a record of the agreement that occurred in [start, end), seconds UTC, and of the closes
+    and heartbeats its connectors gave for months and days that touch that time."""
+    record, batch, close, beat = tables.record, tables.batch, tables.close, tables.heartbeat
+    batches = (
+        select(batch.c.fact_id)
+        .join(record, and_(record.c.connector == batch.c.connector, record.c.no == batch.c.no))
+        .where(record.c.agreement == agreement, record.c.occurred_at >= start, record.c.occurred_at < end)
+        .distinct()
+    )
+    first, last = day_of(start).isoformat(), day_of(end - 1).isoformat()
+    closes = select(close.c.fact_id).where(close.c.agreement == agreement, close.c.period.between(first[:7], last[:7]))
+    beats = select(beat.c.fact_id).where(beat.c.agreement == agreement, beat.c.day.between(first, last))
+    return [name for query in (batches, closes, beats) for name in session.execute(query).scalars()]
 
 
 def tally(session: Session, line: Line, period: Period) -> Tally:
@@ -523,7 +540,7 @@ def take(session: Session, fact: Fact, batch: Batch) -> dict[str, int]:
 # `_value_` is what `value` answers, without the cost of a property on each of many records.
 _STATED = attrgetter(
     "connector", "seq", "agreement", "revision", "side._value_", "request_id", "occurred_at", "unit", "quantity",
-    "decision._value_", "status._value_",
+    "decision._value_", "status._value_", "latency_ms",
 )  # fmt: skip
 """The columns of a row that its record states, in the order of the table; the three of the batch follow them."""
 _JUDGED = attrgetter(

@@ -48,13 +48,14 @@ record = Table(
     _column("quantity", BigInteger()),
     _column("decision", String(8)),
     _column("status", String(8)),
+    _column("latency_ms", BigInteger()),
     _column("no", BigInteger()),
     _column("use_class", String(12)),
     _column("sha256", String(64)),
     Index("ix_usage_record_agreement", "agreement", "occurred_at"),
 )
-"""What metering reads, and the way to the evidence: `no` is the number of the connector's batch, `sha256` that of the
-record's bytes. (connector, seq) is the identity: unique, inside the transaction (decisions D10)."""
+"""What metering and the service level read, and the way to the evidence: `no` is the number of the connector's batch,
+`sha256` that of the record's bytes. (connector, seq) is the identity: unique, inside the transaction (D10)."""
 
 held = Table(
     "usage_held",

@@ -166,7 +166,7 @@ def _rows(received: Received) -> list[tuple[Any, ...]]:
     no = received.signed.statement.no
     return [
         ("plain-" + r.connector, r.seq, r.agreement, r.revision, r.side.value, r.request_id, r.occurred_at, r.unit,
-         r.quantity, r.decision.value, r.status.value, no, "OK", digest.hex())
+         r.quantity, r.decision.value, r.status.value, r.latency_ms, no, "OK", digest.hex())
         for r, digest in zip(received.batch.records, received.batch.parts.sha256, strict=True)
     ]  # fmt: skip
 

@@ -14,7 +14,6 @@ from clearing.market.agreement import (
     Forum,
     Product,
     Role,
-    Silence,
     Terms,
     TermsParty,
 )
@@ -40,6 +39,7 @@ from clearing.market.product import (
     SellerKind,
     UseTerms,
 )
+from clearing.market.promise import Silence
 from clearing.market.sample import Announced, Group, Measure, Preview, Sample, Statistic
 from clearing.market.template import fill
 from clearing.pricing.cost import CostItem

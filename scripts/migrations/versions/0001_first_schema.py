@@ -355,6 +355,23 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("cycle"),
     )
     op.create_table(
+        "clearing_dispute",
+        sa.Column("id", sa.String(length=32), autoincrement=False, nullable=False),
+        sa.Column("agreement", sa.String(length=64), autoincrement=False, nullable=False),
+        sa.Column("filer", sa.String(length=18), autoincrement=False, nullable=False),
+        sa.Column("respondent", sa.String(length=18), autoincrement=False, nullable=False),
+        sa.Column("state", sa.String(length=16), autoincrement=False, nullable=False),
+        sa.Column("no", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("since", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("case", sa.Text(), autoincrement=False, nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    with op.batch_alter_table("clearing_dispute", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_clearing_dispute_agreement"), ["agreement"], unique=False)
+        batch_op.create_index(batch_op.f("ix_clearing_dispute_filer"), ["filer"], unique=False)
+        batch_op.create_index(batch_op.f("ix_clearing_dispute_respondent"), ["respondent"], unique=False)
+
+    op.create_table(
         "clearing_journal_transaction",
         sa.Column("no", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("event", sa.String(length=40), nullable=False),
@@ -848,6 +865,36 @@ def upgrade() -> None:
         batch_op.create_index("ix_market_agreement_terms_negotiation", ["negotiation"], unique=True)
 
     op.create_table(
+        "market_delivery",
+        sa.Column("id", sa.String(length=32), autoincrement=False, nullable=False),
+        sa.Column("agreement", sa.String(length=64), autoincrement=False, nullable=False),
+        sa.Column("revision", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("provider", sa.String(length=18), autoincrement=False, nullable=False),
+        sa.Column("consumer", sa.String(length=18), autoincrement=False, nullable=False),
+        sa.Column("period", sa.String(length=7), autoincrement=False, nullable=False),
+        sa.Column("no", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("since", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("open", sa.Boolean(), autoincrement=False, nullable=False),
+        sa.Column("case", sa.Text(), autoincrement=False, nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    with op.batch_alter_table("market_delivery", schema=None) as batch_op:
+        batch_op.create_index("ix_market_delivery_agreement", ["agreement", "period"], unique=False)
+        batch_op.create_index(batch_op.f("ix_market_delivery_consumer"), ["consumer"], unique=False)
+        batch_op.create_index(batch_op.f("ix_market_delivery_open"), ["open"], unique=False)
+        batch_op.create_index(batch_op.f("ix_market_delivery_provider"), ["provider"], unique=False)
+
+    op.create_table(
+        "market_delivery_act",
+        sa.Column("delivery", sa.String(length=32), autoincrement=False, nullable=False),
+        sa.Column("no", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("fact_id", sa.String(length=64), autoincrement=False, nullable=False),
+        sa.Column("act", sa.String(length=16), autoincrement=False, nullable=False),
+        sa.Column("side", sa.String(length=8), autoincrement=False, nullable=False),
+        sa.Column("at", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.PrimaryKeyConstraint("delivery", "no"),
+    )
+    op.create_table(
         "market_line",
         sa.Column("place", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False),
         sa.Column("listing", sa.String(length=32), autoincrement=False, nullable=False),
@@ -1174,6 +1221,31 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("scheme", "version"),
     )
     op.create_table(
+        "service_check",
+        sa.Column("id", sa.String(length=32), autoincrement=False, nullable=False),
+        sa.Column("listing", sa.String(length=32), autoincrement=False, nullable=False),
+        sa.Column("period", sa.String(length=7), autoincrement=False, nullable=False),
+        sa.Column("at", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("fact_id", sa.String(length=64), autoincrement=False, nullable=False),
+        sa.Column("document", sa.Text(), autoincrement=False, nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    with op.batch_alter_table("service_check", schema=None) as batch_op:
+        batch_op.create_index("ix_service_check_listing", ["listing", "period"], unique=False)
+
+    op.create_table(
+        "service_outage",
+        sa.Column("id", sa.String(length=32), autoincrement=False, nullable=False),
+        sa.Column("listing", sa.String(length=32), autoincrement=False, nullable=False),
+        sa.Column("no", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("since", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("case", sa.Text(), autoincrement=False, nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    with op.batch_alter_table("service_outage", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_service_outage_listing"), ["listing"], unique=False)
+
+    op.create_table(
         "staff",
         sa.Column("id", sa.String(length=64), autoincrement=False, nullable=False),
         sa.Column("no", sa.Integer(), autoincrement=False, nullable=False),
@@ -1305,6 +1377,7 @@ def upgrade() -> None:
         sa.Column("quantity", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("decision", sa.String(length=8), autoincrement=False, nullable=False),
         sa.Column("status", sa.String(length=8), autoincrement=False, nullable=False),
+        sa.Column("latency_ms", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("no", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("use_class", sa.String(length=12), autoincrement=False, nullable=False),
         sa.Column("sha256", sa.String(length=64), autoincrement=False, nullable=False),
@@ -1482,6 +1555,14 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_staff_organisation"))
 
     op.drop_table("staff")
+    with op.batch_alter_table("service_outage", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_service_outage_listing"))
+
+    op.drop_table("service_outage")
+    with op.batch_alter_table("service_check", schema=None) as batch_op:
+        batch_op.drop_index("ix_service_check_listing")
+
+    op.drop_table("service_check")
     op.drop_table("rule_set")
     with op.batch_alter_table("remark_place", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_remark_place_target"))
@@ -1562,6 +1643,14 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_market_line_listing"))
 
     op.drop_table("market_line")
+    op.drop_table("market_delivery_act")
+    with op.batch_alter_table("market_delivery", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_market_delivery_provider"))
+        batch_op.drop_index(batch_op.f("ix_market_delivery_open"))
+        batch_op.drop_index(batch_op.f("ix_market_delivery_consumer"))
+        batch_op.drop_index("ix_market_delivery_agreement")
+
+    op.drop_table("market_delivery")
     with op.batch_alter_table("market_agreement_terms", schema=None) as batch_op:
         batch_op.drop_index("ix_market_agreement_terms_negotiation")
 
@@ -1682,6 +1771,12 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_clearing_journal_transaction_at"))
 
     op.drop_table("clearing_journal_transaction")
+    with op.batch_alter_table("clearing_dispute", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_clearing_dispute_respondent"))
+        batch_op.drop_index(batch_op.f("ix_clearing_dispute_filer"))
+        batch_op.drop_index(batch_op.f("ix_clearing_dispute_agreement"))
+
+    op.drop_table("clearing_dispute")
     op.drop_table("clearing_cycle")
     with op.batch_alter_table("clearing_charge", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_clearing_charge_period"))

@@ -22,7 +22,6 @@ from clearing.market.agreement import (
     Product,
     Role,
     Signer,
-    Silence,
     State,
     Terms,
     TermsParty,
@@ -55,6 +54,7 @@ from clearing.market.product import (
     SellerKind,
     UseTerms,
 )
+from clearing.market.promise import Silence
 from clearing.market.shelf import service as shelf
 from clearing.market.shelf import store as shelf_store
 from clearing.market.template import fill
