@@ -18,6 +18,7 @@ from api.pages import (
     applicant,
     case,
     certificates,
+    dealing,
     entry,
     notices,
     objecting,
@@ -26,13 +27,25 @@ from api.pages import (
     staff,
 )
 from api.pages import (
+    broker as broker_pages,
+)
+from api.pages import (
     cards as card_pages,
+)
+from api.pages import (
+    demand as demand_pages,
 )
 from api.pages import (
     intake as intake_pages,
 )
 from api.pages import (
     market as market_pages,
+)
+from api.pages import (
+    profile as profile_pages,
+)
+from api.pages import (
+    recommending as recommending_pages,
 )
 from api.pages import (
     register as register_pages,
@@ -43,8 +56,10 @@ from api.pages.guard import (
 )
 from api.routes import (
     afterlife,
+    broker,
     cards,
     credentials,
+    demand,
     dsp,
     duties,
     foreign,
@@ -54,6 +69,8 @@ from api.routes import (
     log,
     market,
     negotiation,
+    profile,
+    recommending,
     reconciliation,
     register,
     registry,
@@ -72,7 +89,11 @@ MODULES = (
     likeness,
     market,
     shelf,
+    broker,
+    demand,
     negotiation,
+    profile,
+    recommending,
     dsp,
     reconciliation,
     settlement,
@@ -86,6 +107,10 @@ MODULES = (
     foreign,
     register_pages,
     market_pages,
+    demand_pages,
+    broker_pages,
+    profile_pages,
+    recommending_pages,
     credentials,
     cards,
     duties,
@@ -96,7 +121,7 @@ MODULES = (
 """In this order: registry's route for a paper of any form would take other words behind a code for one."""
 
 
-OFFICE = (entry, signing, applicant, case, staff, notices, objecting, certificates, afterlife_pages)
+OFFICE = (entry, signing, applicant, case, staff, notices, objecting, certificates, afterlife_pages, dealing)
 """Pages for people with a session, and what leads there; their writes are forms, not signed bodies."""
 
 

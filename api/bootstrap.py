@@ -20,7 +20,11 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import Engine, create_engine, event, inspect
 from sqlalchemy.orm import Session
 
+import clearing.market.broker.store as broker
+import clearing.market.demand.store as demand
+import clearing.market.matching.store as matching
 import clearing.market.negotiation.store as negotiation
+import clearing.market.profile.store as profile
 import clearing.market.shelf.store as shelf
 import clearing.market.store as market
 import clearing.pricing.store as pricing
@@ -42,6 +46,7 @@ from api.authority import HttpAuthority
 from api.keyfiles import KeyFile
 from api.settings import Settings, SettingsError
 from clearing.market.agreement import Domain
+from clearing.market.demand import service as demanding
 from clearing.market.negotiation import service as negotiating
 from clearing.market.onchain import AgreementFace
 from clearing.market.proof import AgreementRules
@@ -91,7 +96,7 @@ LOOK = 0.002
 """Seconds between two looks for the writer's lock of SQLite."""
 WITNESSES = {"twin": HttpWitness, "c2sp": TlogWitness}
 
-MATTERS: tuple[waiting.MatterSource, ...] = (afterlife.waiting, negotiating.waiting)
+MATTERS: tuple[waiting.MatterSource, ...] = (afterlife.waiting, negotiating.waiting, demanding.waiting)
 """Areas beside applications whose matters stand in the work list."""
 
 WRITER_LOCK = 0x5351
@@ -445,8 +450,12 @@ def projectors() -> dict[str, Projector]:
         registry.national.store.PROJECTORS,
         registry.retention.store.PROJECTORS,
         shelf.PROJECTORS,
+        broker.PROJECTORS,
+        demand.PROJECTORS,
+        matching.PROJECTORS,
         market.PROJECTORS,
         negotiation.PROJECTORS,
+        profile.PROJECTORS,
         usage.PROJECTORS,
         pricing.PROJECTORS,
         settlement.PROJECTORS,

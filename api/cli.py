@@ -21,6 +21,7 @@ from api import (
     cli_foreign,
     cli_intake,
     cli_likeness,
+    cli_market,
     cli_national,
     cli_retention,
     cli_rules,
@@ -70,6 +71,7 @@ app.add_typer(cli_seal.app, name="seal")
 app.add_typer(cli_national.app, name="national")
 app.add_typer(cli_agency.app, name="agency")
 app.add_typer(cli_cards.app, name="cards")
+app.add_typer(cli_market.app, name="market")
 app.add_typer(cli_retention.app, name="retention")
 app.add_typer(cli_agency.handover_app, name="handover")
 app.add_typer(cli_retention.app, name="retention")

@@ -6,7 +6,12 @@ import api.auth
 import api.desk.tables
 import api.office.tables
 import api.sessions
+import clearing.market.broker.tables
+import clearing.market.demand.tables
+import clearing.market.matching.tables
 import clearing.market.negotiation.tables
+import clearing.market.profile.tables
+import clearing.market.recommending.tables
 import clearing.market.shelf.tables
 import clearing.market.tables
 import clearing.pricing.tables
@@ -46,7 +51,12 @@ MODULES = (
     registry.retention.tables,
     clearing.market.shelf.tables,
     clearing.market.tables,
+    clearing.market.broker.tables,
+    clearing.market.demand.tables,
+    clearing.market.matching.tables,
     clearing.market.negotiation.tables,
+    clearing.market.profile.tables,
+    clearing.market.recommending.tables,
     clearing.usage.tables,
     clearing.pricing.tables,
     clearing.settlement.tables,

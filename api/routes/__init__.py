@@ -12,6 +12,10 @@
 - `intake`: papers handed in, drafts, the two steps of submission, imports.
 - `credentials`: the agency's DID document, our JSON-LD context, the status lists.
 - `shelf`: listings and their review, samples, the search and the DCAT catalogue of what is on offer.
+- `broker`: mandates for brokers.
+- `demand`: demands, from their statement to the report on them, and the search of the public ones.
+- `profile`: 数商 profiles and the evaluations of deals.
+- `recommending`: searches kept, recommendations and their switch.
 - `market`: agreements, usage batches and price quotes.
 - `negotiation`: what the two sides of a negotiation say.
 - `dsp`: the same for peers that speak the Dataspace Protocol, and the catalogue.

@@ -38,6 +38,13 @@ PUBLIC_GETS = {
     "/api/market/catalogue.jsonld",
     "/api/market/catalogue/{product}.jsonld",
     "/api/samples/{sample}",
+    "/demands",
+    "/demands/{demand}",
+    "/api/market/demands",
+    "/profiles",
+    "/profiles/{party}",
+    "/api/profiles",
+    "/api/profiles/{party}",
     "/.well-known/did.json",
     "/did.json",
     "/contexts/registration/v1",
@@ -70,6 +77,7 @@ BODILESS_POSTS = {
     f"/api/cycles/{{cycle}}/{step}" for step in ("cut-off", "rating", "statements", "window", "netting", "payments")
 }
 BODILESS_POSTS |= {"/api/drafts/{draft}/withdrawal", "/api/inspections/{inspection}/copies/{paper}"}
+BODILESS_POSTS |= {"/api/demands/{demand}/rankings"}
 FILE_POSTS = {"/api/attachments", "/api/intake/imports"}
 """A file, as a form or as bare bytes; `test_intake_files` is their test of wrong bodies."""
 PAGE_POSTS = {"/intake"}
@@ -106,6 +114,9 @@ PLACEHOLDERS = {
     "listing": "0" * 32,
     "product": "0" * 32,
     "sample": "0" * 32,
+    "demand": "0" * 32,
+    "mandate": "0" * 32,
+    "no": "0",
     "sha256": "0" * 64,
     "negotiation": "0" * 64,
     "pid": "negotiation:" + "0" * 64,
