@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from sqlalchemy import RowMapping, Table, insert, or_, select, update
+from sqlalchemy import RowMapping, insert, or_, select, update
 from sqlalchemy.orm import Session
 
 from clearing.errors import UnknownFact
@@ -13,8 +13,6 @@ from clearing.market.broker.mandate import MANDATE, MANDATE_ENDING, Held, Mandat
 from ledger import canonical
 from ledger.facts import Fact
 from ledger.reading import body_of, read
-
-VIEWS: tuple[Table, ...] = (tables.mandate,)
 
 
 def mandate(session: Session, identity: str) -> Held:

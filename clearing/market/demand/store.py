@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import RowMapping, Table, delete, func, insert, select, update
+from sqlalchemy import RowMapping, delete, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from clearing.errors import UnknownFact
@@ -33,7 +33,6 @@ from registry.asset import Twin
 from registry.search.grams import grams_of, text_of
 from registry.search.store import FIRST, look
 
-VIEWS: tuple[Table, ...] = (tables.demand, tables.budget, tables.line)
 _OPEN = sorted(state.value for state in OPEN)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from sqlalchemy import Table, insert, select
+from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
 from clearing.errors import UnknownFact
@@ -14,8 +14,6 @@ from clearing.market.matching.score import MATCH_RANKING, Ranking
 from ledger.facts import Fact
 from ledger.reading import read
 from ledger.store import fact as fact_of
-
-VIEWS: tuple[Table, ...] = (tables.ranking,)
 
 
 @dataclass(frozen=True, slots=True)

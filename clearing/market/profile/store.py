@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from sqlalchemy import Table, delete, insert, select, update
+from sqlalchemy import delete, insert, select, update
 from sqlalchemy.orm import Session
 
 from clearing.errors import UnknownFact
@@ -21,8 +21,6 @@ from clearing.market.profile.profile import (
 from ledger import canonical
 from ledger.facts import Fact
 from ledger.reading import body_of, read
-
-VIEWS: tuple[Table, ...] = (tables.profile, tables.evaluation)
 
 
 @dataclass(frozen=True, slots=True)

@@ -82,8 +82,10 @@ class Desk:
         return self.house.signed(DEMAND, f"demand:{identity}", value, f"party:{who}", key)
 
     def state(self, identity: str = "", at: int = NOW, **changes: object) -> str:
-        identity = identity or secrets.token_hex(16)
-        service.state(self.house.session, self.make(identity, demand_of(**changes)), at=at)
+        return self.take(identity or secrets.token_hex(16), demand_of(**changes), at)
+
+    def take(self, identity: str, value: Demand, at: int = NOW) -> str:
+        service.state(self.house.session, self.make(identity, value), at=at)
         return identity
 
     def budget(self, identity: str, low: int, high: int, by: str = CONSUMER, at: int = NOW) -> None:

@@ -22,6 +22,7 @@ from ledger import sm
 from ledger import store as facts
 from ledger.errors import BadSignature, FieldError
 from registry.calendar import day_of, end_of, published
+from tests.clearing.market.demand_questions import FILTERS, WORDS, answers, fill
 from tests.clearing.market.demands import CARRIED, DUE, Desk, demand_of, wanted_of
 from tests.clearing.market.house import CONSUMER, COURT, DAY, NOW, OPERATOR, PROVIDER, SELLER, House, uscc
 from tests.counts import few
@@ -475,3 +476,13 @@ def test_worklist__owner_claims_and_links_then_the_demander_evaluates(desk: Desk
     assert todo() == [("evaluate", frozenset({CONSUMER}))]
     desk.move(identity, Move.EVALUATE, CONSUMER)
     assert todo() == []
+
+
+def test_search__every_question__as_without_an_index(desk: Desk) -> None:
+    shown = fill(desk)
+    for word in WORDS:
+        for filters in FILTERS:
+            wanted = Wanted(word, **filters)  # type: ignore[arg-type]
+            page = service.search(desk.house.session, wanted, limit=200)
+            assert [hit.summary.demand for hit in page.hits] == answers(shown, wanted), wanted
+    assert sum(bool(answers(shown, Wanted(word))) for word in WORDS) > 5
