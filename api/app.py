@@ -36,6 +36,9 @@ from api.pages import (
     demand as demand_pages,
 )
 from api.pages import (
+    gratis as gratis_pages,
+)
+from api.pages import (
     intake as intake_pages,
 )
 from api.pages import (
@@ -63,6 +66,7 @@ from api.routes import (
     dsp,
     duties,
     foreign,
+    gratis,
     inspection,
     intake,
     likeness,
@@ -91,6 +95,7 @@ MODULES = (
     shelf,
     broker,
     demand,
+    gratis,
     negotiation,
     profile,
     recommending,
@@ -109,6 +114,7 @@ MODULES = (
     market_pages,
     demand_pages,
     broker_pages,
+    gratis_pages,
     profile_pages,
     recommending_pages,
     credentials,

@@ -22,6 +22,7 @@ from sqlalchemy.orm import Session
 
 import clearing.market.broker.store as broker
 import clearing.market.demand.store as demand
+import clearing.market.gratis.store as gratis
 import clearing.market.matching.store as matching
 import clearing.market.negotiation.store as negotiation
 import clearing.market.profile.store as profile
@@ -452,6 +453,7 @@ def projectors() -> dict[str, Projector]:
         shelf.PROJECTORS,
         broker.PROJECTORS,
         demand.PROJECTORS,
+        gratis.PROJECTORS,
         matching.PROJECTORS,
         market.PROJECTORS,
         negotiation.PROJECTORS,

@@ -19,6 +19,7 @@ from sqlmodel import Session
 from api.bootstrap import System
 from api.papers import keep, path_of
 from clearing.market.demand import service as demand
+from clearing.market.gratis import service as gratis
 from clearing.market.recommending import store as recommending
 from clearing.market.shelf import service as shelf
 from ledger import anchoring, archive, checkpoint, incidents, log, outbox, rebuild, store, subject_map
@@ -95,7 +96,7 @@ def market_timers(system: System) -> int:
     with transaction(system) as session:
         signer, at = system.operator.signer, system.clock()
         recommending.forget(session, at)
-        return shelf.run_timers(session, signer, at=at) + demand.run_timers(session, signer, at=at)
+        return sum(area.run_timers(session, signer, at=at) for area in (shelf, demand, gratis))
 
 
 def deposits(system: System) -> int:

@@ -8,6 +8,7 @@ import api.office.tables
 import api.sessions
 import clearing.market.broker.tables
 import clearing.market.demand.tables
+import clearing.market.gratis.tables
 import clearing.market.matching.tables
 import clearing.market.negotiation.tables
 import clearing.market.profile.tables
@@ -53,6 +54,7 @@ MODULES = (
     clearing.market.tables,
     clearing.market.broker.tables,
     clearing.market.demand.tables,
+    clearing.market.gratis.tables,
     clearing.market.matching.tables,
     clearing.market.negotiation.tables,
     clearing.market.profile.tables,

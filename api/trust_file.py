@@ -63,6 +63,13 @@ REQUIRED: dict[str, tuple[str, ...]] = {
         f"move=unmerge role:operator or {DEMAND_OFFICER}",
         "move=escalate role:operator",
     ),
+    "gratis-request/v1": ("by:party:{applicant}",),
+    "gratis-move/v1": (
+        "move=approve|second_grant|grant|ask_change|change|end|evaluate|withdraw|revoke any:party",
+        f"move=screen|accept {DEMAND_OFFICER}",
+        f"move=refuse any:party or {DEMAND_OFFICER}",
+        "move=expire role:operator",
+    ),
     "match-ranking/v1": ("role:operator",),
     "party-profile/v1": ("by:party:{id}",),
     "deal-evaluation/v1": ("by:party:{by}",),

@@ -5,6 +5,7 @@
 - `broker`: mandates for brokers.
 - `profile`: 数商, and the page of one.
 - `recommending`: recommendations with their reasons; `dealing`: the forms of the market.
+- `gratis`: applications for free products.
 - `demand`: the public demands, one of them, and a party's own.
 - `notices`: what is published, and objections to it; `objecting`: objections to a registration without a key.
 - `office`: what every office page needs: a visitor, a posted form, the one script.

@@ -16,6 +16,7 @@
 - `demand`: demands, from their statement to the report on them, and the search of the public ones.
 - `profile`: 数商 profiles and the evaluations of deals.
 - `recommending`: searches kept, recommendations and their switch.
+- `gratis`: applications for free products.
 - `market`: agreements, usage batches and price quotes.
 - `negotiation`: what the two sides of a negotiation say.
 - `dsp`: the same for peers that speak the Dataspace Protocol, and the catalogue.

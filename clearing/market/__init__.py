@@ -1,6 +1,6 @@
 """From a product on the shelf to terms both sides signed.
 
-product → sample → listing → venue → gates → listing_moves → shelf → dcat → broker → demand → matching
+product → sample → listing → venue → gates → listing_moves → shelf → dcat → broker → demand → gratis → matching
 → policy → negotiation → agreement → profile → recommending
 
 - `errors`: a closed gate, a list of defects, a signer who may not act.
@@ -11,6 +11,7 @@ product → sample → listing → venue → gates → listing_moves → shelf �
 - `shelf`: listings and samples as rows, the search, the calls from outside; `dcat`: the catalogue for other spaces.
 - `broker`: who acts for whom under which mandate, for what commission.
 - `demand`: what is looked for, from its statement to the report on how it was met.
+- `gratis`: the unpaid way to a free product, from an application to its end.
 - `matching`: which products meet a demand, in which order, and why.
 - `odrl`: a policy in the words of ODRL, and read back.
 - `policy`: the use policy as a document, and the one function that decides by it.

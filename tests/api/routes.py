@@ -116,6 +116,7 @@ PLACEHOLDERS = {
     "sample": "0" * 32,
     "demand": "0" * 32,
     "mandate": "0" * 32,
+    "gratis": "0" * 32,
     "no": "0",
     "sha256": "0" * 64,
     "negotiation": "0" * 64,

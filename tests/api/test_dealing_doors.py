@@ -10,6 +10,8 @@ import pytest
 
 from api import checks, jobs
 from clearing.market.broker.mandate import MANDATE, MANDATE_ENDING, Commission, Mandate, MandateEnding, Task
+from clearing.market.gratis.request import GRATIS_MOVE, GRATIS_REQUEST, GratisMove, GratisRequest, Move
+from clearing.market.listing import PriceRegime
 from clearing.market.profile.kinds import Kind
 from clearing.market.profile.profile import (
     DEAL_EVALUATION,
@@ -23,6 +25,7 @@ from registry.calendar import day_of
 from registry.party import Party, PartyKind
 from tests.api.house import DEVELOPER, NAMES, Platform
 from tests.api.office import person
+from tests.api.test_demand_doors import OFFICE, Wishes
 from tests.api.test_market import Market
 from tests.registry.registry_house import AGENCY, PROVIDER, RIVAL
 
@@ -162,3 +165,29 @@ def test_searches__kept_90_days__forgotten_by_the_worker(platform: Platform) -> 
     jobs.market_timers(platform.system)
     headers = platform.headers(PRINCIPAL)
     assert platform.client.get("/api/market/searches", headers=headers).json()["searches"] == []
+
+
+def test_gratis__applied_granted_and_shown_to_its_two_sides(platform: Platform) -> None:
+    market = Market(platform)
+    Wishes(platform)
+    listing = market.listed(regime=PriceRegime.GRATIS)
+    until, identity = day_of(platform.now + 30 * 86_400).isoformat(), secrets.token_hex(16)
+    subject = f"gratis-request:{identity}"
+    body = GratisRequest(RIVAL, PROVIDER, listing, "research", "全部字段", until)
+    platform.state("/api/gratis", GRATIS_REQUEST, subject, body, (PRINCIPAL, ""))
+    for act, who in (
+        (GratisMove(Move.SCREEN), OFFICE), (GratisMove(Move.ACCEPT), OFFICE), (GratisMove(Move.APPROVE), (SELLER, "")),
+        (GratisMove(Move.GRANT, until=until), (SELLER, "")),
+    ):  # fmt: skip
+        platform.state("/api/gratis/moves", GRATIS_MOVE, subject, act, who)
+    seen = {by: market.get(f"/api/gratis/{identity}", by).status_code for by in (PRINCIPAL, SELLER, OTHER, OFFICE[0])}
+    assert seen == {PRINCIPAL: 200, SELLER: 200, OTHER: 403, OFFICE[0]: 200}
+    assert [len(market.get("/api/gratis", by).json()["requests"]) for by in (PRINCIPAL, OTHER, OFFICE[0])] == [1, 0, 1]
+    page = unescape(market.get("/gratis", PRINCIPAL).text)
+    assert "授权" in page
+    assert until in page
+    platform.now += 31 * 86_400
+    assert jobs.market_timers(platform.system) == 1
+    assert "到期" in market.get("/gratis", SELLER).text
+    with jobs.snapshot(platform.system) as session:
+        assert list(checks.views(platform.system, session)) == []

@@ -6,6 +6,7 @@ import pytest
 
 from clearing.market.demand.demand import DEMAND, DEMAND_MOVE, OFFICER, Move
 from clearing.market.demand.moves import MOVES, Actor
+from clearing.market.gratis import moves, request
 from clearing.market.matching.score import MATCH_RANKING
 from clearing.market.negotiation.message import BROKERED, Message
 from ledger.signers import Accepted
@@ -63,6 +64,7 @@ def test_brokered__only_what_the_table_of_brokers_has(message: Message) -> None:
     ("kind", "subject", "body", "signers"),
     [
         ("demand/v1", "demand:x", {"demander": SELLER, "broker": PROVIDER}, {SELLER, PROVIDER}),
+        ("gratis-request/v1", "gratis-request:x", {"applicant": SELLER, "provider": PROVIDER}, {SELLER}),
         ("party-profile/v1", f"party-profile:{SELLER}", {}, {SELLER}),
         ("deal-evaluation/v1", "deal-evaluation:x", {"by": SELLER, "of": PROVIDER}, {SELLER}),
         ("mandate/v1", "mandate:x", {"principal": SELLER, "broker": PROVIDER}, set()),
@@ -79,3 +81,20 @@ def test_statement__by_whom_alone(kind: str, subject: str, body: dict[str, str],
         if accepted_by(KNOWN, kind, subject, body, f"party:{party}", role)
     }  # fmt: skip
     assert found == signers
+
+
+GRATIS: dict[str, tuple[str, frozenset[moves.Actor]]] = {
+    f"party:{SELLER}": ("", frozenset({moves.Actor.APPLICANT, moves.Actor.PROVIDER})),
+    f"party:{OPERATOR}": ("system", frozenset({moves.Actor.APPLICANT, moves.Actor.PROVIDER, moves.Actor.CLOCK})),
+    "staff:dem": (OFFICER, frozenset({moves.Actor.OFFICER})),
+    "staff:far": (OFFICER, frozenset()),
+}
+
+
+@pytest.mark.parametrize("move", [move for move in request.Move if move is not request.Move.APPLY])
+@pytest.mark.parametrize("by", GRATIS)
+def test_gratis_move__signed_by__as_the_table_has_it(move: request.Move, by: str) -> None:
+    role, capacities = GRATIS[by]
+    actors = {actor for (_, taken), edge in moves.MOVES.items() if taken is move for actor in edge.actors}
+    given = accepted_by(KNOWN, request.GRATIS_MOVE, "gratis-request:x", {"move": move.value}, by, role)
+    assert given is bool(actors & capacities)

@@ -900,6 +900,24 @@ def upgrade() -> None:
         batch_op.create_index("ix_market_evaluation_party", ["party", "at"], unique=False)
 
     op.create_table(
+        "market_gratis",
+        sa.Column("id", sa.String(length=32), autoincrement=False, nullable=False),
+        sa.Column("state", sa.String(length=16), autoincrement=False, nullable=False),
+        sa.Column("since", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("until", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("applicant", sa.String(length=18), autoincrement=False, nullable=False),
+        sa.Column("provider", sa.String(length=18), autoincrement=False, nullable=False),
+        sa.Column("listing", sa.String(length=32), autoincrement=False, nullable=False),
+        sa.Column("document", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("case", sa.Text(), autoincrement=False, nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    with op.batch_alter_table("market_gratis", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_market_gratis_applicant"), ["applicant"], unique=False)
+        batch_op.create_index(batch_op.f("ix_market_gratis_provider"), ["provider"], unique=False)
+        batch_op.create_index("ix_market_gratis_state", ["state", "until"], unique=False)
+
+    op.create_table(
         "market_line",
         sa.Column("place", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False),
         sa.Column("listing", sa.String(length=32), autoincrement=False, nullable=False),
@@ -1686,6 +1704,12 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_market_line_listing"))
 
     op.drop_table("market_line")
+    with op.batch_alter_table("market_gratis", schema=None) as batch_op:
+        batch_op.drop_index("ix_market_gratis_state")
+        batch_op.drop_index(batch_op.f("ix_market_gratis_provider"))
+        batch_op.drop_index(batch_op.f("ix_market_gratis_applicant"))
+
+    op.drop_table("market_gratis")
     with op.batch_alter_table("market_evaluation", schema=None) as batch_op:
         batch_op.drop_index("ix_market_evaluation_party")
 
