@@ -36,13 +36,16 @@ def match(session: Session, demand: str, *, at: int) -> Ranking:
 
 
 def take_ranking(session: Session, demand: str, *, signer: SystemSigner, at: int) -> Appended:
-    """Matches a demand and keeps the answer as match-ranking/v1. Raises `UnknownFact`, `WrongMove` for a demand that
-    has ended."""
+    """Matches a demand and keeps the answer as match-ranking/v1; while nothing it rests on has changed, the ranking
+    kept last is answered again. Raises `UnknownFact`, `WrongMove` for a demand that has ended."""
     row = demands.demand(session, demand)
     if row.state is not State.DRAFT and row.state not in OPEN:
         raise WrongMove(subject_of(demand), " | ".join(sorted({State.DRAFT, *OPEN})), row.state)
     subject = f"match-ranking:{demand}"
     body = match(session, demand, at=at)
+    kept = store.rankings(session, demand)
+    if kept and store.ranking(session, demand, kept[0].no)[1].inputs == body.inputs:
+        return Appended(ledger.fact(session, kept[0].fact_id), True)
     statement = Statement(MATCH_RANKING, subject, *ledger.next_of(session, subject), body_of(body))
     taken = ledger.append(session, Signed(statement, (signer.sign(statement, SYSTEM),)), at=at)
     store.PROJECTORS[taken.fact.kind](session, taken.fact)

@@ -371,6 +371,9 @@ def test_ranking__kept_under_the_system_key__and_the_same_when_computed_again(ho
     }  # fmt: skip
     [signature] = taken.fact.signatures
     assert (signature.by, signature.role) == (f"party:{OPERATOR}", "system")
+    again = service.take_ranking(house.session, demand, signer=house.operator, at=NOW + 1)
+    assert (again.fact, again.replayed) == (taken.fact, True)  # nothing it rests on has changed
+    desk.budget(demand, 0, 101)
     service.take_ranking(house.session, demand, signer=house.operator, at=NOW + 1)
     assert [item.no for item in store.rankings(house.session, demand)] == [1, 0]
 
