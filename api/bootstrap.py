@@ -26,6 +26,7 @@ import clearing.market.gratis.store as gratis
 import clearing.market.matching.store as matching
 import clearing.market.negotiation.store as negotiation
 import clearing.market.profile.store as profile
+import clearing.market.recommending.store as recommending
 import clearing.market.shelf.store as shelf
 import clearing.market.store as market
 import clearing.pricing.store as pricing
@@ -458,6 +459,7 @@ def projectors() -> dict[str, Projector]:
         market.PROJECTORS,
         negotiation.PROJECTORS,
         profile.PROJECTORS,
+        recommending.PROJECTORS,
         usage.PROJECTORS,
         pricing.PROJECTORS,
         settlement.PROJECTORS,

@@ -71,6 +71,7 @@ REQUIRED: dict[str, tuple[str, ...]] = {
         "move=expire role:operator",
     ),
     "match-ranking/v1": ("role:operator",),
+    "recommendation-switch/v1": ("role:operator",),
     "party-profile/v1": ("by:party:{id}",),
     "deal-evaluation/v1": ("by:party:{by}",),
     "deal-reply/v1": ("any:party",),

@@ -48,6 +48,7 @@ from clearing.market.negotiation.message import (
 from clearing.market.profile import service as profiles
 from clearing.market.profile.kinds import Kind
 from clearing.market.profile.profile import DealEvaluation, DealReply, Profile, evaluation_subject_of
+from clearing.market.recommending import service as recommending
 from clearing.market.shelf import store as shelf
 from clearing.terms import Tariff, TariffKind, Tax, TaxBasis
 from clearing.usage import closing
@@ -97,7 +98,6 @@ OPERATIONAL_TABLES = {
     "market_negotiation_refusal",
     "market_search",
     "market_search_total",
-    "market_unpersonalised",
     "objection_request",
     "outbox",
     "subject_secret",
@@ -366,6 +366,7 @@ def _trade(played: Played, home: Path) -> None:
         about = evaluation_subject_of(held.id, held.consumer)
         given = signed("deal-evaluation/v1", about, DealEvaluation(held.id, held.consumer, held.seller, 5), buyer)
         profiles.evaluate(session, given, delivered=usage_store.has_billable, at=at)
+        recommending.switch(session, held.consumer, on=False, signer=system.operator.signer, at=at)
         profiles.reply(session, signed("deal-reply/v1", about, DealReply("谢谢"), seller), at=at)
 
 

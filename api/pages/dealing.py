@@ -1,6 +1,6 @@
 """Forms of the market for people with a session: a demand matched now, recommendations switched on or off.
 
-Neither is signed by who presses the button: a ranking is the operator's statement, the switch no fact at all.
+Neither is signed by who presses the button: what follows is stated by the operator's system key.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from api.pages.office import FormDep, see
 from api.routes.demand import require_inside
 from api.sessions import HolderDep
 from clearing.market.matching import service as matching
-from clearing.market.recommending import store as recommending
+from clearing.market.recommending import service as recommending
 from ledger.errors import FieldError
 
 router = APIRouter(include_in_schema=False)
@@ -29,9 +29,9 @@ def match_now(
 
 
 @router.post("/recommendations")
-def switch_now(form: FormDep, found: HolderDep, session: WriteDep, now: NowDep) -> Response:
+def switch_now(form: FormDep, found: HolderDep, session: WriteDep, system: SystemDep, now: NowDep) -> Response:
     given = form.get("switch", "")
     if given not in ("on", "off"):
         raise FieldError("switch", "on | off", given[:20])
-    recommending.switch(session, found.organisation, on=given == "on", at=now)
+    recommending.switch(session, found.organisation, on=given == "on", signer=system.operator.signer, at=now)
     return see("/recommendations")

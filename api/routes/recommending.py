@@ -11,10 +11,11 @@ from msgspec import Meta
 from api.asking import asked_goods
 from api.auth import CallerDep
 from api.bodies import DocumentDep
-from api.deps import NowDep, ReadDep, WriteDep
+from api.deps import NowDep, ReadDep, SystemDep, WriteDep
 from api.routes.negotiation import organisation_of
 from api.views import plain
 from clearing.market.recommending import service, store
+from clearing.market.recommending.reasons import Switch
 from clearing.market.shelf import service as shelf
 from ledger.reading import read
 
@@ -34,13 +35,6 @@ class Search:
     level: Asked = ""
     regime: Asked = ""
     after: Annotated[str, Meta(max_length=19)] = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Switch:
-    """Personal recommendations on or off."""
-
-    on: bool
 
 
 @router.post("/market/searches", summary="以本单位名义检索，留存 90 天 / search, and let it be kept for 90 days")
@@ -65,7 +59,9 @@ def recommendations(caller: CallerDep, session: ReadDep, now: NowDep) -> dict[st
 
 
 @router.post("/recommendations", summary='打开或关闭个性化推荐 / the switch: {"on": true | false}')
-def set_switch(value: DocumentDep, caller: CallerDep, session: WriteDep, now: NowDep) -> dict[str, Any]:
-    switch = read(Switch, value, "request")
-    store.switch(session, organisation_of(session, caller, now), on=switch.on, at=now)
+def set_switch(
+    value: DocumentDep, caller: CallerDep, session: WriteDep, system: SystemDep, now: NowDep
+) -> dict[str, Any]:
+    switch, party = read(Switch, value, "request"), organisation_of(session, caller, now)
+    service.switch(session, party, on=switch.on, signer=system.operator.signer, at=now)
     return {"as_of": now, "on": switch.on}

@@ -154,6 +154,8 @@ def test_recommendations__searched_shown_why_and_switched_off(platform: Platform
     assert platform.post("/api/market/searches", {"q": "延误"}, PRINCIPAL).json()["kept"] is False
     assert platform.post("/api/recommendations", {"on": True}, PRINCIPAL).json()["on"] is True
     somebody.post("/recommendations", {"switch": "sideways"}, 422)
+    with jobs.snapshot(platform.system) as session:
+        assert list(checks.views(platform.system, session)) == []
     assert market.get("/recommendations").status_code == 401
 
 

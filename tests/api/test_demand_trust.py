@@ -67,6 +67,7 @@ def test_brokered__only_what_the_table_of_brokers_has(message: Message) -> None:
         ("gratis-request/v1", "gratis-request:x", {"applicant": SELLER, "provider": PROVIDER}, {SELLER}),
         ("party-profile/v1", f"party-profile:{SELLER}", {}, {SELLER}),
         ("deal-evaluation/v1", "deal-evaluation:x", {"by": SELLER, "of": PROVIDER}, {SELLER}),
+        ("recommendation-switch/v1", "recommendation-switch:x", {}, {OPERATOR}),
         ("mandate/v1", "mandate:x", {"principal": SELLER, "broker": PROVIDER}, set()),
         ("negotiation-message/v1", "negotiation:x", DEAL | {"message": "INQUIRE"}, {SELLER}),
         ("negotiation-brokered/v1", "negotiation:x", DEAL | {"message": "INQUIRE"}, {OPERATOR}),

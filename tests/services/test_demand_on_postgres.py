@@ -53,6 +53,7 @@ def test_views__written_and_read(writer: Engine) -> None:
     recommending.keep_search(session, SELLER, Goods("航班"), at=NOW)
     assert recommending.recommend(session, SELLER, at=NOW).on
     assert kept.forget(session, NOW + KEPT_SECONDS) == 1
-    kept.switch(session, SELLER, on=False, at=NOW)
+    recommending.switch(session, SELLER, on=False, signer=house.operator, at=NOW)
+    assert kept.is_off(session, SELLER)
     session.rollback()
     session.close()

@@ -8,7 +8,7 @@ reasons → tables → store → service
 - `service`: the two lists, and the switch.
 
 Decisions taken here (P): a search is on record only if the organisation sent it to be kept, and never names the person
-who searched; the switch is a plain setting and no signed fact, so that one press is enough; switched off, everything
-kept of the organisation is gone at once. All of it is operational: nothing here is evidence of use, and no price is
-looked at or touched.
+who searched; one press is enough for the switch, which the operator's system key states, so that it outlives a restore;
+switched off, everything kept of the organisation is gone at once. Searches are operational: nothing here is evidence of
+use, and no price is looked at or touched.
 """

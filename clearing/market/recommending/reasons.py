@@ -13,6 +13,7 @@ from clearing.market.listing import ProductType
 from clearing.market.matching.overlap import share_of_text
 from registry.calendar import day_of
 
+RECOMMENDATION_SWITCH = "recommendation-switch/v1"
 KEPT_SECONDS = 90 * 86_400
 """How long what a recommendation rests on is kept (§3.4)."""
 
@@ -27,6 +28,14 @@ class Basis(StrEnum):
 
 WEIGHTS: Mapping[Basis, int] = {Basis.ORDER: 3, Basis.SEARCH: 2, Basis.SECTOR: 1}
 """How much each basis counts for the order (P)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Switch:
+    """Body of recommendation-switch/v1 about "recommendation-switch:<USCC>": the operator's system key states that the
+    organisation switched personal recommendations on or off. Who of it pressed the button is not said."""
+
+    on: bool
 
 
 @dataclass(frozen=True, slots=True)

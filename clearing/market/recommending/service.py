@@ -10,14 +10,29 @@ from dataclasses import dataclass
 from sqlalchemy.orm import Session
 
 from clearing.market import store as agreements
+from clearing.market.listing import SYSTEM
 from clearing.market.negotiation import store as negotiations
 from clearing.market.negotiation.moves import State
 from clearing.market.profile import store as profiles
 from clearing.market.recommending import store
-from clearing.market.recommending.reasons import KEPT_SECONDS, Behaviour, Item, Ordered, Product, Searched, personalised
+from clearing.market.recommending.reasons import (
+    KEPT_SECONDS,
+    RECOMMENDATION_SWITCH,
+    Behaviour,
+    Item,
+    Ordered,
+    Product,
+    Searched,
+    Switch,
+    personalised,
+)
 from clearing.market.shelf import service as shelf
 from clearing.market.shelf import store as listings
 from clearing.market.shelf.store import Summary, Wanted
+from ledger import store as ledger
+from ledger.facts import Signed, Statement
+from ledger.reading import body_of
+from ledger.signing import SystemSigner
 
 LOOKED_AT = 200
 """The newest products on offer that a recommendation looks at (P)."""
@@ -82,3 +97,16 @@ def keep_search(session: Session, party: str, wanted: Wanted, *, at: int) -> boo
         return False
     store.keep(session, party, searched)
     return True
+
+
+def switch(session: Session, party: str, *, on: bool, signer: SystemSigner, at: int) -> None:
+    """Switches personal recommendations on or off, stated under the operator's system key; off, every search kept of
+    the organisation is gone. What is so already is not stated again."""
+    if on is not store.is_off(session, party):
+        return
+    subject = f"recommendation-switch:{party}"
+    statement = Statement(RECOMMENDATION_SWITCH, subject, *ledger.next_of(session, subject), body_of(Switch(on)))
+    taken = ledger.append(session, Signed(statement, (signer.sign(statement, SYSTEM),)), at=at)
+    store.PROJECTORS[taken.fact.kind](session, taken.fact)
+    if not on:
+        store.delete_searches(session, party)

@@ -1,15 +1,18 @@
-"""Keeping, forgetting and reading what recommendations rest on."""
+"""Keeping, forgetting and reading what recommendations rest on; folding the switch."""
 
 from __future__ import annotations
 
 import secrets
 from collections import Counter
+from collections.abc import Callable
 
 from sqlalchemy import delete, insert, select, update
 from sqlalchemy.orm import Session
 
 from clearing.market.recommending import tables
-from clearing.market.recommending.reasons import KEPT_SECONDS, Searched
+from clearing.market.recommending.reasons import KEPT_SECONDS, RECOMMENDATION_SWITCH, Searched, Switch
+from ledger.facts import Fact
+from ledger.reading import read
 from registry.calendar import day_of
 
 
@@ -19,13 +22,9 @@ def is_off(session: Session, party: str) -> bool:
     return session.execute(select(table.c.at).where(table.c.party == party)).first() is not None
 
 
-def switch(session: Session, party: str, *, on: bool, at: int) -> None:
-    """Switches them on or off; off, every search kept of the organisation is gone."""
-    off, search = tables.unpersonalised, tables.search
-    session.execute(delete(off).where(off.c.party == party))
-    if not on:
-        session.execute(insert(off).values(party=party, at=at))
-        session.execute(delete(search).where(search.c.party == party))
+def delete_searches(session: Session, party: str) -> None:
+    """Deletes every search kept of an organisation."""
+    session.execute(delete(tables.search).where(tables.search.c.party == party))
 
 
 def keep(session: Session, party: str, searched: Searched) -> None:
@@ -60,3 +59,13 @@ def forget(session: Session, at: int) -> int:
             session.execute(update(total).where(which).values(count=known + count))
     session.execute(delete(table).where(old))
     return len(rows)
+
+
+def _project_switch(session: Session, fact: Fact) -> None:
+    party, table = fact.subject.removeprefix("recommendation-switch:"), tables.unpersonalised
+    session.execute(delete(table).where(table.c.party == party))
+    if not read(Switch, fact.body).on:
+        session.execute(insert(table).values(party=party, at=fact.at))
+
+
+PROJECTORS: dict[str, Callable[[Session, Fact], None]] = {RECOMMENDATION_SWITCH: _project_switch}

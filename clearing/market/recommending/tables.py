@@ -1,10 +1,10 @@
-"""What recommendations rest on: operational, kept for 90 days, evidence of nothing."""
+"""What recommendations rest on: operational, kept for 90 days, evidence of nothing; the switch is a view of facts."""
 
 from __future__ import annotations
 
 from sqlalchemy import BigInteger, Column, Index, String, Table
 
-from ledger.tables import OPERATIONAL, metadata
+from ledger.tables import DERIVED, OPERATIONAL, metadata
 
 search = Table(
     "market_search",
@@ -32,7 +32,7 @@ total = Table(
 unpersonalised = Table(
     "market_unpersonalised",
     metadata,
-    Column("party", String(18), primary_key=True, info=OPERATIONAL),
-    Column("at", BigInteger, nullable=False, info=OPERATIONAL),
+    Column("party", String(18), primary_key=True, info=DERIVED),
+    Column("at", BigInteger, nullable=False, info=DERIVED),
 )
 """Who switched personal recommendations off, and when."""

@@ -23,6 +23,7 @@ from clearing.market.recommending.reasons import (
 )
 from clearing.market.shelf import service as shelf
 from clearing.market.shelf.store import Wanted
+from ledger import store as facts
 from tests.clearing.market.house import CONSUMER, COURT, DAY, NOW, SELLER, House, contents_of
 from tests.clearing.market.talks import C, Talk
 
@@ -120,14 +121,17 @@ def test_switch__off__nothing_kept_nothing_personal_and_on_again(house: House) -
     house.listed()
     service.keep_search(session, CONSUMER, Wanted("航班"), at=NOW)
     service.keep_search(session, COURT, Wanted("航班"), at=NOW)
-    store.switch(session, CONSUMER, on=False, at=NOW)
+    for _ in range(2):  # pressed twice, stated once
+        service.switch(session, CONSUMER, on=False, signer=house.operator, at=NOW)
+    assert len(facts.facts_of(session, f"recommendation-switch:{CONSUMER}")) == 1
     assert store.searches(session, CONSUMER, NOW + 1) == ()
     assert not service.keep_search(session, CONSUMER, Wanted("航班"), at=NOW)
     found = service.recommend(session, CONSUMER, at=NOW)
     assert (found.on, found.items, len(found.plain)) == (False, (), 1)
     assert len(service.recommend(session, COURT, at=NOW + 1).items) == 1
-    store.switch(session, CONSUMER, on=False, at=NOW)
-    store.switch(session, CONSUMER, on=True, at=NOW)
+    for _ in range(2):
+        service.switch(session, CONSUMER, on=True, signer=house.operator, at=NOW)
+    assert len(facts.facts_of(session, f"recommendation-switch:{CONSUMER}")) == 2
     assert service.keep_search(session, CONSUMER, Wanted("航班"), at=NOW)
 
 
