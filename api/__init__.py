@@ -14,7 +14,7 @@ settings → bootstrap → app → deps → auth → bodies → routes → error
   imports beside the requests; `bulk`: signs all good drafts of a holder.
 - `pages`: what anybody with a browser may see, and the office; no request to anywhere else.
 - `office`: what the office pages show and ask for; `desk`: statements that wait for several signatures.
-- `asking`: what is asked of the public register, read from an address.
+- `asking`: what is asked of register and market, read from an address.
 - `papers`: certificate files; `sealing`: the seal's key file and the door to the time-stamp authority.
 - `proofs`: what a bundle must carry; `trust_file`: whom a stranger may believe.
 - `verifiers`: the stand-alone verifiers as files; `court`: a bundle with all that a court asks about it.
@@ -24,8 +24,8 @@ settings → bootstrap → app → deps → auth → bodies → routes → error
 - `handing`: a register handed over and received as a parcel; `disclosing`: the agency's reports and disclosure pack.
 - `cli`: the `shuqing` command; its parts `cli_rules` (calendars, rule sets, pre-check), `cli_intake` (papers, drafts,
   import), `cli_likeness` (similar data), `cli_foreign` (certificates of others), `cli_seal`, `cli_national`,
-  `cli_agency` (duties, exit), `cli_cards`, `cli_delivery`, `cli_dispute`, `cli_service`, `cli_retention`; `command`:
-  what they share.
+  `cli_agency` (duties, exit), `cli_cards`, `cli_delivery`, `cli_dispute`, `cli_service`, `cli_market`, `cli_retention`;
+  `command`: what they share.
 - `client`: a small client for signed statements.
 - `connector`: the process that meters every use and signs for it, in front of a data API or of a consumer's own calls
   (D11, D31).

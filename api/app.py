@@ -18,6 +18,7 @@ from api.pages import (
     applicant,
     case,
     certificates,
+    dealing,
     delivering,
     entry,
     notices,
@@ -27,19 +28,34 @@ from api.pages import (
     staff,
 )
 from api.pages import (
+    broker as broker_pages,
+)
+from api.pages import (
     cards as card_pages,
 )
 from api.pages import (
     delivery as delivery_pages,
 )
 from api.pages import (
+    demand as demand_pages,
+)
+from api.pages import (
     dispute as dispute_pages,
+)
+from api.pages import (
+    gratis as gratis_pages,
 )
 from api.pages import (
     intake as intake_pages,
 )
 from api.pages import (
     market as market_pages,
+)
+from api.pages import (
+    profile as profile_pages,
+)
+from api.pages import (
+    recommending as recommending_pages,
 )
 from api.pages import (
     register as register_pages,
@@ -50,19 +66,24 @@ from api.pages.guard import (
 )
 from api.routes import (
     afterlife,
+    broker,
     cards,
     credentials,
     delivery,
+    demand,
     dispute,
     dsp,
     duties,
     foreign,
+    gratis,
     inspection,
     intake,
     likeness,
     log,
     market,
     negotiation,
+    profile,
+    recommending,
     reconciliation,
     register,
     registry,
@@ -83,7 +104,12 @@ MODULES = (
     likeness,
     market,
     shelf,
+    broker,
+    demand,
+    gratis,
     negotiation,
+    profile,
+    recommending,
     dsp,
     delivery,
     service_level,
@@ -100,6 +126,11 @@ MODULES = (
     foreign,
     register_pages,
     market_pages,
+    demand_pages,
+    broker_pages,
+    gratis_pages,
+    profile_pages,
+    recommending_pages,
     credentials,
     cards,
     duties,
@@ -112,7 +143,19 @@ MODULES = (
 """In this order: registry's route for a paper of any form would take other words behind a code for one."""
 
 
-OFFICE = (entry, signing, applicant, case, staff, notices, objecting, certificates, afterlife_pages, delivering)
+OFFICE = (
+    entry,
+    signing,
+    applicant,
+    case,
+    staff,
+    notices,
+    objecting,
+    certificates,
+    afterlife_pages,
+    delivering,
+    dealing,
+)
 """Pages for people with a session, and what leads there; their writes are forms, not signed bodies."""
 
 

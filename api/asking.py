@@ -10,6 +10,8 @@ from typing import Annotated, TypeVar
 
 from fastapi import Depends, Query
 
+from clearing.market.demand.demand import Scene
+from clearing.market.demand.store import Wanted as Needs
 from clearing.market.gates import CODES
 from clearing.market.listing import PriceRegime, ProductType
 from clearing.market.product import Level, QualityGrade
@@ -84,8 +86,7 @@ def asked_goods(
     after: Annotated[str, Query(max_length=19, description="上一页给出的 next / the next of the page before")] = "",
 ) -> AskedGoods:
     """The question in the address. Raises `FieldError` naming what is not understood."""
-    if industry and industry not in CODES:
-        raise FieldError("industry", "如 G56 / a division of GB/T 4754", repr(industry)[:40])
+    _known(industry, "industry")
     if shown not in ("", "all"):
         raise FieldError("shown", "all", repr(shown)[:40])
     typed = {
@@ -106,6 +107,41 @@ def asked_goods(
 AskedGoodsDep = Annotated[AskedGoods, Depends(asked_goods)]
 
 
+@dataclass(frozen=True, slots=True)
+class AskedDemands:
+    """The question for demands as it was typed, and as the market reads it."""
+
+    typed: dict[str, str]
+    wanted: Needs
+    before: int
+
+
+def asked_demands(
+    q: Annotated[str, Query(max_length=80, description="任意字词 / words, or pieces of words")] = "",
+    sector: Annotated[str, Query(max_length=20, description="如 G56 / a division of GB/T 4754")] = "",
+    scene: Annotated[str, Query(max_length=20, description="描述 | 诊断 | 预测 | 策略")] = "",
+    output: Annotated[str, Query(max_length=20, description="DS | TB | API | …")] = "",
+    shown: Annotated[str, Query(max_length=20, description="all：含已办结 / with those that ended")] = "",
+    after: Annotated[str, Query(max_length=19, description="上一页给出的 next / the next of the page before")] = "",
+) -> AskedDemands:
+    """The question in the address. Raises `FieldError` naming what is not understood."""
+    _known(sector, "sector")
+    if shown not in ("", "all"):
+        raise FieldError("shown", "all", repr(shown)[:40])
+    typed = {"q": q, "sector": sector, "scene": scene, "output": output, "shown": shown}
+    wanted = Needs(
+        words=q,
+        sector=sector,
+        scene=_choice(Scene, scene, "scene"),
+        output=_choice(ProductType, output, "output"),
+        all_shown=shown == "all",
+    )
+    return AskedDemands({name: value for name, value in typed.items() if value}, wanted, place_of(after))
+
+
+AskedDemandsDep = Annotated[AskedDemands, Depends(asked_demands)]
+
+
 def place_of(after: str) -> int:
     """The place a page goes on from. Raises `FieldError` for what no page gave."""
     if after and not (_PLACE.fullmatch(after) and int(after) <= FIRST):
@@ -114,6 +150,11 @@ def place_of(after: str) -> int:
 
 
 AskedDep = Annotated[Asked, Depends(asked)]
+
+
+def _known(code: str, field: str) -> None:
+    if code and code not in CODES:
+        raise FieldError(field, "如 G56 / a division of GB/T 4754", repr(code)[:40])
 
 
 def _choice(kinds: type[Choice], value: str, field: str) -> Choice | None:

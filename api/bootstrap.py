@@ -20,8 +20,14 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import Engine, create_engine, event, inspect
 from sqlalchemy.orm import Session
 
+import clearing.market.broker.store as broker
 import clearing.market.delivery.store as delivery
+import clearing.market.demand.store as demand
+import clearing.market.gratis.store as gratis
+import clearing.market.matching.store as matching
 import clearing.market.negotiation.store as negotiation
+import clearing.market.profile.store as profile
+import clearing.market.recommending.store as recommending
 import clearing.market.shelf.store as shelf
 import clearing.market.store as market
 import clearing.pricing.store as pricing
@@ -46,6 +52,7 @@ from api.keyfiles import KeyFile
 from api.settings import Settings, SettingsError
 from clearing.market.agreement import Domain
 from clearing.market.delivery import service as delivering
+from clearing.market.demand import service as demanding
 from clearing.market.negotiation import service as negotiating
 from clearing.market.onchain import AgreementFace
 from clearing.market.proof import AgreementRules
@@ -95,7 +102,12 @@ LOOK = 0.002
 """Seconds between two looks for the writer's lock of SQLite."""
 WITNESSES = {"twin": HttpWitness, "c2sp": TlogWitness}
 
-MATTERS: tuple[waiting.MatterSource, ...] = (afterlife.waiting, negotiating.waiting, delivering.waiting)
+MATTERS: tuple[waiting.MatterSource, ...] = (
+    afterlife.waiting,
+    negotiating.waiting,
+    delivering.waiting,
+    demanding.waiting,
+)
 """Areas beside applications whose matters stand in the work list."""
 
 WRITER_LOCK = 0x5351
@@ -449,9 +461,15 @@ def projectors() -> dict[str, Projector]:
         registry.national.store.PROJECTORS,
         registry.retention.store.PROJECTORS,
         shelf.PROJECTORS,
+        broker.PROJECTORS,
+        demand.PROJECTORS,
+        gratis.PROJECTORS,
+        matching.PROJECTORS,
         market.PROJECTORS,
         negotiation.PROJECTORS,
         delivery.PROJECTORS,
+        profile.PROJECTORS,
+        recommending.PROJECTORS,
         usage.PROJECTORS,
         service_level.PROJECTORS,
         pricing.PROJECTORS,

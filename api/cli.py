@@ -23,6 +23,7 @@ from api import (
     cli_foreign,
     cli_intake,
     cli_likeness,
+    cli_market,
     cli_national,
     cli_retention,
     cli_rules,
@@ -77,6 +78,7 @@ app.add_typer(cli_cards.app, name="cards")
 app.add_typer(cli_delivery.app, name="delivery")
 app.add_typer(cli_dispute.app, name="dispute")
 app.add_typer(cli_service.app, name="service")
+app.add_typer(cli_market.app, name="market")
 app.add_typer(cli_retention.app, name="retention")
 app.add_typer(cli_agency.handover_app, name="handover")
 app.add_typer(cli_retention.app, name="retention")

@@ -19,6 +19,9 @@ from sqlmodel import Session
 from api import memory
 from api.bootstrap import System
 from api.papers import keep, path_of
+from clearing.market.demand import service as demand
+from clearing.market.gratis import service as gratis
+from clearing.market.recommending import store as recommending
 from clearing.market.shelf import service as shelf
 from ledger import anchoring, archive, checkpoint, incidents, log, outbox, rebuild, store, subject_map
 from ledger.anchoring import Face, Found, Place
@@ -89,9 +92,12 @@ def timers(system: System) -> None:
 
 
 def market_timers(system: System) -> int:
-    """States what time and certificates have brought about on the market's shelf, under the operator's system key."""
+    """States what time and certificates have brought about on the market, under the operator's system key, and forgets
+    searches that were kept long enough."""
     with transaction(system) as session:
-        return shelf.run_timers(session, system.operator.signer, at=system.clock())
+        signer, at = system.operator.signer, system.clock()
+        recommending.forget(session, at)
+        return sum(area.run_timers(session, signer, at=at) for area in (shelf, demand, gratis))
 
 
 def deposits(system: System) -> int:

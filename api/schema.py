@@ -6,8 +6,14 @@ import api.auth
 import api.desk.tables
 import api.office.tables
 import api.sessions
+import clearing.market.broker.tables
 import clearing.market.delivery.tables
+import clearing.market.demand.tables
+import clearing.market.gratis.tables
+import clearing.market.matching.tables
 import clearing.market.negotiation.tables
+import clearing.market.profile.tables
+import clearing.market.recommending.tables
 import clearing.market.shelf.tables
 import clearing.market.tables
 import clearing.pricing.tables
@@ -49,8 +55,14 @@ MODULES = (
     registry.retention.tables,
     clearing.market.shelf.tables,
     clearing.market.tables,
+    clearing.market.broker.tables,
+    clearing.market.demand.tables,
+    clearing.market.gratis.tables,
+    clearing.market.matching.tables,
     clearing.market.negotiation.tables,
     clearing.market.delivery.tables,
+    clearing.market.profile.tables,
+    clearing.market.recommending.tables,
     clearing.usage.tables,
     clearing.usage.service_level.tables,
     clearing.pricing.tables,

@@ -12,6 +12,8 @@ TWO = "staff:reviewer|approver@agency"
 LISTING_REVIEWER = "staff:listing_reviewer@operator|supervisor"
 LISTING_APPROVER = "staff:listing_approver@operator|supervisor"
 """Staff of the market's operator, or of a supervisor where the operator itself sells."""
+DEMAND_OFFICER = "staff:demand_officer@operator"
+"""Staff of the market's operator that handles demands."""
 CONTRACTS = ("RightsRegistry", "AgreementRegistry", "EvidenceLog", "SettlementBook")
 
 REQUIRED: dict[str, tuple[str, ...]] = {
@@ -50,6 +52,29 @@ REQUIRED: dict[str, tuple[str, ...]] = {
         f"move=emergency|explain any:party or {LISTING_APPROVER}",
     ),
     "sample-announced/v1": ("by:party:{seller}",),
+    "mandate/v1": ("by:party:{principal}", "by:party:{broker}"),
+    "mandate-ending/v1": ("any:party",),
+    "demand/v1": ("by:party:{demander} or by:party:{broker}",),
+    "demand-budget/v1": ("any:party",),
+    "demand-move/v1": (
+        "move=withdraw|evaluate|claim any:party",
+        f"move=check|merge|split|reassign|analyse|report|close_unmet {DEMAND_OFFICER}",
+        f"move=link any:party or {DEMAND_OFFICER}",
+        f"move=unmerge role:operator or {DEMAND_OFFICER}",
+        "move=escalate role:operator",
+    ),
+    "gratis-request/v1": ("by:party:{applicant}",),
+    "gratis-move/v1": (
+        "move=approve|second_grant|grant|ask_change|change|end|evaluate|withdraw|revoke any:party",
+        f"move=screen|accept {DEMAND_OFFICER}",
+        f"move=refuse any:party or {DEMAND_OFFICER}",
+        "move=expire role:operator",
+    ),
+    "match-ranking/v1": ("role:operator",),
+    "recommendation-switch/v1": ("role:operator",),
+    "party-profile/v1": ("by:party:{id}",),
+    "deal-evaluation/v1": ("by:party:{by}",),
+    "deal-reply/v1": ("any:party",),
     "negotiation-message/v1": ("side=CONSUMER by:party:{consumer}", "side=PROVIDER by:party:{provider}"),
     "delivery-act/v1": (
         "side=PROVIDER by:party:{provider}",
@@ -58,6 +83,7 @@ REQUIRED: dict[str, tuple[str, ...]] = {
     ),
     "outage-act/v1": ("by:party:{by}",),
     "quality-check/v1": ("by:party:{by}",),
+    "negotiation-brokered/v1": ("message=INQUIRE|BARGAIN|SELECT|ORDER|QUOTE|WITHDRAW by:party:{broker}",),
     "usage-batch/v1": ("by:connector:{id}",),
     "usage-held/v1": ("role:operator",),
     "usage-finding-explained/v1": ("staff:payment_maker|payment_checker@operator",),

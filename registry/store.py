@@ -447,6 +447,13 @@ def content_of(session: Session, asked: Form) -> str:
     return certificate(session, asked.certificate).content
 
 
+def certificates_held(session: Session, holder: str, at: int) -> list[CertificateRow]:
+    """The published certificates, by code, in force at `at` under which this party holds a right."""
+    codes = {(row.code, row.version) for row in _held(session, col(HoldingRow.holder) == holder, at=at)}
+    found = [session.get_one(CertificateRow, pair) for pair in sorted(codes)]
+    return [row for row in found if row.public and row.valid_from <= at]
+
+
 def _holders_of(session: Session, triple: tuple[str, str, str], at: int) -> list[str]:
     content, right, holder = triple
     same = (col(HoldingRow.right) == right, col(HoldingRow.holder) == holder)

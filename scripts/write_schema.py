@@ -38,7 +38,8 @@ depends_on = None
 def upgrade() -> None:
     {upgrade}
     dialect = op.get_bind().dialect.name
-    for statement in (*guards(dialect), *search_index("register", dialect), *search_index("market", dialect)):
+    searched = [statement for area in ("register", "market", "demand") for statement in search_index(area, dialect)]
+    for statement in (*guards(dialect), *searched):
         op.execute(statement)
 
 
@@ -46,6 +47,7 @@ def downgrade() -> None:
     {downgrade}
     op.execute("DROP TABLE IF EXISTS register_fts")
     op.execute("DROP TABLE IF EXISTS market_fts")
+    op.execute("DROP TABLE IF EXISTS demand_fts")
 '''
 
 

@@ -44,7 +44,7 @@ def test_migrate__schema_and_metadata__are_the_same(migrated: Engine) -> None:
 
 def _ours(_item: object, name: str | None, *_rest: object) -> bool:
     """The indexes of the searches make tables of their own; the next test compares those."""
-    return not (name or "").startswith(("register_fts", "market_fts"))
+    return not (name or "").startswith(("register_fts", "market_fts", "demand_fts"))
 
 
 def test_migrate__index_of_the_search__is_that_of_create_all(migrated: Engine, tmp_path: Path) -> None:
@@ -53,7 +53,7 @@ def test_migrate__index_of_the_search__is_that_of_create_all(migrated: Engine, t
     SQLModel.metadata.create_all(made)
     made.dispose()
     one, other = ({row for row in _schema(path) if "_fts" in row[1]} for path in (tmp_path / "migrated.db", file))
-    for area in ("register", "market"):
+    for area in ("register", "market", "demand"):
         wanted = {f"{area}_fts", f"{area}_line_fts_insert", f"{area}_line_fts_delete", f"{area}_line_fts_update"}
         assert {name for _, name, _ in one} >= wanted
     assert one == other

@@ -31,10 +31,16 @@ from api import bootstrap, checks, jobs, keyfiles, schema, settings
 from api.bootstrap import System
 from clearing.market import store as market
 from clearing.market.agreement import Role
+from clearing.market.broker import service as brokers
+from clearing.market.broker.mandate import Commission, Mandate, Task
 from clearing.market.delivery import service as delivering
 from clearing.market.delivery.act import DELIVERY_ACT, DeliveryAct, Found, Sent, Shipment
 from clearing.market.delivery.act import Act as DeliveryMove
 from clearing.market.delivery.act import Side as DeliverySide
+from clearing.market.demand import service as demanding
+from clearing.market.demand.demand import OFFICER, Budget, DemandMove, Part
+from clearing.market.demand.demand import Move as DemandMoves
+from clearing.market.matching import service as matching
 from clearing.market.negotiation import service as negotiating
 from clearing.market.negotiation.message import (
     Inquiry,
@@ -45,12 +51,17 @@ from clearing.market.negotiation.message import (
     document_parts,
     message_statement,
 )
+from clearing.market.profile import service as profiles
+from clearing.market.profile.kinds import Kind
+from clearing.market.profile.profile import DealEvaluation, DealReply, Profile, evaluation_subject_of
+from clearing.market.recommending import service as recommending
 from clearing.market.shelf import store as shelf
 from clearing.settlement.dispute import opening
 from clearing.settlement.dispute import service as disputes
 from clearing.terms import Tariff, TariffKind, Tax, TaxBasis
 from clearing.usage import closing
 from clearing.usage import service as usage
+from clearing.usage import store as usage_store
 from clearing.usage.batch import USAGE_BATCH, freeze, receive
 from clearing.usage.record import decode, encode
 from clearing.usage.service_level import notice
@@ -73,13 +84,14 @@ from registry.asset import (
 )
 from registry.calendar import day_of
 from registry.form import SUBMITTED, Attachment
-from registry.party import Party, PartyKind, Staff, commitment_of, party_subject
+from registry.party import Party, PartyKind, Staff, commitment_of, party_subject, uscc_is_valid
 from registry.rights import Right
 from registry.rulebook import service as rulebook
 from registry.rulebook.rule_set import RULE_SET, rule_set_of
 from registry.rulebook.year_table import CALENDAR, DayRow, YearTable
 from registry.scheme import NATIONAL_2026
 from registry.tables import CertificateRow
+from tests.clearing.market.demands import demand_of
 from tests.played import Played, raw
 from tests.registry.registry_house import a_person, by_persons
 
@@ -94,6 +106,8 @@ OPERATIONAL_TABLES = {
     "intake_import",
     "leader",
     "market_negotiation_refusal",
+    "market_search",
+    "market_search_total",
     "objection_request",
     "outbox",
     "subject_secret",
@@ -194,6 +208,7 @@ def bench(played: Played, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     _bargain(played, home)
     _hand_over(played, home)
     _let_a_person_in(played, home)
+    _trade(played, home)
     chain = bootstrap.connect(settings.load(home).model_copy(update={"rpc_url": played.rpc}), None)
     patch = pytest.MonkeyPatch()
     patch.setattr(ledger_audit, "verify_sm2", _remembered(ledger_audit.verify_sm2))
@@ -367,6 +382,52 @@ def _let_a_person_in(played: Played, home: Path) -> None:
         said = Statement(SUBMITTED, f"application:{'c' * 32}", 0, None, body_of(form))
         filed = Signed(said, (sign_sm2(key, said, by=by),))
         filing.submit_application(session, agency, filed, at=at, calendar=system.calendar)
+
+
+def _trade(played: Played, home: Path) -> None:
+    """A demand worked on and matched, a broker's mandate, a profile, an evaluation with its answer: a row of each."""
+    with played.system(home) as system, jobs.transaction(system) as session:
+        at, agency, operator = system.clock(), system.house, system.settings.operator
+        held = next(item for item in market.agreements(session) if usage_store.has_billable(session, item.id))
+        files = map(keyfiles.load, (played.out / "world" / "keys").glob("party-*.json"))
+        keys = {found.by: found.sm2 for found in files}
+        buyer, seller = party_subject(held.consumer), party_subject(held.seller)
+        officer, broker = "staff:dem", sm.generate()
+        keys[officer] = sm.generate()
+
+        def signed(kind: str, subject: str, body: Any, *who: str, role: str = "") -> Signed:
+            statement = Statement(kind, subject, *store.next_of(session, subject), body_of(body))
+            return Signed(statement, tuple(sign_sm2(keys[by], statement, by=by, role=role) for by in who))
+
+        staff = Statement("staff/v1", officer, 0, None, body_of(Staff(operator, keys[officer].public, (OFFICER,))))
+        admitting.register_staff(session, agency, Signed(staff, (system.operator.signer.sign(staff),)), at=at)
+        codes = (f"91330100MA0000009{last}" for last in "0123456789ABCDEFGHJKLMNPQRTUWXY")
+        uscc = next(code for code in codes if uscc_is_valid(code))
+        by_broker, keys[party_subject(uscc)] = party_subject(uscc), broker
+        body = Party("演示", PartyKind.LEGAL, uscc, broker.public, eip712.address_of(eip712.new_key()), ("broker",))
+        said = Statement("party/v1", by_broker, 0, None, body_of(body))
+        both = (sign_sm2(broker, said, by=by_broker), system.agency.signer.sign(said))
+        admitting.register_party(session, agency, Signed(said, both), at=at)
+
+        identity, day = "d" * 32, day_of(at).isoformat()
+        wish = demand_of(demander=held.consumer, deadline=day)
+        demanding.state(session, signed("demand/v1", f"demand:{identity}", wish, buyer), at=at)
+        band = signed("demand-budget/v1", f"demand-budget:{identity}", Budget(1, 2), buyer)
+        demanding.set_budget(session, band, at=at)
+        split = DemandMove(DemandMoves.SPLIT, parts=(Part("演示", held.seller, day),))
+        for move in (DemandMove(DemandMoves.CHECK), DemandMove(DemandMoves.MERGE), split):
+            act = signed("demand-move/v1", f"demand:{identity}", move, officer, role=OFFICER)
+            demanding.move(session, act, operator=operator, signer=system.operator.signer, at=at)
+        matching.take_ranking(session, identity, signer=system.operator.signer, at=at)
+        mandate = Mandate(held.consumer, uscc, (Task.INQUIRE,), Commission(bp=1), "演示", day, day)
+        brokers.give(session, signed("mandate/v1", f"mandate:{identity}", mandate, buyer, by_broker), at=at)
+        profile = Profile((Kind.RESOURCE,), ("G56",), "演示")
+        profiles.declare(session, signed("party-profile/v1", f"party-profile:{held.seller}", profile, seller), at=at)
+        about = evaluation_subject_of(held.id, held.consumer)
+        given = signed("deal-evaluation/v1", about, DealEvaluation(held.id, held.consumer, held.seller, 5), buyer)
+        profiles.evaluate(session, given, delivered=usage_store.has_billable, at=at)
+        recommending.switch(session, held.consumer, on=False, signer=system.operator.signer, at=at)
+        profiles.reply(session, signed("deal-reply/v1", about, DealReply("谢谢"), seller), at=at)
 
 
 def test_operational__tables_and_columns_are_a_closed_list() -> None:

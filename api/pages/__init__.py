@@ -3,6 +3,11 @@
 - `public`: home, check, register, log, verifiers: no scripts; `checking`: what a check may show; `upload`: its form.
 - `market`: the search of products on offer, the page of one, and its service level of a month.
 - `delivery`: deliveries for both their sides, `delivering` their forms; `dispute`: complaints for both theirs.
+- `broker`: mandates for brokers.
+- `profile`: 数商, and the page of one.
+- `recommending`: recommendations with their reasons; `dealing`: the forms of the market.
+- `gratis`: applications for free products.
+- `demand`: the public demands, one of them, and a party's own.
 - `notices`: what is published, and objections to it; `objecting`: objections to a registration without a key.
 - `office`: what every office page needs: a visitor, a posted form, the one script.
 - `entry`: login, keys, admission; `signing`: the signature desk; `applicant`: applications and drafts.

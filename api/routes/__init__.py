@@ -12,6 +12,11 @@
 - `intake`: papers handed in, drafts, the two steps of submission, imports.
 - `credentials`: the agency's DID document, our JSON-LD context, the status lists.
 - `shelf`: listings and their review, samples, the search and the DCAT catalogue of what is on offer.
+- `broker`: mandates for brokers.
+- `demand`: demands, from their statement to the report on them, and the search of the public ones.
+- `profile`: 数商 profiles and the evaluations of deals.
+- `recommending`: searches kept, recommendations and their switch.
+- `gratis`: applications for free products.
 - `market`: agreements, usage batches and price quotes.
 - `negotiation`: what the two sides of a negotiation say.
 - `delivery`: what was handed over, received, accepted or objected to.

@@ -12,6 +12,7 @@ from api.auth import CallerDep, Forbidden, organisation_of, require_own
 from api.bodies import SignedDep, describe
 from api.deps import NowDep, ReadDep, SystemDep, WriteDep
 from api.views import appended, plain
+from clearing.market.broker import store as mandates
 from clearing.market.negotiation import service as negotiating
 from clearing.market.negotiation import store
 from clearing.market.negotiation.moves import state_at
@@ -24,7 +25,7 @@ router = APIRouter(prefix="/api", tags=["market 交易"])
 @router.post(
     "/negotiations/messages",
     openapi_extra=describe(
-        "negotiation-message/v1",
+        "negotiation-message/v1|negotiation-brokered/v1",
         "clearing.market.negotiation.message.NegotiationMessage; parts: fields of the proposal, with FINALISE the"
         " signed agreement-act/v1 as text and then the fields of its terms",
     ),
@@ -52,8 +53,11 @@ def negotiation(negotiation: str, caller: CallerDep, session: ReadDep, now: NowD
     row = store.negotiation(session, negotiation)
     act = negotiating.agreed_act(session, negotiation)
     signers = {signer["party"] for signer in act.body["signers"]} if act else set()
-    if organisation_of(session, caller, now) not in {row.consumer, row.provider} | signers:
-        raise Forbidden("协商只对双方和签署方公开。 / A negotiation is shown to its two sides and its signers only.")
+    brokers = {
+        mandates.mandate(session, name).value.broker for name in (row.consumer_mandate, row.provider_mandate) if name
+    }
+    if organisation_of(session, caller, now) not in {row.consumer, row.provider} | signers | brokers:
+        raise Forbidden("协商只对双方、其经纪和签署方公开。 / Shown to its sides, their brokers and its signers only.")
     fact, body, document = store.proposal_of(session, row.proposal)
     return {
         "as_of": now,

@@ -1,7 +1,7 @@
 """From a product on the shelf to terms both sides signed.
 
-product → sample → listing → venue → gates → listing_moves → shelf → dcat
-→ policy → promise → template → negotiation → agreement → delivery
+product → sample → listing → venue → gates → listing_moves → shelf → dcat → broker → demand → gratis → matching
+→ policy → promise → template → negotiation → agreement → delivery → profile → recommending
 
 - `errors`: a closed gate, a list of defects, a signer who may not act.
 - `product`: what a product says about itself, in groups; `sample`: what may be seen of it before an agreement.
@@ -9,6 +9,10 @@ product → sample → listing → venue → gates → listing_moves → shelf �
 - `venue`: where it must be traded and who sets its price, by day and party; `gates`: the pre-check as a table.
 - `listing_moves`: states, moves and who may take them; the case a listing's statements fold into.
 - `shelf`: listings and samples as rows, the search, the calls from outside; `dcat`: the catalogue for other spaces.
+- `broker`: who acts for whom under which mandate, for what commission.
+- `demand`: what is looked for, from its statement to the report on how it was met.
+- `gratis`: the unpaid way to a free product, from an application to its end.
+- `matching`: which products meet a demand, in which order, and why.
 - `odrl`: a policy in the words of ODRL, and read back.
 - `policy`: the use policy as a document, and the one function that decides by it.
 - `template`: the model texts of the four national types, what they ask, what is agreed otherwise.
@@ -16,6 +20,8 @@ product → sample → listing → venue → gates → listing_moves → shelf �
 - `negotiation`: from an inquiry to an agreement that every party signed.
 - `agreement`: terms as values, acts signed in both encodings, the table of what may follow what.
 - `delivery`: what was handed over under an agreement, and how much of it was accepted.
+- `profile`: what a party says it is, has in force, and is said to be after a deal.
+- `recommending`: products with the reason why each is shown, and the list that is the same for everybody.
 - `onchain`: how an act reaches AgreementRegistry; `proof`: how a bundle of it is checked.
 - `tables`, `store`, `service`: views of the facts, queries, and the calls from outside.
 

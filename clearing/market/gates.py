@@ -135,8 +135,8 @@ def substantive(listing: Listing) -> tuple[str, ...]:
     reasons = (
         (listing.type is ProductType.ELEMENT, "数据元件"),
         (listing.provenance.origin is Origin.PUBLIC or listing.commerce.operation is not None, "公共数据"),
-        (_is_personal(listing), "个人信息"),
-        (LEVEL_ORDER[_highest(listing)] >= LEVEL_ORDER[Level.IMPORTANT], "分级达到重要"),
+        (is_personal(listing), "个人信息"),
+        (LEVEL_ORDER[highest_level(listing)] >= LEVEL_ORDER[Level.IMPORTANT], "分级达到重要"),
         (over_threshold(listing.security.persons), "敏感信息数量达到阈值"),
     )
     return tuple(text for there, text in reasons if there)
@@ -150,12 +150,14 @@ def over_threshold(persons: Persons | None) -> bool:
     return weighed * (2 if persons.on_duty else 1) >= 5_000
 
 
-def _highest(listing: Listing) -> Level:
+def highest_level(listing: Listing) -> Level:
+    """The level of the whole or of its highest field, whichever is higher (G2)."""
     levels = [listing.security.level, *(item.level for item in listing.content.fields)]
     return max(levels, key=LEVEL_ORDER.__getitem__)
 
 
-def _is_personal(listing: Listing) -> bool:
+def is_personal(listing: Listing) -> bool:
+    """Does the data tell of persons, or did it before it was masked (G4)?"""
     return (
         listing.provenance.origin is Origin.PERSONAL
         or any(item.personal for item in listing.content.fields)
@@ -341,7 +343,7 @@ def _closed(asked: Asked, certificate: str, right: Right, gate: str) -> Iterator
 
 def _level(asked: Asked) -> Iterator[Found]:
     listing, security = asked.listing, asked.listing.security
-    highest = _highest(listing)
+    highest = highest_level(listing)
     if highest is Level.CORE:
         yield "security.level", "核心数据不得上架 / core data is not listed", highest.value
     if LEVEL_ORDER[security.level] < LEVEL_ORDER[highest]:

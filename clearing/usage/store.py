@@ -487,6 +487,11 @@ def classes(session: Session, agreement: str) -> dict[str, int]:
     return {name: int(number) for name, number in session.execute(query.order_by(table.c.use_class))}
 
 
+def has_billable(session: Session, agreement: str) -> bool:
+    """Was anything used under this agreement that may be billed? The ground on which its sides evaluate each other."""
+    return classes(session, agreement).get(UseClass.OK.value, 0) > 0
+
+
 def counter(session: Session, agreement: str) -> LiveCounter:
     """The live counter of an agreement under the revision in force now: used units, each request id once, and
     refused uses."""

@@ -40,6 +40,13 @@ PUBLIC_GETS = {
     "/api/samples/{sample}",
     "/market/{product}/service/{month}",
     "/api/market/products/{product}/service/{month}",
+    "/demands",
+    "/demands/{demand}",
+    "/api/market/demands",
+    "/profiles",
+    "/profiles/{party}",
+    "/api/profiles",
+    "/api/profiles/{party}",
     "/.well-known/did.json",
     "/did.json",
     "/contexts/registration/v1",
@@ -72,6 +79,7 @@ BODILESS_POSTS = {
     f"/api/cycles/{{cycle}}/{step}" for step in ("cut-off", "rating", "statements", "window", "netting", "payments")
 }
 BODILESS_POSTS |= {"/api/drafts/{draft}/withdrawal", "/api/inspections/{inspection}/copies/{paper}"}
+BODILESS_POSTS |= {"/api/demands/{demand}/rankings"}
 FILE_POSTS = {"/api/attachments", "/api/intake/imports"}
 """A file, as a form or as bare bytes; `test_intake_files` is their test of wrong bodies."""
 PAGE_POSTS = {"/intake"}
@@ -108,6 +116,10 @@ PLACEHOLDERS = {
     "listing": "0" * 32,
     "product": "0" * 32,
     "sample": "0" * 32,
+    "demand": "0" * 32,
+    "mandate": "0" * 32,
+    "gratis": "0" * 32,
+    "no": "0",
     "sha256": "0" * 64,
     "negotiation": "0" * 64,
     "delivery": "0" * 32,

@@ -40,10 +40,15 @@ SIGNERS: dict[str, tuple[str, frozenset[Actor]]] = {
 """A move does not repeat who sells, so the rule cannot tell one party from another; the state of the listing can."""
 
 
-def accepted(kind: str, subject: str, body: dict[str, str], by: str, role: str) -> bool:
+def accepted_by(known: Accepted, kind: str, subject: str, body: dict[str, str], by: str, role: str) -> bool:
+    """Does the trust file accept this statement under this one signature?"""
     fact = Fact(Statement(kind, subject, 0, None, body), (Signature(SM2, by, "", "", role),), 0, "0" * 64)
     rules = [rule for rule in map(read_rule, REQUIRED[kind]) if rule.applies(body)]
-    return bool(rules) and not any(rule.unmet(fact, TRUST, KNOWN) for rule in rules)
+    return bool(rules) and not any(rule.unmet(fact, TRUST, known) for rule in rules)
+
+
+def accepted(kind: str, subject: str, body: dict[str, str], by: str, role: str) -> bool:
+    return accepted_by(KNOWN, kind, subject, body, by, role)
 
 
 @pytest.mark.parametrize("move", [move for move in Move if move is not Move.SUBMIT])

@@ -17,6 +17,7 @@ from msgspec import Meta
 
 from clearing.errors import BadTerms
 from clearing.market.agreement import AgreementAct, FieldName, Hex64, Note, Seconds, Short, Terms
+from clearing.market.broker.mandate import Task
 from clearing.market.policy import Policy
 from clearing.terms import Positive, Tariff, Tax
 from ledger import canonical, disclosure
@@ -27,6 +28,8 @@ from registry.asset import Twin
 from registry.party import check_identity, party_subject
 
 NEGOTIATION_MESSAGE = "negotiation-message/v1"
+NEGOTIATION_BROKERED = "negotiation-brokered/v1"
+"""The same body, said by a broker: a kind of its own, so that the trust file can say what a broker never says."""
 RELAY = "relay"
 """Role in which the operator states what a peer without signatures sent."""
 
@@ -133,11 +136,22 @@ _FIELDS: Mapping[Message, frozenset[str]] = {
     **dict.fromkeys(_ENDS, frozenset()),
 }
 _FREE = frozenset({"reason", "pid", "relayed"})
+BROKERED: Mapping[tuple[Message, Side], Task] = {
+    (Message.INQUIRE, Side.CONSUMER): Task.INQUIRE,
+    (Message.BARGAIN, Side.CONSUMER): Task.INQUIRE,
+    (Message.SELECT, Side.CONSUMER): Task.ORDER,
+    (Message.ORDER, Side.CONSUMER): Task.ORDER,
+    (Message.WITHDRAW, Side.CONSUMER): Task.INQUIRE,
+    (Message.QUOTE, Side.PROVIDER): Task.QUOTE,
+    (Message.WITHDRAW, Side.PROVIDER): Task.QUOTE,
+}
+"""What a broker may say for its principal, and the task its mandate must name: never full terms, nor what follows."""
 
 
 @dataclass(frozen=True, slots=True)
 class NegotiationMessage:
-    """Body of negotiation-message/v1: one step of `side` between the same two parties about the same listing.
+    """Body of negotiation-message/v1 and negotiation-brokered/v1: one step of `side` between the same two parties about
+    the same listing.
 
     - a proposal (inquiry, quote, bargain, request, offer, counter): `digest` is the twin digest of the document in its
       parts, `fields` their names, `valid_until` the last second at which it can be taken up
@@ -148,6 +162,7 @@ class NegotiationMessage:
     - withdraw, terminate: a `reason` if one is given
     `pid` is the consumer's own name of the negotiation in the Dataspace Protocol, given when it begins. `relayed` is
     the twin digest of a message that came without a signature: the operator states that it came, which proves no more.
+    `broker` (USCC) speaks for the side under `mandate`; both are given or none.
     """
 
     message: Message
@@ -164,11 +179,23 @@ class NegotiationMessage:
     reason: Note | None = None
     pid: Short | None = None
     relayed: Twin | None = None
+    broker: str | None = None
+    mandate: ListingId | None = None
+
+    @property
+    def party(self) -> str:
+        """USCC of the side that speaks, or is spoken for."""
+        return self.consumer if self.side is Side.CONSUMER else self.provider
+
+    @property
+    def other(self) -> str:
+        """USCC of the other side."""
+        return self.provider if self.side is Side.CONSUMER else self.consumer
 
     @property
     def sender(self) -> str:
-        """Signer name of the side that speaks."""
-        return party_subject(self.consumer if self.side is Side.CONSUMER else self.provider)
+        """Signer name of who speaks: the side, or its broker."""
+        return party_subject(self.broker or self.party)
 
 
 def subject_of(negotiation: str) -> str:
@@ -207,22 +234,25 @@ def message_statement(
     subject: str, no: int, prev: TwinDigest | None, message: NegotiationMessage, document: Document | None = None
 ) -> Statement:
     """The statement of a message that brings `document`, whose parts travel beside it (`document_parts`)."""
+    kind = NEGOTIATION_MESSAGE if message.broker is None else NEGOTIATION_BROKERED
     if document is None:
-        return Statement(NEGOTIATION_MESSAGE, subject, no, prev, body_of(message))
+        return Statement(kind, subject, no, prev, body_of(message))
     value = body_of(document)
     content = next(content for content, type_ in DOCUMENTS.items() if isinstance(document, type_))
     whole = replace(
         message, content=content, fields=disclosure.names_of(value), digest=document_digest(document)
     )  # fmt: skip
     root = PartsRoot.over(disclosure.parts_of(value))
-    return Statement(NEGOTIATION_MESSAGE, subject, no, prev, body_of(whole), root)
+    return Statement(kind, subject, no, prev, body_of(whole), root)
 
 
 def message_of(statement: Statement) -> NegotiationMessage:
     """The message a statement carries, complete for its sort. Raises `FieldError`, `BadTerms`."""
-    _require(statement.kind == NEGOTIATION_MESSAGE, "statement.kind", NEGOTIATION_MESSAGE, statement.kind)
+    kinds = (NEGOTIATION_MESSAGE, NEGOTIATION_BROKERED)
+    _require(statement.kind in kinds, "statement.kind", " | ".join(kinds), statement.kind)
     id_of(statement.subject)
     body = read(NegotiationMessage, statement.body)
+    _require((statement.kind == NEGOTIATION_BROKERED) is (body.broker is not None), "body.broker", "of its kind", None)
     check_identity(body.consumer, "body.consumer")
     check_identity(body.provider, "body.provider")
     _require(body.consumer != body.provider, "body.provider", "another party than the consumer", body.provider)
@@ -235,6 +265,11 @@ def message_of(statement: Statement) -> NegotiationMessage:
     if body.relayed is not None:
         consumer = body.side is Side.CONSUMER and body.message not in (Message.INQUIRE, Message.BARGAIN)
         _require(consumer, "body.relayed", "a consumer's message of the Dataspace Protocol", body.message)
+    _require((body.broker is None) is (body.mandate is None), "body.mandate", "given with a broker", body.mandate)
+    if body.broker is not None:
+        check_identity(body.broker, "body.broker")
+        _require((body.message, body.side) in BROKERED, "body.broker", "said by the party itself", body.message)
+        _require(body.broker not in (body.consumer, body.provider), "body.broker", "neither side", body.broker)
     if body.content is not None:
         allowed_content = BRINGS[body.message]
         _require(body.content in allowed_content, "body.content", sorted(allowed_content), body.content)

@@ -17,11 +17,13 @@ from clearing.errors import BadTerms, Clash, ClearingError, NotSigned, UnknownFa
 from clearing.market import service as market
 from clearing.market import store as market_store
 from clearing.market.agreement import AgreementAct, Domain, Terms
+from clearing.market.broker import service as brokers
 from clearing.market.errors import GateRefused
 from clearing.market.listing import PriceRegime
 from clearing.market.listing_moves import ORDERABLE
 from clearing.market.negotiation import store, tables
 from clearing.market.negotiation.message import (
+    BROKERED,
     RELAY,
     Document,
     Inquiry,
@@ -120,7 +122,7 @@ def send(
     profile: Profile = DEFAULT,
 ) -> Appended | Refusal:
     """Takes in a negotiation-message/v1 under exactly one signature: of the side that speaks, or, for a message that
-    came unsigned, of the operator (USCC `operator`) in the role relay.
+    came unsigned, of the operator (USCC `operator`) in the role relay; or a negotiation-brokered/v1 of its broker.
 
     `parts` are the fields of the proposal; with FINALISE the signed act that concludes the agreement, as canonical
     text, followed by the fields of its terms. A message sent again gets its first fact. Raises `BadTerms`,
@@ -237,6 +239,11 @@ def _take(
     identity = id_of(statement.subject)
     if (first := market.replay(session, signed, at)) is not None:
         return first
+    if body.broker is not None and body.mandate is not None:
+        brokers.require(
+            session, body.mandate, broker=body.broker, principal=body.party, task=BROKERED[body.message, body.side],
+            listing=body.listing, other=body.other, at=at,
+        )  # fmt: skip
     concludes = body.message is Message.FINALISE
     document = None if concludes else read_document(statement, body, parts)
     thread = store.thread(session, identity)

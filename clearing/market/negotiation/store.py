@@ -9,9 +9,11 @@ from sqlalchemy import RowMapping, Table, insert, or_, select, update
 from sqlalchemy.orm import Session
 
 from clearing.errors import UnknownFact
+from clearing.market.broker import tables as broker
 from clearing.market.negotiation import tables
 from clearing.market.negotiation.message import (
     BRINGS,
+    NEGOTIATION_BROKERED,
     NEGOTIATION_MESSAGE,
     Document,
     Message,
@@ -51,6 +53,8 @@ class NegotiationRow:
     agreed: str
     act_sha256: str
     act_sm3: str
+    consumer_mandate: str
+    provider_mandate: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,15 +96,24 @@ def find(session: Session, identity: str) -> NegotiationRow | None:
 
 
 def negotiations(session: Session, *, party: str = "", states: Iterable[State] = ()) -> list[NegotiationRow]:
-    """Negotiations of a party on either side, or in these states; the latest move first."""
-    table = tables.negotiation
+    """Negotiations of a party on either side or as a broker, or in these states; the latest move first."""
+    table, mandate = tables.negotiation, broker.mandate
     query = select(table).order_by(table.c.since.desc(), table.c.id)
     if party:
-        query = query.where(or_(table.c.consumer == party, table.c.provider == party))
+        given = select(mandate.c.id).where(mandate.c.broker == party)
+        spoken = (table.c.consumer_mandate.in_(given), table.c.provider_mandate.in_(given))
+        query = query.where(or_(table.c.consumer == party, table.c.provider == party, *spoken))
     wanted = [state.value for state in states]
     if wanted:
         query = query.where(table.c.state.in_(wanted))
     return [_row(row) for row in session.execute(query).mappings()]
+
+
+def under(session: Session, mandate: str) -> list[NegotiationRow]:
+    """Negotiations in which a broker spoke under this mandate, by id."""
+    table = tables.negotiation
+    spoken = or_(table.c.consumer_mandate == mandate, table.c.provider_mandate == mandate)
+    return [_row(row) for row in session.execute(select(table).where(spoken).order_by(table.c.id)).mappings()]
 
 
 def said(session: Session, identity: str) -> list[Said]:
@@ -185,9 +198,12 @@ def _project(session: Session, fact: Fact) -> None:
     if body.message is Message.AGREEMENT and body.digest is not None:
         act = {"act_sha256": body.digest.sha256, "act_sm3": body.digest.sm3}
         values |= {"agreement": body.agreement, "agreed": fact.id, **act}
+    if body.mandate is not None:
+        values[f"{body.side.value.lower()}_mandate"] = body.mandate
     table = tables.negotiation
     if before is None:
-        blank = dict.fromkeys(("quote", "agreement", "agreed", "act_sha256", "act_sm3"), "")
+        names = ("quote", "agreement", "agreed", "act_sha256", "act_sm3", "consumer_mandate", "provider_mandate")
+        blank = dict.fromkeys(names, "")
         opened = {"id": identity, "consumer": body.consumer, "provider": body.provider, "listing": body.listing}
         session.execute(insert(table).values(**blank | opened | {"pid": body.pid or ""} | values))
     else:
@@ -218,4 +234,7 @@ def _row(row: RowMapping) -> NegotiationRow:
     return NegotiationRow(**fields | {"state": State(row["state"]), "consent": Consent(row["consent"])})
 
 
-PROJECTORS: dict[str, Callable[[Session, Fact], None]] = {NEGOTIATION_MESSAGE: _project}
+PROJECTORS: dict[str, Callable[[Session, Fact], None]] = {
+    NEGOTIATION_MESSAGE: _project,
+    NEGOTIATION_BROKERED: _project,
+}

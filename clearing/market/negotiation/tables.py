@@ -33,10 +33,12 @@ negotiation = Table(
     _column("agreed", String(64)),
     _column("act_sha256", String(64)),
     _column("act_sm3", String(64)),
+    _column("consumer_mandate", String(32), index=True),
+    _column("provider_mandate", String(32), index=True),
 )
 """A negotiation as it stands. `proposal` and `quote` are the facts of the latest proposal and of the latest quote,
-`agreed` that of the message that froze `agreement`, `act_*` the statement digest everybody signs; "" where there is
-none."""
+`agreed` that of the message that froze `agreement`, `act_*` the statement digest everybody signs, `*_mandate` that
+under which a broker spoke last for the side; "" where there is none."""
 
 message = Table(
     "market_negotiation_message",

@@ -544,6 +544,18 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("fact"),
     )
     op.create_table(
+        "demand_line",
+        sa.Column("place", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False),
+        sa.Column("demand", sa.String(length=32), autoincrement=False, nullable=False),
+        sa.Column("summary", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("text", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("grams", sa.Text(), autoincrement=False, nullable=False),
+        sa.PrimaryKeyConstraint("place"),
+    )
+    with op.batch_alter_table("demand_line", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_demand_line_demand"), ["demand"], unique=False)
+
+    op.create_table(
         "deposit",
         sa.Column("record", sa.String(length=64), autoincrement=False, nullable=False),
         sa.Column("application", sa.String(length=32), autoincrement=False, nullable=False),
@@ -895,6 +907,67 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("delivery", "no"),
     )
     op.create_table(
+        "market_demand",
+        sa.Column("id", sa.String(length=32), autoincrement=False, nullable=False),
+        sa.Column("state", sa.String(length=16), autoincrement=False, nullable=False),
+        sa.Column("since", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("escalates", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("demander", sa.String(length=18), autoincrement=False, nullable=False),
+        sa.Column("visibility", sa.String(length=8), autoincrement=False, nullable=False),
+        sa.Column("merged_into", sa.String(length=32), autoincrement=False, nullable=False),
+        sa.Column("sha256", sa.String(length=64), autoincrement=False, nullable=False),
+        sa.Column("sm3", sa.String(length=64), autoincrement=False, nullable=False),
+        sa.Column("document", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("case", sa.Text(), autoincrement=False, nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    with op.batch_alter_table("market_demand", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_market_demand_demander"), ["demander"], unique=False)
+        batch_op.create_index(batch_op.f("ix_market_demand_merged_into"), ["merged_into"], unique=False)
+        batch_op.create_index("ix_market_demand_state", ["state", "escalates"], unique=False)
+
+    op.create_table(
+        "market_demand_budget",
+        sa.Column("demand", sa.String(length=32), autoincrement=False, nullable=False),
+        sa.Column("low_fen", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("high_fen", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("at", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.PrimaryKeyConstraint("demand"),
+    )
+    op.create_table(
+        "market_evaluation",
+        sa.Column("agreement", sa.String(length=64), autoincrement=False, nullable=False),
+        sa.Column("by", sa.String(length=18), autoincrement=False, nullable=False),
+        sa.Column("party", sa.String(length=18), autoincrement=False, nullable=False),
+        sa.Column("score", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("text", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("at", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("reply", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("replied_at", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.PrimaryKeyConstraint("agreement", "by"),
+    )
+    with op.batch_alter_table("market_evaluation", schema=None) as batch_op:
+        batch_op.create_index("ix_market_evaluation_party", ["party", "at"], unique=False)
+
+    op.create_table(
+        "market_gratis",
+        sa.Column("id", sa.String(length=32), autoincrement=False, nullable=False),
+        sa.Column("state", sa.String(length=16), autoincrement=False, nullable=False),
+        sa.Column("since", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("until", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("applicant", sa.String(length=18), autoincrement=False, nullable=False),
+        sa.Column("provider", sa.String(length=18), autoincrement=False, nullable=False),
+        sa.Column("listing", sa.String(length=32), autoincrement=False, nullable=False),
+        sa.Column("document", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("case", sa.Text(), autoincrement=False, nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    with op.batch_alter_table("market_gratis", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_market_gratis_applicant"), ["applicant"], unique=False)
+        batch_op.create_index(batch_op.f("ix_market_gratis_provider"), ["provider"], unique=False)
+        batch_op.create_index("ix_market_gratis_state", ["state", "until"], unique=False)
+
+    op.create_table(
         "market_line",
         sa.Column("place", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False),
         sa.Column("listing", sa.String(length=32), autoincrement=False, nullable=False),
@@ -942,6 +1015,22 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("listing", "no"),
     )
     op.create_table(
+        "market_mandate",
+        sa.Column("id", sa.String(length=32), autoincrement=False, nullable=False),
+        sa.Column("principal", sa.String(length=18), autoincrement=False, nullable=False),
+        sa.Column("broker", sa.String(length=18), autoincrement=False, nullable=False),
+        sa.Column("first_at", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("until", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("ended_at", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("reason", sa.String(length=1000), autoincrement=False, nullable=False),
+        sa.Column("document", sa.Text(), autoincrement=False, nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    with op.batch_alter_table("market_mandate", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_market_mandate_broker"), ["broker"], unique=False)
+        batch_op.create_index(batch_op.f("ix_market_mandate_principal"), ["principal"], unique=False)
+
+    op.create_table(
         "market_negotiation",
         sa.Column("id", sa.String(length=64), autoincrement=False, nullable=False),
         sa.Column("state", sa.String(length=16), autoincrement=False, nullable=False),
@@ -959,12 +1048,16 @@ def upgrade() -> None:
         sa.Column("agreed", sa.String(length=64), autoincrement=False, nullable=False),
         sa.Column("act_sha256", sa.String(length=64), autoincrement=False, nullable=False),
         sa.Column("act_sm3", sa.String(length=64), autoincrement=False, nullable=False),
+        sa.Column("consumer_mandate", sa.String(length=32), autoincrement=False, nullable=False),
+        sa.Column("provider_mandate", sa.String(length=32), autoincrement=False, nullable=False),
         sa.PrimaryKeyConstraint("id"),
     )
     with op.batch_alter_table("market_negotiation", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_market_negotiation_agreement"), ["agreement"], unique=False)
         batch_op.create_index(batch_op.f("ix_market_negotiation_consumer"), ["consumer"], unique=False)
+        batch_op.create_index(batch_op.f("ix_market_negotiation_consumer_mandate"), ["consumer_mandate"], unique=False)
         batch_op.create_index(batch_op.f("ix_market_negotiation_provider"), ["provider"], unique=False)
+        batch_op.create_index(batch_op.f("ix_market_negotiation_provider_mandate"), ["provider_mandate"], unique=False)
         batch_op.create_index(batch_op.f("ix_market_negotiation_state"), ["state"], unique=False)
 
     op.create_table(
@@ -998,6 +1091,23 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("address", "nonce"),
     )
     op.create_table(
+        "market_profile",
+        sa.Column("party", sa.String(length=18), autoincrement=False, nullable=False),
+        sa.Column("at", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("document", sa.Text(), autoincrement=False, nullable=False),
+        sa.PrimaryKeyConstraint("party"),
+    )
+    op.create_table(
+        "market_ranking",
+        sa.Column("demand", sa.String(length=32), autoincrement=False, nullable=False),
+        sa.Column("no", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("at", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("rules", sa.String(length=40), autoincrement=False, nullable=False),
+        sa.Column("scored", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("fact_id", sa.String(length=64), autoincrement=False, nullable=False),
+        sa.PrimaryKeyConstraint("demand", "no"),
+    )
+    op.create_table(
         "market_sample",
         sa.Column("id", sa.String(length=32), autoincrement=False, nullable=False),
         sa.Column("seller", sa.String(length=18), autoincrement=False, nullable=False),
@@ -1012,6 +1122,33 @@ def upgrade() -> None:
     with op.batch_alter_table("market_sample", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_market_sample_content"), ["content"], unique=False)
 
+    op.create_table(
+        "market_search",
+        sa.Column("id", sa.String(length=32), nullable=False),
+        sa.Column("party", sa.String(length=18), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.Column("words", sa.String(length=80), nullable=False),
+        sa.Column("industry", sa.String(length=3), nullable=False),
+        sa.Column("type", sa.String(length=8), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    with op.batch_alter_table("market_search", schema=None) as batch_op:
+        batch_op.create_index("ix_market_search_party", ["party", "at"], unique=False)
+
+    op.create_table(
+        "market_search_total",
+        sa.Column("month", sa.String(length=7), nullable=False),
+        sa.Column("industry", sa.String(length=3), nullable=False),
+        sa.Column("type", sa.String(length=8), nullable=False),
+        sa.Column("count", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("month", "industry", "type"),
+    )
+    op.create_table(
+        "market_unpersonalised",
+        sa.Column("party", sa.String(length=18), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("party"),
+    )
     op.create_table(
         "national_package",
         sa.Column("number", sa.Integer(), autoincrement=False, nullable=False),
@@ -1493,7 +1630,8 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("fact_id"),
     )
     dialect = op.get_bind().dialect.name
-    for statement in (*guards(dialect), *search_index("register", dialect), *search_index("market", dialect)):
+    searched = [statement for area in ("register", "market", "demand") for statement in search_index(area, dialect)]
+    for statement in (*guards(dialect), *searched):
         op.execute(statement)
 
 
@@ -1617,20 +1755,35 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_national_package_manifest"))
 
     op.drop_table("national_package")
+    op.drop_table("market_unpersonalised")
+    op.drop_table("market_search_total")
+    with op.batch_alter_table("market_search", schema=None) as batch_op:
+        batch_op.drop_index("ix_market_search_party")
+
+    op.drop_table("market_search")
     with op.batch_alter_table("market_sample", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_market_sample_content"))
 
     op.drop_table("market_sample")
+    op.drop_table("market_ranking")
+    op.drop_table("market_profile")
     op.drop_table("market_nonce")
     op.drop_table("market_negotiation_refusal")
     op.drop_table("market_negotiation_message")
     with op.batch_alter_table("market_negotiation", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_market_negotiation_state"))
+        batch_op.drop_index(batch_op.f("ix_market_negotiation_provider_mandate"))
         batch_op.drop_index(batch_op.f("ix_market_negotiation_provider"))
+        batch_op.drop_index(batch_op.f("ix_market_negotiation_consumer_mandate"))
         batch_op.drop_index(batch_op.f("ix_market_negotiation_consumer"))
         batch_op.drop_index(batch_op.f("ix_market_negotiation_agreement"))
 
     op.drop_table("market_negotiation")
+    with op.batch_alter_table("market_mandate", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_market_mandate_principal"))
+        batch_op.drop_index(batch_op.f("ix_market_mandate_broker"))
+
+    op.drop_table("market_mandate")
     op.drop_table("market_listing_version")
     with op.batch_alter_table("market_listing", schema=None) as batch_op:
         batch_op.drop_index("ix_market_listing_state")
@@ -1643,6 +1796,23 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_market_line_listing"))
 
     op.drop_table("market_line")
+    with op.batch_alter_table("market_gratis", schema=None) as batch_op:
+        batch_op.drop_index("ix_market_gratis_state")
+        batch_op.drop_index(batch_op.f("ix_market_gratis_provider"))
+        batch_op.drop_index(batch_op.f("ix_market_gratis_applicant"))
+
+    op.drop_table("market_gratis")
+    with op.batch_alter_table("market_evaluation", schema=None) as batch_op:
+        batch_op.drop_index("ix_market_evaluation_party")
+
+    op.drop_table("market_evaluation")
+    op.drop_table("market_demand_budget")
+    with op.batch_alter_table("market_demand", schema=None) as batch_op:
+        batch_op.drop_index("ix_market_demand_state")
+        batch_op.drop_index(batch_op.f("ix_market_demand_merged_into"))
+        batch_op.drop_index(batch_op.f("ix_market_demand_demander"))
+
+    op.drop_table("market_demand")
     op.drop_table("market_delivery_act")
     with op.batch_alter_table("market_delivery", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_market_delivery_provider"))
@@ -1729,6 +1899,10 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_deposit_application"))
 
     op.drop_table("deposit")
+    with op.batch_alter_table("demand_line", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_demand_line_demand"))
+
+    op.drop_table("demand_line")
     op.drop_table("deletion_approval")
     with op.batch_alter_table("custody", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_custody_agency"))
@@ -1856,3 +2030,4 @@ def downgrade() -> None:
     op.drop_table("agency_breach")
     op.execute("DROP TABLE IF EXISTS register_fts")
     op.execute("DROP TABLE IF EXISTS market_fts")
+    op.execute("DROP TABLE IF EXISTS demand_fts")

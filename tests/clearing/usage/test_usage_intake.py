@@ -50,6 +50,15 @@ def test_admit__good_batch__promise_signed_by_the_operator_names_the_fact(house:
     assert len(ledger.parts_of(house.session, answer.fact.id)) == 5
 
 
+def test_has_billable__from_the_first_record_that_is_billed_on(house: House):
+    line = line_of(house)
+    assert not store.has_billable(house.session, line.agreement)
+    admit(house, line.more(2, **DENIED))
+    assert not store.has_billable(house.session, line.agreement)
+    admit(house, line.more(1))
+    assert store.has_billable(house.session, line.agreement)
+
+
 def test_admit__same_batch_again__first_answer_and_nothing_counted(house: House):
     line = line_of(house)
     signed, parts = batch(house, line.more(5))
