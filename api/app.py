@@ -15,10 +15,13 @@ from api.pages import (
     afterlife as afterlife_pages,
 )
 from api.pages import (
+    agreements,
     applicant,
     case,
     certificates,
+    deals,
     entry,
+    listings,
     notices,
     objecting,
     public,
@@ -45,6 +48,7 @@ from api.routes import (
     afterlife,
     cards,
     credentials,
+    desk,
     dsp,
     duties,
     foreign,
@@ -73,6 +77,7 @@ MODULES = (
     market,
     shelf,
     negotiation,
+    desk,
     dsp,
     reconciliation,
     settlement,
@@ -96,7 +101,10 @@ MODULES = (
 """In this order: registry's route for a paper of any form would take other words behind a code for one."""
 
 
-OFFICE = (entry, signing, applicant, case, staff, notices, objecting, certificates, afterlife_pages)
+OFFICE = (
+    entry, signing, applicant, case, staff, notices, objecting, certificates, afterlife_pages, deals, agreements,
+    listings,
+)  # fmt: skip
 """Pages for people with a session, and what leads there; their writes are forms, not signed bodies."""
 
 

@@ -18,6 +18,7 @@ from api import (
     checks,
     cli_agency,
     cli_cards,
+    cli_deals,
     cli_foreign,
     cli_intake,
     cli_likeness,
@@ -70,6 +71,7 @@ app.add_typer(cli_seal.app, name="seal")
 app.add_typer(cli_national.app, name="national")
 app.add_typer(cli_agency.app, name="agency")
 app.add_typer(cli_cards.app, name="cards")
+app.add_typer(cli_deals.app, name="deals")
 app.add_typer(cli_retention.app, name="retention")
 app.add_typer(cli_agency.handover_app, name="handover")
 app.add_typer(cli_retention.app, name="retention")

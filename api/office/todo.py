@@ -30,6 +30,7 @@ PLACES: Mapping[str, str] = {
     "register-objection": "/office/register-objections/",
     "certificate": "/office/certificates/",
     "remark": "/office/remarks/",
+    "negotiation": "/office/deals/",
 }
 """Where the page of a subject is, by its kind."""
 

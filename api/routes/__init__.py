@@ -13,7 +13,7 @@
 - `credentials`: the agency's DID document, our JSON-LD context, the status lists.
 - `shelf`: listings and their review, samples, the search and the DCAT catalogue of what is on offer.
 - `market`: agreements, usage batches and price quotes.
-- `negotiation`: what the two sides of a negotiation say.
+- `negotiation`: what the two sides of a negotiation say; `desk`: signing what waits at the signature desk.
 - `dsp`: the same for peers that speak the Dataspace Protocol, and the catalogue.
 - `usage`: single usage records, which share their commits.
 - `reconciliation`: closes and heartbeats of connectors, and the report that compares the two sides' records.
