@@ -5,7 +5,6 @@ from __future__ import annotations
 import secrets
 from collections.abc import Mapping
 from typing import Annotated
-from urllib.parse import urlencode
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse, Response
@@ -23,7 +22,7 @@ from api.office.deals import OPENING
 from api.office.talk_form import Asked
 from api.office.typed import Typed
 from api.pages.office import FormDep, office_page, see
-from api.sessions import HolderDep, Visitor, VisitorDep
+from api.sessions import HolderDep, Visitor
 from clearing.errors import ClearingError, UnknownFact
 from clearing.market import store as agreements
 from clearing.market.listing_moves import ORDERABLE
@@ -127,12 +126,9 @@ def draft_move(
 
 @router.get("/office/market/{product}/{message}")
 def opening_form(
-    request: Request, product: str, message: Message, visitor: VisitorDep, session: ReadDep, now: NowDep,
+    request: Request, product: str, message: Message, visitor: HolderDep, session: ReadDep, now: NowDep,
     again: Annotated[str, Query(max_length=32)] = "",
-) -> Response:  # fmt: skip
-    """Where the product's public page leads to; whoever is not logged in does that first."""
-    if visitor is None:
-        return see(f"/office/login?{urlencode({'next': request.url.path})}")
+) -> HTMLResponse:  # fmt: skip
     listed = _listed(session, product, message, visitor)
     parties = _parties(message, visitor, listed, "")
     asked = _opening(listed, message, parties[0], now, _again(session, visitor, again))

@@ -50,7 +50,6 @@ def state_of(shop: Shop, deal: str) -> Talking:
 def offered(shop: Shop) -> tuple[Trader, Trader, str]:
     """From an inquiry on the product's page to an offer of the seller."""
     buyer, seller = trader(shop, BUYER), trader(shop, VENDOR)
-    assert f"/office/market/{PRODUCT}/INQUIRE" in buyer.get(f"/market/{PRODUCT}")
     buyer.says(f"/office/market/{PRODUCT}/INQUIRE", quantity="1000")
     deal = the_deal(shop)
     seller.says(f"/office/deals/{deal}/moves/QUOTE", tiers__0__price="0.40", tiers__0__per="10")
@@ -179,11 +178,14 @@ def test_form__everything_wrong_at_its_field_and_nothing_drafted(shop: Shop) -> 
     assert outcomes(shop) == set()
 
 
-def test_opening__by_nobody_logged_in__leads_to_the_login_and_back(shop: Shop) -> None:
-    nobody = Trader(shop.platform)
-    answer = nobody.http.get(f"/office/market/{PRODUCT}/INQUIRE")
-    assert answer.url.path == "/office/login"
-    assert f'data-next="/office/market/{PRODUCT}/INQUIRE"' in answer.text
+def test_opening__from_the_public_page__by_way_of_the_login(shop: Shop) -> None:
+    """Whoever is logged in goes on at once; nobody is led to another site."""
+    nobody, buyer = Trader(shop.platform), trader(shop, BUYER)
+    (way,) = re.findall(r'href="(/office/login[^"]*INQUIRE)"', nobody.get(f"/market/{PRODUCT}"))
+    assert f'data-next="/office/market/{PRODUCT}/INQUIRE"' in nobody.get(way)
+    nobody.get(f"/office/market/{PRODUCT}/INQUIRE", 401)
+    assert buyer.http.get(way).url.path == f"/office/market/{PRODUCT}/INQUIRE"
+    assert buyer.http.get("/office/login?next=//elsewhere.example/office").url.path == "/office/login"
 
 
 def test_opening__the_seller_inquires_nothing_of_itself__a_consumer_offers_nothing(shop: Shop) -> None:
