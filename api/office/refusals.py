@@ -16,8 +16,9 @@ from registry.calendar import text_of
 from registry.errors import Unknown
 
 _STALE = "同一事项刚有新的办理，请刷新后按现状重新起草。"
+_LISTED: Mapping[str, str] = {state.value: name for state, name in LISTING_STATES.items()}
 _STATES: Mapping[str, str] = {
-    **{state.value: name for state, name in LISTING_STATES.items()},
+    **_LISTED,
     **words.VALUES["to_state"],
     **{state.value: name for state, name in STATE_NAMES.items()},
     State.NONE.value: "尚未开始",
@@ -99,7 +100,7 @@ def _gate(error: GateRefused) -> str:
 def _terms(error: BadTerms | GateRefused) -> str:
     field = _plain(error.field)
     if field in HINTS:
-        given = _STATES.get(str(error.given), "")
+        given = _LISTED.get(str(error.given), "") if field == "listing.state" else ""
         return HINTS[field] + (f"现为“{given}”。" if given else "")
     return f"{_name(field)}：应为{_value(error.expected)}，现为{_value(error.given)}。"
 

@@ -17,11 +17,11 @@ from api.office.application_form import Message as Told
 from api.office.typed import Typed
 from api.pages.office import FormDep, office_page, see
 from api.sessions import HolderDep, Visitor
-from clearing.errors import ClearingError, WrongMove
+from clearing.errors import ClearingError
 from clearing.market.agreement import AGREEMENT_ACT, Act, subject_of
 from ledger.errors import LedgerError
 from registry.calendar import day_of
-from registry.errors import RegistryError
+from registry.errors import IllegalMove, RegistryError
 
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 
@@ -80,9 +80,8 @@ def draft_act(
 
 def _begin(session: Session, visitor: Visitor, agreement: str, act: Act, now: int) -> Held:
     held = acts.held_of(session, visitor, agreement, now)
-    possible = acts.possible(held, now)
-    if act not in possible:
-        raise WrongMove(subject_of(agreement), " | ".join(possible) or "—", act)
+    if act not in acts.possible(held, now):
+        raise IllegalMove(STATES[held.row.state.value], NAMES[act])
     return held
 
 

@@ -23,7 +23,7 @@ from api.office.typed import Typed
 from api.office.widgets import Group, Widget
 from api.pages.office import FormDep, office_page, see
 from api.sessions import HolderDep, Visitor
-from clearing.errors import ClearingError, WrongMove
+from clearing.errors import ClearingError
 from clearing.market import gates
 from clearing.market.gates import Defect
 from clearing.market.listing import (
@@ -44,7 +44,7 @@ from ledger import store as ledger
 from ledger.errors import LedgerError
 from ledger.reading import body_of, read
 from registry import store as registry
-from registry.errors import CalendarPending, RegistryError, Unknown
+from registry.errors import CalendarPending, IllegalMove, RegistryError, Unknown
 from registry.party import party_subject
 
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
@@ -302,9 +302,8 @@ def _own(session: Session, visitor: Visitor, listing: str) -> ListingRow:
 
 def _begin(session: Session, visitor: Visitor, listing: str, move: Move) -> ListingRow:
     row = _own(session, visitor, listing)
-    possible = shelf.seller_moves(row)
-    if move not in possible or move not in MOVES:
-        raise WrongMove(subject_of(listing), " | ".join(possible) or "—", move)
+    if move not in shelf.seller_moves(row) or move not in MOVES:
+        raise IllegalMove(STATE_NAMES[row.state], words.VALUES["listing_move"][move.value])
     return row
 
 
