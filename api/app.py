@@ -15,12 +15,15 @@ from api.pages import (
     afterlife as afterlife_pages,
 )
 from api.pages import (
+    agreements,
     applicant,
     case,
     certificates,
     dealing,
+    deals,
     delivering,
     entry,
+    listings,
     notices,
     objecting,
     public,
@@ -71,6 +74,7 @@ from api.routes import (
     credentials,
     delivery,
     demand,
+    desk,
     dispute,
     dsp,
     duties,
@@ -110,6 +114,7 @@ MODULES = (
     negotiation,
     profile,
     recommending,
+    desk,
     dsp,
     delivery,
     service_level,
@@ -144,18 +149,9 @@ MODULES = (
 
 
 OFFICE = (
-    entry,
-    signing,
-    applicant,
-    case,
-    staff,
-    notices,
-    objecting,
-    certificates,
-    afterlife_pages,
-    delivering,
-    dealing,
-)
+    entry, signing, applicant, case, staff, notices, objecting, certificates, afterlife_pages, delivering, dealing,
+    deals, agreements, listings,
+)  # fmt: skip
 """Pages for people with a session, and what leads there; their writes are forms, not signed bodies."""
 
 

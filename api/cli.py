@@ -18,6 +18,7 @@ from api import (
     checks,
     cli_agency,
     cli_cards,
+    cli_deals,
     cli_delivery,
     cli_dispute,
     cli_foreign,
@@ -79,6 +80,7 @@ app.add_typer(cli_delivery.app, name="delivery")
 app.add_typer(cli_dispute.app, name="dispute")
 app.add_typer(cli_service.app, name="service")
 app.add_typer(cli_market.app, name="market")
+app.add_typer(cli_deals.app, name="deals")
 app.add_typer(cli_retention.app, name="retention")
 app.add_typer(cli_agency.handover_app, name="handover")
 app.add_typer(cli_retention.app, name="retention")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -10,14 +9,16 @@ from typing import Any
 from sqlmodel import Session
 
 from api.bootstrap import System
-from api.desk import store
-from api.desk.takers import TAKERS
-from api.desk.waiting import DeskRefused, Outcome, Slot, Waiting
-from api.office import words
+from api.desk import dealing, store
+from api.desk.takers import TAKERS, typed_is_good
+from api.desk.waiting import DeskRefused, Outcome, Slot, Waiting, drafted
+from api.office import refusals
 from clearing.errors import ClearingError
+from clearing.market.agreement import AGREEMENT_ACT
+from clearing.market.negotiation.service import Refusal
 from ledger import store as facts
 from ledger.errors import BadSignature, Conflict, LedgerError, Stale
-from ledger.facts import SM2, Signature, Statement
+from ledger.facts import EIP712, SM2, PartsRoot, Signature, Statement
 from ledger.signing import verify_sm2
 from registry.errors import RegistryError
 
@@ -34,15 +35,12 @@ def draft(
     at: int,
     back: str = "",
     note: Mapping[str, Any] | None = None,
+    parts: Sequence[bytes] = (),
 ) -> Waiting:
     """Puts the next statement about `subject` onto the desk, to be signed in these places."""
     no, prev = facts.next_of(session, subject)
-    statement = Statement(kind, subject, no, prev, body)
-    statement.bytes()  # refuses what has no canonical form, before anybody is asked to sign it
-    waiting = Waiting(
-        secrets.token_hex(16), title, statement, tuple(slots), (None,) * len(slots), by, at, back, Outcome.OPEN, "",
-        note or {},
-    )  # fmt: skip
+    statement = Statement(kind, subject, no, prev, body, PartsRoot.over(parts) if parts else None)
+    waiting = drafted(statement, slots, title=title, by=by, at=at, back=back, note=note, parts=parts)
     store.put(session, waiting)
     return waiting
 
@@ -51,6 +49,11 @@ def is_stale(session: Session, waiting: Waiting) -> bool:
     """Has somebody acted on the subject since this was drafted?"""
     statement = waiting.statement
     return facts.next_of(session, statement.subject) != (statement.no, statement.prev)
+
+
+def is_bound(session: Session, waiting: Waiting) -> bool:
+    """Is this the act of a negotiation, which ends with it and is not withdrawn alone?"""
+    return waiting.statement.kind == AGREEMENT_ACT and dealing.is_negotiated(session, waiting.statement)
 
 
 def sign(
@@ -63,11 +66,13 @@ def sign(
     roles: frozenset[str],
     key: str,
     at: int,
+    typed: Signature | None = None,
 ) -> Waiting:
     """Takes one signature, made with `key`, the signer's key on record; with the last one the statement is taken in.
 
-    What the service refuses then is noted with its message, and no part of it is stored. Raises `DeskRefused` or
-    `BadSignature` when the signature itself cannot be taken.
+    A place with an address needs `typed` too, the EIP-712 signature of that address over the same act. What the service
+    refuses then is noted with its message, and no part of it is stored. Raises `DeskRefused` or `BadSignature` when the
+    signature itself cannot be taken.
     """
     waiting = store.get(session, identity)
     if waiting.outcome is not Outcome.OPEN:
@@ -83,7 +88,8 @@ def sign(
         raise BadSignature(signature.by, f"角色应为 {waiting.slots[place].role or '–'} / signed in another role")
     if not verify_sm2(waiting.statement, signature):
         raise BadSignature(signature.by, "与内容不符 / does not match the statement")
-    store.sign(session, identity, place, signature)
+    _check_typed(waiting, waiting.slots[place], typed)
+    store.sign(session, identity, place, signature, typed)
     waiting = store.get(session, identity)
     return waiting if waiting.missing else _take_in(session, system, waiting, at)
 
@@ -93,6 +99,8 @@ def withdraw(session: Session, identity: str, holder: str) -> Waiting:
     waiting = store.get(session, identity)
     if waiting.outcome is not Outcome.OPEN or waiting.drafted_by != holder:
         raise DeskRefused("只有起草人可以撤回未办结的文件。", "only its drafter may withdraw what has not ended")
+    if is_bound(session, waiting):
+        raise DeskRefused("定稿的合约随磋商终止，不能单独撤回。", "the agreed act ends with its negotiation")
     return _finish(session, waiting, Outcome.WITHDRAWN, "")
 
 
@@ -116,14 +124,32 @@ _STALE = (
 )
 
 
+def _check_typed(waiting: Waiting, slot: Slot, typed: Signature | None) -> None:
+    """The place's address signed too, for the role of the place; nobody else did."""
+    if not slot.address:
+        if typed is not None:
+            raise BadSignature(typed.by, "此处只需 SM2 签名 / only SM2 is asked for here")
+        return
+    if typed is None or typed.alg != EIP712:
+        raise BadSignature(slot.by, "缺少链上签名（EIP-712） / the EIP-712 signature is missing")
+    if (typed.by, typed.role) != (slot.by, slot.role) or typed.key.lower() != slot.address:
+        raise BadSignature(typed.by, f"链上地址应为 {slot.address} / signed by another address, or in another role")
+    if not typed_is_good(waiting.statement, typed):
+        raise BadSignature(typed.by, "链上签名与内容不符 / the EIP-712 signature does not match the statement")
+
+
 def _take_in(session: Session, system: System, waiting: Waiting, at: int) -> Waiting:
     try:
         with session.begin_nested():
-            taken = TAKERS[waiting.statement.kind](session, system, waiting.signed, at)
+            taken = TAKERS[waiting.statement.kind](session, system, waiting, at)
     except (Stale, Conflict):
         return _finish(session, waiting, Outcome.STALE, _STALE)
-    except (ClearingError, RegistryError, LedgerError) as refusal:
-        return _finish(session, waiting, Outcome.REFUSED, " / ".join(words.told(refusal)))
+    except (RegistryError, LedgerError, ClearingError) as refusal:
+        return _finish(session, waiting, Outcome.REFUSED, " / ".join(refusals.told(refusal)))
+    if taken is None:
+        return _finish(session, waiting, Outcome.READY, "")
+    if isinstance(taken, Refusal):
+        return _finish(session, waiting, Outcome.REFUSED, " / ".join(refusals.told(taken.error)))
     return _finish(session, waiting, Outcome.DONE, taken.fact.id)
 
 

@@ -23,6 +23,7 @@ def put(session: Session, waiting: Waiting) -> None:
             kind=statement.kind,
             subject=statement.subject,
             statement=statement.bytes().decode(),
+            parts=canonical.encode([part.decode() for part in waiting.parts]).decode(),
             note=canonical.encode(dict(waiting.note)).decode(),
             drafted_by=waiting.drafted_by,
             drafted_at=waiting.drafted_at,
@@ -39,7 +40,9 @@ def put(session: Session, waiting: Waiting) -> None:
                 signer=slot.by,
                 role=slot.role,
                 organisation=slot.organisation,
+                address=slot.address,
                 signature="",
+                typed="",
             )
         )
     session.flush()
@@ -99,18 +102,38 @@ def about(session: Session, subjects: Iterable[str]) -> list[Waiting]:
     return [_read(session, row) for row in rows]
 
 
-def sign(session: Session, identity: str, place: int, signature: Signature) -> None:
-    """Puts a signature into its place; from then on the place is that person's."""
+def latest(session: Session, kind: str, subject: str, outcomes: Iterable[Outcome]) -> Waiting | None:
+    """The newest statement of a kind about a subject that has come this far, or None."""
+    row = session.exec(
+        select(WaitingStatement)
+        .where(
+            WaitingStatement.kind == kind,
+            WaitingStatement.subject == subject,
+            col(WaitingStatement.outcome).in_([outcome.value for outcome in outcomes]),
+        )
+        .order_by(col(WaitingStatement.drafted_at).desc(), col(WaitingStatement.id))
+    ).first()
+    return _read(session, row) if row is not None else None
+
+
+def sign(
+    session: Session, identity: str, place: int, signature: Signature, typed: Signature | None = None
+) -> None:  # fmt: skip
+    """Puts a signature into its place, and that of its address; from then on the place is that person's."""
     row = session.get(WaitingSignature, (identity, place))
     assert row is not None
     row.signer, row.signature = signature.by, canonical.encode(signature.document()).decode()
+    row.typed = canonical.encode(typed.document()).decode() if typed is not None else ""
     session.flush()
 
 
 def finish(session: Session, identity: str, outcome: Outcome, text: str) -> None:
-    """What has become of it. The identity paper that was shown beside it is needed no more."""
+    """What has become of it. The identity paper that was shown beside it is needed no more, nor are the parts of what
+    was taken in: they are the fact's."""
     row = session.get(WaitingStatement, identity)
     assert row is not None
+    if outcome is Outcome.DONE:
+        row.parts = "[]"
     note = canonical.decode(row.note.encode())
     if note.pop("person", None) is not None:
         row.note = canonical.encode(note).decode()
@@ -130,15 +153,18 @@ def _read(session: Session, row: WaitingStatement) -> Waiting:
         id=row.id,
         title=row.title,
         statement=Statement.of_document(canonical.decode(row.statement.encode())),
-        slots=tuple(Slot(item.signer, item.role, item.organisation) for item in places),
-        signatures=tuple(
-            Signature.of_document(canonical.decode(item.signature.encode())) if item.signature else None
-            for item in places
-        ),
+        slots=tuple(Slot(item.signer, item.role, item.organisation, item.address) for item in places),
+        signatures=tuple(_signature(item.signature) for item in places),
+        typed=tuple(_signature(item.typed) for item in places),
         drafted_by=row.drafted_by,
         drafted_at=row.drafted_at,
         back=row.back,
         outcome=Outcome(row.outcome),
         text=row.text,
         note=canonical.decode(row.note.encode()),
+        parts=tuple(part.encode() for part in canonical.decode(row.parts.encode())),
     )
+
+
+def _signature(text: str) -> Signature | None:
+    return Signature.of_document(canonical.decode(text.encode())) if text else None

@@ -14,7 +14,7 @@ def _column(type_: Any, *, key: bool = False, index: bool = False) -> Any:
 
 
 class WaitingStatement(SQLModel, table=True):
-    """A drafted statement: its canonical text, and what has become of it."""
+    """A drafted statement: its canonical text with its parts (a canonical list of texts), what has become of it."""
 
     __tablename__ = "waiting_statement"
     id: str = _column(String(32), key=True)
@@ -22,6 +22,7 @@ class WaitingStatement(SQLModel, table=True):
     kind: str = _column(String(64))
     subject: str = _column(String(240), index=True)
     statement: str = _column(Text)
+    parts: str = _column(Text)
     note: str = _column(Text)
     drafted_by: str = _column(String(240), index=True)
     drafted_at: int = _column(BigInteger)
@@ -31,7 +32,8 @@ class WaitingStatement(SQLModel, table=True):
 
 
 class WaitingSignature(SQLModel, table=True):
-    """One signature a waiting statement needs; `signature` is "" until it is given."""
+    """One place to sign; `signature` is "" until it is given. With an `address` a contract checks the act: `typed` is
+    the signature of that address."""
 
     __tablename__ = "waiting_signature"
     statement: str = _column(String(32), key=True)
@@ -39,5 +41,7 @@ class WaitingSignature(SQLModel, table=True):
     signer: str = _column(String(240))
     role: str = _column(String(64))
     organisation: str = _column(String(18))
+    address: str = _column(String(42))
     signature: str = _column(Text)
+    typed: str = _column(Text)
     __table_args__ = (Index("ix_waiting_signature_signer", "signer"),)

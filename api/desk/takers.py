@@ -7,61 +7,89 @@ from collections.abc import Callable, Mapping
 from sqlmodel import Session
 
 from api.bootstrap import System
+from api.desk import dealing
+from api.desk.waiting import Waiting
+from clearing.market import service as market
+from clearing.market.agreement import Role, Signer, typed_digest
 from clearing.market.delivery import service as delivering
-from ledger.facts import Signed
+from clearing.market.negotiation.service import Refusal
+from clearing.market.shelf import service as shelf
+from ledger import eip712
+from ledger.facts import Signature, Signed, Statement
 from ledger.store import Appended
 from registry import admitting, filing, moving
 from registry.afterlife import service as afterlife
 
-Taker = Callable[[Session, System, Signed, int], Appended]
-"""How a kind is taken in once everybody has signed: (session, system, statement with signatures, instant)."""
+Taker = Callable[[Session, System, Waiting, int], Appended | Refusal | None]
+"""How a kind is taken in once everybody has signed: (session, system, what waited, instant). None: it goes in with
+another statement later; a `Refusal` is one that stays on record."""
 
 
-def _party(session: Session, system: System, signed: Signed, at: int) -> Appended:
+def _party(session: Session, system: System, waiting: Waiting, at: int) -> Appended:
     """The clerk has looked at the papers and signed; with that the agency confirms by its own key (decisions D14)."""
     agency = system.agency.signer
-    whole = Signed(signed.statement, (*signed.signatures, agency.sign(signed.statement)))
+    statement = waiting.statement
+    whole = Signed(statement, (*waiting.signed.signatures, agency.sign(statement)))
     return admitting.register_party(session, system.house, whole, at=at)
 
 
-def _staff(session: Session, system: System, signed: Signed, at: int) -> Appended:
-    return admitting.register_staff(session, system.house, signed, at=at)
+def _staff(session: Session, system: System, waiting: Waiting, at: int) -> Appended:
+    return admitting.register_staff(session, system.house, waiting.signed, at=at)
 
 
-def _application(session: Session, system: System, signed: Signed, at: int) -> Appended:
-    return filing.submit_application(session, system.house, signed, at=at, calendar=system.calendar)
+def _application(session: Session, system: System, waiting: Waiting, at: int) -> Appended:
+    return filing.submit_application(session, system.house, waiting.signed, at=at, calendar=system.calendar)
 
 
-def _move(session: Session, system: System, signed: Signed, at: int) -> Appended:
-    return moving.move(session, system.house, signed, at=at, calendar=system.calendar)
+def _move(session: Session, system: System, waiting: Waiting, at: int) -> Appended:
+    return moving.move(session, system.house, waiting.signed, at=at, calendar=system.calendar)
 
 
-def _objection(session: Session, system: System, signed: Signed, at: int) -> Appended:
-    return moving.object_to(session, system.house, signed, at=at, calendar=system.calendar)
+def _objection(session: Session, system: System, waiting: Waiting, at: int) -> Appended:
+    return moving.object_to(session, system.house, waiting.signed, at=at, calendar=system.calendar)
 
 
-def _decision(session: Session, system: System, signed: Signed, at: int) -> Appended:
-    return filing.open_by_agency(session, system.house, signed, at=at, calendar=system.calendar)
+def _decision(session: Session, system: System, waiting: Waiting, at: int) -> Appended:
+    return filing.open_by_agency(session, system.house, waiting.signed, at=at, calendar=system.calendar)
 
 
-def _remark(session: Session, system: System, signed: Signed, at: int) -> Appended:
-    return afterlife.remark(session, system.house, signed, system.agency.signer, at=at)
+def _remark(session: Session, system: System, waiting: Waiting, at: int) -> Appended:
+    return afterlife.remark(session, system.house, waiting.signed, system.agency.signer, at=at)
 
 
-def _consent(session: Session, system: System, signed: Signed, at: int) -> Appended:
-    return afterlife.consent(session, system.house, signed, at=at)
+def _consent(session: Session, system: System, waiting: Waiting, at: int) -> Appended:
+    return afterlife.consent(session, system.house, waiting.signed, at=at)
 
 
-def _dispute(session: Session, system: System, signed: Signed, at: int) -> Appended:
-    return afterlife.object_to(session, system.house, signed, system.agency.signer, at=at)
+def _dispute(session: Session, system: System, waiting: Waiting, at: int) -> Appended:
+    return afterlife.object_to(session, system.house, waiting.signed, system.agency.signer, at=at)
 
 
-def _dispute_move(session: Session, system: System, signed: Signed, at: int) -> Appended:
-    return afterlife.move(session, system.house, signed, system.agency.signer, at=at, calendar=system.calendar)
+def _dispute_move(session: Session, system: System, waiting: Waiting, at: int) -> Appended:
+    return afterlife.move(session, system.house, waiting.signed, system.agency.signer, at=at, calendar=system.calendar)
 
 
-def _delivery(session: Session, system: System, signed: Signed, at: int) -> Appended:
-    return delivering.take(session, signed, calendar=system.calendar, at=at)
+def _listing(session: Session, system: System, waiting: Waiting, at: int) -> Appended:
+    return shelf.submit(session, waiting.signed, at=at)
+
+
+def _listing_move(session: Session, system: System, waiting: Waiting, at: int) -> Appended:
+    return shelf.move(session, waiting.signed, operator=system.settings.operator, at=at)
+
+
+def _message(session: Session, system: System, waiting: Waiting, at: int) -> Appended | Refusal:
+    return dealing.take(session, system, waiting.signed, waiting.parts, at=at)
+
+
+def _act(session: Session, system: System, waiting: Waiting, at: int) -> Appended | None:
+    """The act a negotiation agreed on waits for FINALISE, which brings it in; any other is taken in by itself."""
+    if dealing.is_negotiated(session, waiting.statement):
+        return None
+    return market.record_act(session, waiting.signed, waiting.parts, domain=system.agreement_domain, at=at)
+
+
+def _delivery(session: Session, system: System, waiting: Waiting, at: int) -> Appended:
+    return delivering.take(session, waiting.signed, calendar=system.calendar, at=at)
 
 
 TAKERS: Mapping[str, Taker] = {
@@ -76,4 +104,15 @@ TAKERS: Mapping[str, Taker] = {
     "register-objection/v1": _dispute,
     "register-objection-move/v1": _dispute_move,
     "delivery-act/v1": _delivery,
+    "listing-submitted/v1": _listing,
+    "listing-move/v1": _listing_move,
+    "negotiation-message/v1": _message,
+    "agreement-act/v1": _act,
 }
+
+
+def typed_is_good(statement: Statement, typed: Signature) -> bool:
+    """Is this EIP-712 signature that of the address it names? Only acts of agreements have a typed form."""
+    signer = Signer(Role(typed.role), typed.by.removeprefix("party:"), typed.key.lower())
+    digest = typed_digest(statement, signer, int(typed.nonce))
+    return eip712.recover(digest, bytes.fromhex(typed.value)).lower() == signer.address

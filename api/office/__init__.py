@@ -5,6 +5,11 @@
 - `application_form`: the form of annex 1, section by section, to a document and back, with a message at each field.
 - `moves`: which moves a person may make from here, the form of a move from the table's fields, and the act it makes.
 - `acts`: the forms of what happens after the issue, from their tables; `later`: those of 转让, 变更, 续期, 注销.
+- `spoken`: any document in words, line by line, and what changed since another; `refusals`: what was refused, as a
+  clerk is told it; `typed`: a form read field by field.
+- `deals`: a negotiation as one party sees it; `talk_form`: the forms of its messages, of them `price_form` and
+  `terms_form`; `agreement_acts`: an agreement and the acts that can be done.
+- `listing_form`: the groups of product metadata, to a listing and back; `listing_drafts`: what is not submitted yet.
 - `todo`: the work list in words; `clocks`: what is due when; `history`: what has happened, by whom;
   `papers`: what was handed in and where to open it; `access`: who may look.
 - `tables`: drafts and objections of the public (operational); `store`: questions asked of them.

@@ -31,6 +31,7 @@ PLACES: Mapping[str, str] = {
     "certificate": "/office/certificates/",
     "remark": "/office/remarks/",
     "demand": "/demands/mine/",
+    "negotiation": "/office/deals/",
 }
 """Where the page of a subject is, by its kind."""
 

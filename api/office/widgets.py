@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,3 +35,13 @@ class Group:
     repeated: str = ""
     help: str = ""
     anchor: str = ""
+
+    def filled(self, values: Mapping[str, str]) -> Group:
+        """The same fields with what has been typed; what is shown and not typed stays."""
+        return replace(
+            self,
+            widgets=tuple(
+                item if item.kind == "fixed" else replace(item, value=values.get(item.name, ""))
+                for item in self.widgets
+            ),
+        )

@@ -18,6 +18,10 @@ MOVES_EN: Mapping[str, str] = _WORDS["moves_en"]
 ROLES: Mapping[str, str] = _WORDS["roles"]
 FIELDS: Mapping[str, str] = _WORDS["fields"]
 VALUES: Mapping[str, Mapping[str, str]] = _WORDS["values"]
+INSTANTS = frozenset(_WORDS["instants"])
+FEN = frozenset(_WORDS["fen"])
+PARTIES = frozenset(_WORDS["parties"])
+"""Fields that hold seconds UTC, amounts in fen, and parties by their identity."""
 
 
 def move_name(move: str) -> str:

@@ -40,7 +40,10 @@ def script() -> Response:
 
 
 @router.get("/office/login")
-def login_page(request: Request, visitor: VisitorDep, next: str = "/office") -> HTMLResponse:
+def login_page(request: Request, visitor: VisitorDep, next: str = "/office") -> Response:
+    """Asked for by somebody who is logged in already and wants to go on, it leads there at once."""
+    if visitor is not None and _inside(next) != "/office":
+        return see(_inside(next))
     return office_page(request, "login", visitor, next=_inside(next))
 
 

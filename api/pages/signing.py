@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -16,6 +17,7 @@ from api.office import history, words
 from api.office.access import may_see, require_role
 from api.pages.office import FormDep, JsonDep, office_page, see
 from api.sessions import HolderDep, ScriptDep, Visitor
+from ledger import canonical
 from ledger.errors import BadSignature
 from ledger.facts import Signature, require_fields
 from ledger.reading import read
@@ -27,6 +29,7 @@ router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 
 OUTCOMES = {
     Outcome.OPEN: ("等待签署", "waiting for signatures", "warn"),
+    Outcome.READY: ("已签齐，待提供方签署并生效", "signed by all, to be finalised", "plain"),
     Outcome.DONE: ("已签齐并办结", "signed and taken in", "good"),
     Outcome.REFUSED: ("未办成", "refused", "bad"),
     Outcome.STALE: ("已过时，须重新起草", "out of date", "bad"),
@@ -56,13 +59,15 @@ def statement_page(request: Request, identity: str, visitor: HolderDep, session:
         visitor,
         waiting=waiting,
         text=waiting.statement.bytes().decode(),
+        parts=canonical.encode([part.decode() for part in waiting.parts]).decode() if waiting.parts else "",
         slot=waiting.slots[place] if place is not None and not stale else None,
         stale=stale,
         outcome=OUTCOMES[waiting.outcome],
         open=waiting.outcome is Outcome.OPEN,
         done=waiting.outcome is Outcome.DONE,
         again=_again(waiting),
-        case=_case(waiting),
+        place=_place(waiting),
+        withdrawable=waiting.drafted_by == visitor.holder and not service.is_bound(session, waiting),
         person=_person(session, waiting),
         roles=words.ROLES,
         names=history.names(session, {waiting.drafted_by, *(slot.by for slot in waiting.slots if slot.by)}, now),
@@ -73,15 +78,17 @@ def statement_page(request: Request, identity: str, visitor: HolderDep, session:
 def sign(
     identity: str, visitor: ScriptDep, value: JsonDep, session: WriteDep, system: SystemDep, now: NowDep
 ) -> JSONResponse:
-    require_fields(value, "request", {"signature"}, set())
+    require_fields(value, "request", {"signature"}, {"typed"})
     signature = Signature.of_document(value["signature"])
+    typed = Signature.of_document(value["typed"]) if "typed" in value else None
     if signature.by != visitor.holder:
         raise BadSignature(signature.by, f"当前登录的是 {visitor.holder} / {visitor.holder} is logged in")
     _seen(store.get(session, identity), visitor)
     key = keys_of(session, visitor.holder, now).sm2
     made = service.sign(
-        session, system, identity, signature, organisation=visitor.organisation, roles=visitor.roles, key=key, at=now
-    )
+        session, system, identity, signature, organisation=visitor.organisation, roles=visitor.roles, key=key, at=now,
+        typed=typed,
+    )  # fmt: skip
     return JSONResponse({"location": f"/office/desk/{made.id}", "outcome": made.outcome.value})
 
 
@@ -123,14 +130,26 @@ def _seen(waiting: Waiting, visitor: Visitor) -> Waiting:
 
 def _again(waiting: Waiting) -> str:
     """Where the same can be drafted anew from what was typed."""
-    if waiting.outcome is Outcome.DONE or not waiting.back:
+    if waiting.outcome in (Outcome.DONE, Outcome.READY) or not waiting.back:
         return ""
     return f"{waiting.back}?again={waiting.id}"
 
 
-def _case(waiting: Waiting) -> str:
-    """The case a statement belongs to, if it is one."""
+PLACES: Mapping[str, tuple[str, str, str]] = {
+    "application": ("/office/cases/", "查看本案", "The case"),
+    "negotiation": ("/office/deals/", "查看磋商", "The negotiation"),
+    "agreement": ("/office/agreements/", "查看协议", "The agreement"),
+    "listing": ("/office/listings/", "查看上架", "The listing"),
+}
+"""Where the page of a subject is, and what the way there is called."""
+
+
+def _place(waiting: Waiting) -> tuple[str, str, str] | None:
+    """The page of what a statement is about, if it has one."""
     kind, _, identity = waiting.statement.subject.partition(":")
-    if kind == "application":
-        return identity
-    return str(waiting.statement.body.get("application", "")) if kind == "objection" else ""
+    if kind == "objection":
+        kind, identity = "application", str(waiting.statement.body.get("application", ""))
+    if kind not in PLACES or not identity:
+        return None
+    href, zh, en = PLACES[kind]
+    return href + identity, zh, en

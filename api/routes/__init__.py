@@ -20,6 +20,7 @@
 - `market`: agreements, usage batches and price quotes.
 - `negotiation`: what the two sides of a negotiation say.
 - `delivery`: what was handed over, received, accepted or objected to.
+- `negotiation`: what the two sides of a negotiation say; `desk`: signing what waits at the signature desk.
 - `dsp`: the same for peers that speak the Dataspace Protocol, and the catalogue.
 - `usage`: single usage records, which share their commits.
 - `reconciliation`: closes and heartbeats of connectors, and the report that compares the two sides' records.

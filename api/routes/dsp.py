@@ -20,6 +20,7 @@ from api.auth import Caller, CallerDep, Forbidden, require_own
 from api.bodies import DocumentDep
 from api.bootstrap import System
 from api.deps import NowDep, ReadDep, SystemDep, WriteDep
+from api.desk import dealing
 from api.dsp import BASE, Envelope
 from clearing.errors import BadTerms, Clash, UnknownFact
 from clearing.market.agreement import subject_of as agreement_subject
@@ -256,10 +257,9 @@ def _signed(
     if row is None:
         _require_first(envelope, body, statement.subject)
     _require_same_policy(session, envelope, body, row)
-    domain, operator = system.agreement_domain, system.settings.operator
-    taken = negotiating.send(session, envelope.signed, envelope.parts, domain=domain, operator=operator, at=now)
+    taken = dealing.take(session, system, envelope.signed, envelope.parts, at=now)
     if isinstance(taken, Refusal):
-        return _refused(session, taken)
+        return _refused(taken)
     return _acknowledged(session, id_of(statement.subject), status)
 
 
@@ -314,7 +314,9 @@ def _relay(
         session, identity, message, wish, signer=system.operator.signer, domain=system.agreement_domain, at=now
     )
     if isinstance(taken, Refusal):
-        return _refused(session, taken)
+        negotiating.record_refusal(session, taken)
+        return _refused(taken)
+    dealing.follow(session, taken, now)
     return _acknowledged(session, identity, status)
 
 
@@ -427,9 +429,8 @@ def _acknowledged(session: Session, identity: str, status: int) -> Response:
     return JSONResponse(dsp.negotiation(store.negotiation(session, identity)), status)
 
 
-def _refused(session: Session, refusal: Refusal) -> Response:
+def _refused(refusal: Refusal) -> Response:
     """A message the negotiation does not take: 400, also where it is the sender that may not say it."""
-    negotiating.record_refusal(session, refusal)
     path = f"{BASE}/negotiations/{subject_of(refusal.negotiation)}"
     status = errors.status_of(refusal.error)
     return dsp.error_answer(path, errors.document(refusal.error), 409 if status == 403 else status, None)

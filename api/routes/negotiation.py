@@ -11,6 +11,7 @@ from api import errors
 from api.auth import CallerDep, Forbidden, organisation_of, require_own
 from api.bodies import SignedDep, describe
 from api.deps import NowDep, ReadDep, SystemDep, WriteDep
+from api.desk import dealing
 from api.views import appended, plain
 from clearing.market.broker import store as mandates
 from clearing.market.negotiation import service as negotiating
@@ -27,17 +28,14 @@ router = APIRouter(prefix="/api", tags=["market 交易"])
     openapi_extra=describe(
         "negotiation-message/v1|negotiation-brokered/v1",
         "clearing.market.negotiation.message.NegotiationMessage; parts: fields of the proposal, with FINALISE the"
-        " signed agreement-act/v1 as text and then the fields of its terms",
+        " signed agreement-act/v1 as text and then the fields of its terms; none if it was signed at the desk",
     ),
     summary="协商：询价、报价、要约、接受、定稿、核验、签署、终止 / a message of a negotiation",
 )
 def message(body: SignedDep, caller: CallerDep, session: WriteDep, system: SystemDep, now: NowDep) -> Response:
     require_own(caller, body.signed)
-    taken = negotiating.send(
-        session, body.signed, body.parts, domain=system.agreement_domain, operator=system.settings.operator, at=now
-    )
+    taken = dealing.take(session, system, body.signed, body.parts, at=now)
     if isinstance(taken, Refusal):
-        negotiating.record_refusal(session, taken)
         return JSONResponse(errors.document(taken.error), errors.status_of(taken.error))
     return JSONResponse(appended(taken))
 
@@ -63,7 +61,12 @@ def negotiation(negotiation: str, caller: CallerDep, session: ReadDep, now: NowD
         "as_of": now,
         "negotiation": _line(row, now),
         "messages": [plain(item) for item in store.said(session, negotiation)],
-        "proposal": {"fact": fact.id, "content": body.content, "document": plain(document)},
+        "proposal": {
+            "fact": fact.id,
+            "content": body.content,
+            "digest": plain(body.digest),
+            "document": plain(document),
+        },
         "act": act.document() if act else {},
         "refused": [plain(item) for item in store.refusals(session, negotiation)],
     }

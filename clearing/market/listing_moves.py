@@ -285,19 +285,28 @@ def submitted(identity: str, case: Case, listing: Listing, digest: Twin, at: int
     before = case.review
     number = listing.version
     if before is not None and before.stage is State.CORRECTION:
-        if number != before.version:
-            raise BadTerms("body.version", str(before.version), number)
+        if number != next_version(case):
+            raise BadTerms("body.version", str(next_version(case)), number)
         pauses = tuple(replace(item, end=item.end or day_of(at).isoformat()) for item in before.pauses)
         review = Reviewing(
             number, digest, State.REVIEW, before.submitted_at, before.reviewers, corrected=True, pauses=pauses
         )
         return replace(case, state=state, since=case.since if state is case.state else at, review=review)
-    # Withdrawn before anybody decided, the number is free again; a version that was decided keeps its number.
-    least = max(case.newest + (case.state is not State.DRAFT), 1)
+    least = next_version(case)
     if number < least:
         raise BadTerms("body.version", f"≥ {least}", number)
     review = Reviewing(number, digest, stage or State.SUBMITTED, at)
     return replace(case, state=state, since=at, newest=number, review=review, reason="")
+
+
+def next_version(case: Case) -> int:
+    """The least number the next submission may have; a correction keeps the number of what it corrects.
+
+    Withdrawn before anybody decided, a number is free again; a version that was decided keeps its number.
+    """
+    if case.review is not None and case.review.stage is State.CORRECTION:
+        return case.review.version
+    return max(case.newest + (case.state is not State.DRAFT), 1)
 
 
 def moved(identity: str, case: Case, body: ListingMove, actor: Actor, by: str, at: int) -> Case:

@@ -16,6 +16,7 @@ from clearing.market.agreement import (
     CARRIES_TERMS,
     Act,
     AgreementAct,
+    Before,
     Domain,
     Product,
     Role,
@@ -23,10 +24,11 @@ from clearing.market.agreement import (
     Terms,
     act_of,
     check_act,
+    check_unsigned,
     id_of,
     read_terms,
 )
-from clearing.market.errors import GateRefused
+from clearing.market.errors import GateRefused, NotEntitled
 from clearing.market.listing import Title, check_title
 from clearing.market.listing_moves import ORDERABLE
 from clearing.market.negotiation import store as negotiations
@@ -34,7 +36,7 @@ from clearing.market.policy import Action, limit_of
 from clearing.market.shelf import store as shelf
 from clearing.terms import AgreementTerms
 from ledger import store as ledger
-from ledger.facts import Signed
+from ledger.facts import Signed, Statement
 from ledger.store import Appended
 from registry import holding
 from registry import store as registry
@@ -70,6 +72,19 @@ def conclude_negotiated(
 ) -> Appended:
     """The act a negotiation ends with, as `record_act`; the caller has compared it with what was agreed."""
     return _record(session, signed, act_of(signed.statement), parts, domain, at)
+
+
+def rehearse(
+    session: Session, statement: Statement, parts: Sequence[bytes], *, domain: Domain, at: int
+) -> AgreementAct:
+    """Everything `record_act` asks of an act but its signatures, before anybody has signed it. Raises as it does."""
+    act, identity = act_of(statement), id_of(statement.subject)
+    terms, before = read_terms(statement, act, parts), store.before_of(session, identity)
+    check_unsigned(statement, terms, before, domain, at)
+    if act.authority is not None and not is_authority(session, act.authority.party, at):
+        raise NotEntitled(act.act, "an authority on record", act.authority.party)
+    _check_world(session, identity, act, terms, before, at)
+    return act
 
 
 def agreement_terms(session: Session, start: int, end: int) -> list[AgreementTerms]:
@@ -204,6 +219,14 @@ def _record(
     spent = store.spent_nonces(session, signed.signatures)
     if spent:
         raise NotSigned(signed.statement.subject, "a nonce not used before", f"{spent[0].by} nonce {spent[0].nonce}")
+    _check_world(session, identity, act, terms, before, at)
+    return _take(session, signed, at, parts)
+
+
+def _check_world(
+    session: Session, identity: str, act: AgreementAct, terms: Terms | None, before: Before | None, at: int
+) -> None:
+    """What shelf and register say of an act now: new terms pass the gates, what takes effect rests on a certificate."""
     if terms is not None:
         if store.negotiation_used(session, act.negotiation_id):
             raise Clash(f"negotiation:{act.negotiation_id}", "an id used once", "the id of other terms")
@@ -211,7 +234,6 @@ def _record(
         check_gates(session, terms, at, running)
     elif act.act is Act.ACTIVATE and before is not None:
         _check_activation(session, store.terms_of(session, identity, before.revision), at)
-    return _take(session, signed, at, parts)
 
 
 def _is_serving(terms: Terms, owner: str | None) -> bool:

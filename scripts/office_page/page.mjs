@@ -1,7 +1,9 @@
 // The one script of the office pages: keys, login, signing, digests of files. Everything else is plain HTML from the
 // server. It writes text only, asks only this site, and never sends a private key anywhere.
 import { canonicalText, hex, twin } from "../verifier_page/core.mjs";
+import { signAct } from "./act.mjs";
 import { current, forget, hold, lock, open } from "./keys.mjs";
+import { documentOf } from "./parts.mjs";
 import { readStatement, shown, signText } from "./statement.mjs";
 import { addressOf, newKeys, publicOf } from "./sm2.mjs";
 import { commitmentOf, holderOf, maskedName, newPerson } from "./person.mjs";
@@ -194,15 +196,18 @@ for (const section of all("[data-statement]")) {
   const said = one("[data-sign-said]", section), text = section.dataset.statement;
   try {
     const { statement, sha256, sm3 } = readStatement(text);
-    one("[data-words]", section).replaceChildren(table(shown(statement)));
+    const button = one("[data-sign-go]", section), { parts } = section.dataset;
+    const content = parts === undefined && !button ? null : documentOf(statement, JSON.parse(parts ?? "[]"));
+    one("[data-words]", section).replaceChildren(table(shown(statement, content)));
     one("[data-digests]", section).replaceChildren(table([["SHA-256", sha256], ["SM3", sm3]]));
-    const button = one("[data-sign-go]", section);
     if (button) {
       button.disabled = false;
       onPress(button, said, async () => {
         const keys = await unlocked(one("[data-key-box]"));
         if (keys.by !== section.dataset.by) throw new Error(`钥匙属于 ${keys.by}，当前登录的是 ${section.dataset.by}。 / This key is not that of who is logged in.`);
-        const answer = await send(section.dataset.post, { signature: signText(text, keys, section.dataset.role) });
+        const { address, role } = section.dataset;
+        const typed = address ? { typed: signAct(statement, keys, role, address) } : {};
+        const answer = await send(section.dataset.post, { signature: signText(text, keys, role), ...typed });
         location.assign(answer.location);
       });
     }

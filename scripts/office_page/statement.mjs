@@ -18,12 +18,14 @@ export function signText(text, keys, role = "") {
   const value = sign(keys.sm2, messageOf(statement.kind, bytes));
   return { alg: "sm2-sm3", by: keys.by, key: keys.public, ...(role ? { role } : {}), signer_id: SIGNER_ID, value };
 }
-/** A statement as nested lists of names and values, text only. */
-export function shown(statement) {
+/** A statement as nested lists of names and values, text only; `document` is what its parts hold. */
+export function shown(statement, document = null) {
   const { body, kind, subject, no, ...rest } = statement;
+  const root = body.content ?? "terms";
   return [
     ["事项 / Kind", `${words.kinds[kind] ?? "未知事项"}（${kind}）`],
     ["主体与序号 / Subject", `${subject} 第 ${no} 号`],
+    ...(document ? [[`${words.values["body.content"][root] ?? root} / Content`, entries(document, [root])]] : []),
     ...entries(body, ["body"]),
     ...entries(rest, []),
   ];
@@ -31,6 +33,7 @@ export function shown(statement) {
 function entries(value, path) {
   return Object.entries(value).map(([name, inner]) => {
     const here = [...path, name];
+    if (name === "right" && value.left === "dateTime") return [label(here), spoken(here, inner, true)];
     return [label(here), content(inner, here)];
   });
 }

@@ -505,7 +505,7 @@ const ACT_BODY = {
   "ground?": { kind: /^(?:agreed|statutory|decision)$/u, text: TEXT, salt: HEX64, "document?": TWIN },
 };
 
-function agreementDigest(c, statement, signature) {
+export function agreementDigest(c, statement, signature) {
   const { body } = statement, { signers, authority } = conform(body, ACT_BODY, "body");
   const mine = signers.concat(authority ?? []).some((item) => item.role === signature.role && item.address === signature.key.toLowerCase());
   const order = signers.map((item) => need(ROLES, item.role) + item.address), sorted = order.every((text, i) => !i || order[i - 1] <= text);

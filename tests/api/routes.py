@@ -87,6 +87,8 @@ PAGE_POSTS = {"/intake"}
 CSV_POSTS = {"/api/bank-files"}
 RECORD_POSTS = {"/api/usage/records"}
 """One canonical record, no statement; stored by a group commit, whose failures `test_single_intake` shows (D11)."""
+DESK_POSTS = {"/api/desk/{identity}/signatures"}
+"""Signatures of a statement that waits, not a statement; `test_deal_pages` is their test of wrong ones."""
 LINES_POSTS = {"/api/usage/batches"}
 """Signed statement and parts as lines; `test_usage_batches` is their test of wrong bodies."""
 
@@ -124,10 +126,11 @@ PLACEHOLDERS = {
     "negotiation": "0" * 64,
     "delivery": "0" * 32,
     "dispute": "0" * 32,
-    "act": "ACCEPT",
     "month": "2026-05",
     "pid": "negotiation:" + "0" * 64,
     "dataset": "listing:" + "0" * 32,
+    "message": "INQUIRE",
+    "act": "TERMINATE",
 }
 
 

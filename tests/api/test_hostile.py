@@ -29,6 +29,7 @@ from tests.api.house import NAMES, OPERATOR, Platform, open_platform
 from tests.api.routes import (
     BODILESS_POSTS,
     CSV_POSTS,
+    DESK_POSTS,
     DSP_POSTS,
     FILE_POSTS,
     GETS,
@@ -52,7 +53,7 @@ JSON_POSTS = [
     for route in POSTS
     if (route.openapi_extra or {}).get("requestBody") and route.path not in LINES_POSTS | DSP_POSTS
 ]
-SIGNED = [route for route in JSON_POSTS if route.path not in RECORD_POSTS]
+SIGNED = [route for route in JSON_POSTS if route.path not in RECORD_POSTS | DESK_POSTS]
 BODIES: dict[str, bytes] = {
     "empty": b"",
     "not JSON": b"<xml/>",

@@ -6,28 +6,50 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from api import keyfiles
-from ledger import canonical, sm
-from ledger.facts import Signature, Statement
+from api.desk.takers import typed_is_good
+from api.office import spoken
+from clearing.market.agreement import (
+    Act,
+    Ground,
+    GroundKind,
+    State,
+    Terms,
+    act_of,
+    act_statement,
+    terms_digest,
+    terms_parts,
+    typed_digest,
+)
+from ledger import canonical, eip712, sm
+from ledger.facts import EIP712, PartsRoot, Signature, Statement
 from ledger.reading import body_of, read
 from ledger.signing import verify_sm2
+from registry.asset import Twin
 from registry.form import SUBMITTED
 from registry.party import IdType, Person, commitment_of, identity_of, masked_name, number_is_valid, party_subject
 from scripts.build_office_page import build
 from scripts.build_verifier_page import ESBUILD, ROOT
+from tests.clearing.market.house import CONSUMER, terms_of
+from tests.clearing.market.talks import concluding, signers
 from tests.registry.registry_house import HUMAN, HUMAN_NUMBER, a_form
 
 ENTRY = """
 import { open, lock } from "./keys.mjs";
 import { newKeys, publicOf, addressOf } from "./sm2.mjs";
 import { readStatement, shown, signText } from "./statement.mjs";
+import { signAct } from "./act.mjs";
+import { documentOf, rootOf } from "./parts.mjs";
 import * as person from "./person.mjs";
-globalThis.Office = { open, lock, newKeys, publicOf, addressOf, readStatement, shown, signText, ...person };
+globalThis.Office = {
+  open, lock, newKeys, publicOf, addressOf, readStatement, shown, signText, signAct, documentOf, rootOf, ...person,
+};
 """
 
 
@@ -201,3 +223,92 @@ def test_known_answer__private_one_is_the_generator(bundle: Path) -> None:
     assert run(bundle, "return Office.publicOf('0'.repeat(63) + '1')") == key.public
     for wrong in ("0" * 64, "f" * 64):
         assert "error" in run(bundle, "return Office.publicOf(given.d)", d=wrong)
+
+
+# Acts of agreements and what a statement commits to ----------------------------------------------------------------
+
+CONSUMER_KEYS = {"by": f"party:{CONSUMER}", "ed25519": "1" * 64, "evm": "2" * 64, "sm2": "3" * 64}
+
+
+def an_act(**changes: Any) -> tuple[Statement, tuple[bytes, ...], Terms]:
+    """The act that concludes an agreement whose consumer holds the keys above, with the parts of its terms."""
+    terms = terms_of("a" * 32, Twin("0" * 64, "0" * 64))
+    address = eip712.address_of(bytes.fromhex(CONSUMER_KEYS["evm"])).lower()
+    by = tuple(replace(signer, address=address) if signer.party == CONSUMER else signer for signer in signers())
+    act = replace(concluding(terms, "b" * 64, by), **changes)
+    return act_statement(f"agreement:{'c' * 64}", 0, None, act, terms), terms_parts(terms), terms
+
+
+SIGN = "return Office.signAct(Office.readStatement(given.text).statement, keys, given.role, given.address)"
+OPEN = "const keys = await Office.open(JSON.stringify(given.keys), '');"
+
+
+def test_act__second_signature_made_by_the_script__is_the_librarys(bundle: Path) -> None:
+    """Over acts with and without terms, ground and predecessor; the nonce is fresh each time."""
+    ground = Ground(GroundKind.STATUTORY, "演示", "d" * 64)
+    concluded, _, terms = an_act()
+    later = replace(
+        act_of(concluded), act=Act.RESCIND, from_state=State.EFFECTIVE, to_state=State.RESCINDED, fields=None,
+        ground=ground, terms_digest=terms_digest(terms),
+    )  # fmt: skip
+    rescinded = act_statement(concluded.subject, 1, concluded.digest(), later)
+    for statement in (concluded, rescinded):
+        signer = next(item for item in act_of(statement).signers if item.party == CONSUMER)
+        given = {
+            "text": statement.bytes().decode(),
+            "keys": CONSUMER_KEYS,
+            "role": "CONSUMER",
+            "address": signer.address,
+        }
+        made, again = (run(bundle, OPEN + SIGN, **given) for _ in range(2))
+        assert made["nonce"] != again["nonce"]
+        signature = Signature.of_document(made)
+        assert (signature.alg, signature.by, signature.role) == (EIP712, f"party:{CONSUMER}", "CONSUMER")
+        digest = typed_digest(statement, signer, int(signature.nonce))
+        assert eip712.recover(digest, bytes.fromhex(signature.value)).lower() == signer.address
+        assert typed_is_good(statement, signature)
+
+
+def test_act__for_another_address_or_role__is_not_signed(bundle: Path) -> None:
+    statement, _, _ = an_act()
+    address = next(item.address for item in act_of(statement).signers if item.party == CONSUMER)
+    for role, at in (("CONSUMER", "0x" + "11" * 20), ("PROVIDER", address)):
+        told = run(
+            bundle, OPEN + SIGN, text=statement.bytes().decode(), keys=CONSUMER_KEYS, role=role, address=at
+        )  # fmt: skip
+        assert "error" in told, told
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 5, 8, 21])
+def test_parts__their_root__is_the_librarys(bundle: Path, count: int) -> None:
+    parts = tuple(canonical.encode({"field": f"f{i}", "salt": "0" * 64, "value": i}) for i in range(count))
+    expected = PartsRoot.over(parts)
+    found = run(bundle, "return Office.rootOf(given.parts)", parts=[part.decode() for part in parts])
+    assert found == {"count": count, "root": expected.root.document()}
+
+
+def test_parts__shown_is_every_element_of_what_is_signed__amounts_in_yuan(bundle: Path) -> None:
+    statement, parts, terms = an_act()
+    program = """
+      const { statement } = Office.readStatement(given.text), content = Office.documentOf(statement, given.parts);
+      return Office.shown(statement, content);
+    """
+    told = run(bundle, program, text=statement.bytes().decode(), parts=[part.decode() for part in parts])
+    table = json.dumps(told, ensure_ascii=False)
+    for block in spoken.blocks(body_of(terms), "terms", {}):
+        for line in block.lines:
+            for text in line.text.split("；"):
+                assert text.removesuffix("%") in table, line
+    assert "0.35 元（35 分）" in table
+
+
+@pytest.mark.parametrize("spoil", ["value", "order", "missing", "none", "digest"])
+def test_parts__that_are_not_those_of_the_statement__are_not_shown_as_if_they_were(bundle: Path, spoil: str) -> None:
+    statement, parts, _ = an_act(**({"terms_digest": Twin("1" * 64, "2" * 64)} if spoil == "digest" else {}))
+    texts = [part.decode() for part in parts]
+    if spoil == "value":
+        texts = [text.replace("演示仲裁委员会", "某某法院") for text in texts]
+        assert texts != [part.decode() for part in parts]
+    texts = {"order": [*texts[1:], texts[0]], "missing": texts[1:], "none": []}.get(spoil, texts)
+    program = "return Office.documentOf(Office.readStatement(given.text).statement, given.parts)"
+    assert "不能签署" in run(bundle, program, text=statement.bytes().decode(), parts=texts)["error"]

@@ -68,7 +68,7 @@ class Mandate:
     scope: Words
     first: Day
     last: Day
-    listing: Annotated[str, Meta(pattern="^([0-9a-f]{32})?$")] = ""
+    listing: Annotated[str, Meta(pattern=r"^([0-9a-f]{32})?\Z")] = ""
     both_sides: bool = False
 
 

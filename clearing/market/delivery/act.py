@@ -30,7 +30,7 @@ CONTINUOUS = frozenset({"M1", "M3", "M4"})
 """Modes that are delivered all the time: their deliveries are stated per account period (§4.8)."""
 
 ItemId = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}\Z")]
-ModeCode = Annotated[str, Meta(pattern="^M[1-7]$")]
+ModeCode = Annotated[str, Meta(pattern=r"^M[1-7]\Z")]
 MonthName = Annotated[str, Meta(pattern=r"^20[0-9]{2}-(0[1-9]|1[0-2])\Z")]
 DayName = Annotated[str, Meta(pattern=r"^20[0-9]{2}-[0-9]{2}-[0-9]{2}\Z")]
 Words = Annotated[str, Meta(min_length=1, max_length=2000)]

@@ -153,7 +153,7 @@ class Demand:
 
     demander: str
     title: Annotated[str, Meta(min_length=1, max_length=80)]
-    sector: Annotated[str, Meta(pattern="^[A-Z][0-9]{2}$")]
+    sector: Annotated[str, Meta(pattern=r"^[A-Z][0-9]{2}\Z")]
     scene: Scene
     step: Text
     metric: Text
@@ -173,7 +173,7 @@ class Demand:
     invited: Annotated[tuple[Uscc, ...], Meta(max_length=50)] = ()
     linked: Annotated[tuple[Identity, ...], Meta(max_length=50)] = ()
     broker: Annotated[str, Meta(max_length=18)] = ""
-    mandate: Annotated[str, Meta(pattern="^([0-9a-f]{32})?$")] = ""
+    mandate: Annotated[str, Meta(pattern=r"^([0-9a-f]{32})?\Z")] = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,7 +197,7 @@ class Part:
 class Link:
     """What meets a part: a listing by its id, or a promise in words with its last day; exactly one of them."""
 
-    listing: Annotated[str, Meta(pattern="^([0-9a-f]{32})?$")] = ""
+    listing: Annotated[str, Meta(pattern=r"^([0-9a-f]{32})?\Z")] = ""
     promise: Note = ""
     due: Annotated[str, Meta(max_length=10)] = ""
 
@@ -248,7 +248,7 @@ class DemandMove:
     code: Reason | None = None
     duplicates: Annotated[tuple[Identity, ...], Meta(max_length=50)] = ()
     listings: Annotated[tuple[Identity, ...], Meta(max_length=50)] = ()
-    into: Annotated[str, Meta(pattern="^([0-9a-f]{32})?$")] = ""
+    into: Annotated[str, Meta(pattern=r"^([0-9a-f]{32})?\Z")] = ""
     parts: Annotated[tuple[Part, ...], Meta(max_length=50)] = ()
     number: Number | None = None
     part: Part | None = None

@@ -7,8 +7,9 @@ here commits, reads a clock or waits for a chain. Source: exchange.md §3.3, §4
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
@@ -16,7 +17,17 @@ from sqlalchemy.orm import Session
 from clearing.errors import BadTerms, Clash, ClearingError, NotSigned, UnknownFact
 from clearing.market import service as market
 from clearing.market import store as market_store
-from clearing.market.agreement import AgreementAct, Domain, Terms
+from clearing.market.agreement import (
+    Act,
+    AgreementAct,
+    Domain,
+    Signer,
+    Terms,
+    sorted_signers,
+    terms_digest,
+    terms_fields,
+)
+from clearing.market.agreement import State as AgreementState
 from clearing.market.broker import service as brokers
 from clearing.market.errors import GateRefused
 from clearing.market.listing import PriceRegime
@@ -95,6 +106,9 @@ ANSWERS = {
 }  # fmt: skip
 """Whose turn it is in each state that is not final."""
 _ENDS = frozenset({Message.WITHDRAW, Message.TERMINATE})
+_TAKES_UP = frozenset({Message.SELECT, Message.ORDER, Message.ACCEPT})
+_REPEATS = frozenset({Message.VERIFICATION, Message.FINALISE})
+_NOTHING = Twin("0" * 64, "0" * 64)
 _CLOCKED = frozenset({State.INQUIRY, State.QUOTED, State.COUNTERED, State.REQUESTED, State.OFFERED})
 
 
@@ -138,6 +152,44 @@ def send(
         document = canonical.encode(signed.document()).decode()
         given = Twin.of(signed.statement.digest())
         return Refusal(id_of(signed.statement.subject), signed.signatures[0].by, given, error, document, at)
+
+
+@dataclass(frozen=True, slots=True)
+class Next:
+    """What somebody is about to say in a negotiation: the message of a side, what it brings, until when that stands, a
+    reason, and for AGREEMENT the last second at which the act may be integrated. Times are seconds UTC."""
+
+    message: Message
+    side: Side
+    consumer: str
+    provider: str
+    listing: str
+    document: Document | None = None
+    valid_until: int | None = None
+    reason: str | None = None
+    deadline: int = 0
+
+
+def draft(
+    session: Session, identity: str, said: Next, *, domain: Domain, at: int, profile: Profile = DEFAULT
+) -> tuple[Statement, tuple[bytes, ...]]:
+    """The statement of the next message of negotiation `identity` with its parts, ready to be signed by who speaks.
+
+    AGREEMENT freezes the act with the keys on record of everybody its terms name. Everything `send` would refuse but a
+    missing signature is refused here already. Raises what `send` would answer with.
+    """
+    thread = store.thread(session, identity)
+    subject = subject_of(identity)
+    body = NegotiationMessage(
+        said.message, said.side, said.consumer, said.provider, said.listing,
+        digest=_digest_for(said.message, thread), valid_until=said.valid_until, reason=said.reason or None,
+    )  # fmt: skip
+    if said.message is Message.AGREEMENT and thread is not None:
+        body = _freeze(session, thread, body, domain, said.deadline, at)
+    statement = message_statement(subject, *ledger.next_of(session, subject), body, said.document)
+    parts = document_parts(said.document) if said.document is not None else ()
+    _check(session, statement, message_of(statement), parts, domain, at, profile)
+    return statement, parts
 
 
 def record_refusal(session: Session, refusal: Refusal) -> None:
@@ -236,7 +288,6 @@ def _take(
     profile: Profile,
 ) -> Appended:
     statement = signed.statement
-    identity = id_of(statement.subject)
     if (first := market.replay(session, signed, at)) is not None:
         return first
     if body.broker is not None and body.mandate is not None:
@@ -245,17 +296,61 @@ def _take(
             listing=body.listing, other=body.other, at=at,
         )  # fmt: skip
     concludes = body.message is Message.FINALISE
-    document = None if concludes else read_document(statement, body, parts)
-    thread = store.thread(session, identity)
-    decide(thread, statement, body, document, domain=domain, at=at, profile=profile)
-    if thread is None and market_store.negotiation_used(session, identity):
-        raise Clash(statement.subject, "an id used once", "the negotiation id of an agreement")
-    _check_world(session, thread, body, document, at)
+    _check(session, statement, body, parts, domain, at, profile)
     if concludes:
         _conclude(session, body, parts, domain, at)
     taken = ledger.append(session, signed, at=at, parts=() if concludes else parts)
     store.PROJECTORS[taken.fact.kind](session, taken.fact)
     return taken
+
+
+def _check(
+    session: Session,
+    statement: Statement,
+    body: NegotiationMessage,
+    parts: Sequence[bytes],
+    domain: Domain,
+    at: int,
+    profile: Profile,
+) -> None:
+    """Everything but the signatures: the table, the guards of the message, and what register and shelf say now."""
+    identity = id_of(statement.subject)
+    document = None if body.message is Message.FINALISE else read_document(statement, body, parts)
+    thread = store.thread(session, identity)
+    decide(thread, statement, body, document, domain=domain, at=at, profile=profile)
+    if thread is None and market_store.negotiation_used(session, identity):
+        raise Clash(statement.subject, "an id used once", "the negotiation id of an agreement")
+    _check_world(session, thread, body, document, at)
+
+
+def _digest_for(message: Message, thread: Thread | None) -> Twin | None:
+    """The digest an answer repeats: of the proposal it takes up, or of the act that was agreed on."""
+    if message in _TAKES_UP:
+        return thread.digest if thread else _NOTHING
+    if message in _REPEATS:
+        return (thread.act if thread else None) or _NOTHING
+    return None
+
+
+def _freeze(
+    session: Session, thread: Thread, body: NegotiationMessage, domain: Domain, deadline: int, at: int
+) -> NegotiationMessage:
+    """The message AGREEMENT with the whole act, under an agreement id drawn here."""
+    terms = thread.document
+    if not isinstance(terms, Terms):
+        raise BadTerms("proposal", "full terms", thread.content)
+    keys = market.signer_keys(session, (party.party for party in terms.parties), at)
+    missing = sorted({party.party for party in terms.parties} - keys.keys())
+    if missing:
+        raise GateRefused("G11", "party", "parties on record", missing)
+    signers_ = sorted_signers(tuple(Signer(p.role, p.party, keys[p.party].evm) for p in terms.parties))
+    target = AgreementState.PENDING if terms.conditions else AgreementState.EFFECTIVE
+    act = AgreementAct(
+        Act.CONCLUDE, AgreementState.NONE, target, 1, thread.id, signers_, domain, deadline, terms_digest(terms),
+        terms_fields(terms),
+    )  # fmt: skip
+    made = replace(body, act=act, agreement=secrets.token_hex(32))
+    return replace(made, digest=Twin.of(agreed_statement(made, thread.parts).digest()))
 
 
 def _check_world(

@@ -23,7 +23,7 @@ PARTY_PROFILE = "party-profile/v1"
 DEAL_EVALUATION = "deal-evaluation/v1"
 DEAL_REPLY = "deal-reply/v1"
 
-Sector = Annotated[str, Meta(pattern="^[A-Z][0-9]{2}$")]
+Sector = Annotated[str, Meta(pattern=r"^[A-Z][0-9]{2}\Z")]
 
 
 @dataclass(frozen=True, slots=True)

@@ -145,6 +145,29 @@ def precheck(session: Session, body: Listing, *, at: int, identity: str = "") ->
     return gates.defects(_asked(session, body, store.find_listing(session, identity) if identity else None, at))
 
 
+def rehearse(session: Session, identity: str, body: Listing, *, at: int) -> None:
+    """Everything `submit` asks of a version of listing `identity` but the signature. Raises as it does."""
+    check_listing(body, subject_of(identity))
+    before = store.find_listing(session, identity)
+    listing_moves.submitted(identity, before.case if before else Case(), body, Twin("0" * 64, "0" * 64), at)
+    _require_own(session, body, before)
+    _require_sound(session, identity, body, before, at)
+
+
+def rehearse_move(session: Session, identity: str, body: ListingMove, *, at: int) -> None:
+    """Everything `move` asks of a seller's move but the signature. Raises as it does."""
+    row = store.listing(session, identity)
+    seller = row.value.seller
+    listing_moves.check_move(identity, row.case, body, Actor.SELLER, party_subject(seller), seller, seller, at)
+    _require_guards(session, row, body.move, at)
+
+
+def seller_moves(row: ListingRow) -> tuple[Move, ...]:
+    """What the seller may do with a listing as it stands, in the order of the moves."""
+    edges = {move: listing_moves.edge_of(row.id, row.case, move) for move in listing_moves.moves_from(row.case)}
+    return tuple(move for move in Move if move in edges and Actor.SELLER in edges[move].actors)
+
+
 def move(session: Session, signed: Signed, *, operator: str, at: int) -> Appended:
     """Takes in a listing-move/v1: of the seller, of the operator's staff as reviewer or approver, of an authority, or
     an objection of any party.

@@ -82,7 +82,7 @@ class Complaint:
     text: Words
     demand: Words
     evidence: Annotated[tuple[Evidence, ...], Meta(min_length=1, max_length=MOST_FACTS)]
-    delivery: Annotated[str, Meta(pattern="^[0-9a-f]{32}$")] | None = None
+    delivery: Annotated[str, Meta(pattern=r"^[0-9a-f]{32}\Z")] | None = None
     start: Seconds | None = None
     end: Seconds | None = None
 

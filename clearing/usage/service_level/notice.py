@@ -26,7 +26,7 @@ from registry.party import check_identity, party_subject
 OUTAGE_ACT = "outage-act/v1"
 QUALITY_CHECK = "quality-check/v1"
 
-ListingId = Annotated[str, Meta(pattern="^[0-9a-f]{32}$")]
+ListingId = Annotated[str, Meta(pattern=r"^[0-9a-f]{32}\Z")]
 
 
 class Act(StrEnum):

@@ -1555,7 +1555,9 @@ def upgrade() -> None:
         sa.Column("signer", sa.String(length=240), autoincrement=False, nullable=False),
         sa.Column("role", sa.String(length=64), autoincrement=False, nullable=False),
         sa.Column("organisation", sa.String(length=18), autoincrement=False, nullable=False),
+        sa.Column("address", sa.String(length=42), autoincrement=False, nullable=False),
         sa.Column("signature", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("typed", sa.Text(), autoincrement=False, nullable=False),
         sa.PrimaryKeyConstraint("statement", "place"),
     )
     with op.batch_alter_table("waiting_signature", schema=None) as batch_op:
@@ -1568,6 +1570,7 @@ def upgrade() -> None:
         sa.Column("kind", sa.String(length=64), autoincrement=False, nullable=False),
         sa.Column("subject", sa.String(length=240), autoincrement=False, nullable=False),
         sa.Column("statement", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("parts", sa.Text(), autoincrement=False, nullable=False),
         sa.Column("note", sa.Text(), autoincrement=False, nullable=False),
         sa.Column("drafted_by", sa.String(length=240), autoincrement=False, nullable=False),
         sa.Column("drafted_at", sa.BigInteger(), autoincrement=False, nullable=False),

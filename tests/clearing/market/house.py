@@ -312,7 +312,7 @@ def listing_of(**changes: object) -> Listing:
             (Mode.API,), "可用性 99.9%", "演示交付标准 1", "演示技术支持", "技术支持岗",
             Interface("1", "数字合约", "200 成功", "7x24", False, "GET /delays"),
         ),
-        "commerce": Commerce(SellerKind.OTHER, "33", "plan-1", Proceeds.OPERATING, "数据提供 v1"),
+        "commerce": Commerce(SellerKind.OTHER, "33", "plan-1", Proceeds.OPERATING, "provide-1"),
     }  # fmt: skip
     return Listing(**fields | changes)  # type: ignore[arg-type]
 

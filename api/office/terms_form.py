@@ -1,0 +1,360 @@
+"""The terms of an agreement as a form, and a form as terms: what is not asked for stays as it was.
+
+The form begins with a whole value: the proposal on the table, or what follows from listing, inquiry and price. A field
+left as it was shown changes nothing, so an hour that a day cannot show, or a plan richer than the form, is not lost.
+Source: exchange.md §4.1.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from api.office import price_form, words
+from api.office.spoken import share
+from api.office.typed import SEPARATOR, Typed
+from api.office.widgets import Group, Widget
+from clearing.market.agreement import (
+    Delivery,
+    Dispute,
+    Forum,
+    Product,
+    Role,
+    Terms,
+    TermsParty,
+)
+from clearing.market.listing import Listing
+from clearing.market.negotiation.message import Inquiry, Quote
+from clearing.market.policy import Action, Constraint, Left, Operator, Policy, Rule, policy_digest
+from clearing.market.promise import Silence
+from clearing.market.template import Deviation, Model, Particular, Template, digest_of, model_of, models
+from clearing.terms import (
+    WHOLE,
+    BillingBasis,
+    Holder,
+    SharingPlan,
+    Step,
+    StepKind,
+    Tariff,
+    TariffKind,
+    Tax,
+    TaxBasis,
+    Weight,
+)
+from clearing.terms import Terms as Settlement
+from registry.asset import Twin
+from registry.calendar import day_of, end_of, start_of
+from registry.rights import RIGHT_NAMES, Right
+
+SHARERS = 4
+"""Payees the form offers; empty lines are left out."""
+ENVIRONMENTS = words.VALUES["environment"]
+BILLING = {basis.value: words.VALUES["billing"][basis.value] for basis in BillingBasis}
+SILENCE = {silence.value: words.VALUES["silence"][silence.value] for silence in Silence}
+FORUMS = {forum.value: words.VALUES["forum"][forum.value] for forum in Forum}
+ACTIONS = {action.value: words.VALUES["action"][action.value] for action in Action}
+PAID_AS = {name: words.VALUES["role"][name] for name in ("holder", "processor", "operator", "provider", "platform")}
+
+
+def begun(
+    listing: Listing, identity: str, digest: Twin, consumer: str, *, at: int, inquiry: Inquiry | None = None,
+    quote: Quote | None = None,
+) -> Terms:  # fmt: skip
+    """What the first terms begin with: the listing version `digest`, and what was asked and quoted before."""
+    purposes = listing.use.purposes
+    if inquiry is not None:
+        start, end = inquiry.effective, inquiry.expiry
+    else:
+        start, end = start_of(day_of(at)), end_of(day_of(at + 365 * 86_400))
+    policy = _policy(1, listing.seller, consumer, identity, purposes, Action.READ, inquiry.quantity if inquiry else 0)
+    plan = SharingPlan(
+        1, 0, (Holder(listing.seller, "operator"),), (Step(StepKind.RATIO, weights=(Weight(listing.seller, WHOLE),)),),
+        listing.seller,
+    )  # fmt: skip
+    tariff = quote.tariff if quote else Tariff(TariffKind.PER_UNIT, listing.unit)
+    tax = quote.tax if quote else Tax(TaxBasis.INCLUSIVE, 600)
+    return Terms(
+        parties=(TermsParty(listing.seller, Role.PROVIDER), TermsParty(consumer, Role.CONSUMER)),
+        product=Product(identity, listing.version, digest, listing.certificate, (Right.USE,)),
+        purposes=purposes, users=(consumer,) if consumer else (), scope=inquiry.scope if inquiry else "全部字段",
+        environment=listing.use.environments[0].value, effective=start, expiry=end,
+        delivery=Delivery(
+            inquiry.mode if inquiry else listing.delivery.modes[0].value, "",
+            listing.delivery.interface.hours if listing.delivery.interface else "",
+        ),
+        service_level=listing.delivery.service_level, acceptance_days=5,
+        settlement=Settlement(consumer, listing.seller, tariff, tax, plan),
+        billing=BillingBasis.PROVIDER, silence=Silence.ACCEPT, liability="",
+        dispute=Dispute(30, Forum.ARBITRATION, ""), policy=policy, policy_digest=Twin.of(policy_digest(policy)),
+        template=_model_text(listing), salt=secrets.token_hex(32),
+    )  # fmt: skip
+
+
+def values_of(terms: Terms) -> dict[str, str]:
+    """What stands in the fields of these terms."""
+    found = {
+        "purposes": SEPARATOR.join(terms.purposes), "users": SEPARATOR.join(terms.users), "scope": terms.scope,
+        "environment": terms.environment, "effective": day_of(terms.effective).isoformat(),
+        "expiry": day_of(terms.expiry - 1).isoformat(), "mode": terms.delivery.mode,
+        "endpoint": terms.delivery.endpoint, "hours": terms.delivery.hours, "service_level": terms.service_level,
+        "acceptance_days": str(terms.acceptance_days), "invoice_issuer": terms.settlement.invoice_issuer,
+        "billing": terms.billing.value, "silence": terms.silence.value, "liability": terms.liability,
+        "dispute.days": str(terms.dispute.negotiation_days), "dispute.forum": terms.dispute.forum.value,
+        "dispute.body": terms.dispute.body,
+        **{f"particular.{item.name}": item.text for item in terms.template.particulars},
+        **{f"deviation.{item.clause}": item.text for item in terms.template.deviations},
+        "conditions": SEPARATOR.join(terms.conditions),
+        **price_form.values_of(terms.settlement.tariff, terms.settlement.tax),
+        **{f"granted.{right.value.lower()}": "1" for right in terms.product.granted},
+        **{f"connectors.{i}": SEPARATOR.join(party.connectors) for i, party in enumerate(terms.parties)},
+    }  # fmt: skip
+    plan = terms.settlement.plan
+    if _plain_plan(plan):
+        roles = {holder.party: holder.role for holder in plan.holders}
+        for place, weight in enumerate(plan.steps[0].weights):
+            found |= {
+                f"plan.{place}.party": weight.party, f"plan.{place}.role": roles[weight.party],
+                f"plan.{place}.percent": share(weight.weight, 10_000_000),
+            }  # fmt: skip
+    if _plain_policy(terms.policy):
+        rule = terms.policy.permission[0]
+        limits = [str(each.right) for each in rule.constraints if each.left is Left.COUNT]
+        found |= {"policy.action": rule.action.value, "policy.limit": limits[0] if limits else ""}
+    return found
+
+
+def groups(base: Terms, listing: Listing | None, names: Mapping[str, str]) -> tuple[Group, ...]:
+    """The fields of terms that begin with `base`; `listing` offers its modes and environments."""
+    unit = base.settlement.tariff.unit
+    modes = tuple(mode.value for mode in listing.delivery.modes) if listing else (base.delivery.mode,)
+    places = tuple(item.value for item in listing.use.environments) if listing else (base.environment,)
+    laid = [
+        Group("标的与授权", "Product and grant", (
+            Widget("product", "产品版本", "Product", "fixed", value=f"上架 {base.product.listing[:8]}… 第 "
+                   f"{base.product.version} 版，凭证 {base.product.certificate}"),
+            *(Widget(f"granted.{right.value.lower()}", f"授予{RIGHT_NAMES[right]}", right.value, "tick")
+              for right in Right),
+        )),
+        Group("使用方式与范围", "Use", (
+            Widget("purposes", "用途", "Purposes", required=True, most=2000, help="多项用；分开"),
+            Widget("users", "使用者", "Users", most=2000, help="单位、部门或系统，多项用；分开；空着就是使用方"),
+            Widget("scope", "使用范围", "Scope", "long", required=True, most=4000),
+            Widget("environment", "使用环境", "Environment", "choice", _options(places, base.environment,
+                   ENVIRONMENTS), required=True),
+            *_policy_fields(base.policy, unit),
+            Widget("effective", "生效日", "First day", "date", required=True),
+            Widget("expiry", "截止日（含当日）", "Last day", "date", required=True),
+        )),
+        Group("交付与验收", "Delivery", (
+            Widget("mode", "交付方式", "Mode", "choice", _options(modes, base.delivery.mode, words.VALUES["mode"]),
+                   required=True),
+            Widget("endpoint", "交付地址", "Endpoint", required=True, help="接口网址、交换目录或交付地点"),
+            Widget("hours", "服务时间", "Hours", required=True),
+            Widget("service_level", "服务水平", "Service level", "long", required=True, most=4000),
+            Widget("acceptance_days", "检验期（天）", "Inspection days", "number", required=True, most=3),
+            Widget("silence", "检验期内没有异议", "Silence means", "choice", tuple(SILENCE.items()), required=True),
+        )),
+        *price_form.groups(unit, len(base.settlement.tariff.tiers)),
+        Group("结算", "Settlement", (
+            Widget("billing", "按谁的使用记录计费", "Billing basis", "choice", tuple(BILLING.items()), required=True),
+            *(Widget(f"connectors.{i}", f"{words.ROLES[party.role.value]}的连接器"
+                     f"（{names.get(party.party, party.party)}）", "Connectors", most=2000,
+                     help="按其记录计费的一方必须填写连接器编号，多个用；分开")
+              for i, party in enumerate(base.parties)),
+            Widget("invoice_issuer", "开票方（统一社会信用代码）", "Invoice issuer", required=True),
+        )),
+        _plan_group(base.settlement.plan),
+        Group("责任与争议", "Liability, disputes", (
+            Widget("liability", "违约责任", "Liability", "long", required=True, most=4000),
+            Widget("dispute.days", "先行协商（天）", "Negotiation days", "number", required=True, most=3),
+            Widget("dispute.forum", "解决方式", "Forum", "choice", tuple(FORUMS.items()), required=True),
+            Widget("dispute.body", "仲裁机构或管辖法院", "Which", required=True),
+            Widget("conditions", "生效条件", "Conditions", most=2000, help="没有就空着；有条件的，签署后待生效"),
+        )),
+        *_template_groups(model_of(base.template)),
+    ]  # fmt: skip
+    return tuple(laid)
+
+
+def _model_text(listing: Listing) -> Template:
+    """The model text the listing names, as "id-version"; without one it is that of 数据提供, its newest version."""
+    known = {f"{model.id}-{model.version}": model for model in models().values()}
+    newest = max(model.version for model in models().values() if model.id == "provide")
+    model = known.get(listing.commerce.template, models()["provide", newest])
+    return Template(model.id, model.version, digest_of(model))
+
+
+def _template_groups(model: Model) -> tuple[Group, ...]:
+    title = f"{model.title}（第 {model.version} 版）"
+    return (
+        Group(f"{title}：须写明的事项", "Particulars of the model text", tuple(
+            Widget(f"particular.{asked.name}", asked.title, asked.name, "long", required=True, most=4000,
+                   help=asked.asks)
+            for asked in model.particulars
+        )),
+        Group(f"{title}：条款", "Clauses of the model text", tuple(
+            Widget(f"deviation.{clause.no}", f"第 {clause.no} 条　{clause.title}", "Instead of this clause", "long",
+                   most=4000, help=clause.text)
+            for clause in model.clauses
+        ), help="各栏下方是模板文字，照此约定就空着；另有约定的，写下代替该条的文字。", anchor="clauses"),
+    )  # fmt: skip
+
+
+def _read_template(typed: Typed, base: Template) -> Template:
+    model = model_of(base)
+    agreed = [(clause.no, typed.values.get(f"deviation.{clause.no}", "").strip()) for clause in model.clauses]
+    return replace(
+        base,
+        particulars=tuple(
+            Particular(asked.name, typed.text(f"particular.{asked.name}", most=4000)) for asked in model.particulars
+        ),
+        deviations=tuple(Deviation(no, typed.text(f"deviation.{no}", most=4000)) for no, text in agreed if text),
+    )
+
+
+def read(typed: Typed, base: Terms, *, amends: bool = False) -> Terms:
+    """The terms the fields make of `base`, with a salt of their own; what is wrong stands in the messages. An
+    amendment counts the versions of what it changes up by one (D33)."""
+    shown = values_of(base)
+    step = 1 if amends else 0
+
+    def kept(*prefixes: str) -> bool:
+        """Is every field under these names as it was shown?"""
+        keys = {key for key in {**shown, **typed.values} if key.startswith(prefixes)}
+        return all(shown.get(key, "") == typed.values.get(key, "") for key in keys)
+
+    settlement = base.settlement
+    tariff, tax, plan = settlement.tariff, settlement.tax, settlement.plan
+    if not kept("price.", "tiers.", "tax."):
+        tariff, tax = price_form.read(typed, tariff.unit, tariff.version + step)
+    elif not tariff.tiers and tariff.kind is not TariffKind.FIXED:
+        typed.wrong("tiers.0.price", "请填写单价。", "A price is needed.")
+    if not kept("plan."):
+        plan = _read_plan(typed, plan, step)
+    purposes = typed.listed("purposes")
+    granted = tuple(right for right in Right if typed.ticked(f"granted.{right.value.lower()}"))
+    if not granted:
+        typed.wrong("granted.use", "至少授予一项权利。", "Grant at least one right.")
+    parties = tuple(
+        party if kept(f"connectors.{i}") else replace(party, connectors=typed.listed(f"connectors.{i}", required=False))
+        for i, party in enumerate(base.parties)
+    )
+    policy = base.policy
+    if not kept("policy.") or purposes != base.purposes:
+        policy = _read_policy(typed, base, purposes, step)
+    return replace(
+        base, parties=parties, product=replace(base.product, granted=granted), purposes=purposes,
+        users=typed.listed("users", required=False) or (base.policy.assignee,), scope=typed.text("scope", most=4000),
+        environment=typed.text("environment"),
+        effective=base.effective if kept("effective") else typed.first("effective"),
+        expiry=base.expiry if kept("expiry") else typed.last("expiry"),
+        delivery=Delivery(typed.choice("mode", words.VALUES["mode"]), typed.text("endpoint"), typed.text("hours")),
+        service_level=typed.text("service_level", most=4000),
+        acceptance_days=typed.number("acceptance_days", 0, 730),
+        settlement=replace(
+            settlement, tariff=tariff, tax=tax, plan=plan, invoice_issuer=typed.text("invoice_issuer", most=64)
+        ),
+        billing=BillingBasis(typed.choice("billing", BILLING)), silence=Silence(typed.choice("silence", SILENCE)),
+        liability=typed.text("liability", most=4000),
+        dispute=replace(
+            base.dispute, negotiation_days=typed.number("dispute.days", 0, 365),
+            forum=Forum(typed.choice("dispute.forum", FORUMS)), body=typed.text("dispute.body"),
+        ),
+        policy=policy, policy_digest=Twin.of(policy_digest(policy)),
+        template=_read_template(typed, base.template),
+        salt=secrets.token_hex(32), conditions=typed.listed("conditions", required=False),
+    )  # fmt: skip
+
+
+def _options(offered: Sequence[str], own: str, names: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    return tuple((value, names.get(value, value)) for value in dict.fromkeys((*offered, own)))
+
+
+def _policy(
+    version: int, seller: str, consumer: str, listing: str, purposes: tuple[str, ...], action: Action, limit: int
+) -> Policy:
+    """Leave for one action, bound to the purposes, and to so many units in all unless `limit` is 0."""
+    bound = (Constraint(Left.PURPOSE, Operator.ANY, purposes),)
+    counted = (Constraint(Left.COUNT, Operator.LTEQ, limit),) if limit else ()
+    return Policy(version, seller, consumer, listing, (Rule(action, bound + counted),))
+
+
+def _plain_policy(policy: Policy) -> bool:
+    """Is it one that the form can say?"""
+    if policy.prohibition or len(policy.permission) != 1:
+        return False
+    rule = policy.permission[0]
+    purposes = next((each.right for each in rule.constraints if each.left is Left.PURPOSE), ())
+    counts = [each.right for each in rule.constraints if each.left is Left.COUNT]
+    limit = counts[0] if counts and isinstance(counts[0], int) else 0
+    if not isinstance(purposes, tuple):
+        return False
+    made = _policy(policy.version, policy.assigner, policy.assignee, policy.target, purposes, rule.action, limit)
+    return made == policy
+
+
+def _policy_fields(policy: Policy, unit: str) -> tuple[Widget, ...]:
+    if not _plain_policy(policy):
+        told = "策略由多条规则组成，本页不改动；须改动时请用接口。"
+        return (Widget("policy", "使用控制策略", "Policy", "fixed", value=told),)
+    return (
+        Widget("policy.action", "允许的行为", "Action", "choice", tuple(ACTIONS.items()), required=True),
+        Widget("policy.limit", f"总用量上限（{unit}）", "Limit", "number", most=16, help="不限就空着；超出即拒绝"),
+    )
+
+
+def _read_policy(typed: Typed, base: Terms, purposes: tuple[str, ...], step: int) -> Policy:
+    policy = base.policy
+    if not _plain_policy(policy):
+        typed.wrong("purposes", "现有使用策略与用途绑定，本页不能改动用途。", "The policy is bound to the purposes.")
+        return policy
+    action = Action(typed.choice("policy.action", ACTIONS))
+    limit = typed.number("policy.limit", 1, blank=0)
+    return _policy(
+        policy.version + step, policy.assigner, policy.assignee, policy.target, purposes, action, limit
+    )  # fmt: skip
+
+
+def _plain_plan(plan: SharingPlan) -> bool:
+    """Is everything divided by one list of weights?"""
+    if len(plan.steps) != 1 or plan.steps[0].kind is not StepKind.RATIO:
+        return False
+    return tuple(each.party for each in plan.steps[0].weights) == tuple(holder.party for holder in plan.holders)
+
+
+def _plan_group(plan: SharingPlan) -> Group:
+    if not _plain_plan(plan):
+        told = "分配方案含成本补偿或封顶，本页不改动；须改动时请用接口。"
+        return Group("收益分配", "Sharing", (Widget("plan", "分配方案", "Plan", "fixed", value=told),))
+    lines = tuple(
+        widget
+        for place in range(max(SHARERS, len(plan.holders)))
+        for widget in (
+            Widget(f"plan.{place}.party", f"第 {place + 1} 位受益方（统一社会信用代码）", "Payee", most=64),
+            Widget(f"plan.{place}.role", f"第 {place + 1} 位：以何身份", "As", "choice", tuple(PAID_AS.items())),
+            Widget(f"plan.{place}.percent", f"第 {place + 1} 位：比例（%）", "Share", "number", most=12),
+        )
+    )
+    return Group("收益分配", "Sharing", lines, help="比例合计 100%；不用的行留空。", anchor="plan")
+
+
+def _read_plan(typed: Typed, base: SharingPlan, step: int) -> SharingPlan:
+    rows = [place for place in range(SHARERS * 4) if typed.values.get(f"plan.{place}.party")]
+    holders = tuple(
+        Holder(typed.text(f"plan.{place}.party", most=64), typed.choice(f"plan.{place}.role", PAID_AS))
+        for place in rows
+    )
+    weights = tuple(
+        Weight(holder.party, typed.percent(f"plan.{place}.percent", 7))
+        for place, holder in zip(rows, holders, strict=True)
+    )
+    total = sum(weight.weight for weight in weights)
+    if total != WHOLE:
+        typed.wrong("plan", f"比例合计应为 100%，现为 {share(total, 10_000_000)}%。", "The shares must add up to 100%.")
+    known = {holder.party for holder in holders}
+    residual = base.residual if base.residual in known or not holders else holders[0].party
+    return replace(
+        base, version=base.version + step, holders=holders, residual=residual,
+        steps=(Step(StepKind.RATIO, weights=weights),),
+    )  # fmt: skip
