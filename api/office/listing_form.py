@@ -67,7 +67,7 @@ TICKS = frozenset(
     {"security.cross_border", "security.persons.on_duty", "use.resale", "use.second_grant", "delivery.interface.agents",
      "quality.conforms"}
 )  # fmt: skip
-KEPT = ("preview", "delivery.manual")
+KEPT = ("preview", "delivery.manual", "delivery.targets")
 """What the form does not ask for; a new version keeps it as it was."""
 
 
@@ -142,7 +142,8 @@ def read_form(
             document = _document(values, absent) | {"product": product, "version": version, "seller": seller}
             listing = read(Listing, document, "body")
             if before is not None:
-                delivery = replace(listing.delivery, manual=before.delivery.manual)
+                kept = before.delivery
+                delivery = replace(listing.delivery, manual=kept.manual, targets=kept.targets)
                 listing = replace(listing, preview=before.preview, delivery=delivery)
         except (FieldError, Malformed) as error:
             field = error.field.removeprefix("body.") if isinstance(error, FieldError) else "name"

@@ -317,8 +317,8 @@ class Delivering:
     contact_role: Text
     interface: Interface | None = None
     manual: Twin | None = None
-    targets: ServiceTargets | None = None
     questions: Annotated[str, Meta(max_length=4000)] = ""
+    targets: ServiceTargets | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -72,7 +72,7 @@ LISTINGS: dict[str, Listing] = {
     "public": made(
         regime=PriceRegime.GUIDED, guide_price="c" * 64,
         commerce=Commerce(
-            SellerKind.STATE_OWNED, "42", "plan-2", Proceeds.NON_TAX, "模板",
+            SellerKind.STATE_OWNED, "42", "plan-2", Proceeds.NON_TAX, "fuse-1",
             Operation("1号", "某局（演示）", "2026-01-01", "2028-12-31", PublicPurpose.INDUSTRY, "cap-1"),
         ),
         quality=Quality("方法 1", PROVIDER, "2026-02-02", True, 10000, 9950, 9905, 100, 1, 0, QualityGrade.A, "承诺"),
