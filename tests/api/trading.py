@@ -22,7 +22,8 @@ CONNECTOR = "conn-seller"
 BUYER, VENDOR = BY[C], BY[P]
 TERMS = {
     "endpoint": "https://data.example/delays", "hours": "7x24", "liability": "按约定",
-    "particular__ownership": "权利人不变（演示）", "particular__acceptance": "按抽样核对（演示）", "particular__personal": "不含",
+    "particular__ownership": "权利人不变（演示）", "particular__acceptance": "按抽样核对（演示）",
+    "particular__personal": "不含",
     "dispute__body": "演示仲裁委员会", "connectors__0": CONNECTOR, "policy__limit": "2000",
 }  # fmt: skip
 """What an offer of the seller needs besides what is known already; "__" stands for a dot."""

@@ -123,7 +123,8 @@ def negotiated(shop: Shop, seller: Player, buyer: Buyer, folder: Path) -> str:
     acts(
         seller, f"/office/deals/{deal}/moves/OFFER", endpoint="https://data.example/delays", hours="7x24",
         liability="按约定", dispute__body="演示仲裁委员会", connectors__0=CONNECTOR, policy__limit="2000",
-        particular__ownership="权利人不变（演示）", particular__acceptance="按抽样核对（演示）", particular__personal="不含",
+        particular__ownership="权利人不变（演示）", particular__acceptance="按抽样核对（演示）",
+        particular__personal="不含",
     )  # fmt: skip
     proposal = folder / "terms.json"
     assert "总用量" not in buyer.run("show", deal, "--document", proposal, keyed=False)
