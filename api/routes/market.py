@@ -13,7 +13,7 @@ from msgspec import Meta
 from sqlmodel import Session
 
 from api.auth import CallerDep, Forbidden, key_in, require_own
-from api.bodies import BatchDep, SignedDep, describe, describe_batch, read_body
+from api.bodies import BatchDep, SignedDep, describe, describe_batch, read_body, require_media
 from api.deps import NowDep, ReadDep, SystemDep, WriteDep
 from api.views import appended, plain
 from api.watching import LONGEST
@@ -70,9 +70,10 @@ async def acts(connector: str, request: Request) -> dict[str, Any]:
     """Acts from the numbers in `known` on, at once or within `wait` seconds; none if none came."""
     state, loop = request.app.state, asyncio.get_running_loop()
     caller = await state.desk.callers.get(key_in(request.headers.get("authorization", "")))
+    require_media(request.headers.get("content-type", ""), "application/json")
+    asked = read(Asked, canonical.parse(await read_body(request, MAX_ASKED)), "request")
     if caller.holder != connector_subject(connector):
         raise Forbidden("只能查询本连接器的合约。 / A connector asks for its own agreements only.")
-    asked = read(Asked, canonical.parse(await read_body(request, MAX_ASKED)), "request")
 
     def look() -> list[tuple[Signed, list[bytes]]]:
         with Session(state.system.reader) as session:

@@ -70,6 +70,7 @@ READING_POSTS = {
     "/api/precheck",
     "/api/listings/precheck",
     f"{BASE}/catalog/request",
+    "/api/connectors/{connector}/acts",
     "/api/certificates/{code}/draft",
     "/api/cycles/{cycle}/instructions/draft",
 }
@@ -87,6 +88,8 @@ PAGE_POSTS = {"/intake"}
 CSV_POSTS = {"/api/bank-files"}
 RECORD_POSTS = {"/api/usage/records"}
 """One canonical record, no statement; stored by a group commit, whose failures `test_single_intake` shows (D11)."""
+WAITING_POSTS = {"/api/connectors/{connector}/acts"}
+"""A question whose answer may take a while; `test_watching` is their test of wrong ones."""
 DESK_POSTS = {"/api/desk/{identity}/signatures"}
 """Signatures of a statement that waits, not a statement; `test_deal_pages` is their test of wrong ones."""
 LINES_POSTS = {"/api/usage/batches"}
@@ -131,6 +134,7 @@ PLACEHOLDERS = {
     "dataset": "listing:" + "0" * 32,
     "message": "INQUIRE",
     "act": "TERMINATE",
+    "connector": "conn-demo-1",
 }
 
 

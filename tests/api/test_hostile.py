@@ -40,6 +40,7 @@ from tests.api.routes import (
     POSTS,
     PUBLIC_POSTS,
     RECORD_POSTS,
+    WAITING_POSTS,
     name_of,
     path_of,
 )
@@ -53,7 +54,7 @@ JSON_POSTS = [
     for route in POSTS
     if (route.openapi_extra or {}).get("requestBody") and route.path not in LINES_POSTS | DSP_POSTS
 ]
-SIGNED = [route for route in JSON_POSTS if route.path not in RECORD_POSTS | DESK_POSTS]
+SIGNED = [route for route in JSON_POSTS if route.path not in RECORD_POSTS | DESK_POSTS | WAITING_POSTS]
 BODIES: dict[str, bytes] = {
     "empty": b"",
     "not JSON": b"<xml/>",
