@@ -19,6 +19,7 @@ from api.pages.office import FormDep, office_page, see
 from api.sessions import HolderDep, Visitor
 from clearing.errors import ClearingError
 from clearing.market.agreement import AGREEMENT_ACT, Act, subject_of
+from clearing.market.template import model_of, written
 from ledger.errors import LedgerError
 from registry.calendar import day_of
 from registry.errors import IllegalMove, RegistryError
@@ -38,6 +39,8 @@ def agreement_page(request: Request, agreement: str, visitor: HolderDep, session
         visitor,
         held=held,
         blocks=acts.blocks_of(session, held),
+        model=model_of(held.terms.template),
+        clauses=written(held.terms.template),
         possible=[(act, NAMES[act], acts.TOLD[act]) for act in acts.possible(held, now)],
         waiting=deals.waiting_for(session, [subject_of(agreement)]),
         names=NAMES,

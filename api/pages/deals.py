@@ -25,6 +25,7 @@ from api.pages.office import FormDep, office_page, see
 from api.sessions import HolderDep, Visitor
 from clearing.errors import ClearingError, UnknownFact
 from clearing.market import store as agreements
+from clearing.market.agreement import Terms
 from clearing.market.listing_moves import ORDERABLE
 from clearing.market.negotiation import service as negotiating
 from clearing.market.negotiation import store
@@ -33,6 +34,7 @@ from clearing.market.negotiation.moves import state_at
 from clearing.market.negotiation.service import ANSWERS, MESSAGE_NAMES, STATE_NAMES, Next
 from clearing.market.shelf import store as shelf
 from clearing.market.shelf.store import ListingRow
+from clearing.market.template import model_of, written
 from ledger.errors import LedgerError
 from registry import store as registry
 from registry.errors import RegistryError
@@ -78,6 +80,7 @@ def deal_page(
 ) -> HTMLResponse:
     deal = deals.deal_of(session, visitor, negotiation, now)
     shown, at = deals.blocks_of(deal, round_)
+    terms = at.document if at and isinstance(at.document, Terms) else None
     return office_page(
         request,
         "deal",
@@ -85,6 +88,8 @@ def deal_page(
         deal=deal,
         blocks=shown,
         shown=at,
+        model=model_of(terms.template) if terms else None,
+        clauses=written(terms.template) if terms else (),
         is_latest=at is None or at is deal.rounds[-1],
         moves=deals.moves_of(deal),
         own=party_subject(visitor.organisation),

@@ -128,7 +128,8 @@ def test_page__whose_turn_it_is_and_only_the_moves_of_the_table(shop: Shop) -> N
 
 def test_page__every_element_of_the_terms_in_words__and_what_the_round_changed(shop: Shop) -> None:
     buyer, seller, deal = offered(shop)
-    buyer.says(f"/office/deals/{deal}/moves/COUNTER", tiers__0__price="0.35", acceptance_days="9", hours="5x8")
+    buyer.says(f"/office/deals/{deal}/moves/COUNTER", tiers__0__price="0.35", acceptance_days="9", hours="5x8",
+               deviation__5="数据以加密介质交付。")  # fmt: skip
     text = seller.get(f"/office/deals/{deal}")
     page = words(text)
     with shop.platform.reading() as session:
@@ -144,7 +145,12 @@ def test_page__every_element_of_the_terms_in_words__and_what_the_round_changed(s
     ):  # fmt: skip
         assert said in page, said
     changed = re.findall(r'<div class="changed"><dt>([^<]*)</dt>', text)
-    assert changed == ["服务时间", "检验期（天）"]
+    assert changed == ["服务时间", "检验期（天）", "另行约定 1 · 代替第几条", "另行约定 1 · 约定", "另行约定"], changed
+    assert re.search(r"交付 ?另行约定 instead of the model ?数据以加密介质交付。 ?模板原文： ?交付方式、地点", page), (
+        page
+    )
+    assert "数据提供合约（第 1 版）" in page
+    assert "期满沉默的效果见本约“沉默的效果”" in page
     assert "上一轮： 7x24" in page
     # The first round compares with nothing; an earlier round is still there to be read.
     first = seller.get(f"/office/deals/{deal}?round=6")
