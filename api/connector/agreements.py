@@ -9,33 +9,34 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from api.connector.settings import Mode, Settings
-from api.connector.state import Book, Held
+from api.connector.state import Book, Held, Known
+from clearing.errors import NotSigned
 from clearing.market import policy as policies
 from clearing.market.agreement import (
     CARRIES_TERMS,
-    SIGNED_BY,
     Act,
+    AgreementAct,
+    Before,
     Role,
-    Signers,
+    SignerKeys,
     State,
     Terms,
     act_of,
+    check_act,
     id_of,
     read_terms,
 )
+from clearing.market.errors import NotEntitled
 from clearing.market.policy import Action
 from clearing.usage.control import Meter
 from ledger import signing
 from ledger.errors import BadSignature, FieldError
 from ledger.facts import SM2, Signed
 from registry.asset import Twin
-from registry.party import party_subject
 
 CALL_UNITS = frozenset({"call", "次"})
 """Units that one API call is one of; other units are measured by other modes."""
 RUNNING = frozenset({State.EFFECTIVE, State.SUSPENDED})
-STOPPED_BY = "stopped-by"
-"""In the known keys: which authority suspended the agreement last, and so may resume it."""
 _FIELDS = frozenset({"signed", "parts", "token_sha256", "access_token"})
 _ACCESS = re.compile(r"[!-~]{1,512}")
 
@@ -67,39 +68,47 @@ class Agreements:
         return summary
 
     async def follow(self, document: Any) -> None:
-        """Takes an act from the platform: by the keys the parties concluded with, or an authority's that stops.
+        """Takes an act from the platform if it is good under what the administrator handed in: the signers of the
+        agreement, their keys, and the table of acts. An authority that stops is believed by its signature alone, since
+        to stop is safe; to go on takes the authority that stopped. An act that is kept from the connector is not found
+        here, but by whoever audits the log.
 
-        Acts of agreements it does not serve and acts it has are passed over. Raises `LedgerError`, and `BadSignature`
-        when a key is another one than before: then the administrator must look and hand the act in.
+        Acts of agreements it does not serve and acts it has are passed over. Raises `LedgerError` and `ClearingError`;
+        when a party has changed its key the administrator must look and hand the act in.
         """
-        signed = Signed.of_document(document["signed"] if isinstance(document, dict) else document)
-        act = act_of(signed.statement)
+        if not isinstance(document, dict) or not {"signed"} <= set(document) <= {"signed", "parts"}:
+            raise FieldError("act", "signed, parts", repr(document)[:80])
+        signed = Signed.of_document(document["signed"])
         held = self._by_id.get(id_of(signed.statement.subject))
         if held is None or signed.statement.no <= held.no:
             return
-        keys = {signature.by: signature.key for signature in signed.signatures if signature.alg == SM2}
-        if SIGNED_BY[act.act] is Signers.AUTHORITY:
-            # To stop is safe, whoever the authority is; to go on takes the one that stopped, by the same key.
-            stopped = held.keys.get(STOPPED_BY, "")
-            needed = [stopped] if act.act is Act.RESUME else [name for name in keys if name in held.keys]
-        else:
-            needed = [party_subject(signer.party) for signer in act.signers]
-            if SIGNED_BY[act.act] is Signers.ONE:
-                needed = [name for name in needed if name in keys][:1] or needed
-        for name in needed:
-            if not name or keys.get(name) != held.keys.get(name):
-                raise BadSignature(
-                    name or act.act, "不是订立时的公钥，请管理员核对后提交该事项 / not the key it was concluded with: "
-                    "let the administrator look and hand the act in",
-                )  # fmt: skip
-        await self._take({"signed": document["signed"], "parts": document.get("parts", [])}, trusted=False)
+        self._require_good(held, signed, _parts(document))
+        await self._take(document, trusted=False)
+
+    def _require_good(self, held: Held, signed: Signed, parts: list[bytes]) -> None:
+        known, act = held.known, act_of(signed.statement)
+        if known is None:
+            raise NotSigned(signed.statement.subject, "an act handed in since this connector keeps keys", "none")
+        keys = {signer.party: SignerKeys(known.sm2.get(signer.party, ""), signer.address) for signer in known.signers}
+        if act.act is Act.RESUME and act.authority != known.stopped:
+            raise NotEntitled(act.act, "the authority that suspended", act.authority.party if act.authority else "—")
+        if act.authority is not None:
+            party = act.authority.party
+            own = known.stopped_sm2 if act.act is Act.RESUME else _sm2_keys(signed).get(party, "")
+            keys.setdefault(party, SignerKeys(own, act.authority.address))
+        authorities = frozenset({act.authority.party} if act.authority else ())
+        before = Before(
+            held.state, held.revision, known.signers, known.domain, known.terms_digest, held.terms.expiry
+        )  # fmt: skip
+        terms = read_terms(signed.statement, act, parts)
+        # Its deadline was the platform's to keep; an act that comes late here was in time there.
+        at = min(self._clock(), act.deadline)
+        check_act(signed.statement, signed.signatures, terms, before, keys, authorities, known.domain, at)
 
     async def _take(self, document: Any, *, trusted: bool) -> dict[str, Any]:
         if not isinstance(document, dict) or not {"signed"} <= set(document) <= _FIELDS:
             raise FieldError("request", ", ".join(sorted(_FIELDS)), "其他字段 / other fields")
-        signed, parts = Signed.of_document(document["signed"]), document.get("parts", [])
-        if not isinstance(parts, list) or not all(isinstance(text, str) for text in parts):
-            raise FieldError("parts", "文本的列表 / a list of texts", repr(parts)[:80])
+        signed, parts = Signed.of_document(document["signed"]), _parts(document)
         statement, act = signed.statement, act_of(signed.statement)
         for signature in signed.signatures:
             if signature.alg == SM2 and not signing.verify_sm2(statement, signature):
@@ -113,7 +122,7 @@ class Agreements:
             raise FieldError(
                 "signed.statement.no", f"{expected[0]}，承接上一事项 / after the act before", str(statement.no)
             )
-        brought = read_terms(statement, act, [text.encode() for text in parts])
+        brought = read_terms(statement, act, parts)
         if (brought is not None) != (act.act in CARRIES_TERMS):
             raise FieldError("signed.statement.body.fields", f"{act.act}", "terms" if brought else "—")
         terms = brought or (held.terms if held else None)
@@ -137,10 +146,7 @@ class Agreements:
             held.meter.adopt(terms.policy)
             held.token_sha256, held.no, held.prev, held.state = token, statement.no, digest, act.to_state
             held.revision, held.terms = act.revision, terms
-        keys = {signature.by: signature.key for signature in signed.signatures if signature.alg == SM2}
-        held.keys = {**held.keys, **keys} if trusted else {**keys, **held.keys}
-        if act.act is Act.SUSPEND and act.authority:
-            held.keys[STOPPED_BY] = party_subject(act.authority.party)
+        held.known = _known(held.known, signed, act, trusted=trusted)
         held.access = access
         held.until = None if act.to_state in RUNNING else held.until or self._clock()
         self._by_id[held.id] = self._by_token[token] = held
@@ -178,3 +184,27 @@ class Agreements:
             expected = "提供方连接器的访问令牌 / the token of the provider's connector" if consuming else "—"
             raise FieldError("access_token", expected, "缺失或不可用 / missing or unusable" if consuming else "…")
         return given
+
+
+def _parts(document: dict[str, Any]) -> list[bytes]:
+    parts = document.get("parts", [])
+    if not isinstance(parts, list) or not all(isinstance(text, str) for text in parts):
+        raise FieldError("parts", "文本的列表 / a list of texts", repr(parts)[:80])
+    return [text.encode() for text in parts]
+
+
+def _sm2_keys(signed: Signed) -> dict[str, str]:
+    """The SM2 keys a statement is signed with, by party."""
+    return {item.by.removeprefix("party:"): item.key for item in signed.signatures if item.alg == SM2}
+
+
+def _known(before: Known | None, signed: Signed, act: AgreementAct, *, trusted: bool) -> Known:
+    """What is known after an act; only the administrator's hand replaces a signer's key."""
+    new, old = _sm2_keys(signed), before.sm2 if before else {}
+    parties = {signer.party for signer in act.signers}
+    merged = old | new if trusted else new | old
+    stopped, stopped_sm2 = (before.stopped, before.stopped_sm2) if before else (None, "")
+    if act.act is Act.SUSPEND and act.authority is not None:
+        stopped, stopped_sm2 = act.authority, new.get(act.authority.party, "")
+    sm2 = {party: key for party, key in merged.items() if party in parties}
+    return Known(act.signers, act.domain, act.terms_digest, sm2, stopped, stopped_sm2)

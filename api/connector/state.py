@@ -11,11 +11,11 @@ import sqlite3
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from clearing.market.agreement import State, Terms
+from clearing.market.agreement import Domain, Signer, State, Terms
 from clearing.market.policy import Decision, Outcome
 from clearing.terms import month
 from clearing.usage.batch import freeze
@@ -34,7 +34,7 @@ _SCHEMA = """
 CREATE TABLE IF NOT EXISTS agreement (
   id TEXT PRIMARY KEY, token_sha256 TEXT NOT NULL UNIQUE, no INTEGER NOT NULL, prev TEXT NOT NULL,
   state TEXT NOT NULL, revision INTEGER NOT NULL, terms TEXT NOT NULL, secret BLOB NOT NULL,
-  access TEXT NOT NULL, since INTEGER NOT NULL, until INTEGER, keys TEXT NOT NULL DEFAULT '{}');
+  access TEXT NOT NULL, since INTEGER NOT NULL, until INTEGER, known TEXT NOT NULL DEFAULT '');
 CREATE TABLE IF NOT EXISTS record (
   seq INTEGER PRIMARY KEY, agreement TEXT NOT NULL, request_id TEXT NOT NULL, occurred_at INTEGER NOT NULL,
   data BLOB NOT NULL,  repeats INTEGER NOT NULL DEFAULT 0, UNIQUE (agreement, request_id));
@@ -48,11 +48,24 @@ CREATE TABLE IF NOT EXISTS report (
 _ADDED = {
     "agreement": {
         "access": "TEXT NOT NULL DEFAULT ''", "since": "INTEGER NOT NULL DEFAULT 0", "until": "INTEGER",
-        "keys": "TEXT NOT NULL DEFAULT '{}'",
+        "known": "TEXT NOT NULL DEFAULT ''",
     },
     "record": {"repeats": "INTEGER NOT NULL DEFAULT 0"},
 }  # fmt: skip
 """Columns that older state files lack, and what they mean there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What later acts of an agreement are measured by: who signs them, where, over which terms, with which SM2 keys (by
+    party); `stopped` is the authority that suspended it last, `stopped_sm2` the key it did so with."""
+
+    signers: tuple[Signer, ...]
+    domain: Domain
+    terms_digest: Twin
+    sm2: dict[str, str]
+    stopped: Signer | None = None
+    stopped_sm2: str = ""
 
 
 @dataclass(slots=True)
@@ -60,7 +73,8 @@ class Held:
     """An agreement the connector serves, with its live counters. `secret` salts user and request references.
 
     `access` is the token by which the provider's connector lets a consumer's in. It serves the agreement from `since`,
-    seconds UTC, and was told at `until` that it had ended. `keys` are the parties' SM2 keys it was concluded with.
+    seconds UTC, and was told at `until` that it had ended. `known` is absent in older state files
+    until an act is handed in again.
     """
 
     id: str
@@ -76,7 +90,7 @@ class Held:
     access: str = ""
     until: int | None = None
     agr_seq: int = 0
-    keys: dict[str, str] = field(default_factory=dict)
+    known: Known | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -336,7 +350,7 @@ class Book:
     def agreements(self) -> list[Held]:
         """Every agreement with its counters as the records imply them."""
         rows = self._db.execute(
-            "SELECT id, token_sha256, no, prev, state, revision, terms, secret, access, since, until, keys "
+            "SELECT id, token_sha256, no, prev, state, revision, terms, secret, access, since, until, known "
             "FROM agreement"
         ).fetchall()
         return [self._held(row) for row in rows]
@@ -346,9 +360,10 @@ class Book:
         prev = json.dumps({"sha256": held.prev.sha256, "sm3": held.prev.sm3})
         values = (
             held.id, held.token_sha256, held.no, prev, held.state.value, held.revision, document, held.secret,
-            held.access, held.since, held.until, json.dumps(held.keys),
+            held.access, held.since, held.until,
+            json.dumps(body_of(held.known)) if held.known else "",
         )  # fmt: skip
-        names = "id, token_sha256, no, prev, state, revision, terms, secret, access, since, until, keys"
+        names = "id, token_sha256, no, prev, state, revision, terms, secret, access, since, until, known"
         marks = ", ".join("?" * len(values))
 
         def write() -> None:
@@ -368,7 +383,8 @@ class Book:
         return Held(
             id=row[0], token_sha256=row[1], no=row[2], prev=read(Twin, json.loads(row[3]), "prev"), state=State(row[4]),
             revision=row[5], terms=terms, secret=bytes(row[7]), meter=meter, access=row[8], since=row[9],
-            until=row[10], agr_seq=agr_seq, keys=json.loads(row[11]),
+            until=row[10], agr_seq=agr_seq,
+            known=read(Known, json.loads(row[11]), "known") if row[11] else None,
         )  # fmt: skip
 
 

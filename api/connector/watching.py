@@ -1,7 +1,7 @@
 """What became of the agreements it serves, from the platform: a suspension stands here a moment after it stands there.
 
 One request waits at the platform for the next act. The platform is believed nothing it could not show: an act counts
-under the keys the parties concluded with, which the administrator vouched for by handing the agreement in.
+if it is good by the table of acts and under the keys the parties concluded with, which the administrator vouched for.
 """
 
 from __future__ import annotations

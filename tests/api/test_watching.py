@@ -67,7 +67,7 @@ def test_act__under_another_key_than_before__is_left_to_the_administrator(deal: 
         tuple(other if (item.by, item.alg) == (other.by, other.alg) else item for item in signed.signatures),
     )
     _store_unchecked(deal, forged)
-    deal.until(lambda: "BadSignature" in deal.status()["watch_error"])
+    deal.until(lambda: "NotSigned" in deal.status()["watch_error"])
     assert deal.answer() == "200"
     handed_in = deal.process.admin("PUT", "/connector/agreements", {"signed": forged.document()})
     assert handed_in.status_code == 200
@@ -139,7 +139,7 @@ def test_state_file__of_an_older_connector__is_read(tmp_path: Path) -> None:
     book = Book(place, CONNECTOR, Side.PROVIDE)
     (held,) = book.agreements()
     book.close()
-    assert (held.id, held.access, held.since, held.until, held.keys) == (identity, "", 0, None, {})
+    assert (held.id, held.access, held.since, held.until, held.known) == (identity, "", 0, None, None)
 
 
 def house_terms(house: House, identity: str) -> Any:
