@@ -75,10 +75,15 @@ async def acts(connector: str, request: Request) -> dict[str, Any]:
     if caller.holder != connector_subject(connector):
         raise Forbidden("只能查询本连接器的合约。 / A connector asks for its own agreements only.")
 
+    def admit() -> None:
+        with Session(state.system.reader) as session:
+            usage.require_named(session, connector, asked.known)
+
     def look() -> list[tuple[Signed, list[bytes]]]:
         with Session(state.system.reader) as session:
-            return usage.acts_for(session, connector, asked.known)
+            return usage.acts_from(session, asked.known)
 
+    await run_in_threadpool(admit)
     until, mark, found = loop.time() + asked.wait, None, []
     while True:
         newest = await state.watch.mark()

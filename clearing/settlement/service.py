@@ -32,6 +32,7 @@ from clearing.settlement.sharing import Shares
 from clearing.settlement.statement import Obligation, ObligationPart
 from clearing.settlement.store import Confirmation, StoredEntry
 from clearing.terms import AgreementTerms, Period
+from clearing.usage.finding import CHECKER, MAKER
 from clearing.usage.metered import MeteredUse
 from clearing.usage.metering import read_meter
 from clearing.usage.service import open_findings
@@ -43,7 +44,6 @@ from ledger.facts import EIP712, Fact, PartsRoot, Signature, Signed, Statement
 from ledger.reading import body_of, read
 from ledger.signing import SystemSigner
 
-MAKER, CHECKER = "payment_maker", "payment_checker"
 OPERATOR, AUDITOR = "operator", "auditor"
 
 Uses = Callable[[Session, str], Iterable[MeteredUse]]

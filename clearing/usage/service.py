@@ -5,7 +5,7 @@ Source: exchange.md §5.3, §5.5; decisions D6, D9, D10. Nothing here commits.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,7 +28,7 @@ from clearing.usage.closing import (
     months_of,
     read_report,
 )
-from clearing.usage.finding import CHECKER, MAKER, Finding, read_explanation, unexplained
+from clearing.usage.finding import CHECKER, MAKER, Finding, FindingKind, read_explanation, unexplained
 from clearing.usage.held import Group, Paths, freeze
 from clearing.usage.held import subject_of as held_subject
 from clearing.usage.record import FUTURE_LIMIT, Admitted
@@ -240,8 +240,8 @@ def tail_findings(session: Session, agreement: str, window: Period, grace: int, 
 def explain(session: Session, signed: Signed, *, operator: str, at: int) -> Appended:
     """Takes in a usage-finding-explained/v1 that two persons of the operator, maker and checker, signed.
 
-    Raises `FieldError`, `NotEntitled` unless it is they, `BadSignature`, `Unknown`, `Clash` when no open finding is of
-    this kind and within these numbers, and the ledger's `Conflict` and `Stale`.
+    Raises `FieldError`, `NotEntitled` unless it is they, `BadSignature`, `Unknown`, `Clash` when no open finding of
+    this kind has just these numbers (nothing is explained before it happened), and the ledger's `Conflict`, `Stale`.
     """
     body, statement = read_explanation(signed.statement), signed.statement
     organisations = signers.organisations_of(session, signed, at)
@@ -250,23 +250,24 @@ def explain(session: Session, signed: Signed, *, operator: str, at: int) -> Appe
         raise NotEntitled(statement.kind, f"{MAKER} and {CHECKER} of {operator}, two persons", str(roles))
     if (statement.no, statement.prev) == ledger.next_of(session, statement.subject):
         mine = [item for item in store.findings(session, body.connector) if item.kind is body.finding]
-        if not any(body.first_seq <= item.first_seq and item.last_seq <= body.last_seq for item in mine):
-            raise Clash(statement.subject, f"an open {body.finding} among {[str(item) for item in mine]}",
-                        f"#{body.first_seq}–{body.last_seq}")  # fmt: skip
+        if (body.first_seq, body.last_seq) not in {(item.first_seq, item.last_seq) for item in mine}:
+            raise Clash(statement.subject, f"one of {[str(item) for item in mine]}",
+                        f"{body.finding} #{body.first_seq}–{body.last_seq}")  # fmt: skip
     taken = ledger.append(session, signed, at=at)
     if not taken.replayed:
         store.project(session, taken.fact)
     return taken
 
 
-def acts_for(session: Session, connector: str, known: Mapping[str, int]) -> list[tuple[Signed, list[bytes]]]:
-    """Acts, each with its parts, of these agreements from the number given on: what their connector has yet to know.
-
-    Raises `UnknownFact` (agreement), and `NotEntitled` for one whose terms never named the connector.
-    """
-    for agreement in known:
+def require_named(session: Session, connector: str, agreements: Iterable[str]) -> None:
+    """Raises `UnknownFact` (agreement), and `NotEntitled` for one whose terms never named the connector."""
+    for agreement in agreements:
         if not any(line.connector == connector for line in store.lines(session, agreement)):
             raise NotEntitled(f"agreement:{agreement}", "a connector its terms name", connector_subject(connector))
+
+
+def acts_from(session: Session, known: Mapping[str, int]) -> list[tuple[Signed, list[bytes]]]:
+    """Acts, each with its parts, of these agreements from the number given on: what their connector has yet to know."""
     found: list[tuple[Signed, list[bytes]]] = []
     for _, _, fact_id in market.acts_from(session, known):
         fact = ledger.fact(session, fact_id)
@@ -279,11 +280,24 @@ def open_findings(session: Session, start: int, end: int) -> list[Finding]:
     before `end`, of the connectors named by agreements in force then (D9)."""
     agreements = {item.agreement for item in market_service.agreement_terms(session, start, end)}
     connectors = {line.connector for agreement in agreements for line in store.lines(session, agreement)}
+    alone = {
+        (use.connector, use.seq)
+        for agreement in agreements
+        for use in store.unsigned_uses(session, agreement, connectors)
+        if use.occurred_at < end
+    }
+
+    def concerns(finding: Finding) -> bool:
+        if finding.kind is FindingKind.UNSIGNED:  # the records are here and say when they were
+            return any((finding.connector, seq) in alone for seq in range(finding.first_seq, finding.last_seq + 1))
+        before = store.dated_before(session, finding)
+        return before is None or before < end
+
     return [
         finding
         for connector in sorted(connectors)
         for finding in unexplained(store.findings(session, connector), store.explanations(session, connector))
-        if store.concerns(session, finding, end)
+        if concerns(finding)
     ]
 
 

@@ -322,13 +322,12 @@ def findings(session: Session, connector: str = "") -> list[Finding]:
     return stored + held_findings(session, connector)
 
 
-def concerns(session: Session, finding: Finding, end: int) -> bool:
-    """May the finding hide a use before `end` (seconds UTC)? Not when the connector's record before it is later."""
+def dated_before(session: Session, finding: Finding) -> int | None:
+    """When the use before the finding occurred (seconds UTC): what it hides is hardly older. None if there is none."""
     table = tables.record
     before = (table.c.connector == finding.connector) & (table.c.seq < finding.first_seq)
     query = select(table.c.occurred_at).where(before).order_by(table.c.seq.desc()).limit(1)
-    at = session.execute(query).scalar()
-    return at is None or at < end
+    return session.execute(query).scalar()
 
 
 def explanations(session: Session, connector: str) -> list[Explanation]:

@@ -41,13 +41,14 @@ LATE = MAY.end + 2 * DAY
 
 
 class Persons:
-    """Maker and checker of the operator, and one person who is neither's colleague."""
+    """Maker and checker of the operator, one who may be either, and one person who is nobody's colleague."""
 
     def __init__(self, house: House) -> None:
         self.house = house
-        self.keys = {name: sm.generate() for name in ("maker", "checker", "stranger")}
+        self.keys = {name: sm.generate() for name in ("maker", "checker", "stranger", "both")}
         house.hire("maker", self.keys["maker"], MAKER)
         house.hire("checker", self.keys["checker"], CHECKER)
+        house.hire("both", self.keys["both"], f"{MAKER} {CHECKER}")
         house.hire("stranger", self.keys["stranger"], f"{MAKER} {CHECKER}", PROVIDER)
 
     def statement(self, first: int, last: int, kind: FindingKind, reason: str = "断电，记录已失") -> Statement:
@@ -146,6 +147,30 @@ def test_gap__after_the_period__blocks_nothing(house: House, two: TwoSides) -> N
     assert cut_off(house) is State.CUT_OFF
 
 
+def test_unsigned__uses_after_the_period__block_nothing(house: House, two: TwoSides) -> None:
+    """A connector that sends single records has some that wait for a batch at any time."""
+    late = two.provide.more(2, occurred_at=MAY.end + 10)
+    service.hold(house.session, late, signer=house.operator, at=MAY.end + 60)
+    assert [item.kind for item in store.findings(house.session, CONNECTOR)] == [FindingKind.UNSIGNED]
+    assert cut_off(house) is State.CUT_OFF
+
+
+def test_unsigned__one_use_of_the_period_among_later_ones__blocks(house: House, two: TwoSides) -> None:
+    early, late = two.provide.more(1), two.provide.more(1, occurred_at=MAY.end + 10)
+    service.hold(house.session, [*early, *late], signer=house.operator, at=MAY.end + 60)
+    with pytest.raises(WrongMove, match="UNSIGNED #2–3"):
+        cut_off(house)
+
+
+@pytest.mark.parametrize(("first", "last"), [(1, 3), (2, 4), (2, 2), (3, 3), (2, 2**53 - 1)])
+def test_explain__more_or_less_than_the_gap__is_refused(house: House, two: TwoSides, first: int, last: int) -> None:
+    """A reason for numbers still to come would excuse every later gap."""
+    two.provide.more(2)
+    two.send_provided(two.provide.more(1))
+    with pytest.raises(Clash, match=r"GAP #2–3"):
+        Persons(house).explain(first, last)
+
+
 def test_gap__of_a_connector_no_agreement_names__blocks_nothing(house: House, two: TwoSides) -> None:
     house.hire_connector("conn-elsewhere", key := sm.generate())
     line = type(two.provide)(two.agreement, two.provide.listing, two.provide.policy, "conn-elsewhere")
@@ -164,6 +189,7 @@ def test_gap__of_a_connector_no_agreement_names__blocks_nothing(house: House, tw
         (("maker", MAKER), ("stranger", CHECKER)),
         (("maker", MAKER), ("checker", CHECKER), ("stranger", MAKER)),
         (("stranger", MAKER), ("stranger", CHECKER)),
+        (("both", MAKER), ("both", CHECKER)),
     ],
 )
 def test_explain__by_anybody_but_two_persons_of_the_operator__is_refused(
