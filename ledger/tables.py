@@ -34,6 +34,15 @@ def _column(name: str, type_: Any, info: dict[str, str], *args: Any, **keywords:
     return Column(name, type_, *args, info=info, nullable=keywords.pop("nullable", False), **keywords)
 
 
+def derived(
+    name: str, type_: Any, *, key: bool = False, index: bool = False, unique: bool = False, nullable: bool = False
+) -> Column[Any]:
+    """A column of a view: what it holds follows from facts."""
+    return Column(
+        name, type_, primary_key=key, index=index, unique=unique, nullable=nullable, autoincrement=False, info=DERIVED
+    )
+
+
 _SERIAL = BigInteger().with_variant(Integer, "sqlite")
 
 fact = Table(

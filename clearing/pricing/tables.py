@@ -2,47 +2,37 @@
 
 from __future__ import annotations
 
-from typing import Any
+from sqlalchemy import BigInteger, Boolean, String, Table
 
-from sqlalchemy import BigInteger, Boolean, Column, String, Table
-from sqlalchemy.types import TypeEngine
-
-from ledger.tables import DERIVED, metadata
-
-
-def _column(
-    name: str, type_: TypeEngine[Any], *, key: bool = False, index: bool = False, optional: bool = False
-) -> Column[Any]:
-    return Column(name, type_, primary_key=key, nullable=optional, index=index, autoincrement=False, info=DERIVED)
-
+from ledger.tables import derived, metadata
 
 quote = Table(
     "pricing_quote",
     metadata,
-    _column("id", String(32), key=True),
-    _column("fact_id", String(64)),
-    _column("at", BigInteger()),
-    _column("issuer", String(64), index=True),
-    _column("element", String(200), index=True),
-    _column("version", BigInteger()),
-    _column("stage", String(16)),
-    _column("kind", String(16)),
-    _column("scene", String(200)),
-    _column("billing_unit", String(200)),
-    _column("billing_size", BigInteger()),
-    _column("as_of", BigInteger()),
-    _column("valid_until", BigInteger()),
-    _column("policy", String(200)),
-    _column("policy_version", BigInteger()),
-    _column("report_sha256", String(64), index=True),
-    _column("report_sm3", String(64)),
-    _column("evidence_sha256", String(64)),
-    _column("evidence_sm3", String(64)),
-    _column("guide_fen", BigInteger()),
-    _column("agreed_guide_fen", BigInteger()),
-    _column("bidding_guide_fen", BigInteger(), optional=True),
-    _column("capped", Boolean()),
-    _column("cold_start", Boolean()),
-    _column("supersedes", String(64), index=True, optional=True),
+    derived("id", String(32), key=True),
+    derived("fact_id", String(64)),
+    derived("at", BigInteger()),
+    derived("issuer", String(64), index=True),
+    derived("element", String(200), index=True),
+    derived("version", BigInteger()),
+    derived("stage", String(16)),
+    derived("kind", String(16)),
+    derived("scene", String(200)),
+    derived("billing_unit", String(200)),
+    derived("billing_size", BigInteger()),
+    derived("as_of", BigInteger()),
+    derived("valid_until", BigInteger()),
+    derived("policy", String(200)),
+    derived("policy_version", BigInteger()),
+    derived("report_sha256", String(64), index=True),
+    derived("report_sm3", String(64)),
+    derived("evidence_sha256", String(64)),
+    derived("evidence_sm3", String(64)),
+    derived("guide_fen", BigInteger()),
+    derived("agreed_guide_fen", BigInteger()),
+    derived("bidding_guide_fen", BigInteger(), nullable=True),
+    derived("capped", Boolean()),
+    derived("cold_start", Boolean()),
+    derived("supersedes", String(64), index=True, nullable=True),
 )
 """Guide prices in fen per `billing_size` `billing_unit`. Advice: no column of a bill or an agreement reads them."""

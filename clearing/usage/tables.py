@@ -2,33 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from sqlalchemy import BigInteger, Column, Index, Integer, String, Table, Text
-from sqlalchemy.types import TypeEngine
 
-from ledger.tables import DERIVED, OPERATIONAL, metadata
-
-
-def _column(name: str, type_: TypeEngine[Any], *, key: bool = False, **keywords: Any) -> Column[Any]:
-    nullable = keywords.pop("nullable", False)
-    return Column(name, type_, primary_key=key, nullable=nullable, autoincrement=False, info=DERIVED, **keywords)
-
+from ledger.tables import OPERATIONAL, derived, metadata
 
 batch = Table(
     "usage_batch",
     metadata,
-    _column("fact_id", String(64), key=True),
-    _column("connector", String(64)),
-    _column("no", BigInteger()),
-    _column("first_seq", BigInteger()),
-    _column("last_seq", BigInteger()),
-    _column("received_at", BigInteger()),
-    _column("statement_sha256", String(64)),
-    _column("root_sha256", String(64)),
-    _column("root_sm3", String(64)),
-    _column("first_prev", String(64)),
-    _column("last_hash", String(64)),
+    derived("fact_id", String(64), key=True),
+    derived("connector", String(64)),
+    derived("no", BigInteger()),
+    derived("first_seq", BigInteger()),
+    derived("last_seq", BigInteger()),
+    derived("received_at", BigInteger()),
+    derived("statement_sha256", String(64)),
+    derived("root_sha256", String(64)),
+    derived("root_sm3", String(64)),
+    derived("first_prev", String(64)),
+    derived("last_hash", String(64)),
     Index("ix_usage_batch_range", "connector", "first_seq", unique=True),
     Index("ix_usage_batch_no", "connector", "no", unique=True),
 )
@@ -37,21 +28,21 @@ batch = Table(
 record = Table(
     "usage_record",
     metadata,
-    _column("connector", String(64), key=True),
-    _column("seq", BigInteger(), key=True),
-    _column("agreement", String(64)),
-    _column("revision", BigInteger()),
-    _column("side", String(8)),
-    _column("request_id", String(128)),
-    _column("occurred_at", BigInteger()),
-    _column("unit", String(64)),
-    _column("quantity", BigInteger()),
-    _column("decision", String(8)),
-    _column("status", String(8)),
-    _column("latency_ms", BigInteger()),
-    _column("no", BigInteger()),
-    _column("use_class", String(12)),
-    _column("sha256", String(64)),
+    derived("connector", String(64), key=True),
+    derived("seq", BigInteger(), key=True),
+    derived("agreement", String(64)),
+    derived("revision", BigInteger()),
+    derived("side", String(8)),
+    derived("request_id", String(128)),
+    derived("occurred_at", BigInteger()),
+    derived("unit", String(64)),
+    derived("quantity", BigInteger()),
+    derived("decision", String(8)),
+    derived("status", String(8)),
+    derived("latency_ms", BigInteger()),
+    derived("no", BigInteger()),
+    derived("use_class", String(12)),
+    derived("sha256", String(64)),
     Index("ix_usage_record_agreement", "agreement", "occurred_at"),
 )
 """What metering and the service level read, and the way to the evidence: `no` is the number of the connector's batch,
@@ -60,14 +51,14 @@ record = Table(
 held = Table(
     "usage_held",
     metadata,
-    _column("connector", String(64), key=True),
-    _column("seq", BigInteger(), key=True),
-    _column("sha256", String(64)),
-    _column("prev_sha256", String(64)),
-    _column("fact_id", String(64)),
-    _column("position", Integer()),
-    _column("received_at", BigInteger()),
-    _column("batch", String(64), nullable=True),
+    derived("connector", String(64), key=True),
+    derived("seq", BigInteger(), key=True),
+    derived("sha256", String(64)),
+    derived("prev_sha256", String(64)),
+    derived("fact_id", String(64)),
+    derived("position", Integer()),
+    derived("received_at", BigInteger()),
+    derived("batch", String(64), nullable=True),
 )
 """Records that came alone. `prev_sha256` is "" in record 1; `batch` is the fact of the batch that repeats the record,
 null as long as its connector has not signed for it."""
@@ -82,33 +73,33 @@ Index(
 finding = Table(
     "usage_finding",
     metadata,
-    _column("connector", String(64), key=True),
-    _column("kind", String(8), key=True),
-    _column("first_seq", BigInteger(), key=True),
-    _column("last_seq", BigInteger()),
-    _column("since", BigInteger()),
+    derived("connector", String(64), key=True),
+    derived("kind", String(8), key=True),
+    derived("first_seq", BigInteger(), key=True),
+    derived("last_seq", BigInteger()),
+    derived("since", BigInteger()),
 )
 
 explanation = Table(
     "usage_explanation",
     metadata,
-    _column("connector", String(64), key=True),
-    _column("no", BigInteger(), key=True),
-    _column("fact_id", String(64)),
-    _column("document", Text()),
+    derived("connector", String(64), key=True),
+    derived("no", BigInteger(), key=True),
+    derived("fact_id", String(64)),
+    derived("document", Text()),
 )
 """What was said about a connector's findings, `document` being the body."""
 
 close = Table(
     "usage_close",
     metadata,
-    _column("connector", String(64), key=True),
-    _column("agreement", String(64), key=True),
-    _column("side", String(8), key=True),
-    _column("period", String(7), key=True),
-    _column("fact_id", String(64)),
-    _column("at", BigInteger()),
-    _column("document", Text()),
+    derived("connector", String(64), key=True),
+    derived("agreement", String(64), key=True),
+    derived("side", String(8), key=True),
+    derived("period", String(7), key=True),
+    derived("fact_id", String(64)),
+    derived("at", BigInteger()),
+    derived("document", Text()),
     Index("ix_usage_close_agreement", "agreement"),
 )
 """What a connector closed a month with, `document` being the body; a month is closed once."""
@@ -116,12 +107,12 @@ close = Table(
 heartbeat = Table(
     "usage_heartbeat",
     metadata,
-    _column("connector", String(64), key=True),
-    _column("agreement", String(64), key=True),
-    _column("side", String(8), key=True),
-    _column("day", String(10), key=True),
-    _column("fact_id", String(64)),
-    _column("at", BigInteger()),
+    derived("connector", String(64), key=True),
+    derived("agreement", String(64), key=True),
+    derived("side", String(8), key=True),
+    derived("day", String(10), key=True),
+    derived("fact_id", String(64)),
+    derived("at", BigInteger()),
     Index("ix_usage_heartbeat_agreement", "agreement", "day"),
 )
 

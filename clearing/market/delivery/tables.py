@@ -2,31 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any
+from sqlalchemy import BigInteger, Boolean, Index, String, Table, Text
 
-from sqlalchemy import BigInteger, Boolean, Column, Index, String, Table, Text
-from sqlalchemy.types import TypeEngine
-
-from ledger.tables import DERIVED, metadata
-
-
-def _column(name: str, type_: TypeEngine[Any], *, key: bool = False, index: bool = False) -> Column[Any]:
-    return Column(name, type_, primary_key=key, nullable=False, index=index, autoincrement=False, info=DERIVED)
-
+from ledger.tables import derived, metadata
 
 delivery = Table(
     "market_delivery",
     metadata,
-    _column("id", String(32), key=True),
-    _column("agreement", String(64)),
-    _column("revision", BigInteger()),
-    _column("provider", String(18), index=True),
-    _column("consumer", String(18), index=True),
-    _column("period", String(7)),
-    _column("no", BigInteger()),
-    _column("since", BigInteger()),
-    _column("open", Boolean(), index=True),
-    _column("case", Text()),
+    derived("id", String(32), key=True),
+    derived("agreement", String(64)),
+    derived("revision", BigInteger()),
+    derived("provider", String(18), index=True),
+    derived("consumer", String(18), index=True),
+    derived("period", String(7)),
+    derived("no", BigInteger()),
+    derived("since", BigInteger()),
+    derived("open", Boolean(), index=True),
+    derived("case", Text()),
     Index("ix_market_delivery_agreement", "agreement", "period"),
 )
 """A delivery as its acts fold: `case` is the folded case, `no` the number of its last act, `since` when that was taken
@@ -37,11 +29,11 @@ it depends on when one asks."""
 act = Table(
     "market_delivery_act",
     metadata,
-    _column("delivery", String(32), key=True),
-    _column("no", BigInteger(), key=True),
-    _column("fact_id", String(64)),
-    _column("act", String(16)),
-    _column("side", String(8)),
-    _column("at", BigInteger()),
+    derived("delivery", String(32), key=True),
+    derived("no", BigInteger(), key=True),
+    derived("fact_id", String(64)),
+    derived("act", String(16)),
+    derived("side", String(8)),
+    derived("at", BigInteger()),
 )
 """Every act of a delivery: what was done, by which side, and when it was taken in."""

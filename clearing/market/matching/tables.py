@@ -2,26 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from sqlalchemy import BigInteger, String, Table
 
-from sqlalchemy import BigInteger, Column, String, Table
-from sqlalchemy.types import TypeEngine
-
-from ledger.tables import DERIVED, metadata
-
-
-def _column(name: str, type_: TypeEngine[Any], *, key: bool = False) -> Column[Any]:
-    return Column(name, type_, primary_key=key, nullable=False, autoincrement=False, info=DERIVED)
-
+from ledger.tables import derived, metadata
 
 ranking = Table(
     "market_ranking",
     metadata,
-    _column("demand", String(32), key=True),
-    _column("no", BigInteger(), key=True),
-    _column("at", BigInteger()),
-    _column("rules", String(40)),
-    _column("scored", BigInteger()),
-    _column("fact_id", String(64)),
+    derived("demand", String(32), key=True),
+    derived("no", BigInteger(), key=True),
+    derived("at", BigInteger()),
+    derived("rules", String(40)),
+    derived("scored", BigInteger()),
+    derived("fact_id", String(64)),
 )
 """A ranking by its demand and number; `scored` is how many products passed the filters. The rest is in the fact."""

@@ -2,39 +2,31 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from sqlalchemy import BigInteger, Column, String, Table, Text
-from sqlalchemy.types import TypeEngine
 
-from ledger.tables import DERIVED, OPERATIONAL, metadata
-
-
-def _column(name: str, type_: TypeEngine[Any], *, key: bool = False, index: bool = False) -> Column[Any]:
-    return Column(name, type_, primary_key=key, nullable=False, index=index, autoincrement=False, info=DERIVED)
-
+from ledger.tables import OPERATIONAL, derived, metadata
 
 negotiation = Table(
     "market_negotiation",
     metadata,
-    _column("id", String(64), key=True),
-    _column("state", String(16), index=True),
-    _column("since", BigInteger()),
-    _column("consumer", String(18), index=True),
-    _column("provider", String(18), index=True),
-    _column("listing", String(32)),
-    _column("pid", String(200)),
-    _column("consent", String(8)),
-    _column("rounds", BigInteger()),
-    _column("proposal", String(64)),
-    _column("valid_until", BigInteger()),
-    _column("quote", String(64)),
-    _column("agreement", String(64), index=True),
-    _column("agreed", String(64)),
-    _column("act_sha256", String(64)),
-    _column("act_sm3", String(64)),
-    _column("consumer_mandate", String(32), index=True),
-    _column("provider_mandate", String(32), index=True),
+    derived("id", String(64), key=True),
+    derived("state", String(16), index=True),
+    derived("since", BigInteger()),
+    derived("consumer", String(18), index=True),
+    derived("provider", String(18), index=True),
+    derived("listing", String(32)),
+    derived("pid", String(200)),
+    derived("consent", String(8)),
+    derived("rounds", BigInteger()),
+    derived("proposal", String(64)),
+    derived("valid_until", BigInteger()),
+    derived("quote", String(64)),
+    derived("agreement", String(64), index=True),
+    derived("agreed", String(64)),
+    derived("act_sha256", String(64)),
+    derived("act_sm3", String(64)),
+    derived("consumer_mandate", String(32), index=True),
+    derived("provider_mandate", String(32), index=True),
 )
 """A negotiation as it stands. `proposal` and `quote` are the facts of the latest proposal and of the latest quote,
 `agreed` that of the message that froze `agreement`, `act_*` the statement digest everybody signs, `*_mandate` that
@@ -43,13 +35,13 @@ under which a broker spoke last for the side; "" where there is none."""
 message = Table(
     "market_negotiation_message",
     metadata,
-    _column("negotiation", String(64), key=True),
-    _column("no", BigInteger(), key=True),
-    _column("fact_id", String(64)),
-    _column("message", String(16)),
-    _column("side", String(8)),
-    _column("state", String(16)),
-    _column("at", BigInteger()),
+    derived("negotiation", String(64), key=True),
+    derived("no", BigInteger(), key=True),
+    derived("fact_id", String(64)),
+    derived("message", String(16)),
+    derived("side", String(8)),
+    derived("state", String(16)),
+    derived("at", BigInteger()),
 )
 """Every message: who spoke, the state it led to, and when it was taken in."""
 
