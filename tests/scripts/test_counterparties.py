@@ -22,7 +22,6 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
-from gmssl import sm2 as oracle
 
 from clearing.settlement import payment
 from ledger import checkpoint, merkle, sm
@@ -35,6 +34,7 @@ from ledger.witness import HttpWitness, Reason, Refused
 from registry.asset import Twin
 from registry.certificate import DEPOSIT_RECEIPT, DepositReceipt, DepositRequest, deposit_subject
 from registry.party import Party, PartyKind, check_party
+from tests.second_sm2 import second_sm2
 
 ROOT = Path(__file__).resolve().parents[2]
 NOW = 1_772_413_200  # 2026-03-02 09:00 in Shanghai
@@ -262,7 +262,7 @@ def read_signed(answer: httpx.Response, kind: str, key: str) -> dict:
     assert (signature["by"], signature["key"]) == ("party:" + AUTHORITY, key)
     content = json.dumps(statement, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()
     message = sm3(b"shuqing/" + kind.encode() + b"\x00" + sha256(content) + sm3(content))
-    assert oracle.CryptSM2(private_key="", public_key=key[2:]).verify_with_sm3(signature["value"], message)
+    assert second_sm2(key).verify_with_sm3(signature["value"], message)
     return statement["body"]
 
 
@@ -473,7 +473,7 @@ def test_bank__statement__is_what_settlement_imports_and_is_signed(bank: Process
     key = bank.get("/key").json()["key"]
     signature = json.loads(answer.headers["X-Shuqing-Signature"])
     message = sm3(b"shuqing/bank-statement/v1\x00" + sha256(answer.content) + sm3(answer.content))
-    assert oracle.CryptSM2(private_key="", public_key=key[2:]).verify_with_sm3(signature["value"], message)
+    assert second_sm2(key).verify_with_sm3(signature["value"], message)
 
     for query in ("", "?from=2026-03-03&to=2026-03-02", "?from=2026-03-01&to=2026-03-04", "?from=x&to=2026-03-03"):
         assert bank.get("/statements/001.csv" + query).status_code == 400
