@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 
 from sqlalchemy.orm import Session
 
+from clearing import taking
 from clearing.errors import BadTerms, Clash, NotSigned, WrongMove
 from clearing.market import store
 from clearing.market.agreement import (
@@ -35,7 +36,6 @@ from clearing.market.negotiation import store as negotiations
 from clearing.market.policy import Action, limit_of
 from clearing.market.shelf import store as shelf
 from clearing.terms import AgreementTerms
-from ledger import store as ledger
 from ledger.facts import Signed, Statement
 from ledger.store import Appended
 from registry import holding
@@ -59,7 +59,7 @@ def record_act(session: Session, signed: Signed, parts: Sequence[bytes] = (), *,
     """
     act = act_of(signed.statement)
     id_of(signed.statement.subject)
-    if (first := replay(session, signed, at)) is not None:
+    if (first := taking.replay(session, signed, at)) is not None:
         return first
     if act.act in CARRIES_TERMS and negotiations.find(session, act.negotiation_id) is not None:
         expected = f"{act.act} of no negotiation here, or its FINALISE"
@@ -220,7 +220,7 @@ def _record(
     if spent:
         raise NotSigned(signed.statement.subject, "a nonce not used before", f"{spent[0].by} nonce {spent[0].nonce}")
     _check_world(session, identity, act, terms, before, at)
-    return _take(session, signed, at, parts)
+    return taking.take(session, signed, store.PROJECTORS, at=at, parts=parts)
 
 
 def _check_world(
@@ -240,18 +240,3 @@ def _is_serving(terms: Terms, owner: str | None) -> bool:
     """A service party may run a connector for a principal (exchange.md §1.1)."""
     serving = (Role.SERVICE, Role.OPERATOR)
     return any(party.party == owner for party in terms.parties if party.role in serving)
-
-
-def replay(session: Session, signed: Signed, at: int) -> Appended | None:
-    """The first fact if this act is stored already, None if it is the subject's next; raises `Conflict` or `Stale`."""
-    statement = signed.statement
-    if (statement.no, statement.prev) == ledger.next_of(session, statement.subject):
-        return None
-    return ledger.append(session, signed, at=at)
-
-
-def _take(session: Session, signed: Signed, at: int, parts: Sequence[bytes] = ()) -> Appended:
-    taken = ledger.append(session, signed, at=at, parts=parts)
-    if not taken.replayed:
-        store.project(session, taken.fact)
-    return taken

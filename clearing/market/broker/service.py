@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from sqlalchemy.orm import Session
 
+from clearing import taking
 from clearing.errors import BadTerms, NotSigned, WrongMove
 from clearing.market.broker import store
 from clearing.market.broker.mandate import (
@@ -24,7 +25,7 @@ from clearing.market.broker.mandate import (
 )
 from clearing.market.errors import NotEntitled
 from ledger import store as ledger
-from ledger.facts import Signed, Statement
+from ledger.facts import Signed
 from ledger.reading import read
 from ledger.store import Appended
 from registry import signers
@@ -40,7 +41,7 @@ def give(session: Session, signed: Signed, *, at: int) -> Appended:
 
     Raises `BadTerms`, `FieldError`, `NotEntitled`, `BadSignature`, and the ledger's `Conflict` and `Stale`.
     """
-    statement = _of_kind(signed, MANDATE)
+    statement = taking.of_kind(signed, MANDATE)
     id_of(statement.subject)
     body = read(Mandate, statement.body)
     signers.require_all(session, signed, {party_subject(body.principal), party_subject(body.broker)}, at)
@@ -50,12 +51,12 @@ def give(session: Session, signed: Signed, *, at: int) -> Appended:
         raise BadTerms("statement.no", "0", statement.no)
     check_mandate(body, day_of(at))
     _require_registered(session, body.broker, at)
-    return _take(session, signed, at)
+    return taking.take(session, signed, store.PROJECTORS, at=at)
 
 
 def end(session: Session, signed: Signed, *, at: int) -> Appended:
     """Takes in a mandate-ending/v1 signed by the principal or the broker. Raises as `give`, and `WrongMove`."""
-    statement = _of_kind(signed, MANDATE_ENDING)
+    statement = taking.of_kind(signed, MANDATE_ENDING)
     held = store.mandate(session, id_of(statement.subject))
     read(MandateEnding, statement.body)
     sides = [party_subject(held.value.principal), party_subject(held.value.broker)]
@@ -67,7 +68,7 @@ def end(session: Session, signed: Signed, *, at: int) -> Appended:
         return ledger.append(session, signed, at=at)
     if held.ended_at:
         raise WrongMove(statement.subject, "未解除的委托 / a mandate that was not ended", str(held.ended_at))
-    return _take(session, signed, at)
+    return taking.take(session, signed, store.PROJECTORS, at=at)
 
 
 def require(
@@ -92,16 +93,3 @@ def _require_registered(session: Session, broker: str, at: int) -> None:
         roles = []
     if BROKER not in roles:
         raise NotEntitled("mandate", f"登记在册的经纪（角色 {BROKER}） / a broker on the register", broker)
-
-
-def _of_kind(signed: Signed, kind: str) -> Statement:
-    if signed.statement.kind != kind:
-        raise BadTerms("statement.kind", kind, signed.statement.kind)
-    return signed.statement
-
-
-def _take(session: Session, signed: Signed, at: int) -> Appended:
-    taken = ledger.append(session, signed, at=at)
-    if not taken.replayed:
-        store.PROJECTORS[taken.fact.kind](session, taken.fact)
-    return taken

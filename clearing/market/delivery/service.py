@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
 
-from clearing.errors import Clash, NotSigned, WrongMove
+from clearing import taking
+from clearing.errors import Clash, WrongMove
 from clearing.market import service as market
 from clearing.market import store as agreements
 from clearing.market.agreement import Role, Terms
@@ -34,10 +35,8 @@ from clearing.market.delivery.store import DeliveryRow
 from clearing.market.errors import NotEntitled
 from clearing.market.policy import Standing
 from clearing.market.shelf import store as shelf
-from ledger import store as ledger
 from ledger.facts import Signed
 from ledger.store import Appended
-from registry import signers
 from registry.agency import Agency
 from registry.calendar import Calendar
 from registry.clocks import Due, Running
@@ -106,17 +105,15 @@ def take(session: Session, signed: Signed, *, calendar: Calendar, at: int) -> Ap
     `NotEntitled`, `WrongMove`, `Lapsed`, `TooEarly`, `Clash`, `UnknownFact`, and the ledger's `Conflict`, `Stale`.
     """
     body = act_of(signed.statement)
-    _require_sender(session, signed, body, at)
-    if (first := market.replay(session, signed, at)) is not None:
+    taking.require_one(session, signed, body.sender, body.side.value, at=at)
+    if (first := taking.replay(session, signed, at)) is not None:
         return first
     row = store.find(session, id_of(signed.statement.subject))
     terms = _begin(session, body, at) if row is None else terms_of(session, row)
     if body.side is Side.DECIDER:
         _require_decider(session, body, terms, at)
     decide(row.case if row else None, body, terms, calendar, at)
-    taken = ledger.append(session, signed, at=at)
-    store.PROJECTORS[taken.fact.kind](session, taken.fact)
-    return taken
+    return taking.take(session, signed, store.PROJECTORS, at=at)
 
 
 def reading(session: Session, identity: str, *, calendar: Calendar, at: int) -> Reading:
@@ -222,12 +219,3 @@ def _require_decider(session: Session, body: DeliveryAct, terms: Terms, at: int)
         raise NotEntitled(body.act, " | ".join(sorted(market.AUTHORITY_ROLES)), decider)
     if decider in {party.party for party in terms.parties}:
         raise NotEntitled(body.act, "合约各方以外 / nobody who is a party of the agreement", decider)
-
-
-def _require_sender(session: Session, signed: Signed, body: DeliveryAct, at: int) -> None:
-    given = [(signature.by, signature.role) for signature in signed.signatures]
-    if given != [(body.sender, body.side.value)]:
-        said = ", ".join(f"{name} {role}" for name, role in given) or "—"
-        expected = f"one signature, of {body.sender} in the role {body.side}"
-        raise NotSigned(signed.statement.subject, expected, said[:200])
-    signers.require_signature(session, signed, body.sender, body.side.value, at=at)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
 
+from clearing import taking
 from clearing.errors import BadTerms, NotSigned, UnknownFact, WrongMove
 from clearing.market import service as market
 from clearing.market.broker import service as brokers
@@ -89,9 +90,9 @@ def state(session: Session, signed: Signed, *, at: int) -> Appended:
 
     Raises `BadTerms`, `FieldError`, `WrongMove`, `NotEntitled`, `BadSignature`, the ledger's `Conflict` and `Stale`.
     """
-    body, identity = read(Demand, _of_kind(signed, DEMAND).body), id_of(signed.statement.subject)
-    _require_party(session, signed, body.broker or body.demander, at)
-    if (first := market.replay(session, signed, at)) is not None:
+    body, identity = read(Demand, taking.of_kind(signed, DEMAND).body), id_of(signed.statement.subject)
+    taking.require_one(session, signed, party_subject(body.broker or body.demander), at=at)
+    if (first := taking.replay(session, signed, at)) is not None:
         return first
     check_demand(body, day_of(at))
     if body.broker:
@@ -101,19 +102,19 @@ def state(session: Session, signed: Signed, *, at: int) -> Appended:
     if before is not None and before.value.demander != body.demander:
         raise BadTerms("body.demander", before.value.demander, body.demander)
     moves.stated(identity, before.case if before else Case(), at)
-    return _take(session, signed, at)
+    return taking.take(session, signed, store.PROJECTORS, at=at)
 
 
 def set_budget(session: Session, signed: Signed, *, at: int) -> Appended:
     """Takes in a demand-budget/v1 of the demander, while its demand is looked after. Raises as `state`."""
-    check_budget(read(Budget, _of_kind(signed, DEMAND_BUDGET).body))
+    check_budget(read(Budget, taking.of_kind(signed, DEMAND_BUDGET).body))
     row = store.demand(session, id_of(signed.statement.subject, "demand-budget"))
-    _require_party(session, signed, row.value.demander, at)
-    if (first := market.replay(session, signed, at)) is not None:
+    taking.require_one(session, signed, party_subject(row.value.demander), at=at)
+    if (first := taking.replay(session, signed, at)) is not None:
         return first
     if row.state is not State.DRAFT and row.state not in moves.OPEN:
         raise WrongMove(budget_subject_of(row.id), " | ".join(sorted({State.DRAFT, *moves.OPEN})), row.state)
-    return _take(session, signed, at)
+    return taking.take(session, signed, store.PROJECTORS, at=at)
 
 
 def move(session: Session, signed: Signed, *, operator: str, signer: SystemSigner, at: int) -> Appended:
@@ -122,14 +123,14 @@ def move(session: Session, signed: Signed, *, operator: str, signer: SystemSigne
     When a demand ends that others were merged into, they are taken out of it in the same transaction, under the
     operator's system key `signer`. Raises as `state`, and `NotEntitled`, `NotSigned`, `TooEarly`, `GateRefused`.
     """
-    body, identity = read(DemandMove, _of_kind(signed, DEMAND_MOVE).body), id_of(signed.statement.subject)
+    body, identity = read(DemandMove, taking.of_kind(signed, DEMAND_MOVE).body), id_of(signed.statement.subject)
     row = store.demand(session, identity)
     actor, by = _signer(session, signed, row, body.move, operator, at)
-    if (first := market.replay(session, signed, at)) is not None:
+    if (first := taking.replay(session, signed, at)) is not None:
         return first
     moves.check_move(identity, row.case, body, actor, by, _around(session, row, body), at)
     _check_world(session, row, body, actor, at)
-    taken = _take(session, signed, at)
+    taken = taking.take(session, signed, store.PROJECTORS, at=at)
     if body.move in (Move.WITHDRAW, Move.CLOSE):
         for follower in store.followers(session, identity):
             if follower.state is State.MERGED:
@@ -282,30 +283,9 @@ def _signer(session: Session, signed: Signed, row: DemandRow, taken: Move, opera
     return actor_of(by, role, row.value.demander, taken), by
 
 
-def _require_party(session: Session, signed: Signed, party: str, at: int) -> None:
-    """Exactly one signature, and it is this party's own."""
-    given = [(signature.by, signature.role) for signature in signed.signatures]
-    if given != [(party_subject(party), "")]:
-        raise NotSigned(signed.statement.subject, party_subject(party), str(given)[:200])
-    signers.require_signature(session, signed, party_subject(party), at=at)
-
-
 def _state(session: Session, signer: SystemSigner, row: DemandRow, body: DemandMove, at: int) -> None:
     """A move of the clock, under the operator's system key."""
     subject = subject_of(row.id)
     moves.check_move(row.id, row.case, body, Actor.CLOCK, signer.by, _around(session, row, body), at)
     statement = Statement(DEMAND_MOVE, subject, *ledger.next_of(session, subject), body_of(body))
-    _take(session, Signed(statement, (signer.sign(statement, SYSTEM),)), at)
-
-
-def _of_kind(signed: Signed, kind: str) -> Statement:
-    if signed.statement.kind != kind:
-        raise BadTerms("statement.kind", kind, signed.statement.kind)
-    return signed.statement
-
-
-def _take(session: Session, signed: Signed, at: int) -> Appended:
-    taken = ledger.append(session, signed, at=at)
-    if not taken.replayed:
-        store.PROJECTORS[taken.fact.kind](session, taken.fact)
-    return taken
+    taking.take(session, Signed(statement, (signer.sign(statement, SYSTEM),)), store.PROJECTORS, at=at)

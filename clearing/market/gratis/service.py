@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from sqlalchemy.orm import Session
 
+from clearing import taking
 from clearing.errors import BadTerms, NotSigned
 from clearing.market import service as market
 from clearing.market.demand.demand import OFFICER
@@ -49,29 +50,26 @@ def apply(session: Session, signed: Signed, *, at: int) -> Appended:
 
     Raises `BadTerms`, `FieldError`, `GateRefused`, `NotSigned`, `BadSignature`, the ledger's `Conflict` and `Stale`.
     """
-    statement = _of_kind(signed, GRATIS_REQUEST)
+    statement = taking.of_kind(signed, GRATIS_REQUEST)
     id_of(statement.subject)
     body = read(GratisRequest, statement.body)
-    given = [(signature.by, signature.role) for signature in signed.signatures]
-    if given != [(party_subject(body.applicant), "")]:
-        raise NotSigned(statement.subject, party_subject(body.applicant), str(given)[:200])
-    signers.require_signature(session, signed, party_subject(body.applicant), at=at)
-    if (first := market.replay(session, signed, at)) is not None:
+    taking.require_one(session, signed, party_subject(body.applicant), at=at)
+    if (first := taking.replay(session, signed, at)) is not None:
         return first
     if statement.no:
         raise BadTerms("statement.no", "0", statement.no)
     check_request(body, day_of(at))
     _require_free(session, body, at)
-    return _take(session, signed, at)
+    return taking.take(session, signed, store.PROJECTORS, at=at)
 
 
 def move(session: Session, signed: Signed, *, operator: str, at: int) -> Appended:
     """Takes in a gratis-move/v1 of the applicant, the seller, or the operator's demand officer. Raises as `apply`, and
     `WrongMove`, `NotEntitled`, `UnknownFact`."""
-    body = read(GratisMove, _of_kind(signed, GRATIS_MOVE).body)
+    body = read(GratisMove, taking.of_kind(signed, GRATIS_MOVE).body)
     row = store.request(session, id_of(signed.statement.subject))
     actor, by = _signer(session, signed, row, body.move, operator, at)
-    if (first := market.replay(session, signed, at)) is not None:
+    if (first := taking.replay(session, signed, at)) is not None:
         return first
     moves.check_move(row.id, row.value, row.case, body, actor, by, at)
     if body.move in _ASKED:
@@ -80,7 +78,7 @@ def move(session: Session, signed: Signed, *, operator: str, at: int) -> Appende
             raise BadTerms(
                 "body.grounds", f"{Ground.PERSONAL}：产品涉及个人信息 / it tells of persons", list(body.grounds)
             )
-    return _take(session, signed, at)
+    return taking.take(session, signed, store.PROJECTORS, at=at)
 
 
 def run_timers(session: Session, signer: SystemSigner, *, at: int) -> int:
@@ -91,7 +89,7 @@ def run_timers(session: Session, signer: SystemSigner, *, at: int) -> int:
         moves.check_move(row.id, row.value, row.case, body, Actor.CLOCK, signer.by, at)
         subject = subject_of(row.id)
         statement = Statement(GRATIS_MOVE, subject, *ledger.next_of(session, subject), body_of(body))
-        _take(session, Signed(statement, (signer.sign(statement, SYSTEM),)), at)
+        taking.take(session, Signed(statement, (signer.sign(statement, SYSTEM),)), store.PROJECTORS, at=at)
     return len(rows)
 
 
@@ -127,16 +125,3 @@ def _signer(
         if role not in member.roles.split() or member.organisation != operator:
             raise NotEntitled(taken, "运营方的需求经办人 / a demand officer of the operator", by)
     return actor_of(by, role, row.value.applicant), by
-
-
-def _of_kind(signed: Signed, kind: str) -> Statement:
-    if signed.statement.kind != kind:
-        raise BadTerms("statement.kind", kind, signed.statement.kind)
-    return signed.statement
-
-
-def _take(session: Session, signed: Signed, at: int) -> Appended:
-    taken = ledger.append(session, signed, at=at)
-    if not taken.replayed:
-        store.PROJECTORS[taken.fact.kind](session, taken.fact)
-    return taken

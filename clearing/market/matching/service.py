@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from sqlalchemy.orm import Session
 
+from clearing import taking
 from clearing.errors import WrongMove
 from clearing.market import service as market
 from clearing.market.demand import store as demands
@@ -47,9 +48,7 @@ def take_ranking(session: Session, demand: str, *, signer: SystemSigner, at: int
     if kept and store.ranking(session, demand, kept[0].no)[1].inputs == body.inputs:
         return Appended(ledger.fact(session, kept[0].fact_id), True)
     statement = Statement(MATCH_RANKING, subject, *ledger.next_of(session, subject), body_of(body))
-    taken = ledger.append(session, Signed(statement, (signer.sign(statement, SYSTEM),)), at=at)
-    store.PROJECTORS[taken.fact.kind](session, taken.fact)
-    return taken
+    return taking.take(session, Signed(statement, (signer.sign(statement, SYSTEM),)), store.PROJECTORS, at=at)
 
 
 def _offer(session: Session, row: ListingRow, at: int) -> Offer:

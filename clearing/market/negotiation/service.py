@@ -14,7 +14,8 @@ from dataclasses import dataclass, replace
 from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
-from clearing.errors import BadTerms, Clash, ClearingError, NotSigned, UnknownFact
+from clearing import taking
+from clearing.errors import BadTerms, Clash, ClearingError, UnknownFact
 from clearing.market import service as market
 from clearing.market import store as market_store
 from clearing.market.agreement import (
@@ -67,7 +68,6 @@ from ledger.errors import LedgerError
 from ledger.facts import Signed, Statement
 from ledger.signing import SystemSigner
 from ledger.store import Appended
-from registry import signers
 from registry.agency import Agency
 from registry.asset import Twin
 from registry.calendar import Calendar, day_of
@@ -271,11 +271,7 @@ def agreed_act(session: Session, identity: str) -> Statement | None:
 
 def _require_sender(session: Session, signed: Signed, body: NegotiationMessage, operator: str, at: int) -> None:
     by, role = (party_subject(operator), RELAY) if body.relayed is not None else (body.sender, body.side.value)
-    given = [(signature.by, signature.role) for signature in signed.signatures]
-    if given != [(by, role)]:
-        said = ", ".join(f"{name} {as_}" for name, as_ in given) or "—"
-        raise NotSigned(signed.statement.subject, f"one signature, of {by} in the role {role}", said[:200])
-    signers.require_signature(session, signed, by, role, at=at)
+    taking.require_one(session, signed, by, role, at=at)
 
 
 def _take(
@@ -288,7 +284,7 @@ def _take(
     profile: Profile,
 ) -> Appended:
     statement = signed.statement
-    if (first := market.replay(session, signed, at)) is not None:
+    if (first := taking.replay(session, signed, at)) is not None:
         return first
     if body.broker is not None and body.mandate is not None:
         brokers.require(

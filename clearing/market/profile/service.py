@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
 
-from clearing.errors import BadTerms, NotSigned, WrongMove
+from clearing import taking
+from clearing.errors import WrongMove
 from clearing.market import store as agreements
 from clearing.market.errors import NotEntitled
 from clearing.market.listing_moves import ORDERABLE
@@ -32,10 +33,9 @@ from clearing.market.profile.store import Evaluated
 from clearing.market.shelf import store as shelf
 from clearing.market.shelf.store import ListingRow
 from ledger import store as ledger
-from ledger.facts import Signed, Statement
+from ledger.facts import Signed
 from ledger.reading import read
 from ledger.store import Appended
-from registry import signers
 from registry import store as registry
 from registry.party import party_subject
 from registry.stating import is_known
@@ -71,10 +71,10 @@ class View:
 def declare(session: Session, signed: Signed, *, at: int) -> Appended:
     """Takes in a party-profile/v1 signed by the party it is of. Raises `BadTerms`, `FieldError`, `NotSigned`,
     `BadSignature`, and the ledger's `Conflict` and `Stale`."""
-    statement = _of_kind(signed, PARTY_PROFILE)
+    statement = taking.of_kind(signed, PARTY_PROFILE)
     party = check_profile(read(Profile, statement.body), statement.subject)
-    _require_party(session, signed, party, at)
-    return _take(session, signed, at)
+    taking.require_one(session, signed, party_subject(party), at=at)
+    return taking.take(session, signed, store.PROJECTORS, at=at)
 
 
 def evaluate(session: Session, signed: Signed, *, delivered: Delivered, at: int) -> Appended:
@@ -83,9 +83,9 @@ def evaluate(session: Session, signed: Signed, *, delivered: Delivered, at: int)
     Raises as `declare`, `UnknownFact`, `NotEntitled` for who is no side of it, `WrongMove` before anything was
     delivered, or where it was evaluated already.
     """
-    statement = _of_kind(signed, DEAL_EVALUATION)
+    statement = taking.of_kind(signed, DEAL_EVALUATION)
     body = check_evaluation(read(DealEvaluation, statement.body), statement.subject)
-    _require_party(session, signed, body.by, at)
+    taking.require_one(session, signed, party_subject(body.by), at=at)
     if is_known(session, signed):
         return ledger.append(session, signed, at=at)
     row = agreements.agreement(session, body.agreement)
@@ -97,21 +97,21 @@ def evaluate(session: Session, signed: Signed, *, delivered: Delivered, at: int)
         raise WrongMove(
             statement.subject, "已有可计费的使用或已验收的交付 / something delivered and taken", "nothing yet"
         )
-    return _take(session, signed, at)
+    return taking.take(session, signed, store.PROJECTORS, at=at)
 
 
 def reply(session: Session, signed: Signed, *, at: int) -> Appended:
     """Takes in a deal-reply/v1 of who was evaluated, once. Raises as `declare`, `UnknownFact`, `WrongMove`."""
-    statement = _of_kind(signed, DEAL_REPLY)
+    statement = taking.of_kind(signed, DEAL_REPLY)
     read(DealReply, statement.body)
     agreement, _, by = statement.subject.removeprefix("deal-evaluation:").partition(".")
     known = store.evaluation(session, agreement, by)
-    _require_party(session, signed, known.party, at)
+    taking.require_one(session, signed, party_subject(known.party), at=at)
     if is_known(session, signed):
         return ledger.append(session, signed, at=at)
     if known.replied_at:
         raise WrongMove(statement.subject, "回复一次 / one answer", "1")
-    return _take(session, signed, at)
+    return taking.take(session, signed, store.PROJECTORS, at=at)
 
 
 def view(session: Session, party: str, *, at: int) -> View:
@@ -130,23 +130,3 @@ def view(session: Session, party: str, *, at: int) -> View:
 def figures_of(party: str) -> Mapping[str, str]:
     """The statistics of a party by name; settlement computes none yet (D37), so every one is "" (未评级)."""
     return dict.fromkeys(FIGURES, "")
-
-
-def _require_party(session: Session, signed: Signed, party: str, at: int) -> None:
-    given = [(signature.by, signature.role) for signature in signed.signatures]
-    if given != [(party_subject(party), "")]:
-        raise NotSigned(signed.statement.subject, party_subject(party), str(given)[:200])
-    signers.require_signature(session, signed, party_subject(party), at=at)
-
-
-def _of_kind(signed: Signed, kind: str) -> Statement:
-    if signed.statement.kind != kind:
-        raise BadTerms("statement.kind", kind, signed.statement.kind)
-    return signed.statement
-
-
-def _take(session: Session, signed: Signed, at: int) -> Appended:
-    taken = ledger.append(session, signed, at=at)
-    if not taken.replayed:
-        store.PROJECTORS[taken.fact.kind](session, taken.fact)
-    return taken

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
 
+from clearing import taking
 from clearing.market import store as agreements
 from clearing.market.listing import SYSTEM
 from clearing.market.negotiation import store as negotiations
@@ -106,7 +107,6 @@ def switch(session: Session, party: str, *, on: bool, signer: SystemSigner, at: 
         return
     subject = f"recommendation-switch:{party}"
     statement = Statement(RECOMMENDATION_SWITCH, subject, *ledger.next_of(session, subject), body_of(Switch(on)))
-    taken = ledger.append(session, Signed(statement, (signer.sign(statement, SYSTEM),)), at=at)
-    store.PROJECTORS[taken.fact.kind](session, taken.fact)
+    taking.take(session, Signed(statement, (signer.sign(statement, SYSTEM),)), store.PROJECTORS, at=at)
     if not on:
         store.delete_searches(session, party)

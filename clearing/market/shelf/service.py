@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 from sqlalchemy.orm import Session
 
+from clearing import taking
 from clearing.errors import BadTerms, Clash, NotSigned, UnknownFact, WrongMove
 from clearing.market import gates, listing_moves
 from clearing.market import sample as samples
@@ -122,10 +123,10 @@ def submit(session: Session, signed: Signed, *, at: int) -> Appended:
     Raises `BadTerms`, `Defective` with every defect, `WrongMove` unless a version may be submitted now,
     `BadSignature`, and the ledger's `Conflict` and `Stale`.
     """
-    body = read(Listing, _of_kind(signed, LISTING_SUBMITTED).body)
+    body = read(Listing, taking.of_kind(signed, LISTING_SUBMITTED).body)
     check_listing(body, signed.statement.subject)
     signers.require_signature(session, signed, party_subject(body.seller), at=at)
-    if (first := _replay(session, signed, at)) is not None:
+    if (first := taking.replay(session, signed, at)) is not None:
         return first
     identity = signed.statement.subject.removeprefix("listing:")
     before = store.find_listing(session, identity)
@@ -133,7 +134,7 @@ def submit(session: Session, signed: Signed, *, at: int) -> Appended:
     listing_moves.submitted(identity, before.case if before else Case(), body, digest, at)
     _require_own(session, body, before)
     _require_sound(session, identity, body, before, at)
-    return _take(session, signed, at)
+    return taking.take(session, signed, store.PROJECTORS, at=at)
 
 
 def precheck(session: Session, body: Listing, *, at: int, identity: str = "") -> tuple[Defect, ...]:
@@ -175,15 +176,15 @@ def move(session: Session, signed: Signed, *, operator: str, at: int) -> Appende
     Approval, publicity, resumption and calling off a notice ask the pre-check again, approval and publicity also for
     the opinion on this version (G10). Raises as `submit`, and `NotEntitled`, `TooEarly`.
     """
-    body = read(ListingMove, _of_kind(signed, LISTING_MOVE).body)
+    body = read(ListingMove, taking.of_kind(signed, LISTING_MOVE).body)
     identity = signed.statement.subject.removeprefix("listing:")
     row = store.listing(session, identity)
     actor, by, organisation = _signer(session, signed, row, body.move, operator, at)
-    if (first := _replay(session, signed, at)) is not None:
+    if (first := taking.replay(session, signed, at)) is not None:
         return first
     listing_moves.check_move(identity, row.case, body, actor, by, organisation, row.value.seller, at)
     _require_guards(session, row, body.move, at)
-    return _take(session, signed, at)
+    return taking.take(session, signed, store.PROJECTORS, at=at)
 
 
 def announce_sample(session: Session, signed: Signed, *, at: int) -> Appended:
@@ -191,10 +192,10 @@ def announce_sample(session: Session, signed: Signed, *, at: int) -> Appended:
 
     Raises `BadTerms`, `GateRefused` (G1), `Clash` if a sample of this data was announced before, `BadSignature`.
     """
-    body = read(Announced, _of_kind(signed, SAMPLE_ANNOUNCED).body)
+    body = read(Announced, taking.of_kind(signed, SAMPLE_ANNOUNCED).body)
     samples.check_announced(body, signed.statement.subject)
     signers.require_signature(session, signed, party_subject(body.seller), at=at)
-    if (first := _replay(session, signed, at)) is not None:
+    if (first := taking.replay(session, signed, at)) is not None:
         return first
     if signed.statement.no:
         raise BadTerms("statement.no", "0", signed.statement.no)
@@ -206,7 +207,7 @@ def announce_sample(session: Session, signed: Signed, *, at: int) -> Appended:
     known = store.announced(session, body.content)
     if known:
         raise Clash(signed.statement.subject, "数据只公告一次 / data is announced once", samples.subject_of(known))
-    return _take(session, signed, at)
+    return taking.take(session, signed, store.PROJECTORS, at=at)
 
 
 def run_timers(session: Session, signer: SystemSigner, *, at: int) -> int:
@@ -428,25 +429,4 @@ def _state(session: Session, signer: SystemSigner, row: ListingRow, body: Listin
     listing_moves.check_move(row.id, row.case, body, Actor.CLOCK, signer.by, "", row.value.seller, at)
     no, prev = ledger.next_of(session, subject)
     statement = Statement(LISTING_MOVE, subject, no, prev, body_of(body))
-    _take(session, Signed(statement, (signer.sign(statement, SYSTEM),)), at)
-
-
-def _of_kind(signed: Signed, kind: str) -> Statement:
-    if signed.statement.kind != kind:
-        raise BadTerms("statement.kind", kind, signed.statement.kind)
-    return signed.statement
-
-
-def _replay(session: Session, signed: Signed, at: int) -> Appended | None:
-    """The first fact if this statement is stored already, None if it is the subject's next; `Conflict` or `Stale`."""
-    statement = signed.statement
-    if (statement.no, statement.prev) == ledger.next_of(session, statement.subject):
-        return None
-    return ledger.append(session, signed, at=at)
-
-
-def _take(session: Session, signed: Signed, at: int) -> Appended:
-    taken = ledger.append(session, signed, at=at)
-    if not taken.replayed:
-        store.PROJECTORS[taken.fact.kind](session, taken.fact)
-    return taken
+    taking.take(session, Signed(statement, (signer.sign(statement, SYSTEM),)), store.PROJECTORS, at=at)

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from sqlalchemy.orm import Session
 
-from clearing.errors import BadTerms, NotSigned
-from clearing.market import service as market
+from clearing import taking
+from clearing.errors import BadTerms
 from clearing.market import store as agreements
 from clearing.market.agreement import subject_of as agreement_subject
 from clearing.market.delivery import store as deliveries
@@ -21,7 +21,6 @@ from ledger import store as ledger
 from ledger.errors import UnknownFact as NoSuchFact
 from ledger.facts import Fact, Signed
 from ledger.store import Appended
-from registry import signers
 from registry.asset import Twin
 
 ACT_NAMES = {"OPEN": ("投诉", "complain"), "ANSWER": ("答复", "answer"), "WITHDRAW": ("撤回投诉", "withdraw")}
@@ -38,13 +37,8 @@ def take(session: Session, signed: Signed, *, at: int) -> Appended:
     `Stale`.
     """
     body = act_of(signed.statement)
-    given = [(signature.by, signature.role) for signature in signed.signatures]
-    if given != [(body.sender, body.side.value)]:
-        said = ", ".join(f"{name} {role}" for name, role in given) or "—"
-        expected = f"one signature, of {body.sender} in the role {body.side}"
-        raise NotSigned(signed.statement.subject, expected, said[:200])
-    signers.require_signature(session, signed, body.sender, body.side.value, at=at)
-    if (first := market.replay(session, signed, at)) is not None:
+    taking.require_one(session, signed, body.sender, body.side.value, at=at)
+    if (first := taking.replay(session, signed, at)) is not None:
         return first
     row = store.find(session, id_of(signed.statement.subject))
     if row is None:
@@ -52,9 +46,7 @@ def take(session: Session, signed: Signed, *, at: int) -> Appended:
     decide(row.case if row else None, body, at)
     if body.complaint is not None:
         _check_evidence(session, body.agreement, body.complaint)
-    taken = ledger.append(session, signed, at=at)
-    store.PROJECTORS[taken.fact.kind](session, taken.fact)
-    return taken
+    return taking.take(session, signed, store.PROJECTORS, at=at)
 
 
 def evidence_of(

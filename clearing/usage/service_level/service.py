@@ -12,8 +12,8 @@ from fractions import Fraction
 
 from sqlalchemy.orm import Session
 
+from clearing import taking
 from clearing.errors import BadTerms, NotSigned, UnknownFact
-from clearing.market import service as market
 from clearing.market import store as agreements
 from clearing.market.agreement import Role, Terms
 from clearing.market.errors import NotEntitled
@@ -50,7 +50,6 @@ from clearing.usage.service_level.notice import (
     sender_of,
 )
 from clearing.usage.service_level.store import Served
-from ledger import store as ledger
 from ledger.facts import Signed
 from ledger.store import Appended
 from registry import signers
@@ -132,12 +131,12 @@ def take_outage(session: Session, signed: Signed, *, at: int) -> Appended:
     """
     body = act_of(signed.statement)
     _require_sender(session, signed, body, at)
-    if (first := market.replay(session, signed, at)) is not None:
+    if (first := taking.replay(session, signed, at)) is not None:
         return first
     _require_place(session, body.listing, body.by, body.agreement, body.speaker is Speaker.SELLER)
     row = store.find(session, id_of(signed.statement.subject))
     decide(row.case if row else None, body, at, FUTURE_LIMIT)
-    return _take(session, signed, at)
+    return taking.take(session, signed, store.PROJECTORS, at=at)
 
 
 def take_check(session: Session, signed: Signed, *, at: int) -> Appended:
@@ -145,7 +144,7 @@ def take_check(session: Session, signed: Signed, *, at: int) -> Appended:
     `take_outage`."""
     body = check_of(signed.statement)
     _require_sender(session, signed, body, at)
-    if (first := market.replay(session, signed, at)) is not None:
+    if (first := taking.replay(session, signed, at)) is not None:
         return first
     if month(body.period).start > at:
         raise BadTerms("body.period", "已开始的月份 / a month that has begun", body.period)
@@ -154,7 +153,7 @@ def take_check(session: Session, signed: Signed, *, at: int) -> Appended:
         _require_checker(session, body.by, at)
     else:
         _require_place(session, body.listing, body.by, body.agreement, body.source is Source.SELLER)
-    return _take(session, signed, at)
+    return taking.take(session, signed, store.PROJECTORS, at=at)
 
 
 def disclosure(session: Session, product: str, name: str, *, at: int) -> Disclosure:
@@ -345,10 +344,3 @@ def _require_checker(session: Session, by: str, at: int) -> None:
         roles = set()
     if not roles & CHECKERS:
         raise NotEntitled("THIRD", " | ".join(sorted(CHECKERS)), by)
-
-
-def _take(session: Session, signed: Signed, at: int) -> Appended:
-    taken = ledger.append(session, signed, at=at)
-    if not taken.replayed:
-        store.PROJECTORS[taken.fact.kind](session, taken.fact)
-    return taken
