@@ -32,6 +32,7 @@ from clearing.market.negotiation.message import (
     Message,
     NegotiationMessage,
     Side,
+    document_digest,
     document_parts,
     message_of,
     message_statement,
@@ -206,7 +207,10 @@ def _next(
 
 
 def _recomputed(found: dict[str, Any]) -> Twin:
-    """The digest of the agreed act, computed here from the act itself, whose terms are those of the proposal."""
+    """The digest of the agreed act, computed here from the act itself, whose terms are those of the proposal; of a
+    policy alone, to which there is no act, that of the policy."""
+    if not found["act"]:
+        return document_digest(read(DOCUMENTS[Content.POLICY], found["proposal"]["document"], "policy"))
     statement = Statement.of_document(found["act"])
     brought = terms_digest(read(DOCUMENTS[Content.TERMS], found["proposal"]["document"], "terms"))
     if act_of(statement).terms_digest != brought:

@@ -10,19 +10,20 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote
 
 from starlette.responses import JSONResponse, Response
 
 from clearing.errors import BadTerms
 from clearing.market.agreement import Terms
 from clearing.market.agreement import subject_of as agreement_subject
-from clearing.market.negotiation.message import Document, Wish, subject_of
+from clearing.market.negotiation.message import Document, Message, NegotiationMessage, Side, Wish, subject_of
 from clearing.market.negotiation.moves import LEAD_IN, State
 from clearing.market.negotiation.store import NegotiationRow
 from clearing.market.odrl import render_agreement, render_offer, target_of
 from clearing.market.policy import Action, Policy, Rule
 from clearing.market.shelf.store import ListingRow
-from ledger.facts import Signed, require_fields
+from ledger.facts import Fact, Signed, require_fields
 
 BASE = "/dsp/2025/1"
 CONTEXT = "https://w3id.org/dspace/2025/1/context.jsonld"
@@ -151,6 +152,55 @@ def catalog(rows: Sequence[ListingRow], participant: str, url: str) -> dict[str,
         "service": [service],
     }
     return made | ({"dataset": [dataset(row, root=False) for row in rows]} if rows else {})
+
+
+_PATHS: Mapping[Message, tuple[str, str]] = {
+    Message.REQUEST: ("ContractRequestMessage", "request"),
+    Message.OFFER: ("ContractOfferMessage", "offers"),
+    Message.ACCEPT: ("ContractNegotiationEventMessage", "events"),
+    Message.AGREEMENT: ("ContractAgreementMessage", "agreement"),
+    Message.VERIFICATION: ("ContractAgreementVerificationMessage", "agreement/verification"),
+    Message.FINALISE: ("ContractNegotiationEventMessage", "events"),
+    Message.TERMINATE: ("ContractNegotiationTerminationMessage", "termination"),
+}
+"""Type and path of each message; a counter is its side's request or offer."""
+_EVENTS = {Message.ACCEPT: "ACCEPTED", Message.FINALISE: "FINALIZED"}
+
+
+def message(
+    row: NegotiationRow, fact: Fact, body: NegotiationMessage, document: Document | None, parts: Sequence[bytes]
+) -> tuple[str, dict[str, Any]] | None:
+    """A message that was taken in, as the protocol says it to the other side: the path under that side's address, and
+    what is sent there; None for what the protocol has no word for. `document` is the proposal it brings or freezes."""
+    what = body.message
+    if what is Message.COUNTER:
+        what = Message.REQUEST if body.side is Side.CONSUMER else Message.OFFER
+    if what not in _PATHS:
+        return None
+    type_, end = _PATHS[what]
+    signed = {"statement": fact.statement.document(), "signatures": [item.document() for item in fact.signatures]}
+    made: dict[str, Any] = {
+        "@context": [CONTEXT],
+        "@id": f"urn:sha256:{fact.id}",
+        "@type": type_,
+        "providerPid": subject_of(row.id),
+        "consumerPid": consumer_pid(row),
+        SIGNED: {**signed, "parts": [part.decode() for part in parts]},
+    }
+    policy = policy_of(document)
+    if what in _EVENTS:
+        made["eventType"] = _EVENTS[what]
+    if what is Message.TERMINATE:
+        made |= {"code": body.reason or "TERMINATED", "reason": [{"message": body.reason}] if body.reason else []}
+    if what in (Message.REQUEST, Message.OFFER, Message.AGREEMENT):
+        if policy is None:
+            return None
+        if what is Message.AGREEMENT:
+            made["agreement"] = render_agreement(policy, agreement_subject(body.agreement or ""), fact.at)
+        else:
+            made["offer"] = render_offer(policy, f"offer:{body.digest.sha256 if body.digest else fact.id}")
+    pid = consumer_pid(row) if body.side is Side.PROVIDER else subject_of(row.id)
+    return f"/negotiations/{quote(pid, safe=':')}/{end}", made
 
 
 def error_answer(path: str, body: Mapping[str, Any], status: int, headers: Mapping[str, str] | None) -> Response:

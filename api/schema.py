@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import api.auth
+import api.calling
 import api.desk.tables
 import api.office.tables
 import api.sessions
@@ -69,6 +70,7 @@ MODULES = (
     clearing.settlement.tables,
     clearing.settlement.dispute.tables,
     api.auth,
+    api.calling,
     api.desk.tables,
     api.office.tables,
     api.sessions,

@@ -54,6 +54,17 @@ class StampSettings(BaseModel):
     root: Path
 
 
+class PeerSettings(BaseModel):
+    """A peer of the Dataspace Protocol that may be called back: its USCC, under which addresses, and what stands in the
+    header Authorization of such a call, if anything does (a file under home, readable by its owner only)."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    uscc: str
+    url: str = Field(pattern=r"^https?://[^/?#@\\\s]+(/[^?#\\\s]*)?\z")
+    authorization: Path | None = None
+
+
 class Settings(BaseSettings):
     """What an installation must say about itself. Fields without a default must be given."""
 
@@ -97,6 +108,9 @@ class Settings(BaseSettings):
     """A file with the current second: for demonstrations on the development chain only."""
     papers_received: bool = True
     """Must the papers a form names have been handed in here? False where another system keeps them."""
+    dataspace_peers: tuple[PeerSettings, ...] = ()
+    """Who of the Dataspace Protocol is called back. A peer that is not listed asks for the state itself: an address
+    that anybody could name would let them send requests from inside the operator's network."""
     demo: bool = False
     """Marks every page and paper 演示."""
 

@@ -1,8 +1,9 @@
 """The worker: who may publish, and when. `api.jobs` says what is done.
 
-Several workers may run; one holds the lease (`ledger.leader`) and works, the others wait for it. Its two loops never
+Several workers may run; one holds the lease (`ledger.leader`) and works, the others wait for it. Its three loops never
 wait for each other: the *sequencer* takes entries into the tree and signs heads, from the database alone; the
-*publisher* does what depends on others: timers, deposits, witnesses, the chain. A hanging node delays no head.
+*publisher* does what depends on others: timers, deposits, witnesses, the chain; the *caller* brings messages to peers
+of the Dataspace Protocol. A hanging node or peer delays no head.
 
 A worker that was stopped, or has lost its lease without noticing, does no harm: every transaction it opens looks
 whether the term is still its own (`Duty.require`), and so does every hand that is about to send (`Duty.may_send`).
@@ -24,7 +25,7 @@ from sqlalchemy import delete, insert
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from api import jobs
+from api import calling, jobs
 from api.bootstrap import System
 from ledger import incidents, leader, tables
 from ledger.chain import Pending
@@ -161,6 +162,7 @@ def run(system: System, stop: threading.Event) -> None:
             for name, step in (
                 ("sequencer", Sequencer(system, sealed, stop).step),
                 ("publisher", Publisher(system, sealed).step),
+                ("caller", lambda: calling.run(system, stop)),
             )
         ]
         for loop in loops:
@@ -181,6 +183,8 @@ def once(system: System) -> None:
         jobs.timers(system)
         jobs.market_timers(system)
         while not jobs.publish(system).idle:
+            pass
+        while calling.once(system):
             pass
 
 

@@ -31,6 +31,7 @@ from clearing.market.negotiation.message import (
     id_of,
     message_of,
 )
+from clearing.market.negotiation.moves import Consent
 from clearing.market.negotiation.service import Refusal
 from clearing.market.negotiation.store import NegotiationRow
 from clearing.market.shelf import store as shelf
@@ -66,7 +67,8 @@ def follow(session: Session, taken: Appended, at: int) -> None:
     message = message_of(taken.fact.statement)
     row = negotiations.negotiation(session, id_of(taken.fact.subject))
     waiting = act_at_desk(session, row)
-    if message.message is Message.AGREEMENT and waiting is None and not taken.replayed:
+    signs = row.consent is not Consent.RELAYED  # else there is nothing anybody could conclude by signing
+    if message.message is Message.AGREEMENT and signs and waiting is None and not taken.replayed:
         _lay_out(session, row, message.sender, at)
     elif message.message is Message.FINALISE and waiting is not None:
         store.finish(session, waiting.id, Outcome.DONE, facts.facts_of(session, waiting.statement.subject)[0].id)

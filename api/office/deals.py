@@ -31,7 +31,7 @@ from clearing.market.negotiation.message import (
     read_document,
     subject_of,
 )
-from clearing.market.negotiation.moves import State, open_moves, state_at
+from clearing.market.negotiation.moves import Consent, State, open_moves, state_at
 from clearing.market.negotiation.service import ANSWERS, MESSAGE_NAMES, STATE_NAMES
 from clearing.market.negotiation.store import NegotiationRow, Said
 from clearing.market.shelf import store as shelf
@@ -231,7 +231,7 @@ def _round(session: Session, said: Said) -> Round:
 
 
 def _why_not(deal: Deal, message: Message) -> str:
-    if message is not Message.FINALISE:
+    if message is not Message.FINALISE or deal.row.consent is Consent.RELAYED:
         return ""
     if deal.act is None:
         return "合约文书不在签署台，请用接口提交。"

@@ -30,7 +30,7 @@ from clearing.market.listing_moves import ORDERABLE
 from clearing.market.negotiation import service as negotiating
 from clearing.market.negotiation import store
 from clearing.market.negotiation.message import NEGOTIATION_MESSAGE, Document, Message, Side, subject_of
-from clearing.market.negotiation.moves import state_at
+from clearing.market.negotiation.moves import Consent, state_at
 from clearing.market.negotiation.service import ANSWERS, MESSAGE_NAMES, STATE_NAMES, Next
 from clearing.market.shelf import store as shelf
 from clearing.market.shelf.store import ListingRow
@@ -232,10 +232,21 @@ def _form(
         chinese=chinese,
         english=english,
         states=STATE_NAMES,
-        told=_EXPLAINED.get(asked.message, ""),
+        told=_explained(asked.message, deal),
     )
 
 
+def _explained(message: Message, deal: deals.Deal | None) -> str:
+    if deal is not None and deal.row.consent is Consent.RELAYED:
+        return _UNSIGNED.get(message, _EXPLAINED.get(message, ""))
+    return _EXPLAINED.get(message, "")
+
+
+_UNSIGNED: Mapping[Message, str] = {
+    Message.AGREEMENT: "按最近一次的提议走完数据空间协议。使用方没有签名：不产生合约，不得使用，不计费。",
+    Message.FINALISE: "结束数据空间协议的磋商。使用方没有签名：合约不成立，不得使用，不计费。",
+}
+"""Towards a peer that does not sign."""
 _EXPLAINED: Mapping[Message, str] = {
     Message.INQUIRE: "向卖方询价。询价不构成要约，双方都可以撤回。",
     Message.SELECT: "选定对方的报价，之后可以下单。",

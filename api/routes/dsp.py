@@ -2,8 +2,9 @@
 
 A message is mapped to the same service as our own door. With the extension of signed statements it is that statement,
 and the envelope must say the same (trap 17); without it the operator only states that it came (D30): such a peer may
-negotiate, and never reaches FINALIZED. Sellers always sign. Nobody is called back: a peer asks for the state, and finds
-offer, agreement and signed message beside it. Transfer is not spoken here; data are delivered under an agreement.
+negotiate to FINALIZED, but no contract comes into being. Sellers always sign. A peer whose callback address the
+operator has listed is called there (`api.calling`); any other asks for the state, and finds offer, agreement and signed
+message beside it. Transfer is not spoken here; data are delivered under an agreement.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from fastapi import APIRouter, Path, Request
 from fastapi.responses import JSONResponse, Response
 from sqlmodel import Session
 
-from api import dsp, errors
+from api import calling, dsp, errors
 from api.auth import Caller, CallerDep, Forbidden, require_own
 from api.bodies import DocumentDep
 from api.bootstrap import System
@@ -113,7 +114,8 @@ def request(body: DocumentDep, caller: CallerDep, session: WriteDep, system: Sys
     pid = envelope.text("consumerPid")
     envelope.text("callbackAddress")
     if envelope.signed is not None:
-        return _signed(session, system, caller, envelope, Message.REQUEST, now, status=201)
+        answer = _signed(session, system, caller, envelope, Message.REQUEST, now, status=201)
+        return _listening(session, system, answer, id_of(envelope.signed.statement.subject), Side.CONSUMER, envelope)
     consumer, listing = _consumer(caller), _asked(session, envelope)
     identity = hashlib.sha256(f"shuqing/dsp/v1\0{consumer}\0{pid}".encode()).hexdigest()
     given = _digest(envelope)
@@ -123,7 +125,8 @@ def request(body: DocumentDep, caller: CallerDep, session: WriteDep, system: Sys
         Message.REQUEST, Side.CONSUMER, consumer, listing.value.seller, listing.id,
         valid_until=now + ANSWER_WITHIN, pid=pid, relayed=given,
     )  # fmt: skip
-    return _relay(session, system, identity, message, _wish(envelope, listing, consumer, given), now, 201)
+    answer = _relay(session, system, identity, message, _wish(envelope, listing, consumer, given), now, 201)
+    return _listening(session, system, answer, identity, Side.CONSUMER, envelope)
 
 
 @router.post(
@@ -134,7 +137,10 @@ def request(body: DocumentDep, caller: CallerDep, session: WriteDep, system: Sys
 )
 def offer(body: DocumentDep, caller: CallerDep, session: WriteDep, system: SystemDep, now: NowDep) -> Response:
     envelope = dsp.read_message(body, "ContractOfferMessage")
-    return _signed(session, system, caller, envelope, Message.OFFER, now, status=201)
+    answer = _signed(session, system, caller, envelope, Message.OFFER, now, status=201)
+    if envelope.signed is None or "callbackAddress" not in envelope.value:
+        return answer
+    return _listening(session, system, answer, id_of(envelope.signed.statement.subject), Side.PROVIDER, envelope)
 
 
 @router.post(
@@ -335,6 +341,17 @@ def _relay_next(
     if any(message_of(fact.statement).relayed == message.relayed for fact in store.messages_of(session, row.id)):
         return _acknowledged(session, row.id, 200)
     return _relay(session, system, row.id, message, wish, now)
+
+
+def _listening(
+    session: Session, system: System, answer: Response, identity: str, side: Side, envelope: Envelope
+) -> Response:
+    """The answer to whoever began; from now on it is called at the address it named, if it may be."""
+    if answer.status_code < 300:
+        row = store.negotiation(session, identity)
+        party = row.consumer if side is Side.CONSUMER else row.provider
+        calling.listen(session, system, identity, side, party, str(envelope.value["callbackAddress"]))
+    return answer
 
 
 def _again(session: Session, known: NegotiationRow, given: Twin, status: int) -> Response:

@@ -34,6 +34,8 @@ _TEXTS = {"eq": Operator.ANY, "neq": Operator.NONE}
 """ODRL's operators for one text, as ours for a list of them."""
 _RULE_FIELDS = frozenset({"action", "constraint", "@type", "@id"})
 _CONSTRAINT_FIELDS = frozenset({"leftOperand", "operator", "rightOperand", "@type", "@id", WINDOW, EFFECT})
+_NOTHING: tuple[Any, ...] = ([], None)
+"""Values under which JSON-LD says nothing; a term nobody here knows may stand with one of them."""
 
 
 class _NotUnderstood(Exception):
@@ -66,14 +68,14 @@ def render_agreement(policy: Policy, identity: str, at: int) -> dict[str, Any]:
 def read_policy(value: Any, *, assigner: str, assignee: str, target: str, where: str = "offer") -> Policy:
     """The policy an Offer or Agreement states between these parties (USCC) about this listing (32 hex).
 
-    Parties and target may be left out; another one is refused. Raises `BadTerms`, `FieldError`.
+    Parties and target may be left out, or null; another one is refused. Raises `BadTerms`, `FieldError`.
     """
     if not isinstance(value, dict):
         raise BadTerms(where, "an Offer or Agreement", type(value).__name__)
     expected = {"assigner": party_subject(assigner), "assignee": party_subject(assignee), "target": target_of(target)}
     for name, wanted in expected.items():
-        given = value.get(name, wanted)
-        if given != wanted:
+        given = value.get(name)
+        if given is not None and given != wanted:
             raise BadTerms(f"{where}.{name}", wanted, _shown(given))
     for name in ("obligation", "duty"):
         if name in value:
@@ -150,7 +152,7 @@ def _read_rule(value: Any, where: str) -> Rule:
         raise BadTerms(where, "a rule", type(value).__name__)
     if "target" in value:
         raise BadTerms(f"{where}.target", "no target in a rule", _shown(value["target"]))
-    unknown = sorted(value.keys() - _RULE_FIELDS)
+    unknown = sorted(name for name in value.keys() - _RULE_FIELDS if value[name] not in _NOTHING)
     if unknown or value.get("action") not in list(Action):
         raise _NotUnderstood(unknown[0] if unknown else _shown(value.get("action")))
     constraints = [

@@ -67,8 +67,8 @@ def body_of(signed: Signed, parts: tuple[bytes, ...] = ()) -> dict[str, Any]:
 
 
 @contextmanager
-def open_shop(home: Path, empty: Path) -> Iterator[Shop]:
-    with open_platform(home, empty, peopled=False) as platform:
+def open_shop(home: Path, empty: Path, **more: Any) -> Iterator[Shop]:
+    with open_platform(home, empty, peopled=False, **more) as platform:
         platform.now = NOW
         house = House(platform.system.engine, platform.system.agreement_domain)
         operator = platform.system.settings.operator

@@ -1,4 +1,4 @@
-"""The Dataspace Protocol 2025-1: signed peers reach FINALIZED, unsigned ones never, and every refusal is its document.
+"""The Dataspace Protocol 2025-1: signed peers conclude a contract, unsigned ones never, every refusal is its document.
 
 The shapes asked for here are typed off the JSON schemas of the protocol (required fields and types), not taken from
 our code.
@@ -14,7 +14,9 @@ from typing import Any
 import httpx
 import pytest
 from fastapi.routing import APIRoute
+from sqlmodel import select
 
+from api.desk.tables import WaitingStatement
 from api.dsp import BASE, CONTEXT, SIGNED
 from clearing.market import store as market
 from clearing.market.listing import Move
@@ -346,32 +348,43 @@ def begin_unsigned(shop: Shop, offer: dict[str, Any] | None = None, pid: str = P
     return talk
 
 
-def test_unsigned_peer__negotiates_to_verified_and_never_reaches_finalized(shop: Shop) -> None:
+@pytest.mark.parametrize("counter", [True, False])
+def test_unsigned_peer__negotiates_to_finalized_and_no_contract_comes_of_it(shop: Shop, counter: bool) -> None:
+    """D30: over its request as it stands, or over full terms the seller offers instead."""
     talk = begin_unsigned(shop)
-    assert shop.say(talk, Message.COUNTER, P, shop.house.terms(shop.listing)).status_code == 200
-    seen = state(shop, talk)
-    is_offer(seen["urn:shuqing:dsp:offer"], target=f"listing:{shop.listing}")
+    if counter:
+        assert shop.say(talk, Message.COUNTER, P, shop.house.terms(shop.listing)).status_code == 200
+        seen = state(shop, talk)
+        is_offer(seen["urn:shuqing:dsp:offer"], target=f"listing:{shop.listing}")
+    else:
+        assert shop.say(talk, Message.AGREEMENT, P).status_code == 200
     for message, path, reached in ((Message.ACCEPT, "events", "ACCEPTED"),
                                    (Message.VERIFICATION, "agreement/verification", "VERIFIED")):  # fmt: skip
+        if message is Message.ACCEPT and not counter:
+            continue
         answer = post(shop, f"negotiation:{talk.id}/{path}", envelope(talk, message, None, consumerPid=PID), CONSUMER_)
         assert answer.status_code == 200, answer.text
         is_negotiation(answer.json(), reached)
         if message is Message.ACCEPT:
             assert shop.say(talk, Message.AGREEMENT, P).status_code == 200
     document = envelope(talk, Message.FINALISE, shop.make(talk, Message.FINALISE, P), P, consumerPid=PID)
-    error = is_error(post(shop, f"negotiation:{talk.id}/events", document, SELLER_), 400)
-    assert error["code"] == "NotEntitled"
-    assert state(shop, talk)["state"] == "VERIFIED"
+    is_negotiation(post(shop, f"negotiation:{talk.id}/events", document, SELLER_).json(), "FINALIZED")
+    assert state(shop, talk)["urn:shuqing:dsp:agreement"]["@type"] == "Agreement"
     with shop.platform.reading() as session:
         assert market.agreements(session) == []
+        assert session.exec(select(WaitingStatement)).all() == []
+    is_error(post(shop, f"negotiation:{talk.id}/termination", envelope(talk, Message.TERMINATE, None, consumerPid=PID),
+                  CONSUMER_), 400)  # fmt: skip
 
 
-def test_unsigned_peer__whose_consumer_signs_late__still_never_finalized(shop: Shop) -> None:
+def test_unsigned_peer__whose_consumer_signs_late__still_no_contract(shop: Shop) -> None:
     talk = begin_unsigned(shop)
     shop.say(talk, Message.COUNTER, P, shop.house.terms(shop.listing))
     for message, side in ((Message.ACCEPT, C), (Message.AGREEMENT, P), (Message.VERIFICATION, C)):
         assert shop.say(talk, message, side).status_code == 200
-    assert shop.say(talk, Message.FINALISE, P).json()["error"] == "NotEntitled"
+    assert shop.say(talk, Message.FINALISE, P).status_code == 200
+    with shop.platform.reading() as session:
+        assert market.agreements(session) == []
 
 
 def test_unsigned_request__sent_again__first_answer__other_content_under_its_pid__400(shop: Shop) -> None:

@@ -132,10 +132,11 @@ _FIELDS: Mapping[Message, frozenset[str]] = {
     **dict.fromkeys(BRINGS, _PROPOSAL),
     **dict.fromkeys((Message.SELECT, Message.ORDER, Message.ACCEPT), frozenset({"digest"})),
     **dict.fromkeys((Message.VERIFICATION, Message.FINALISE), frozenset({"digest"})),
-    Message.AGREEMENT: frozenset({"digest", "agreement", "act"}),
+    Message.AGREEMENT: frozenset({"digest", "agreement"}),
     **dict.fromkeys(_ENDS, frozenset()),
 }
 _FREE = frozenset({"reason", "pid", "relayed"})
+_MAY: Mapping[Message, frozenset[str]] = {Message.AGREEMENT: frozenset({"act"})}
 BROKERED: Mapping[tuple[Message, Side], Task] = {
     (Message.INQUIRE, Side.CONSUMER): Task.INQUIRE,
     (Message.BARGAIN, Side.CONSUMER): Task.INQUIRE,
@@ -157,7 +158,8 @@ class NegotiationMessage:
       parts, `fields` their names, `valid_until` the last second at which it can be taken up
     - select, order, accept: `digest` is that of the proposal taken up
     - agreement: `act` is the act that concludes `agreement`, frozen before anybody signs it; its terms are those of the
-      proposal. `digest` is the twin digest of the act's statement: the one thing every party then signs
+      proposal. `digest` is the twin digest of the act's statement: the one thing every party then signs. Where a peer
+      that does not sign asked for a policy alone there is no act, and `digest` is the policy's (D30)
     - verification, finalise: `digest` is that digest again
     - withdraw, terminate: a `reason` if one is given
     `pid` is the consumer's own name of the negotiation in the Dataspace Protocol, given when it begins. `relayed` is
@@ -256,7 +258,8 @@ def message_of(statement: Statement) -> NegotiationMessage:
     check_identity(body.consumer, "body.consumer")
     check_identity(body.provider, "body.provider")
     _require(body.consumer != body.provider, "body.provider", "another party than the consumer", body.provider)
-    needed, allowed = _FIELDS[body.message], _FIELDS[body.message] | _FREE
+    needed = _FIELDS[body.message]
+    allowed = needed | _MAY.get(body.message, frozenset()) | _FREE
     for name in ("content", "fields", "digest", "valid_until", "agreement", "act", "reason", "pid", "relayed"):
         given = getattr(body, name) is not None
         _require(given or name not in needed, f"body.{name}", f"given in {body.message}", None)

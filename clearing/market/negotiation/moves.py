@@ -2,8 +2,9 @@
 
 The commercial lead-in (询价 → 报价 → 下单, §3.3) and the states of the Dataspace Protocol (§4.3) are one table: an
 order is where full terms begin. ACCEPTED is no contract; the contract is the agreement's act with every signature,
-which FINALISE brings with it. Source: exchange.md §3.3, §4.3, traps 14, 15, 16; the figure of the Dataspace Protocol
-2025-1 for termination, its text by `Profile`.
+which FINALISE brings with it. Where the consumer's messages came without signatures FINALISE brings nothing: the
+protocol's state is reached, and no contract comes into being (D30). Source: exchange.md §3.3, §4.3, traps 14, 15, 16;
+the figure of the Dataspace Protocol 2025-1 for termination, its text by `Profile`.
 """
 
 from __future__ import annotations
@@ -123,7 +124,7 @@ _REPEATS = frozenset({Message.VERIFICATION, Message.FINALISE})
 
 
 class Consent(StrEnum):
-    """Did the consumer sign what it said so far? A relayed message makes it RELAYED for good: never FINALIZED (D30)."""
+    """Did the consumer sign what it said so far? A relayed message makes it RELAYED for good: no contract (D30)."""
 
     SILENT = "silent"
     SIGNED = "signed"
@@ -135,7 +136,7 @@ class Thread:
     """A negotiation as it stands: who talks about which listing, and the latest proposal.
 
     `rounds` counts proposals, `digest`, `document`, `parts` and `valid_until` are the latest one's, `quote` the last
-    price the provider quoted, `act` the twin digest of the act that was agreed on.
+    price the provider quoted, `act` the twin digest of the act, or of the policy alone, that was agreed on.
     """
 
     id: str
@@ -268,7 +269,7 @@ def _check_answer(thread: Thread, statement: Statement, body: NegotiationMessage
     elif body.message in _REPEATS:
         expected = thread.act.sha256 if thread.act else "—"
         _require(body.digest is not None and body.digest == thread.act, "body.digest", expected, _short(body.digest))
-        if body.message is Message.FINALISE and thread.consent is not Consent.SIGNED:
+        if body.message is Message.FINALISE and thread.consent is Consent.SILENT:
             raise NotEntitled(body.message, f"every message of party:{thread.consumer} signed", thread.consent)
     elif body.message is Message.AGREEMENT:
         _check_frozen(thread, statement, body, domain, at)
@@ -280,12 +281,17 @@ def _check_open(thread: Thread, at: int) -> None:
 
 
 def _check_frozen(thread: Thread, statement: Statement, body: NegotiationMessage, domain: Domain, at: int) -> None:
-    """The whole agreement: its act brings exactly the latest proposal, under this negotiation's id."""
+    """The whole agreement: its act brings exactly the latest proposal, under this negotiation's id. Of a policy alone
+    there is no act to bring."""
     terms = thread.document
-    if not isinstance(terms, Terms) or body.act is None:
-        raise BadTerms("proposal", "full terms to agree on", thread.content)
     if thread.state is State.REQUESTED:  # from ACCEPTED the offer was taken up in time
         _check_open(thread, at)
+    if isinstance(terms, Wish):
+        _require(body.act is None, "body.act", "none: a policy alone is no contract", "one")
+        _require(body.digest == thread.digest, "body.digest", thread.digest.sha256, _short(body.digest))
+        return
+    if not isinstance(terms, Terms) or body.act is None:
+        raise BadTerms("proposal", "full terms to agree on", thread.content)
     frozen = agreed_statement(body, thread.parts)
     _require(body.act.act is Act.CONCLUDE, "body.act.act", Act.CONCLUDE, body.act.act)
     identity = id_of(statement.subject)

@@ -1,8 +1,9 @@
 """Taking in a message of a negotiation: load, decide by the pure stages, store the fact; what is refused is kept.
 
 FINALISE brings the agreement's act with every required signature, and both facts are stored in one transaction: there
-is no FINALIZED negotiation without its agreement, and no agreement of a negotiation that is not FINALIZED. Nothing
-here commits, reads a clock or waits for a chain. Source: exchange.md §3.3, §4.3, §8.4; decisions D14, D22, D30.
+is no agreement of a negotiation that is not FINALIZED, and no FINALIZED negotiation whose consumer signed without its
+agreement. With a peer that does not sign FINALISE brings nothing: no access, no charge. Nothing here commits, reads a
+clock or waits for a chain. Source: exchange.md §3.3, §4.3, §8.4; decisions D14, D22, D30.
 """
 
 from __future__ import annotations
@@ -43,6 +44,7 @@ from clearing.market.negotiation.message import (
     NegotiationMessage,
     Quote,
     Side,
+    Wish,
     document_parts,
     id_of,
     message_of,
@@ -52,6 +54,7 @@ from clearing.market.negotiation.message import (
 )
 from clearing.market.negotiation.moves import (
     DEFAULT,
+    Consent,
     Profile,
     State,
     Thread,
@@ -175,8 +178,9 @@ def draft(
 ) -> tuple[Statement, tuple[bytes, ...]]:
     """The statement of the next message of negotiation `identity` with its parts, ready to be signed by who speaks.
 
-    AGREEMENT freezes the act with the keys on record of everybody its terms name. Everything `send` would refuse but a
-    missing signature is refused here already. Raises what `send` would answer with.
+    AGREEMENT freezes the act with the keys on record of everybody its terms name; of a policy alone there is none.
+    Everything `send` would refuse but a missing signature is refused here already. Raises what `send` would answer
+    with.
     """
     thread = store.thread(session, identity)
     subject = subject_of(identity)
@@ -256,14 +260,16 @@ def waiting(session: Session, agency: Agency, at: int, calendar: Calendar) -> li
 
 
 def agreed_act(session: Session, identity: str) -> Statement | None:
-    """The act's statement a negotiation agreed on, None before AGREED. Raises `UnknownFact`."""
+    """The act's statement a negotiation agreed on, None before AGREED and where there is none to sign. Raises
+    `UnknownFact`."""
     row = store.negotiation(session, identity)
     if not row.agreed:
         return None
-    proposal = store.proposal_of(session, row.proposal)[0]
+    proposal, agreed = store.proposal_of(session, row.proposal)[0], ledger.fact(session, row.agreed)
     if proposal.statement.parts is None:
         raise UnknownFact("proposal", row.proposal)
-    return agreed_statement(message_of(ledger.fact(session, row.agreed).statement), proposal.statement.parts)
+    body = message_of(agreed.statement)
+    return agreed_statement(body, proposal.statement.parts) if body.act is not None else None
 
 
 # Inside ---------------------------------------------------------------------------------------------------------------
@@ -294,7 +300,7 @@ def _take(
     concludes = body.message is Message.FINALISE
     _check(session, statement, body, parts, domain, at, profile)
     if concludes:
-        _conclude(session, body, parts, domain, at)
+        _conclude(session, id_of(statement.subject), body, parts, domain, at)
     taken = ledger.append(session, signed, at=at, parts=() if concludes else parts)
     store.PROJECTORS[taken.fact.kind](session, taken.fact)
     return taken
@@ -333,6 +339,8 @@ def _freeze(
 ) -> NegotiationMessage:
     """The message AGREEMENT with the whole act, under an agreement id drawn here."""
     terms = thread.document
+    if isinstance(terms, Wish):
+        return replace(body, agreement=secrets.token_hex(32), digest=thread.digest)
     if not isinstance(terms, Terms):
         raise BadTerms("proposal", "full terms", thread.content)
     keys = market.signer_keys(session, (party.party for party in terms.parties), at)
@@ -367,13 +375,12 @@ def _check_world(
         raise GateRefused("G10", "inquiry.version", str(row.value.version), document.version)
     if isinstance(document, Quote):
         _check_price(document, row.value.regime, row.value.guide_price, row.value.unit)
-    if body.message is Message.AGREEMENT and body.act is not None and thread is not None:
-        if not isinstance(thread.document, Terms):
-            raise BadTerms("proposal", "full terms", thread.content)
-        market.check_gates(session, thread.document, at)
-        _check_addresses(session, body.act, at)
+    if body.message is Message.AGREEMENT and thread is not None:
         if ledger.next_of(session, f"agreement:{body.agreement}")[0]:
             raise Clash(f"agreement:{body.agreement}", "an id not used before", "one that has acts")
+        if isinstance(thread.document, Terms) and body.act is not None:
+            market.check_gates(session, thread.document, at)
+            _check_addresses(session, body.act, at)
 
 
 def _check_price(quote: Quote, regime: PriceRegime, guide_price: str, unit: str) -> None:
@@ -399,8 +406,15 @@ def _check_addresses(session: Session, act: AgreementAct, at: int) -> None:
             raise BadTerms("body.act.signers", f"the key on record of party:{signer.party}", signer.address)
 
 
-def _conclude(session: Session, body: NegotiationMessage, parts: Sequence[bytes], domain: Domain, at: int) -> None:
-    """Takes in the act that FINALISE brings; it is the one that was agreed on, with every required signature."""
+def _conclude(
+    session: Session, identity: str, body: NegotiationMessage, parts: Sequence[bytes], domain: Domain, at: int
+) -> None:
+    """Takes in the act that FINALISE brings; it is the one that was agreed on, with every required signature. With a
+    peer that does not sign none can be brought."""
+    if store.negotiation(session, identity).consent is Consent.RELAYED:
+        if parts:
+            raise BadTerms("parts", "none: the consumer has signed nothing that concludes a contract", len(parts))
+        return
     if not parts:
         raise BadTerms("parts", "the signed act, then the fields of its terms", "none")
     act = Signed.of_document(canonical.decode(parts[0]))

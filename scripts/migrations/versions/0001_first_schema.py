@@ -535,6 +535,17 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_custody_agency"), ["agency"], unique=False)
 
     op.create_table(
+        "dataspace_call",
+        sa.Column("negotiation", sa.String(length=64), autoincrement=False, nullable=False),
+        sa.Column("side", sa.String(length=8), autoincrement=False, nullable=False),
+        sa.Column("address", sa.String(length=500), autoincrement=False, nullable=False),
+        sa.Column("done", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("tries", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("due", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("answer", sa.String(length=200), autoincrement=False, nullable=False),
+        sa.PrimaryKeyConstraint("negotiation", "side"),
+    )
+    op.create_table(
         "deletion_approval",
         sa.Column("fact", sa.String(length=64), autoincrement=False, nullable=False),
         sa.Column("at", sa.BigInteger(), autoincrement=False, nullable=False),
@@ -1907,6 +1918,7 @@ def downgrade() -> None:
 
     op.drop_table("demand_line")
     op.drop_table("deletion_approval")
+    op.drop_table("dataspace_call")
     with op.batch_alter_table("custody", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_custody_agency"))
 

@@ -29,6 +29,7 @@ from clearing.market.negotiation.message import (
     NegotiationMessage,
     Quote,
     Side,
+    Wish,
     document_digest,
     document_parts,
     id_of,
@@ -130,6 +131,8 @@ def body_of_message(
         values["digest"] = thread.digest if thread else blank
     elif message in (Message.VERIFICATION, Message.FINALISE):
         values["digest"] = thread.act if thread and thread.act else blank
+    elif message is Message.AGREEMENT and thread is not None and isinstance(thread.document, Wish):
+        values |= {"agreement": secrets.token_hex(32), "digest": thread.digest}
     elif message is Message.AGREEMENT:
         terms = thread.document if thread and isinstance(thread.document, Terms) else terms_of(listing, blank)
         act = concluding(terms, negotiation, by or signers(), domain=domain)
@@ -138,7 +141,7 @@ def body_of_message(
         values["valid_until"] = UNTIL
     about: dict[str, object] = {"consumer": CONSUMER, "provider": SELLER, "listing": listing}
     made = NegotiationMessage(message, side, **about | values | changes)  # type: ignore[arg-type]
-    if message is Message.AGREEMENT and "digest" not in changes:
+    if made.act is not None and "digest" not in changes:
         root = thread.parts if thread else PartsRoot.over((b"{}",))
         made = replace(made, digest=Twin.of(agreed_statement(made, root).digest()))
     return made
@@ -227,7 +230,8 @@ class Talk:
     def conclusion(self, leave_out: int | None = None) -> tuple[bytes, ...]:
         """The agreed act under every signature (or all but one), as text, then the fields of its terms."""
         statement = service.agreed_act(self.house.session, self.id)
-        if statement is None:
+        unsigned = store.thread(self.house.session, self.id)
+        if statement is None or (unsigned is not None and unsigned.consent is Consent.RELAYED):
             return ()
         signed = self.house.sign(statement)
         signatures = tuple(s for i, s in enumerate(signed.signatures) if i != leave_out)

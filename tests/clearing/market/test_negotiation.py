@@ -13,13 +13,14 @@ from sqlalchemy import Table
 
 from clearing.errors import BadTerms, Clash, NotSigned, WrongMove
 from clearing.market import store as market_store
-from clearing.market.agreement import Act, Terms, act_of
+from clearing.market.agreement import Act, Terms, act_of, terms_parts
 from clearing.market.agreement import State as AgreementState
 from clearing.market.errors import GateRefused, Lapsed, NotEntitled
 from clearing.market.listing import Move
 from clearing.market.negotiation import service, store
 from clearing.market.negotiation.message import (
     RELAY,
+    Content,
     Message,
     NegotiationMessage,
     Quote,
@@ -454,26 +455,39 @@ def relayed(talk: Talk, message: Message, document: Wish | None = None, **change
     return service.relay(talk.house.session, talk.id, body, document, signer=talk.house.operator, domain=DOMAIN, at=NOW)
 
 
-def test_relayed__a_peer_negotiates_to_verified_and_never_further(talk: Talk) -> None:
+@pytest.mark.parametrize("content", [Content.TERMS, Content.POLICY])
+def test_relayed__a_peer_negotiates_to_finalized_and_no_contract_comes_of_it(talk: Talk, content: Content) -> None:
+    """D30: the protocol's state and the agreement's are two."""
     policy = talk.house.terms(talk.listing).policy
     assert isinstance(relayed(talk, Message.REQUEST, Wish(policy, "8" * 64), pid="urn:uuid:1"), Appended)
-    assert isinstance(talk.refused(Message.AGREEMENT, P), BadTerms)
-    talk.say(Message.COUNTER, P)
-    assert isinstance(relayed(talk, Message.ACCEPT), Appended)
+    if content is Content.TERMS:
+        talk.say(Message.COUNTER, P)
+        assert isinstance(relayed(talk, Message.ACCEPT), Appended)
     talk.say(Message.AGREEMENT, P)
+    assert (service.agreed_act(talk.house.session, talk.id) is None) is (content is Content.POLICY)
     assert isinstance(relayed(talk, Message.VERIFICATION), Appended)
-    assert isinstance(talk.refused(Message.FINALISE, P), NotEntitled)
+    talk.say(Message.FINALISE, P)
     row = store.negotiation(talk.house.session, talk.id)
-    assert (row.state, row.consent, row.pid) == (State.VERIFIED, Consent.RELAYED, "urn:uuid:1")
+    assert (row.state, row.consent, row.pid) == (State.FINALIZED, Consent.RELAYED, "urn:uuid:1")
     assert market_store.agreements(talk.house.session) == []
+    assert ledger.next_of(talk.house.session, talk.agreement_subject)[0] == 0
 
 
 def test_relayed__a_single_message_between_signed_ones__spoils_the_signing(talk: Talk) -> None:
+    """Even an act with every signature is not taken in: the consumer's own way to it was not signed."""
     talk.say(Message.OFFER, P)
     assert isinstance(relayed(talk, Message.ACCEPT), Appended)
     talk.say(Message.AGREEMENT, P)
     talk.say(Message.VERIFICATION, C)
-    assert isinstance(talk.refused(Message.FINALISE, P), NotEntitled)
+    act = service.agreed_act(talk.house.session, talk.id)
+    assert act is not None
+    terms = store.proposal_of(talk.house.session, store.negotiation(talk.house.session, talk.id).proposal)[2]
+    assert isinstance(terms, Terms)
+    whole = (canonical.encode(talk.house.sign(act).document()), *terms_parts(terms))
+    refused = talk.put(talk.make(Message.FINALISE, P)[0], whole)
+    assert isinstance(refused, service.Refusal)
+    assert str(getattr(refused.error, "field", "")) == "parts"
+    assert market_store.agreements(talk.house.session) == []
 
 
 def test_relayed__where_the_consumer_has_signed__the_operator_cannot_speak_for_it(talk: Talk) -> None:

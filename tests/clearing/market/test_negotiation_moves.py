@@ -12,6 +12,7 @@ from clearing.errors import BadTerms, ClearingError, WrongMove
 from clearing.market.agreement import Act, Domain
 from clearing.market.errors import NotEntitled
 from clearing.market.negotiation.message import (
+    Content,
     Message,
     NegotiationMessage,
     Side,
@@ -360,9 +361,8 @@ def test_agreement__digest_of_another_statement__refused() -> None:
     assert spoil(Message.AGREEMENT, P, State.ACCEPTED, digest=OTHER) == "BadTerms body.digest"
 
 
-@pytest.mark.parametrize("consent", [Consent.SILENT, Consent.RELAYED])
-def test_finalise__where_the_consumer_did_not_sign__refused(consent: Consent) -> None:
-    thread = thread_in(State.VERIFIED, consent=consent)
+def test_finalise__where_the_consumer_said_nothing__refused() -> None:
+    thread = thread_in(State.VERIFIED, consent=Consent.SILENT)
     with pytest.raises(NotEntitled):
         decide(thread, *said(Message.FINALISE, P, thread), domain=DOMAIN, at=NOW)  # type: ignore[arg-type]
 
@@ -376,12 +376,23 @@ def test_relayed__where_the_consumer_signs_itself__refused() -> None:
     assert result(thread, said(Message.ACCEPT, C, thread, relayed=OTHER), Profile()) is State.ACCEPTED
 
 
-def test_policy_alone__cannot_be_agreed_on() -> None:
+def test_policy_alone__is_agreed_on_without_an_act_and_only_as_it_stands() -> None:
     wish = Wish(terms_of(LISTING, OTHER).policy, "9" * 64)
-    thread = thread_in(State.REQUESTED, document=wish, consent=Consent.RELAYED)
-    with pytest.raises(BadTerms) as error:
-        decide(thread, *said(Message.AGREEMENT, P, thread), domain=DOMAIN, at=NOW)  # type: ignore[arg-type]
-    assert error.value.field == "proposal"
+    thread = thread_in(State.REQUESTED, document=wish, content=Content.POLICY, digest=document_digest(wish),
+                       consent=Consent.RELAYED)  # fmt: skip
+    assert result(thread, said(Message.AGREEMENT, P, thread), Profile()) is State.AGREED
+    act = concluding(terms_of(LISTING, OTHER), NEGOTIATION, signers())
+    assert spoil(Message.AGREEMENT, P, thread, act=act) == "BadTerms body.act"
+    assert spoil(Message.AGREEMENT, P, thread, digest=OTHER) == "BadTerms body.digest"
+    lapsed = replace(thread, valid_until=NOW - 1)
+    assert spoil(Message.AGREEMENT, P, lapsed).startswith("Lapsed")
+
+
+def test_full_terms__without_their_act__cannot_be_agreed_on() -> None:
+    for state in (State.REQUESTED, State.ACCEPTED):
+        for consent in Consent:
+            thread = thread_in(state, consent=consent)
+            assert spoil(Message.AGREEMENT, P, thread, act=None, digest=thread.digest) == "BadTerms proposal"
 
 
 def test_wrong_move__says_what_this_side_may_do() -> None:
@@ -403,6 +414,8 @@ def test_message__every_field_too_many_or_too_few__named() -> None:
     for start, message, side, (statement, _, _), _ in messages():
         for name, value in full.items():
             body = dict(statement.body)
+            if name == "act" and message is Message.AGREEMENT:  # of a policy alone there is none
+                continue
             if name in body:
                 del body[name]
             elif name == "reason" and message in (Message.WITHDRAW, Message.TERMINATE):
