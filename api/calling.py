@@ -1,9 +1,10 @@
 """Calling a peer of the Dataspace Protocol back: what one side said is brought to the address the other one named.
 
 Called is only who the operator has listed, and only under the addresses listed for it (`Settings.dataspace_peers`).
-Messages go in their order, each until the peer has answered it: no answer or a server's error is tried again, ever
-more seldom, for about a day; whatever else it answers stands, for it knows the state it is in. A message may come
-twice, when this process dies between the call and the note of it. No transaction is open while a peer is asked.
+Messages go in their order, each until the peer has taken it: no answer or a server's error is tried again, ever more
+seldom, for about a day; a refusal a few times, for the peer may not have noted yet what it said itself, and then it
+stands. A message may come twice, when this process dies between the call and the note of it. No transaction is open
+while a peer is asked.
 """
 
 from __future__ import annotations
@@ -36,6 +37,8 @@ LONGEST = 3_600_000
 """Milliseconds between two tries at most; they begin at one second and double."""
 TRIES = 36
 """After so many tries without an answer a message is left; the peer may still ask for the state."""
+REFUSALS = 4
+"""After so many refusals (HTTP 3xx, 4xx) it is left too."""
 AT_ONCE = 50
 """Peers called in one round."""
 
@@ -98,16 +101,16 @@ def once(system: System) -> int:
         calls = [_call(session, system, row) for row in _due(session, jobs.wall())]
     dealt = 0
     for call in calls:
-        answered, answer = _post(call) if call.url else (True, "")
-        given_up = not answered and call.tries + 1 >= TRIES
+        allowed, answer = _post(call) if call.url else (1, "")
+        over = call.tries + 1 >= allowed
         if answer:
-            logger.info("called back", negotiation=call.negotiation, side=call.side, answered=answered, answer=answer)
+            logger.info("called back", negotiation=call.negotiation, side=call.side, over=over, answer=answer)
         with jobs.transaction(system) as session:
             row = session.get(PeerCall, (call.negotiation, call.side))
             if row is None or row.done != call.done:
                 continue
             row.answer = answer or row.answer
-            if answered or given_up:
+            if over:
                 row.done, row.tries, row.due = call.done + 1, 0, 0
                 dealt += 1
             else:
@@ -176,8 +179,9 @@ def _authorization(system: System, peer: PeerSettings | None) -> str:
     return system.settings.path(peer.authorization).read_text(encoding="ascii").strip()
 
 
-def _post(call: Call) -> tuple[bool, str]:
-    """Was it answered, and with what? Redirections are not followed: they lead where nobody listed."""
+def _post(call: Call) -> tuple[int, str]:
+    """After how many tries such an answer ends the matter, and the answer. Redirections are not followed: they lead
+    where nobody listed."""
     headers = {"Authorization": call.authorization} if call.authorization else {}
     try:
         with httpx.stream(
@@ -185,5 +189,7 @@ def _post(call: Call) -> tuple[bool, str]:
         ) as answer:
             status = answer.status_code
     except (httpx.HTTPError, httpx.InvalidURL) as error:
-        return False, f"{type(error).__name__}: {error}"[:200]
-    return status < 500 and status not in (408, 429), f"HTTP {status}"
+        return TRIES, f"{type(error).__name__}: {error}"[:200]
+    if 200 <= status < 300:
+        return 1, f"HTTP {status}"
+    return TRIES if status >= 500 or status in (408, 429) else REFUSALS, f"HTTP {status}"

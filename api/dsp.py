@@ -191,7 +191,7 @@ def message(
     if what in _EVENTS:
         made["eventType"] = _EVENTS[what]
     if what is Message.TERMINATE:
-        made |= {"code": body.reason or "TERMINATED", "reason": [{"message": body.reason}] if body.reason else []}
+        made |= {"code": "TERMINATED"} | ({"reason": [{"message": body.reason}]} if body.reason else {})
     if what in (Message.REQUEST, Message.OFFER, Message.AGREEMENT):
         if policy is None:
             return None

@@ -153,6 +153,16 @@ def test_termination__is_told_with_its_reason(shop: Shop, peer: Peer) -> None:
     assert document["reason"] == [{"message": "演示：不再销售"}]
 
 
+def test_termination__without_a_reason__brings_no_empty_list(shop: Shop, peer: Peer) -> None:
+    """As the protocol's schema wants it: the kit refused an empty one."""
+    talk = begun(shop, f"{peer.url}/consumer")
+    shop.say(talk, Message.TERMINATE, P)
+    told_all(shop)
+    [(_, document, _)] = peer.told
+    assert "reason" not in document
+    assert document["code"]
+
+
 def test_signing_provider__that_began_here__is_told_what_the_consumer_says(shop: Shop, peer: Peer) -> None:
     talk = shop.talk()
     made = shop.make(talk, Message.OFFER, P, shop.house.terms(shop.listing))
@@ -238,13 +248,19 @@ def test_peer_that_is_gone__is_left_after_a_day_and_a_later_message_still_tried(
 
 
 @pytest.mark.parametrize("status", [400, 404, 302, 307])
-def test_answer_that_is_no_yes__stands_and_no_redirection_is_followed(shop: Shop, peer: Peer, status: int) -> None:
+def test_refusal__stands_after_a_few_tries_and_no_redirection_is_followed(
+    shop: Shop, peer: Peer, status: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [jobs.wall()]
+    monkeypatch.setattr(jobs, "wall", lambda: now[0])
     with listening() as elsewhere:
         talk = begun(shop, f"{peer.url}/consumer")
         shop.say(talk, Message.TERMINATE, P)
-        peer.answers = [(status, f"{elsewhere.url}/consumer" if status < 400 else "")]
-        told_all(shop)
-        assert (len(peer.told), elsewhere.told) == (1, [])
+        peer.answers = [(status, f"{elsewhere.url}/consumer" if status < 400 else "")] * 10
+        for _ in range(10):
+            told_all(shop)
+            now[0] += 4_000
+        assert (len(peer.told), elsewhere.told) == (calling.REFUSALS, [])
         assert [(row.done, row.answer) for row in rows(shop)] == [(2, f"HTTP {status}")]
 
 
@@ -255,7 +271,7 @@ def test_died_between_the_call_and_the_note__is_told_again_never_left_out(
     shop.say(talk, Message.TERMINATE, P)
     post_ = calling._post
 
-    def died(call: calling.Call) -> tuple[bool, str]:
+    def died(call: calling.Call) -> tuple[int, str]:
         post_(call)
         raise KeyboardInterrupt
 
