@@ -1,4 +1,4 @@
-"""`python -m api.connector CONFIG.json`."""
+"""`python -m api.connector CONFIG.json`, without what the platform's commands need besides."""
 
 from __future__ import annotations
 
@@ -6,5 +6,10 @@ import sys
 from pathlib import Path
 
 from api.connector.serving import run
+from ledger.errors import LedgerError
 
-run(Path(sys.argv[1]))
+try:
+    run(Path(sys.argv[1]))
+except (LedgerError, OSError) as error:
+    print(error, file=sys.stderr)
+    sys.exit(2)

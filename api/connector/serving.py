@@ -23,8 +23,8 @@ from api.client import PlatformClient
 from api.connector.agreements import Agreements
 from api.connector.proxy import Proxy, bearer, problem, sha256
 from api.connector.sending import Sender
-from api.connector.settings import SIDES, Settings, clock_of, load_settings
-from api.connector.state import Book
+from api.connector.settings import Settings, clock_of, load_settings
+from api.connector.state import open_book
 from api.connector.watching import Watcher
 from clearing.errors import ClearingError
 from ledger import canonical, sm
@@ -36,7 +36,7 @@ def application(
     settings: Settings, key: Sm2Key, platform: PlatformClient, clock: Callable[[], int], api_key: str = ""
 ) -> ASGIApp:
     """The connector as an ASGI application. `clock` answers the present second UTC."""
-    book = Book(Path(settings.state), settings.id, SIDES[settings.mode])
+    book = open_book(settings)
     agreements = Agreements(settings, clock, book)
     sender = Sender(settings, key, platform, clock, book, agreements)
     proxy = Proxy(settings, clock, book, agreements)

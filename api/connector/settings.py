@@ -33,7 +33,8 @@ class Settings:
     `upstream` is the address of the data API; in the mode consumer that of the provider's connector.
     `admin_token_sha256` is the SHA-256 of the administrator's token, `log_key` the operator's SM2 public key (empty:
     promises are kept unchecked), `watch` whether it asks the platform for acts of its agreements, `clock_file` a file
-    with the present second (the demo's fixed timeline).
+    with the present second (the demo's fixed timeline). `state_key_file` holds the key the state is sealed with, beside
+    the key file if not named: it is made at the first start, and without it the state is lost, so it is backed up too.
     """
 
     id: Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}\Z")]
@@ -44,6 +45,7 @@ class Settings:
     admin_token_sha256: Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]
     mode: Mode = Mode.PROVIDER
     api_key_file: str = ""
+    state_key_file: str = ""
     log_key: str = ""
     clock_file: str = ""
     host: str = "127.0.0.1"
@@ -66,6 +68,7 @@ def load_settings(path: Path) -> Settings:
         settings,
         key_file=placed(settings.key_file),
         state=placed(settings.state),
+        state_key_file=placed(settings.state_key_file) or str((base / settings.key_file).with_name("state.key")),
         api_key_file=placed(settings.api_key_file),
         clock_file=placed(settings.clock_file),
     )

@@ -1,4 +1,7 @@
-"""The connector's own disk: agreements, records, batches and reports, and the one writer of them all (D11)."""
+"""The connector's own disk: agreements, records, batches and reports, and the one writer of them all (D11).
+
+What was used, by whom and under which terms is sealed (`api.connector.vault`); ids, numbers and times are not.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from api.connector.settings import SIDES, Settings
+from api.connector.vault import Vault, load
 from clearing.market.agreement import Domain, Signer, State, Terms
 from clearing.market.policy import Decision, Outcome
 from clearing.terms import month
@@ -44,6 +49,7 @@ CREATE TABLE IF NOT EXISTS batch (
 CREATE TABLE IF NOT EXISTS report (
   no INTEGER PRIMARY KEY, agreement TEXT NOT NULL, kind TEXT NOT NULL, time TEXT NOT NULL, signed TEXT NOT NULL,
   answer TEXT, UNIQUE (agreement, kind, time));
+CREATE TABLE IF NOT EXISTS seal (proof BLOB NOT NULL);
 """
 _ADDED = {
     "agreement": {
@@ -53,6 +59,13 @@ _ADDED = {
     "record": {"repeats": "INTEGER NOT NULL DEFAULT 0"},
 }  # fmt: skip
 """Columns that older state files lack, and what they mean there."""
+_SEALED = {
+    "agreement": ("id", {"terms": "terms", "secret": "secret", "access": "access", "known": "known"}),
+    "record": ("seq", {"data": "record"}),
+    "batch": ("no", {"signed": "batch", "answer": "promise"}),
+    "report": ("no", {"signed": "report"}),
+}
+"""By table its key, and the columns that are sealed, each for its place."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,9 +137,9 @@ class Kept:
 class Book:
     """The connector's own state on disk, and its only writer: concurrent calls share one fsync (D11)."""
 
-    def __init__(self, path: Path, connector: str, side: Side) -> None:
+    def __init__(self, path: Path, connector: str, side: Side, vault: Vault) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._path, self._connector, self._side = path, connector, side
+        self._path, self._connector, self._side, self._vault = path, connector, side, vault
         self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
         self._db.execute("PRAGMA journal_mode=WAL")
         self._db.execute("PRAGMA synchronous=FULL")
@@ -135,6 +148,7 @@ class Book:
             known = {row[1] for row in self._db.execute(f"PRAGMA table_info({table})")}
             for name in columns.keys() - known:
                 self._db.execute(f"ALTER TABLE {table} ADD COLUMN {name} {columns[name]}")
+        self._require_seal()
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="book")
         self._reader = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
         self._waiting: asyncio.Queue[tuple[Use, asyncio.Future[Kept]]] = asyncio.Queue()
@@ -164,7 +178,7 @@ class Book:
             before = (self._seq, self._prev, {id(use.held): use.held.agr_seq for use, _ in group})
             try:
                 kept = [self._chain(use) for use, _ in group]
-                rows = [_row(item.record, data) for item, data in kept]
+                rows = [self._row(item.record, data) for item, data in kept]
                 await loop.run_in_executor(self._thread, self._insert, rows)
             except Exception as error:
                 self._seq, self._prev = before[:2]
@@ -181,12 +195,13 @@ class Book:
     def find(self, agreement: str, request_id: str) -> Kept | None:
         """The record of this request, if there is one."""
         row = self._reader.execute(
-            "SELECT data, repeats FROM record WHERE agreement = ? AND request_id = ?", (agreement, request_id)
+            "SELECT seq, data, repeats FROM record WHERE agreement = ? AND request_id = ?",
+            (agreement, self._vault.name(request_id)),
         ).fetchone()
         if row is None:
             return None
-        admitted = decode(bytes(row[0]))
-        return Kept(admitted.record, admitted.digest.sha256.hex(), row[1])
+        admitted = decode(self._record(row[0], row[1]))
+        return Kept(admitted.record, admitted.digest.sha256.hex(), row[2])
 
     async def note_repeat(self, kept: Kept) -> None:
         """Counts one more delivery under the same request id, durably, before it is made."""
@@ -255,7 +270,7 @@ class Book:
 
     def _last(self) -> tuple[int, Link | None]:
         row = self._db.execute("SELECT seq, data FROM record ORDER BY seq DESC LIMIT 1").fetchone()
-        return (row[0], Link.to(twin(bytes(row[1])))) if row else (0, None)
+        return (row[0], Link.to(twin(self._record(row[0], row[1])))) if row else (0, None)
 
     # batches -----------------------------------------------------------------------------------------------------
 
@@ -266,14 +281,15 @@ class Book:
     def _freeze(self, key: Sm2Key, size: int) -> bool:
         last = self._db.execute("SELECT no, last_seq, signed FROM batch ORDER BY no DESC LIMIT 1").fetchone()
         start = last[1] if last else 0
-        rows = self._db.execute("SELECT data FROM record WHERE seq > ? ORDER BY seq LIMIT ?", (start, size)).fetchall()
+        question = "SELECT seq, data FROM record WHERE seq > ? ORDER BY seq LIMIT ?"
+        rows = self._db.execute(question, (start, size)).fetchall()
         if not rows:
             return False
-        records = [decode(bytes(row[0])) for row in rows]
-        prev = Signed.of_document(json.loads(last[2])).statement.digest() if last else None
+        records = [decode(self._record(*row)) for row in rows]
+        prev = self._signed(last[2], f"batch/{last[0]}").statement.digest() if last else None
         signed = freeze(records, last[0] + 1 if last else 0, prev, key)
-        document = canonical.encode(signed.document()).decode()
-        values = (signed.statement.no, records[0].record.seq, records[-1].record.seq, document)
+        no = signed.statement.no
+        values = (no, records[0].record.seq, records[-1].record.seq, self._sealed(signed, f"batch/{no}"))
         self._db.execute("INSERT INTO batch (no, first_seq, last_seq, signed) VALUES (?, ?, ?, ?)", values)
         return True
 
@@ -287,14 +303,16 @@ class Book:
         ).fetchone()
         if row is None:
             return None
-        parts = self._db.execute("SELECT data FROM record WHERE seq BETWEEN ? AND ? ORDER BY seq", row[1:3]).fetchall()
-        return row[0], Signed.of_document(json.loads(row[3])), [bytes(part[0]) for part in parts]
+        question = "SELECT seq, data FROM record WHERE seq BETWEEN ? AND ? ORDER BY seq"
+        parts = self._db.execute(question, row[1:3]).fetchall()
+        return row[0], self._signed(row[3], f"batch/{row[0]}"), [self._record(*part) for part in parts]
 
     async def note_answer(self, no: int, answer: str | None, error: str | None) -> None:
         """Keeps the platform's promise for a batch, or why it was not taken."""
+        sealed = self._vault.seal(answer.encode(), f"promise/{no}") if answer is not None else None
 
         def write() -> None:
-            self._db.execute("UPDATE batch SET answer = ?, error = ? WHERE no = ?", (answer, error, no))
+            self._db.execute("UPDATE batch SET answer = ?, error = ? WHERE no = ?", (sealed, error, no))
 
         await asyncio.get_running_loop().run_in_executor(self._thread, write)
 
@@ -313,29 +331,30 @@ class Book:
             if kind == PERIOD_CLOSE:
                 period = month(time)
                 rows = reader.execute(
-                    "SELECT data FROM record WHERE agreement = ? AND occurred_at >= ? AND occurred_at < ? ORDER BY seq",
+                    "SELECT seq, data FROM record WHERE agreement = ? AND occurred_at >= ? AND occurred_at < ? "
+                    "ORDER BY seq",
                     (line.agreement, period.start, period.end),
                 )
-                return close_of(line, time, (decode(bytes(data)) for (data,) in rows))
+                return close_of(line, time, (decode(self._record(*row)) for row in rows))
             row = reader.execute(
-                "SELECT data FROM record WHERE agreement = ? ORDER BY seq DESC LIMIT 1", (line.agreement,)
+                "SELECT seq, data FROM record WHERE agreement = ? ORDER BY seq DESC LIMIT 1", (line.agreement,)
             ).fetchone()
-        last = decode(bytes(row[0])) if row else None
+        last = decode(self._record(*row)) if row else None
         count, link = (last.record.agr_seq, Twin.of(last.digest)) if last else (0, None)
         return Heartbeat(line.connector, line.agreement, line.side, time, count, link)
 
     def _put_report(self, key: Sm2Key, body: PeriodClose | Heartbeat, kind: str, time: str) -> None:
         last = self._db.execute("SELECT no, signed FROM report ORDER BY no DESC LIMIT 1").fetchone()
-        prev = Signed.of_document(json.loads(last[1])).statement.digest() if last else None
+        prev = self._signed(last[1], f"report/{last[0]}").statement.digest() if last else None
         signed = freeze_report(body, last[0] + 1 if last else 0, prev, key)
-        document = canonical.encode(signed.document()).decode()
-        values = (signed.statement.no, body.agreement, kind, time, document)
+        no = signed.statement.no
+        values = (no, body.agreement, kind, time, self._sealed(signed, f"report/{no}"))
         self._db.execute("INSERT INTO report (no, agreement, kind, time, signed) VALUES (?, ?, ?, ?, ?)", values)
 
     def unsent_report(self) -> tuple[int, Signed] | None:
         """The oldest close or heartbeat the platform has not answered."""
         row = self._reader.execute("SELECT no, signed FROM report WHERE answer IS NULL ORDER BY no LIMIT 1").fetchone()
-        return (row[0], Signed.of_document(json.loads(row[1]))) if row else None
+        return (row[0], self._signed(row[1], f"report/{row[0]}")) if row else None
 
     async def note_report(self, no: int, fact: str) -> None:
         """Keeps the id of the fact the platform made of a report."""
@@ -356,12 +375,18 @@ class Book:
         return [self._held(row) for row in rows]
 
     async def store_agreement(self, held: Held) -> None:
-        document = canonical.encode(body_of(held.terms)).decode()
         prev = json.dumps({"sha256": held.prev.sha256, "sm3": held.prev.sm3})
+        known = canonical.encode(body_of(held.known)) if held.known else b""
+        terms, secret, access, known = (
+            self._vault.seal(value, f"{name}/{held.id}")
+            for name, value in (
+                ("terms", canonical.encode(body_of(held.terms))), ("secret", held.secret),
+                ("access", held.access.encode()), ("known", known),
+            )
+        )  # fmt: skip
         values = (
-            held.id, held.token_sha256, held.no, prev, held.state.value, held.revision, document, held.secret,
-            held.access, held.since, held.until,
-            json.dumps(body_of(held.known)) if held.known else "",
+            held.id, held.token_sha256, held.no, prev, held.state.value, held.revision, terms, secret, access,
+            held.since, held.until, known,
         )  # fmt: skip
         names = "id, token_sha256, no, prev, state, revision, terms, secret, access, since, until, known"
         marks = ", ".join("?" * len(values))
@@ -372,20 +397,65 @@ class Book:
         await asyncio.get_running_loop().run_in_executor(self._thread, write)
 
     def _held(self, row: tuple[Any, ...]) -> Held:
-        terms = read(Terms, json.loads(row[6]), "terms")
+        terms_, secret, access, known = (
+            self._vault.open(bytes(value), f"{name}/{row[0]}")
+            for name, value in (("terms", row[6]), ("secret", row[7]), ("access", row[8]), ("known", row[11]))
+        )
+        terms = read(Terms, json.loads(terms_), "terms")
         agr_seq, uses = 0, []
-        for (data,) in self._db.execute("SELECT data FROM record WHERE agreement = ? ORDER BY seq", (row[0],)):
-            record = decode(bytes(data)).record
+        for kept in self._db.execute("SELECT seq, data FROM record WHERE agreement = ? ORDER BY seq", (row[0],)):
+            record = decode(self._record(*kept)).record
             agr_seq = max(agr_seq, record.agr_seq)
             if record.decision is not Decision.DENY and record.status is StatusClass.OK:
                 uses.append((record.occurred_at, record.quantity))
         meter = Meter(terms.policy, sum(units for _, units in uses), sorted(uses))
         return Held(
             id=row[0], token_sha256=row[1], no=row[2], prev=read(Twin, json.loads(row[3]), "prev"), state=State(row[4]),
-            revision=row[5], terms=terms, secret=bytes(row[7]), meter=meter, access=row[8], since=row[9],
-            until=row[10], agr_seq=agr_seq,
-            known=read(Known, json.loads(row[11]), "known") if row[11] else None,
+            revision=row[5], terms=terms, secret=secret, meter=meter, access=access.decode(), since=row[9],
+            until=row[10], agr_seq=agr_seq, known=read(Known, json.loads(known), "known") if known else None,
         )  # fmt: skip
+
+    # sealing -----------------------------------------------------------------------------------------------------
+
+    def _row(self, record: UsageRecord, data: bytes) -> tuple[int, str, str, int, bytes]:
+        sealed = self._vault.seal(data, f"record/{record.seq}")
+        return record.seq, record.agreement, self._vault.name(record.request_id), record.occurred_at, sealed
+
+    def _record(self, seq: int, sealed: bytes) -> bytes:
+        return self._vault.open(bytes(sealed), f"record/{seq}")
+
+    def _sealed(self, signed: Signed, place: str) -> bytes:
+        return self._vault.seal(canonical.encode(signed.document()), place)
+
+    def _signed(self, sealed: bytes, place: str) -> Signed:
+        return Signed.of_document(json.loads(self._vault.open(bytes(sealed), place)))
+
+    def _require_seal(self) -> None:
+        """The key of this state is the one it was begun with; what was kept before there was a key is sealed, and
+        nothing of it left behind. Raises `FieldError`."""
+        row = self._db.execute("SELECT proof FROM seal").fetchone()
+        if row is not None:
+            self._vault.open(bytes(row[0]), "seal")
+            return
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            for table, (key, places) in _SEALED.items():
+                for name, place in places.items():
+                    question = f"SELECT {key}, {name} FROM {table} WHERE {name} IS NOT NULL"
+                    for identity, value in self._db.execute(question).fetchall():
+                        plain = value.encode() if isinstance(value, str) else bytes(value)
+                        sealed = self._vault.seal(plain, f"{place}/{identity}")
+                        self._db.execute(f"UPDATE {table} SET {name} = ? WHERE {key} = ?", (sealed, identity))
+            for seq, request_id in self._db.execute("SELECT seq, request_id FROM record").fetchall():
+                named = (self._vault.name(request_id), seq)
+                self._db.execute("UPDATE record SET request_id = ? WHERE seq = ?", named)
+            self._db.execute("INSERT INTO seal (proof) VALUES (?)", (self._vault.seal(b"shuqing connector", "seal"),))
+            self._db.commit()
+        except BaseException:
+            self._db.rollback()
+            raise
+        self._db.execute("VACUUM")
+        self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
 def reference(secret: bytes, tag: str, value: str) -> str:
@@ -393,5 +463,14 @@ def reference(secret: bytes, tag: str, value: str) -> str:
     return hmac.new(secret, f"{tag}\x00{value}".encode(), hashlib.sha256).hexdigest()
 
 
-def _row(record: UsageRecord, data: bytes) -> tuple[int, str, str, int, bytes]:
-    return record.seq, record.agreement, record.request_id, record.occurred_at, data
+def open_book(settings: Settings) -> Book:
+    """The state of the connector these settings describe. Raises `FieldError` where its key is missing or another."""
+    place = Path(settings.state)
+    return Book(place, settings.id, SIDES[settings.mode], load(Path(settings.state_key_file), begun=_is_sealed(place)))
+
+
+def _is_sealed(place: Path) -> bool:
+    if not place.exists():
+        return False
+    with closing(sqlite3.connect(place)) as database:
+        return database.execute("SELECT 1 FROM sqlite_master WHERE name = 'seal'").fetchone() is not None

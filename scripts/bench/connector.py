@@ -42,11 +42,11 @@ from sqlmodel import Session
 
 from api.connector.agreements import Agreements
 from api.connector.settings import load_settings
-from api.connector.state import Book, Use
+from api.connector.state import Use, open_book
 from clearing.market.agreement import Act, State
 from clearing.market.policy import Action, Request, Standing
 from clearing.usage import store
-from clearing.usage.record import Side, StatusClass
+from clearing.usage.record import StatusClass
 from tests.api.connecting import TOKEN, Process, Scene, platform_handler, serving
 from tests.api.watched import dealing
 
@@ -223,7 +223,7 @@ async def _fill(config: Path, total: int) -> None:
     """Puts uses into the book until it holds `total`; says how far it is after each durable group."""
     settings = load_settings(config)
     at = int(Path(settings.clock_file).read_text())
-    book = Book(Path(settings.state), settings.id, Side.PROVIDE)
+    book = open_book(settings)
     (held,) = Agreements(settings, lambda: at, book)
     writer = asyncio.create_task(book.write_forever())
     ask = Request(Action.READ, "research", held.terms.policy.assignee, 1, Standing.EFFECTIVE)
@@ -270,7 +270,7 @@ def buffer(total: int = RECORDS) -> dict[str, Any]:
             started, lost = time.monotonic(), 0
             for kill_at in (total // 3, 2 * total // 3, total):
                 said = _filled(config, total, kill_at)
-                book = Book(Path(load_settings(config).state), "", Side.PROVIDE)
+                book = open_book(load_settings(config))
                 lost += max(0, said - book.counts()["records"])
                 book.close()
             filled = time.monotonic() - started

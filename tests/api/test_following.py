@@ -12,6 +12,7 @@ import pytest
 from api.connector.agreements import Agreements
 from api.connector.settings import Mode, Settings
 from api.connector.state import Book
+from api.connector.vault import Vault
 from clearing.errors import ClearingError
 from clearing.market.agreement import (
     Act,
@@ -44,7 +45,7 @@ class Told:
         self.house.keys[FAKE] = new_keys()
         self.house.admit(FAKE, self.house.keys[FAKE].sm2.public)
         self.identity, signed = self.house.conclude()
-        self.book = Book(folder / "state.db", CONNECTOR, Side.PROVIDE)
+        self.book = Book(folder / "state.db", CONNECTOR, Side.PROVIDE, Vault(b"k" * 32))
         self.now = NOW + 60
         settings = Settings(CONNECTOR, "", "", "", "", "0" * 64, mode=Mode.PROVIDER)
         self.agreements = Agreements(settings, lambda: self.now, self.book)

@@ -24,6 +24,7 @@ from sqlmodel import Session
 from api.connector.agreements import Agreements
 from api.connector.settings import SIDES, Mode, Settings
 from api.connector.state import Book
+from api.connector.vault import Vault
 from clearing.usage import service
 from clearing.usage.closing import Lapse
 from clearing.usage.reconcile import Match
@@ -223,7 +224,7 @@ def test_agreement__for_the_other_side_or_without_the_providers_token__refused(
     """A connector serves the side that names it; a consumer's must know how the provider's lets it in."""
     made = Street(tmp_path, 10)
     settings = Settings(name, "", "", "", "", "0" * 64, mode=mode)
-    book = Book(tmp_path / "state.db", name, SIDES[mode])
+    book = Book(tmp_path / "state.db", name, SIDES[mode], Vault(b"k" * 32))
     agreements = Agreements(settings, lambda: NOW, book)
     try:
         if field:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from api.connector.state import Book
+from api.connector.vault import Vault
 from clearing.market import store as market
 from clearing.market.agreement import Act, State
 from clearing.usage.record import Side
@@ -136,7 +137,7 @@ def test_state_file__of_an_older_connector__is_read(tmp_path: Path) -> None:
             (identity, "a" * 64, prev, terms, b"s" * 32),
         )
     house.close()
-    book = Book(place, CONNECTOR, Side.PROVIDE)
+    book = Book(place, CONNECTOR, Side.PROVIDE, Vault(b"k" * 32))
     (held,) = book.agreements()
     book.close()
     assert (held.id, held.access, held.since, held.until, held.known) == (identity, "", 0, None, None)
