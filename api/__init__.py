@@ -8,7 +8,7 @@ settings → bootstrap → app → deps → auth → bodies → routes → error
 - `group` commits for many requests at once: single usage records (D11).
 - `auth`: whose API key; `sessions`: who is logged in with a browser, by the same keys;
   `bodies`: signed statements, read strictly; `errors`: domain error to status.
-- `dsp`: documents of the Dataspace Protocol, made from what the market stores.
+- `dsp`: documents of the Dataspace Protocol, made from what the market stores; `calling`: its peers, called back.
 - `routes`: one module per package behind them; `views`: results as JSON.
 - `uploads`: a file streamed in; `sealed`: what people hand in, as sealed files of the home folder; `importing`: runs
   imports beside the requests; `bulk`: signs all good drafts of a holder.
@@ -22,9 +22,10 @@ settings → bootstrap → app → deps → auth → bodies → routes → error
   when, one at a time; `status`: how far entries have come and what needs a person.
 - `authority`: the door to the deposit authority; `checks`: the areas of `shuqing audit`; `erasing`: texts gone.
 - `handing`: a register handed over and received as a parcel; `disclosing`: the agency's reports and disclosure pack.
-- `cli`: the `shuqing` command; its parts `cli_rules` (calendars, rule sets, pre-check), `cli_intake` (papers, drafts,
+- `__main__`: the `shuqing` command; `cli`: its commands for an installation; its parts `cli_rules` (calendars, rule sets, pre-check), `cli_intake` (papers, drafts,
   import), `cli_likeness` (similar data), `cli_foreign` (certificates of others), `cli_seal`, `cli_national`,
   `cli_agency` (duties, exit), `cli_cards`, `cli_deals` (negotiating and signing with a platform elsewhere),
+  `cli_connector` (one's own connector),
   `cli_delivery`, `cli_dispute`, `cli_service`, `cli_market`, `cli_retention`; `command`: what they share.
 - `client`: a small client for signed statements.
 - `connector`: the process that meters every use and signs for it, in front of a data API or of a consumer's own calls

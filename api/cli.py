@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import signal
-import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -18,6 +17,7 @@ from api import (
     checks,
     cli_agency,
     cli_cards,
+    cli_connector,
     cli_deals,
     cli_delivery,
     cli_dispute,
@@ -81,8 +81,7 @@ app.add_typer(cli_dispute.app, name="dispute")
 app.add_typer(cli_service.app, name="service")
 app.add_typer(cli_market.app, name="market")
 app.add_typer(cli_deals.app, name="deals")
-app.add_typer(cli_retention.app, name="retention")
-app.add_typer(cli_agency.handover_app, name="handover")
+app.add_typer(cli_connector.app, name="connector")
 app.add_typer(cli_retention.app, name="retention")
 app.add_typer(cli_agency.handover_app, name="handover")
 
@@ -424,13 +423,3 @@ def trial_netting_(file: FileArgument) -> None:
 def trial_settlement_(file: FileArgument) -> None:
     """结算试算 / a whole period (format: clearing/settlement/trial.py)."""
     _trial(file, trial_settlement)
-
-
-def main() -> None:
-    """Entry point of the `shuqing` command."""
-    sys.stdout.reconfigure(encoding="utf-8")  # type: ignore[union-attr]
-    app()
-
-
-if __name__ == "__main__":
-    main()

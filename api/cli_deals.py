@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import secrets
-import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date
@@ -34,6 +33,7 @@ from clearing.market.negotiation.message import (
     Side,
     document_digest,
     document_parts,
+    id_of,
     message_of,
     message_statement,
     read_document,
@@ -82,7 +82,7 @@ def show(
     for line in found["messages"]:
         side, said = words.VALUES["side"][line["side"]], words.VALUES["message"][line["message"]]
         typer.echo(f"#{line['no']} {side} {said}（{line['message']}） → {line['state']}")
-    _tell(proposal["content"], proposal["document"])
+    tell(proposal["content"], proposal["document"])
     typer.echo(f"SHA-256 {proposal['digest']['sha256']}\nSM3     {proposal['digest']['sm3']}")
     if document is not None:
         document.write_text(json.dumps(proposal["document"], ensure_ascii=False, indent=1), encoding="utf-8")
@@ -101,11 +101,12 @@ def say(
     reason: Annotated[str, typer.Option(help="理由 / a reason")] = "",
     yes: YesOption = False,
 ) -> None:
-    """签署并发出一份协商文书 / signs a message of a negotiation and sends it; AGREEMENT is frozen in the office."""
+    """签署并发出一份协商文书 / signs a message of a negotiation and sends it."""
     keys = _keys(key)
     with _platform(url, api_key) as platform:
         if message is Message.AGREEMENT:
-            raise FieldError("message", "定稿在网页办理 / frozen in the office pages", message)
+            _say(platform, keys, _frozen(platform, keys, negotiation), yes, Side.PROVIDER.value)
+            return
         identity, body = _begun(platform, keys, message, product) if product else _next(
             platform, keys, message, negotiation
         )  # fmt: skip
@@ -116,13 +117,9 @@ def say(
         following = platform.next_of(subject_of(identity))
         statement = message_statement(subject_of(identity), following.no, following.prev, made, brought)
         if brought is not None:
-            _tell(str(message_of(statement).content), body_of(brought))
-        typer.echo(f"{words.VALUES['message'][message]} {identity}")
-        _agreed(yes)
-        signed = Signed(statement, (sign_sm2(keys.sm2, statement, by=keys.by, role=made.side.value),))
-        parts = [part.decode() for part in document_parts(brought)] if brought is not None else []
-        answer = platform.post(MESSAGES, {**signed.document(), **({"parts": parts} if parts else {})})
-    typer.echo(f"已入册 / taken in: {answer['fact']}")
+            tell(str(message_of(statement).content), body_of(brought))
+        parts = document_parts(brought) if brought is not None else ()
+        _say(platform, keys, statement, yes, made.side.value, parts)
 
 
 @app.command()
@@ -158,12 +155,8 @@ def sign(
 def _platform(url: str, api_key: Path) -> Iterator[PlatformClient]:
     """A client of the platform; what it refuses is told in its own words, exit code 2."""
     with said_clearly():
-        if api_key.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
-            raise FieldError(
-                str(api_key), "仅所有者可读（0600） / readable by its owner only (0600)", "不是 / it is not"
-            )
         try:
-            with PlatformClient(url, api_key.read_text(encoding="ascii").strip()) as platform:
+            with PlatformClient(url, keyfiles.token(api_key)) as platform:
                 yield platform
         except PlatformError as error:
             typer.echo(str(error.document.get("message", error)), err=True)
@@ -218,6 +211,47 @@ def _recomputed(found: dict[str, Any]) -> Twin:
     return Twin.of(statement.digest())
 
 
+def _frozen(platform: PlatformClient, keys: KeyFile, negotiation: str) -> Statement:
+    """The message that freezes the agreement, as the platform drafts it: shown, once it is what was negotiated.
+
+    The act must bring the terms of the latest proposal, of this negotiation, and be signed by their parties alone, ours
+    with our own address. Raises `FieldError`.
+    """
+    found = platform.get(f"/api/negotiations/{negotiation}")
+    statement = Statement.of_document(platform.get(f"/api/negotiations/{negotiation}/agreement")["statement"])
+    body = message_of(statement)
+    if (body.message, statement.subject) != (Message.AGREEMENT, subject_of(negotiation)):
+        raise FieldError("statement.subject", subject_of(negotiation), statement.subject)
+    content, document = Content(found["proposal"]["content"]), found["proposal"]["document"]
+    proposal = read(DOCUMENTS[content], document, content.value)
+    tell(content.value, body_of(proposal))
+    digest = document_digest(proposal)
+    if body.act is None:
+        if body.digest != digest:
+            raise FieldError("body.digest", digest.sha256, body.digest.sha256 if body.digest else "—")
+        return statement
+    if (body.act.terms_digest, body.act.negotiation_id) != (digest, negotiation):
+        raise FieldError("act.terms_digest", digest.sha256, body.act.terms_digest.sha256)
+    named = sorted(party.party for party in proposal.parties)
+    signing = {signer.party: signer.address for signer in body.act.signers}
+    if sorted(signing) != named or signing.get(keys.by.removeprefix("party:")) != keys.address.lower():
+        raise FieldError("act.signers", f"{', '.join(named)}; {keys.address.lower()}", json.dumps(signing))
+    tell("body", statement.body)
+    return statement
+
+
+def _say(
+    platform: PlatformClient, keys: KeyFile, statement: Statement, yes: bool, role: str, parts: tuple[bytes, ...] = ()
+) -> None:
+    """Asks, signs and sends."""
+    typer.echo(f"{words.VALUES['message'][message_of(statement).message]} {id_of(statement.subject)}")
+    _agreed(yes)
+    signed = Signed(statement, (sign_sm2(keys.sm2, statement, by=keys.by, role=role),))
+    brought = {"parts": [part.decode() for part in parts]} if parts else {}
+    answer = platform.post(MESSAGES, {**signed.document(), **brought})
+    typer.echo(f"已入册 / taken in: {answer['fact']}")
+
+
 def _document(message: Message, file: Path | None) -> Document | None:
     """What a proposal brings, from a JSON file; a salt is drawn here whatever stands there."""
     content = next((item for item in BRINGS.get(message, ()) if item is not Content.POLICY), None)
@@ -247,13 +281,13 @@ def _check(statement: Statement, parts: tuple[bytes, ...]) -> None:
         if terms is not None and act.terms_digest != terms_digest(terms):
             raise FieldError("act.terms_digest", terms_digest(terms).sha256, act.terms_digest.sha256)
         if terms is not None:
-            _tell(Content.TERMS.value, body_of(terms))
+            tell(Content.TERMS.value, body_of(terms))
     elif statement.kind == NEGOTIATION_MESSAGE:
         body = message_of(statement)
         document = read_document(statement, body, parts)
         if document is not None:
-            _tell(str(body.content), body_of(document))
-    _tell("body", statement.body)
+            tell(str(body.content), body_of(document))
+    tell("body", statement.body)
 
 
 def _signatures(keys: KeyFile, statement: Statement, item: dict[str, Any]) -> dict[str, Any]:
@@ -267,7 +301,8 @@ def _signatures(keys: KeyFile, statement: Statement, item: dict[str, Any]) -> di
     return {"signature": next(iter(made.values())), "typed": typed}
 
 
-def _tell(root: str, document: dict[str, Any]) -> None:
+def tell(root: str, document: dict[str, Any]) -> None:
+    """Shows a document in words, element by element."""
     for block in spoken.blocks(document, root, {}):
         for line in block.lines:
             typer.echo(f"  {block.title} {line.label}：{line.text}".replace("   ", "  "))

@@ -5,17 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from sqlalchemy.exc import DatabaseError
 
-from api import bootstrap, settings
+from api import settings
 from api.client import PlatformError, PlatformUnavailable
-from api.errors import STATUS
+from clearing.errors import ClearingError
+from ledger.errors import LedgerError
+from registry.errors import RegistryError
 
-EXPECTED: tuple[type[Exception], ...] = (
-    *STATUS, settings.SettingsError, OSError, UnicodeDecodeError, DatabaseError, PlatformError, PlatformUnavailable,
+if TYPE_CHECKING:
+    from api import bootstrap
+
+_USUAL: tuple[type[Exception], ...] = (
+    LedgerError, ClearingError, RegistryError, settings.SettingsError, OSError, UnicodeDecodeError, DatabaseError,
+    PlatformError, PlatformUnavailable,
 )  # fmt: skip
 
 HomeOption = Annotated[
@@ -28,7 +34,9 @@ def said_clearly() -> Iterator[None]:
     """Turns every expected error into one line on stderr and exit code 2."""
     try:
         yield
-    except EXPECTED as error:
+    except Exception as error:
+        if not isinstance(error, _USUAL) and not isinstance(error, _rare()):
+            raise
         typer.echo(_words(error), err=True)
         raise typer.Exit(2) from error
 
@@ -47,11 +55,22 @@ def _words(error: Exception) -> str:
 
 def system_of(home: Path | None) -> bootstrap.System:
     """The installation in this folder."""
+    from api import bootstrap  # which takes longer to load than what commands without an installation do
+
     return bootstrap.build(settings.load(home or settings.home_from_environment()))
 
 
 def stored(home: Path | None) -> bootstrap.System:
     """An installation whose database is there already: what only reads must not answer from an empty one."""
+    from api import bootstrap
+
     system = system_of(home)
     bootstrap.require_database(system)
     return system
+
+
+def _rare() -> tuple[type[Exception], ...]:
+    """What the doors refuse with besides."""
+    from api.errors import STATUS
+
+    return tuple(STATUS)

@@ -100,12 +100,32 @@ def party_of(keys: KeyFile, roles: tuple[str, ...] = ()) -> Party:
     return Party(name, PartyKind.NATURAL, "", keys.sm2.public, keys.address, roles, commitment)
 
 
-def load(path: Path) -> KeyFile:
-    """Reads a key file. Raises `FieldError` if it is not one, or if others may read it."""
+def require_private(path: Path) -> None:
+    """Raises `FieldError` for a file that others may read."""
     if path.stat().st_mode & 0o077:
         raise FieldError(
             str(path), "仅所有者可读（0600） / readable by its owner only (0600)", oct(path.stat().st_mode & 0o777)
         )
+
+
+def token(path: Path) -> str:
+    """What the file of a token or an API key holds. Raises `FieldError` if others may read it."""
+    require_private(path)
+    return path.read_text(encoding="ascii").strip()
+
+
+def keep_token(path: Path, text: str) -> None:
+    """Writes a token to a file that must not exist yet, readable by its owner only."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as file:
+        file.write(text + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def load(path: Path) -> KeyFile:
+    """Reads a key file. Raises `FieldError` if it is not one, or if others may read it."""
+    require_private(path)
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
         return KeyFile(

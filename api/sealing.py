@@ -26,6 +26,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from cryptography.x509.oid import NameOID
 
+from api import keyfiles
 from api.settings import Settings, SettingsError
 from ledger.errors import FieldError
 from registry.errors import PaperRefused
@@ -139,10 +140,7 @@ def door(url: str) -> Ask:
 
 
 def _read(path: Path) -> tuple[ec.EllipticCurvePrivateKey, list[x509.Certificate]]:
-    if path.stat().st_mode & 0o077:
-        raise FieldError(
-            str(path), "仅所有者可读（0600） / readable by its owner only (0600)", oct(path.stat().st_mode & 0o777)
-        )
+    keyfiles.require_private(path)
     data = path.read_bytes()
     try:
         key = load_pem_private_key(data, None)

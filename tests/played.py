@@ -63,8 +63,8 @@ class Played:
 def shuqing(
     *arguments: str | Path, environment: Mapping[str, str] | None = None, seconds: int = 120
 ) -> subprocess.CompletedProcess[str]:
-    """Runs `python -m api.cli …` from the repository, as an operator would run `shuqing …`."""
-    command = [sys.executable, "-m", "api.cli", *map(str, arguments)]
+    """Runs `python -m api …` from the repository, as an operator would run `shuqing …`."""
+    command = [sys.executable, "-m", "api", *map(str, arguments)]
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("SHUQING_")}
     return subprocess.run(
         command, cwd=ROOT, env=inherited | dict(environment or {}), capture_output=True, text=True, timeout=seconds,

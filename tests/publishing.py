@@ -218,7 +218,7 @@ def start_worker(world: World) -> subprocess.Popen[bytes]:
     with said.open("ab") as out:
         begun = out.tell()
         process = subprocess.Popen(
-            [sys.executable, "-u", "-m", "api.cli", "worker", "--home", str(world.home)], cwd=ROOT, env=environment,
+            [sys.executable, "-u", "-m", "api", "worker", "--home", str(world.home)], cwd=ROOT, env=environment,
             stdout=out, stderr=subprocess.STDOUT,
         )  # fmt: skip
     world.workers.append(process)

@@ -70,7 +70,7 @@ def applications(platform: Platform) -> int:
 def killed(platform: Platform, command: list[str], reached: int, count: object) -> int:
     """Runs the real command and kills it (SIGKILL) once `count` has reached something; what it was then."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "api.cli", *command], cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        [sys.executable, "-m", "api", *command], cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
     try:
         end = time.monotonic() + 120

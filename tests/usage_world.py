@@ -63,7 +63,7 @@ class World:
     def serve(self, children: Processes, name: str = "server") -> None:
         self.port = self.port or free_port()
         arguments = ("serve", "--home", str(self.home), "--port", str(self.port))
-        children.python(name, "api.cli", *arguments, ready=answers(f"{self.url}/api/log"))
+        children.python(name, "api", *arguments, ready=answers(f"{self.url}/api/log"))
 
     def client(self, source: Source) -> httpx.Client:
         headers = {"Authorization": f"Bearer {source.token}", "Content-Type": "application/x-ndjson"}

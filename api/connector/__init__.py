@@ -8,8 +8,8 @@
 It decides by the agreement's use policy before the call goes on, chains each use to the one before, keeps the records
 on disk through a kill or an outage of the platform, and sends them later without loss or doubling. A power loss is
 survived as far as the disk keeps its word on fsync. Each side's connector reports the same request id, so that the two
-can be compared use by use (exchange.md §5.4). Settings are one JSON file named on the command line:
-`python -m api.connector CONFIG.json`.
+can be compared use by use (exchange.md §5.4). What it keeps is sealed with a key of its own (`vault`). Settings are
+one JSON file: `shuqing connector run CONFIG.json`, or `python -m api.connector CONFIG.json`.
 
     GET|POST … /<path>         Authorization: Bearer <access token>, X-Request-Id, X-Purpose, X-User (optional);
                                text other than ASCII percent-encoded; the consumer's makes a request id if none comes
@@ -20,6 +20,7 @@ can be compared use by use (exchange.md §5.4). Settings are one JSON file named
     GET  /connector/status     counts, agreements, last error                              administrator's token
 
 - `settings`: the configuration file.
+- `vault`: what the state is sealed with.
 - `state`: agreements, records, batches and reports on its own disk, and their only writer.
 - `agreements`: which agreements it serves, and for whom.
 - `proxy`: one use: decide, deliver, record, release.

@@ -107,7 +107,7 @@ def build(settings: Settings) -> ASGIApp:
     """The application of these settings: opens the state, reads the key."""
     sm.self_check()
     key = keyfiles.load(Path(settings.key_file)).sm2
-    api_key = Path(settings.api_key_file).read_text(encoding="ascii").strip() if settings.api_key_file else ""
+    api_key = keyfiles.token(Path(settings.api_key_file)) if settings.api_key_file else ""
     platform = PlatformClient(settings.platform, api_key)
     return application(settings, key, platform, clock_of(settings), api_key)
 

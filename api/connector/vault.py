@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import os
 import secrets
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
+from api import keyfiles
 from ledger.errors import FieldError
 
 SIZE = 32
@@ -56,15 +56,8 @@ def load(path: Path, *, begun: bool) -> Vault:
         if begun:
             expected = "加密本状态的密钥，请从备份恢复 / the key of this state: restore it from a backup"
             raise FieldError(str(path), expected, "没有该文件 / no such file")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with os.fdopen(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w", encoding="ascii") as file:
-            file.write(secrets.token_hex(SIZE) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-    if path.stat().st_mode & 0o077:
-        expected = "仅所有者可读（0600） / readable by its owner only (0600)"
-        raise FieldError(str(path), expected, oct(path.stat().st_mode & 0o777))
-    text = path.read_text(encoding="ascii", errors="replace").strip()
+        keyfiles.keep_token(path, secrets.token_hex(SIZE))
+    text = keyfiles.token(path)
     if len(text) != 2 * SIZE or text.strip("0123456789abcdef"):
         raise FieldError(str(path), "64 位十六进制 / 64 hex digits", "其他内容 / something else")
     return Vault(bytes.fromhex(text))

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
 from fastapi.responses import JSONResponse, Response
 
 from api import errors
@@ -16,8 +16,9 @@ from api.views import appended, plain
 from clearing.market.broker import store as mandates
 from clearing.market.negotiation import service as negotiating
 from clearing.market.negotiation import store
+from clearing.market.negotiation.message import Message, Side
 from clearing.market.negotiation.moves import state_at
-from clearing.market.negotiation.service import Refusal
+from clearing.market.negotiation.service import Next, Refusal
 from clearing.market.negotiation.store import NegotiationRow
 
 router = APIRouter(prefix="/api", tags=["market 交易"])
@@ -70,6 +71,25 @@ def negotiation(negotiation: str, caller: CallerDep, session: ReadDep, now: NowD
         "act": act.document() if act else {},
         "refused": [plain(item) for item in store.refusals(session, negotiation)],
     }
+
+
+@router.get("/negotiations/{negotiation}/agreement", summary="定稿文书草稿 / the message that freezes the agreement")
+def frozen(
+    negotiation: str,
+    caller: CallerDep,
+    session: ReadDep,
+    system: SystemDep,
+    now: NowDep,
+    days: Annotated[int, Query(ge=1, le=365)] = 30,
+) -> dict[str, Any]:
+    """For the provider, not signed and not kept: the act with an id drawn now and the signers' keys on record, to be
+    integrated within so many days; under `parts` nothing, for it brings the latest proposal."""
+    row = store.negotiation(session, negotiation)
+    if organisation_of(session, caller, now) != row.provider:
+        raise Forbidden("定稿由提供方办理。 / The provider freezes the agreement.")
+    said = Next(Message.AGREEMENT, Side.PROVIDER, row.consumer, row.provider, row.listing, deadline=now + days * 86_400)
+    statement, _ = negotiating.draft(session, negotiation, said, domain=system.agreement_domain, at=now)
+    return {"statement": statement.document()}
 
 
 def _line(row: NegotiationRow, now: int) -> dict[str, Any]:

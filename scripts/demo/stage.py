@@ -125,10 +125,10 @@ class Stage:
         bootstrap.migrate(settings.database)
         self.system = bootstrap.build(settings)
         self.children.python(
-            "platform", "api.cli", "serve", "--home", str(self.home), "--port", str(self.port),
+            "platform", "api", "serve", "--home", str(self.home), "--port", str(self.port),
             ready=answers(f"{self.url}/api/log"),
         )  # fmt: skip
-        self.children.python("worker", "api.cli", "worker", "--home", str(self.home), ready=self._worker_ready)
+        self.children.python("worker", "api", "worker", "--home", str(self.home), ready=self._worker_ready)
         self.note(f"链 {CHAIN_ID} 上部署了四个合约；平台在 {self.url}，后台任务独立运行")
 
     def _seal(self) -> StampSettings:

@@ -60,7 +60,7 @@ def _serve(platform: Platform, log: Path) -> tuple[subprocess.Popen[bytes], str]
     port = free_port()
     with log.open("ab") as out:
         process = subprocess.Popen(
-            [sys.executable, "-m", "api.cli", "serve", "--home", str(platform.system.settings.home), "--port",
+            [sys.executable, "-m", "api", "serve", "--home", str(platform.system.settings.home), "--port",
              str(port)],
             cwd=ROOT, env=environment, stdout=out, stderr=subprocess.STDOUT,
         )  # fmt: skip

@@ -101,7 +101,7 @@ def _served(played: Played, folder: Path) -> Iterator[str]:
     url = f"http://127.0.0.1:{port}"
     with processes(folder / "logs") as children:
         children.python(
-            "platform", "api.cli", "serve", "--home", str(played.home), "--port", str(port),
+            "platform", "api", "serve", "--home", str(played.home), "--port", str(port),
             ready=answers(f"{url}/api/log"),
         )  # fmt: skip
         yield url

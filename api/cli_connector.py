@@ -1,0 +1,196 @@
+"""`shuqing connector`: makes a connector's folder, registers it, runs it and tells it which agreements it serves.
+
+A folder holds everything of one connector: `key.json` its keys, `state.key` what its state is sealed with,
+`admin.token` and `api.key` the doors' tokens, `tokens/` what each agreement's user is let in by, `state.db`, and
+`config.json`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import secrets
+from pathlib import Path
+from typing import Annotated, Any
+
+import httpx
+import typer
+
+from api import keyfiles
+from api.cli_deals import tell
+from api.client import PlatformClient
+from api.command import said_clearly
+from api.connector.settings import Mode, load_settings
+from api.connector.settings import Settings as ConnectorSettings
+from clearing.market.agreement import act_of, read_terms, terms_digest
+from ledger import canonical, trust
+from ledger.errors import FieldError
+from ledger.facts import SM2, Signed
+from ledger.reading import body_of
+from ledger.signing import sign_sm2
+from registry.party import CONNECTOR, Connector, connector_subject
+
+app = typer.Typer(help="连接器：计量使用并签名 / the connector: meters uses and signs for them", no_args_is_help=True)
+
+KEY, API_KEY, ADMIN, CONFIG, TOKENS = "key.json", "api.key", "admin.token", "config.json", "tokens"
+SOFTWARE = "shuqing-connector/1"
+ConfigArgument = Annotated[Path, typer.Argument(help="配置文件 config.json / its configuration file")]
+
+
+@app.command()
+def new(
+    folder: Annotated[Path, typer.Argument(help="新文件夹 / a new folder")],
+    identity: Annotated[str, typer.Option("--id", help="连接器编号 / its name, as conn-a")],
+    upstream: Annotated[str, typer.Option(help="数据接口；消费方填提供方连接器 / data API, or their connector")],
+    url: Annotated[str, typer.Option(help="平台地址 / address of the platform")],
+    trust_file: Annotated[Path, typer.Option("--trust", help="信任文件 / trust file")],
+    mode: Annotated[Mode, typer.Option(help="提供方或消费方 / whose it is")] = Mode.PROVIDER,
+    host: Annotated[str, typer.Option(help="监听地址 / where it listens")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="监听端口 / port")] = 8100,
+) -> None:
+    """新建连接器的文件夹：密钥、口令和配置 / makes the folder of a connector: keys, tokens and configuration."""
+    with said_clearly():
+        by = keyfiles.holder(connector_subject(identity))
+        trusted = trust.read(canonical.parse(trust_file.read_bytes()))
+        operators = [item.sm2 for item in trusted.identities.values() if "operator" in item.roles]
+        if len(operators) != 1:
+            raise FieldError("--trust", "恰好一个运营方 / exactly one operator", str(len(operators)))
+        if folder.exists():
+            raise FileExistsError(17, "已存在 / exists already", str(folder))
+        folder.mkdir(parents=True, mode=0o700)
+        keys, admin = keyfiles.create(folder / KEY, by), secrets.token_hex(24)
+        keyfiles.keep_token(folder / ADMIN, admin)
+        document = {
+            "id": identity, "mode": mode.value, "key_file": KEY, "api_key_file": API_KEY, "state": "state.db",
+            "upstream": upstream, "platform": url, "host": host, "port": port, "log_key": operators[0],
+            "admin_token_sha256": hashlib.sha256(admin.encode()).hexdigest(),
+        }  # fmt: skip
+        text = json.dumps(document, ensure_ascii=False, indent=1) + "\n"
+        (folder / CONFIG).write_text(text, encoding="utf-8")
+    typer.echo(f"已建立 / made: {folder / CONFIG}\nSM2 {keys.sm2.public}")
+    typer.echo("下一步：由单位登记（register），并向运营方领取接口密钥，存为 api.key（0600）。")
+    typer.echo(f"Next: register it, and ask the operator for an API key of {by}, kept as api.key (0600).")
+
+
+@app.command()
+def register(
+    config: ConfigArgument,
+    key: Annotated[Path, typer.Option("--key", help="单位的密钥文件 / the owner's key file")],
+    api_key: Annotated[Path, typer.Option("--api-key", help="单位的接口密钥文件 / file with the owner's API key")],
+) -> None:
+    """由所属单位签名登记连接器的公钥 / the owner states, signed, which key its connector signs with."""
+    with said_clearly():
+        settings = load_settings(config)
+        owner, own = keyfiles.load(key), keyfiles.load(Path(settings.key_file))
+        body = Connector(owner.by.removeprefix("party:"), own.sm2.public, SOFTWARE)
+        with PlatformClient(settings.platform, keyfiles.token(api_key)) as platform:
+            statement = platform.draft(CONNECTOR, own.by, body_of(body))
+            signed = Signed(statement, (sign_sm2(owner.sm2, statement, by=owner.by, role=""),))
+            answer = platform.post("/api/connectors", signed.document())
+    typer.echo(f"已入册 / taken in: {answer['fact']}")
+
+
+@app.command()
+def run(config: ConfigArgument) -> None:
+    """运行，直到被停止 / runs until it is stopped."""
+    from api.connector.serving import run as serve
+
+    with said_clearly():
+        serve(config)
+
+
+@app.command()
+def serve(
+    config: ConfigArgument,
+    agreement: Annotated[str, typer.Argument(help="协议编号 / its id, 64 hex")],
+    key: Annotated[Path, typer.Option("--key", help="本方密钥文件，用以核对签名 / your key file, to check by")],
+    access: Annotated[
+        Path | None, typer.Option("--access-token", help="消费方：提供方给的访问令牌文件 / the provider's token")
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="不再询问 / do not ask")] = False,
+) -> None:
+    """让运行中的连接器开始服务一份协议 / tells the running connector to serve an agreement, once you have read it.
+
+    The act comes from the platform and must bear your own signature; who may use it is let in by a fresh token.
+    """
+    with said_clearly():
+        settings, own = load_settings(config), keyfiles.load(key)
+        if (access is not None) is not (settings.mode is Mode.CONSUMER):
+            raise FieldError("--access-token", "消费方连接器必填 / for a consumer's connector", str(access or "—"))
+        found = _concluded(settings, agreement)
+        signed, parts = Signed.of_document(found["signed"]), tuple(part.encode() for part in found["parts"])
+        _show(signed, parts, own)
+        if not yes:
+            typer.confirm("开始服务 / serve it?", abort=True)
+        place = config.resolve().parent / TOKENS / f"{agreement}.token"
+        token = keyfiles.token(place) if place.exists() else secrets.token_hex(24)
+        document = {**found, "token_sha256": hashlib.sha256(token.encode()).hexdigest()}
+        if access is not None:
+            document["access_token"] = keyfiles.token(access)
+        answer = _ask(config, settings, "PUT", "/connector/agreements", document)
+        if not place.exists():
+            keyfiles.keep_token(place, token)
+    typer.echo(json.dumps(answer, ensure_ascii=False))
+    typer.echo(f"访问令牌 / access token: {place}")
+
+
+@app.command()
+def status(config: ConfigArgument) -> None:
+    """记录、批次、协议与用量 / records, batches, agreements and what was used."""
+    with said_clearly():
+        answer = _ask(config, load_settings(config), "GET", "/connector/status")
+    typer.echo(json.dumps(answer, ensure_ascii=False, indent=1))
+
+
+@app.command()
+def flush(config: ConfigArgument) -> None:
+    """立即发送尚未发送的记录 / sends now what waits."""
+    with said_clearly():
+        answer = _ask(config, load_settings(config), "POST", "/connector/flush")
+    typer.echo(json.dumps(answer, ensure_ascii=False))
+
+
+# Inside ---------------------------------------------------------------------------------------------------------------
+
+
+def _concluded(settings: ConnectorSettings, agreement: str) -> dict[str, Any]:
+    """The act that concluded an agreement, with its terms, as the platform hands it to this connector."""
+    with PlatformClient(settings.platform, keyfiles.token(Path(settings.api_key_file))) as platform:
+        answer = platform.post(f"/api/connectors/{settings.id}/acts", {"known": {agreement: 0}, "wait": 0})
+    found = [item for item in answer["acts"] if item["signed"]["statement"]["no"] == 0]
+    if not found:
+        raise FieldError("agreement", "已成立的协议 / an agreement that was concluded", agreement[:80])
+    return dict(found[0])
+
+
+def _show(signed: Signed, parts: tuple[bytes, ...], own: keyfiles.KeyFile) -> None:
+    """Its terms in words, and who signed. Raises `FieldError` where the owner of the key did not, `BadTerms`."""
+    act = act_of(signed.statement)
+    terms = read_terms(signed.statement, act, parts)
+    if terms is None or act.terms_digest != terms_digest(terms):
+        raise FieldError("body.terms_digest", "条款的摘要 / that of the terms", act.terms_digest.sha256)
+    mine = [item for item in signed.signatures if (item.alg, item.by, item.key) == (SM2, own.by, own.sm2.public)]
+    if not mine:
+        raise FieldError("signed.signatures", f"{own.by} 本人的签名 / your own signature", "没有 / none")
+    tell("terms", body_of(terms))
+    for item in signed.signatures:
+        if item.alg == SM2:
+            typer.echo(f"已签 / signed: {item.by} {item.key}")
+
+
+def _ask(config: Path, settings: ConnectorSettings, method: str, path: str, document: Any = None) -> Any:
+    """Asks the running connector as its administrator. Raises `FieldError` with what it said."""
+    token = keyfiles.token(config.resolve().parent / ADMIN)
+    address = f"http://{settings.host}:{settings.port}"
+    content = canonical.encode(document) if document is not None else None
+    try:
+        answer = httpx.request(
+            method, address + path, content=content, timeout=60, trust_env=False,
+            headers={"Authorization": f"Bearer {token}"},
+        )  # fmt: skip
+    except httpx.HTTPError as error:
+        raise FieldError("connector", f"{address} 应答，请先运行 / that it runs at {address}", str(error)) from error
+    found = answer.json()
+    if answer.status_code >= 300:
+        raise FieldError("connector", "接受 / that it takes it", str(found.get("message", found))[:600])
+    return found
