@@ -22,11 +22,11 @@ settings → bootstrap → app → deps → auth → bodies → routes → error
   when, one at a time; `status`: how far entries have come and what needs a person.
 - `authority`: the door to the deposit authority; `checks`: the areas of `shuqing audit`; `erasing`: texts gone.
 - `handing`: a register handed over and received as a parcel; `disclosing`: the agency's reports and disclosure pack.
-- `__main__`: the `shuqing` command; `cli`: its commands for an installation; its parts `cli_rules` (calendars, rule sets, pre-check), `cli_intake` (papers, drafts,
-  import), `cli_likeness` (similar data), `cli_foreign` (certificates of others), `cli_seal`, `cli_national`,
-  `cli_agency` (duties, exit), `cli_cards`, `cli_deals` (negotiating and signing with a platform elsewhere),
-  `cli_connector` (one's own connector),
-  `cli_delivery`, `cli_dispute`, `cli_service`, `cli_market`, `cli_retention`; `command`: what they share.
+- `__main__`: the `shuqing` command; `cli`: its commands for an installation; its parts `cli_rules` (calendars, rule
+  sets, pre-check), `cli_intake` (papers, drafts, import), `cli_likeness` (similar data), `cli_foreign` (certificates of
+  others), `cli_seal`, `cli_national`, `cli_agency` (duties, exit), `cli_cards`, `cli_deals` (negotiating and signing
+  with a platform elsewhere), `cli_connector` (one's own connector), `cli_delivery`, `cli_dispute`, `cli_service`,
+  `cli_market`, `cli_retention`; `command`: what they share.
 - `client`: a small client for signed statements.
 - `connector`: the process that meters every use and signs for it, in front of a data API or of a consumer's own calls
   (D11, D31).

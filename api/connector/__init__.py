@@ -1,6 +1,6 @@
 """The connector 连接器: a process that meters every use of an agreement on its own side and signs for it.
 
-    provider's   consumer ──▶ connector ──▶ data API
+    provider's   consumer ──▶ connector ──▶ data API, or a folder of files
     consumer's   application ──▶ connector ──▶ the provider's connector
                                     │ record durable before the body is released (D11)
                                     └──▶ platform: batches, closes and heartbeats, frozen before they are sent
@@ -17,12 +17,14 @@ one JSON file: `shuqing connector run CONFIG.json`, or `python -m api.connector 
                                the consumer's also "access_token": what the provider's connector lets it in by
                                                                                            administrator's token
     POST /connector/flush      send what is waiting                                        administrator's token
+    GET  /connector/catalogue  the files it hands out, with their digests                  Bearer <access token>
     GET  /connector/status     counts, agreements, last error                              administrator's token
 
 - `settings`: the configuration file.
 - `vault`: what the state is sealed with.
 - `state`: agreements, records, batches and reports on its own disk, and their only writer.
 - `agreements`: which agreements it serves, and for whom.
+- `source`: a data API, another connector, or a folder of files; what it answers, held until the use is on record.
 - `proxy`: one use: decide, deliver, record, release.
 - `watching`: what became of its agreements, from the platform.
 - `sending`: batches, closes and heartbeats on their way to the platform.

@@ -7,17 +7,17 @@ import re
 import secrets
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
-import aiohttp
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
-from yarl import URL
+from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from api.connector.agreements import Agreements
 from api.connector.settings import Mode, Settings
+from api.connector.source import Answer, FolderSource, source_of
 from api.connector.state import Book, Held, Kept, Use, reference
 from clearing.market import policy as policies
 from clearing.market.agreement import standing
@@ -43,32 +43,37 @@ _NOT_RELEASED = frozenset(name.encode() for name in _NOT_FORWARDED - {"content-e
 """What is not passed back; the body is, as it came; the marks of the other side's record give way to our own."""
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What the upstream answered, its body whole; `headers` as they came."""
-
-    status: int
-    headers: tuple[tuple[bytes, bytes], ...]
-    content: bytes
-
-
 class Proxy:
     """The data path: a request in, the answer of the upstream out, and a durable record between the two."""
 
     def __init__(self, settings: Settings, clock: Callable[[], int], book: Book, agreements: Agreements) -> None:
         self._settings, self._clock, self._book, self._agreements = settings, clock, book, agreements
         self._in_flight: set[tuple[str, str]] = set()
-        self._client: aiohttp.ClientSession | None = None
+        self._source = source_of(settings.upstream, settings.upstream_timeout, Path(settings.state).parent)
 
     async def close(self) -> None:
-        if self._client is not None:
-            await self._client.close()
+        await self._source.close()
+
+    async def catalogue(self, request: Request) -> Response:
+        """The files this connector hands out, to whoever an agreement lets in; a look is no use."""
+        held = self._agreements.of_token(sha256(bearer(request)))
+        if held is None:
+            return _let_in_by_nothing()
+        if isinstance(self._source, FolderSource):
+            return JSONResponse({"files": await self._source.catalogue()})
+        if self._settings.mode is Mode.CONSUMER:
+            headers = {"authorization": f"Bearer {held.access}"}
+            answer = await self._source.ask("GET", "/connector/catalogue", headers, b"")
+            if answer is not None:
+                return Response(b"".join([data async for data in answer.body.chunks()]), answer.status,
+                                media_type="application/json")  # fmt: skip
+        return problem(404, "CATALOGUE", "数据源不是文件夹。 / The source is not a folder.")
 
     async def __call__(self, request: Request) -> Response:
         """One use: decide, deliver, record, release."""
         held = self._agreements.of_token(sha256(bearer(request)))
         if held is None:
-            return problem(401, "ACCESS", "没有此访问令牌对应的合约。 / No agreement for this access token.")
+            return _let_in_by_nothing()
         request_id = request.headers.get("x-request-id", "")
         if not request_id and self._settings.mode is Mode.CONSUMER:
             request_id = secrets.token_hex(16)
@@ -119,7 +124,7 @@ class Proxy:
             use = replace(
                 use,
                 status=_status_class(answer),
-                size=len(answer.content) if answer else 0,
+                size=answer.body.size if answer else 0,
                 latency_ms=(time.perf_counter_ns() - started) // 1_000_000,
             )
             kept = await self._book.keep(use)
@@ -151,27 +156,11 @@ class Proxy:
             headers |= {name: request.headers[name] for name in _FOR_CONNECTORS if name in request.headers}
             headers |= {"authorization": f"Bearer {held.access}", "x-request-id": request_id}
         headers["accept-encoding"] = "identity"
-        url = URL(self._settings.upstream.rstrip("/") + target, encoded=True)
-        try:
-            async with self._session().request(
-                request.method, url, data=body or None, headers=headers, allow_redirects=False
-            ) as answer:
-                return Answer(answer.status, answer.raw_headers, await answer.read())
-        except (aiohttp.ClientError, TimeoutError):
-            return None
+        return await self._source.ask(request.method, target, headers, body)
 
-    def _session(self) -> aiohttp.ClientSession:
-        """The one client, made inside the loop; what it would add or change by itself is switched off."""
-        if self._client is None:
-            self._client = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=0),
-                timeout=aiohttp.ClientTimeout(total=self._settings.upstream_timeout),
-                cookie_jar=aiohttp.DummyCookieJar(),
-                auto_decompress=False,
-                skip_auto_headers=("user-agent", "accept", "content-type"),
-                trust_env=False,
-            )
-        return self._client
+
+def _let_in_by_nothing() -> Response:
+    return problem(401, "ACCESS", "没有此访问令牌对应的合约。 / No agreement for this access token.")
 
 
 def _refused(kept: Kept) -> Response:
@@ -198,7 +187,12 @@ _REFUSALS = {
 def _release(answer: Answer | None, kept: Kept) -> Response:
     if answer is None:
         return problem(502, "UPSTREAM", "数据源无应答。 / The data source does not answer.", kept)
-    response = Response(answer.content, answer.status, _marks(kept))
+    response: Response
+    if isinstance(answer.body.content, bytes):
+        response = Response(answer.body.content, answer.status, _marks(kept))
+    else:
+        length = {"Content-Length": str(answer.body.size)}
+        response = StreamingResponse(answer.body.chunks(), answer.status, _marks(kept) | length)
     passed = ((name.lower(), value) for name, value in answer.headers)
     response.raw_headers.extend((name, value) for name, value in passed if name not in _NOT_RELEASED)
     return response

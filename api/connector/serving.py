@@ -85,6 +85,7 @@ def application(
         Route("/connector/agreements", guarded(put), methods=["PUT"]),
         Route("/connector/flush", guarded(flush), methods=["POST"]),
         Route("/connector/status", guarded(status), methods=["GET"]),
+        Route("/connector/catalogue", proxy.catalogue, methods=["GET"]),
     ]
     own = Starlette(routes=routes, lifespan=lifespan)
 

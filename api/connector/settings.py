@@ -11,6 +11,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
+from api.connector.source import FOLDER
 from clearing.usage.record import Side
 from ledger import canonical
 from ledger.reading import read
@@ -30,7 +31,8 @@ SIDES = {Mode.PROVIDER: Side.PROVIDE, Mode.CONSUMER: Side.CONSUME}
 class Settings:
     """The configuration file. Paths are taken relative to the file; secrets are in files of their own.
 
-    `upstream` is the address of the data API; in the mode consumer that of the provider's connector.
+    `upstream` is the address of the data API, or "folder:" with a path: then every file below it can be fetched as
+    /files/<name>; in the mode consumer the address of the provider's connector.
     `admin_token_sha256` is the SHA-256 of the administrator's token, `log_key` the operator's SM2 public key (empty:
     promises are kept unchecked), `watch` whether it asks the platform for acts of its agreements, `clock_file` a file
     with the present second (the demo's fixed timeline). `state_key_file` holds the key the state is sealed with, beside
@@ -64,8 +66,12 @@ def load_settings(path: Path) -> Settings:
     def placed(name: str) -> str:
         return str(base / name) if name else ""
 
+    def source(upstream: str) -> str:
+        return FOLDER + placed(upstream.removeprefix(FOLDER)) if upstream.startswith(FOLDER) else upstream
+
     return replace(
         settings,
+        upstream=source(settings.upstream),
         key_file=placed(settings.key_file),
         state=placed(settings.state),
         state_key_file=placed(settings.state_key_file) or str((base / settings.key_file).with_name("state.key")),
