@@ -12,6 +12,7 @@ import json
 import secrets
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import quote
 
 import httpx
 import typer
@@ -150,6 +151,49 @@ def flush(config: ConfigArgument) -> None:
     typer.echo(json.dumps(answer, ensure_ascii=False))
 
 
+@app.command()
+def negotiate(
+    config: ConfigArgument,
+    provider: Annotated[str, typer.Option(help="对方协议地址 / its address, as https://x/dsp/2025/1")],
+    dataset: Annotated[str, typer.Option(help="数据集编号 / id of the dataset in its catalogue")],
+    offer: Annotated[str, typer.Option(help="要约编号；缺省为唯一的一个 / id of the offer, if there are several")] = "",
+    authorization: Annotated[
+        Path | None, typer.Option(help="Authorization 头的内容所在文件 / file with the header Authorization it wants")
+    ] = None,
+) -> None:
+    """向另一数据空间的提供方发起协商（不签名，不成立合约） / begins with a provider elsewhere; no contract comes of it."""
+    with said_clearly():
+        settings = load_settings(config)
+        token = keyfiles.token(authorization) if authorization is not None else ""
+        asked = {"provider": provider, "offer": _offered(provider, dataset, offer, token), "token": token}
+        answer = _ask(config, settings, "POST", "/connector/negotiations", asked)
+    _stands(answer)
+
+
+@app.command()
+def answer(
+    config: ConfigArgument,
+    negotiation: Annotated[str, typer.Argument(help="协商编号 / its id, as `negotiations` shows it")],
+    word: Annotated[str, typer.Argument(help="accept 接受 | counter 反要约 | verify 核验 | terminate 终止")],
+    offer: Annotated[Path | None, typer.Option(help="反要约（JSON） / the counter-offer")] = None,
+) -> None:
+    """答复另一数据空间的提供方 / answers a provider of another data space."""
+    with said_clearly():
+        document = canonical.parse(offer.read_bytes()) if offer is not None else None
+        path = f"/connector/negotiations/{quote(negotiation, safe=':')}/{quote(word)}"
+        found = _ask(config, load_settings(config), "POST", path, document)
+    _stands(found)
+
+
+@app.command()
+def negotiations(config: ConfigArgument) -> None:
+    """与另一数据空间的协商 / negotiations in other data spaces, with what was said."""
+    with said_clearly():
+        found = _ask(config, load_settings(config), "GET", "/connector/negotiations")
+    for one in found["negotiations"]:
+        _stands(one)
+
+
 # Inside ---------------------------------------------------------------------------------------------------------------
 
 
@@ -176,6 +220,39 @@ def _show(signed: Signed, parts: tuple[bytes, ...], own: keyfiles.KeyFile) -> No
     for item in signed.signatures:
         if item.alg == SM2:
             typer.echo(f"已签 / signed: {item.by} {item.key}")
+
+
+def _offered(provider: str, dataset: str, wanted: str, token: str) -> dict[str, Any]:
+    """The offer of a dataset in a provider's catalogue, with the dataset as its target. Raises `FieldError`."""
+    address = f"{provider.rstrip('/')}/catalog/datasets/{quote(dataset, safe=':')}"
+    headers = {"Authorization": token} if token else {}
+    try:
+        found = httpx.get(address, headers=headers, timeout=30, trust_env=False)
+        document = found.json() if found.status_code == 200 else {}
+    except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
+        raise FieldError("--provider", "应答 / an answer", f"{address}: {error}"[:300]) from error
+    offers = document.get("hasPolicy", []) if isinstance(document, dict) else []
+    offers = offers if isinstance(offers, list) else [offers]
+    fitting = [item for item in offers if isinstance(item, dict) and item.get("@id") and wanted in ("", item["@id"])]
+    if len(fitting) != 1:
+        named = (
+            ", ".join(str(item.get("@id")) for item in offers if isinstance(item, dict)) or f"HTTP {found.status_code}"
+        )
+        raise FieldError(
+            "--offer", "目录中的一个要约 / one offer of its catalogue", named[:300] or f"HTTP {found.status_code}"
+        )
+    return {**fitting[0], "@type": "Offer", "target": dataset}
+
+
+def _stands(talk: dict[str, Any]) -> None:
+    typer.echo(f"{talk['id']} {talk['state']} {talk['dataset']} {talk['provider']}")
+    for item in talk["said"]:
+        message = item["message"]
+        what = message.get("eventType", message["@type"])
+        typer.echo(f"  #{item['no']} {item['side']} {what}")
+        policy = message.get("offer") or message.get("agreement")
+        if policy:
+            typer.echo("     " + json.dumps(policy, ensure_ascii=False))
 
 
 def _ask(config: Path, settings: ConnectorSettings, method: str, path: str, document: Any = None) -> Any:

@@ -17,6 +17,7 @@ from starlette.responses import JSONResponse, Response
 from clearing.errors import BadTerms
 from clearing.market.agreement import Terms
 from clearing.market.agreement import subject_of as agreement_subject
+from clearing.market.negotiation.dataspace import BASE, CONTEXT, EVENTS, PATHS, worded
 from clearing.market.negotiation.message import Document, Message, NegotiationMessage, Side, Wish, subject_of
 from clearing.market.negotiation.moves import LEAD_IN, State
 from clearing.market.negotiation.store import NegotiationRow
@@ -25,8 +26,6 @@ from clearing.market.policy import Action, Policy, Rule
 from clearing.market.shelf.store import ListingRow
 from ledger.facts import Fact, Signed, require_fields
 
-BASE = "/dsp/2025/1"
-CONTEXT = "https://w3id.org/dspace/2025/1/context.jsonld"
 SQ = "urn:shuqing:dsp:"
 SIGNED, OFFER, AGREEMENT, ABOUT = f"{SQ}signed", f"{SQ}offer", f"{SQ}agreement", f"{SQ}listing"
 VERSIONS = {"protocolVersions": [{"version": "2025-1", "path": BASE, "binding": "HTTPS"}]}
@@ -154,30 +153,15 @@ def catalog(rows: Sequence[ListingRow], participant: str, url: str) -> dict[str,
     return made | ({"dataset": [dataset(row, root=False) for row in rows]} if rows else {})
 
 
-_PATHS: Mapping[Message, tuple[str, str]] = {
-    Message.REQUEST: ("ContractRequestMessage", "request"),
-    Message.OFFER: ("ContractOfferMessage", "offers"),
-    Message.ACCEPT: ("ContractNegotiationEventMessage", "events"),
-    Message.AGREEMENT: ("ContractAgreementMessage", "agreement"),
-    Message.VERIFICATION: ("ContractAgreementVerificationMessage", "agreement/verification"),
-    Message.FINALISE: ("ContractNegotiationEventMessage", "events"),
-    Message.TERMINATE: ("ContractNegotiationTerminationMessage", "termination"),
-}
-"""Type and path of each message; a counter is its side's request or offer."""
-_EVENTS = {Message.ACCEPT: "ACCEPTED", Message.FINALISE: "FINALIZED"}
-
-
 def message(
     row: NegotiationRow, fact: Fact, body: NegotiationMessage, document: Document | None, parts: Sequence[bytes]
 ) -> tuple[str, dict[str, Any]] | None:
     """A message that was taken in, as the protocol says it to the other side: the path under that side's address, and
     what is sent there; None for what the protocol has no word for. `document` is the proposal it brings or freezes."""
-    what = body.message
-    if what is Message.COUNTER:
-        what = Message.REQUEST if body.side is Side.CONSUMER else Message.OFFER
-    if what not in _PATHS:
+    what = worded(body.message, body.side)
+    if what not in PATHS:
         return None
-    type_, end = _PATHS[what]
+    type_, end = PATHS[what]
     signed = {"statement": fact.statement.document(), "signatures": [item.document() for item in fact.signatures]}
     made: dict[str, Any] = {
         "@context": [CONTEXT],
@@ -188,8 +172,8 @@ def message(
         SIGNED: {**signed, "parts": [part.decode() for part in parts]},
     }
     policy = policy_of(document)
-    if what in _EVENTS:
-        made["eventType"] = _EVENTS[what]
+    if what in EVENTS:
+        made["eventType"] = EVENTS[what]
     if what is Message.TERMINATE:
         made |= {"code": "TERMINATED"} | ({"reason": [{"message": body.reason}]} if body.reason else {})
     if what in (Message.REQUEST, Message.OFFER, Message.AGREEMENT):

@@ -31,6 +31,7 @@ from api.pages.guard import HEADERS, TooMany
 from api.pages.render import error_page
 from api.sessions import Forged, NotLoggedIn
 from api.verifiers import NotBuilt
+from clearing.market.negotiation.dataspace import BASE
 from ledger.answer import NotCovered
 from ledger.bundle import NotPublished
 
@@ -168,7 +169,7 @@ _HTTP = {
 def _answer(request: Request, body: dict[str, Any], status: int, headers: Mapping[str, str] | None = None) -> Response:
     """JSON for programs, a page for people; what lies under /api, or our script asks for, is for programs. A peer of
     the Dataspace Protocol gets the protocol's own documents."""
-    if request.url.path.startswith(dsp.BASE):
+    if request.url.path.startswith(BASE):
         return dsp.error_answer(request.url.path, body, status, headers)
     if request.url.path.startswith("/api/") or request.headers.get("accept") == "application/json":
         return JSONResponse(body, status, headers)

@@ -17,6 +17,10 @@ one JSON file: `shuqing connector run CONFIG.json`, or `python -m api.connector 
                                the consumer's also "access_token": what the provider's connector lets it in by
                                                                                            administrator's token
     POST /connector/flush      send what is waiting                                        administrator's token
+    POST /connector/negotiations           begins with a provider of another data space    administrator's token
+    POST /connector/negotiations/<id>/<accept|counter|verify|terminate>                    administrator's token
+    GET  /connector/negotiations           where they stand                                administrator's token
+    GET|POST /dsp/2025/1/negotiations/<id> what that provider says and asks                the id nobody can guess
     GET  /connector/catalogue  the files it hands out, with their digests                  Bearer <access token>
     GET  /connector/status     counts, agreements, last error                              administrator's token
 
@@ -27,6 +31,7 @@ one JSON file: `shuqing connector run CONFIG.json`, or `python -m api.connector 
 - `source`: a data API, another connector, or a folder of files; what it answers, held until the use is on record.
 - `proxy`: one use: decide, deliver, record, release.
 - `watching`: what became of its agreements, from the platform.
+- `dataspace`: negotiating with providers of other data spaces, as a consumer (Dataspace Protocol).
 - `sending`: batches, closes and heartbeats on their way to the platform.
 - `serving`: its doors as an application, put together and run by `__main__`.
 """

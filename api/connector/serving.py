@@ -21,12 +21,14 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from api import keyfiles, memory
 from api.client import PlatformClient
 from api.connector.agreements import Agreements
-from api.connector.proxy import Proxy, bearer, problem, sha256
+from api.connector.dataspace import Dataspace
+from api.connector.proxy import MAX_REQUEST, Proxy, bearer, problem, sha256
 from api.connector.sending import Sender
 from api.connector.settings import Settings, clock_of, load_settings
 from api.connector.state import open_book
 from api.connector.watching import Watcher
-from clearing.errors import ClearingError
+from clearing.errors import BadTerms, ClearingError, UnknownFact
+from clearing.market.negotiation.dataspace import BASE, CONTEXT
 from ledger import canonical, sm
 from ledger.errors import LedgerError
 from ledger.sm import Sm2Key
@@ -41,6 +43,7 @@ def application(
     sender = Sender(settings, key, platform, clock, book, agreements)
     proxy = Proxy(settings, clock, book, agreements)
     watcher = Watcher(settings, api_key, agreements)
+    dataspace = Dataspace(Path(settings.state), book.vault, settings.dataspace_url, clock)
 
     def guarded(handler: Callable[[Request], Any]) -> Callable[[Request], Any]:
         async def route(request: Request) -> Response:
@@ -56,6 +59,18 @@ def application(
 
     async def put(request: Request) -> Any:
         return await agreements.put(canonical.parse(await request.body()))
+
+    async def begin(request: Request) -> Any:
+        return await dataspace.begin(canonical.parse(await request.body()))
+
+    async def say(request: Request) -> Any:
+        body = await request.body()
+        return await dataspace.say(
+            request.path_params["pid"], request.path_params["word"], json.loads(body) if body else None
+        )
+
+    async def talks(_request: Request) -> Any:
+        return {"negotiations": dataspace.talks()}
 
     async def flush(_request: Request) -> Any:
         return await sender.flush()
@@ -79,25 +94,72 @@ def application(
                 await task
         await proxy.close()
         sender.close()
+        dataspace.close()
         book.close()
 
     routes = [
         Route("/connector/agreements", guarded(put), methods=["PUT"]),
         Route("/connector/flush", guarded(flush), methods=["POST"]),
         Route("/connector/status", guarded(status), methods=["GET"]),
+        Route("/connector/negotiations", guarded(begin), methods=["POST"]),
+        Route("/connector/negotiations", guarded(talks), methods=["GET"]),
+        Route("/connector/negotiations/{pid}/{word}", guarded(say), methods=["POST"]),
+        *dataspace_routes(dataspace),
         Route("/connector/catalogue", proxy.catalogue, methods=["GET"]),
     ]
     own = Starlette(routes=routes, lifespan=lifespan)
+    own_paths = ("/connector/", f"{BASE}/negotiations/") if settings.dataspace_url else ("/connector/",)
 
     async def doors(scope: Scope, receive: Receive, send: Send) -> None:
         """A use goes past the framework's layers and routing, which cost more than deciding about it."""
-        if scope["type"] == "http" and scope["method"] in _METHODS and not scope["path"].startswith("/connector/"):
+        if scope["type"] == "http" and scope["method"] in _METHODS and not scope["path"].startswith(own_paths):
             response = await proxy(Request(scope, receive))
             await response(scope, receive, send)
         else:
             await own(scope, receive, send)
 
     return doors
+
+
+def dataspace_routes(dataspace: Dataspace) -> list[Route]:
+    """The protocol's doors of a consumer, for the providers it negotiates with."""
+
+    def answered(status: int, document: Any) -> Response:
+        return JSONResponse(document, status)
+
+    def refused(request: Request, error: Exception) -> Response:
+        status = 404 if isinstance(error, UnknownFact) else 400
+        document = {
+            "@context": [CONTEXT], "@type": "ContractNegotiationError", "providerPid": "",
+            "consumerPid": request.path_params["pid"][:80], "code": type(error).__name__,
+            "reason": [{"message": str(error)}],
+        }  # fmt: skip
+        return answered(status, document)
+
+    async def stands(request: Request) -> Response:
+        try:
+            return answered(200, dataspace.document(request.path_params["pid"]))
+        except UnknownFact as error:
+            return refused(request, error)
+
+    def hears(path: str) -> Route:
+        async def heard(request: Request) -> Response:
+            try:
+                body = bytearray()
+                async for data in request.stream():
+                    body += data
+                    if len(body) > MAX_REQUEST:
+                        raise BadTerms("body", f"≤ {MAX_REQUEST}", f"> {MAX_REQUEST}")
+                return answered(200, dataspace.hear(request.path_params["pid"], path, json.loads(body)))
+            except (ValueError, RecursionError) as error:
+                return refused(request, BadTerms("body", "JSON", str(error)))
+            except (LedgerError, ClearingError) as error:
+                return refused(request, error)
+
+        return Route(f"{BASE}/negotiations/{{pid}}/{path}", heard, methods=["POST"])
+
+    found = [Route(f"{BASE}/negotiations/{{pid}}", stands, methods=["GET"])]
+    return found + [hears(path) for path in ("offers", "agreement", "events", "termination")]
 
 
 _METHODS = frozenset({"GET", "POST", "PUT", "DELETE", "PATCH", "HEAD"})

@@ -37,6 +37,7 @@ class Settings:
     promises are kept unchecked), `watch` whether it asks the platform for acts of its agreements, `clock_file` a file
     with the present second (the demo's fixed timeline). `state_key_file` holds the key the state is sealed with, beside
     the key file if not named: it is made at the first start, and without it the state is lost, so it is backed up too.
+    `dataspace_url` is where providers of other data spaces find this connector, if it may negotiate with any.
     """
 
     id: Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}\Z")]
@@ -48,6 +49,7 @@ class Settings:
     mode: Mode = Mode.PROVIDER
     api_key_file: str = ""
     state_key_file: str = ""
+    dataspace_url: str = ""
     log_key: str = ""
     clock_file: str = ""
     host: str = "127.0.0.1"

@@ -139,7 +139,7 @@ class Book:
 
     def __init__(self, path: Path, connector: str, side: Side, vault: Vault) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._path, self._connector, self._side, self._vault = path, connector, side, vault
+        self._path, self._connector, self._side, self.vault = path, connector, side, vault
         self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
         self._db.execute("PRAGMA journal_mode=WAL")
         self._db.execute("PRAGMA synchronous=FULL")
@@ -196,7 +196,7 @@ class Book:
         """The record of this request, if there is one."""
         row = self._reader.execute(
             "SELECT seq, data, repeats FROM record WHERE agreement = ? AND request_id = ?",
-            (agreement, self._vault.name(request_id)),
+            (agreement, self.vault.name(request_id)),
         ).fetchone()
         if row is None:
             return None
@@ -309,7 +309,7 @@ class Book:
 
     async def note_answer(self, no: int, answer: str | None, error: str | None) -> None:
         """Keeps the platform's promise for a batch, or why it was not taken."""
-        sealed = self._vault.seal(answer.encode(), f"promise/{no}") if answer is not None else None
+        sealed = self.vault.seal(answer.encode(), f"promise/{no}") if answer is not None else None
 
         def write() -> None:
             self._db.execute("UPDATE batch SET answer = ?, error = ? WHERE no = ?", (sealed, error, no))
@@ -378,7 +378,7 @@ class Book:
         prev = json.dumps({"sha256": held.prev.sha256, "sm3": held.prev.sm3})
         known = canonical.encode(body_of(held.known)) if held.known else b""
         terms, secret, access, known = (
-            self._vault.seal(value, f"{name}/{held.id}")
+            self.vault.seal(value, f"{name}/{held.id}")
             for name, value in (
                 ("terms", canonical.encode(body_of(held.terms))), ("secret", held.secret),
                 ("access", held.access.encode()), ("known", known),
@@ -398,7 +398,7 @@ class Book:
 
     def _held(self, row: tuple[Any, ...]) -> Held:
         terms_, secret, access, known = (
-            self._vault.open(bytes(value), f"{name}/{row[0]}")
+            self.vault.open(bytes(value), f"{name}/{row[0]}")
             for name, value in (("terms", row[6]), ("secret", row[7]), ("access", row[8]), ("known", row[11]))
         )
         terms = read(Terms, json.loads(terms_), "terms")
@@ -418,24 +418,24 @@ class Book:
     # sealing -----------------------------------------------------------------------------------------------------
 
     def _row(self, record: UsageRecord, data: bytes) -> tuple[int, str, str, int, bytes]:
-        sealed = self._vault.seal(data, f"record/{record.seq}")
-        return record.seq, record.agreement, self._vault.name(record.request_id), record.occurred_at, sealed
+        sealed = self.vault.seal(data, f"record/{record.seq}")
+        return record.seq, record.agreement, self.vault.name(record.request_id), record.occurred_at, sealed
 
     def _record(self, seq: int, sealed: bytes) -> bytes:
-        return self._vault.open(bytes(sealed), f"record/{seq}")
+        return self.vault.open(bytes(sealed), f"record/{seq}")
 
     def _sealed(self, signed: Signed, place: str) -> bytes:
-        return self._vault.seal(canonical.encode(signed.document()), place)
+        return self.vault.seal(canonical.encode(signed.document()), place)
 
     def _signed(self, sealed: bytes, place: str) -> Signed:
-        return Signed.of_document(json.loads(self._vault.open(bytes(sealed), place)))
+        return Signed.of_document(json.loads(self.vault.open(bytes(sealed), place)))
 
     def _require_seal(self) -> None:
         """The key of this state is the one it was begun with; what was kept before there was a key is sealed, and
         nothing of it left behind. Raises `FieldError`."""
         row = self._db.execute("SELECT proof FROM seal").fetchone()
         if row is not None:
-            self._vault.open(bytes(row[0]), "seal")
+            self.vault.open(bytes(row[0]), "seal")
             return
         self._db.execute("BEGIN IMMEDIATE")
         try:
@@ -444,12 +444,12 @@ class Book:
                     question = f"SELECT {key}, {name} FROM {table} WHERE {name} IS NOT NULL"
                     for identity, value in self._db.execute(question).fetchall():
                         plain = value.encode() if isinstance(value, str) else bytes(value)
-                        sealed = self._vault.seal(plain, f"{place}/{identity}")
+                        sealed = self.vault.seal(plain, f"{place}/{identity}")
                         self._db.execute(f"UPDATE {table} SET {name} = ? WHERE {key} = ?", (sealed, identity))
             for seq, request_id in self._db.execute("SELECT seq, request_id FROM record").fetchall():
-                named = (self._vault.name(request_id), seq)
+                named = (self.vault.name(request_id), seq)
                 self._db.execute("UPDATE record SET request_id = ? WHERE seq = ?", named)
-            self._db.execute("INSERT INTO seal (proof) VALUES (?)", (self._vault.seal(b"shuqing connector", "seal"),))
+            self._db.execute("INSERT INTO seal (proof) VALUES (?)", (self.vault.seal(b"shuqing connector", "seal"),))
             self._db.commit()
         except BaseException:
             self._db.rollback()

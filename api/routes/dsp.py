@@ -22,12 +22,13 @@ from api.bodies import DocumentDep
 from api.bootstrap import System
 from api.deps import NowDep, ReadDep, SystemDep, WriteDep
 from api.desk import dealing
-from api.dsp import BASE, Envelope
+from api.dsp import Envelope
 from clearing.errors import BadTerms, Clash, UnknownFact
 from clearing.market.agreement import subject_of as agreement_subject
 from clearing.market.listing_moves import ORDERABLE
 from clearing.market.negotiation import service as negotiating
 from clearing.market.negotiation import store
+from clearing.market.negotiation.dataspace import BASE
 from clearing.market.negotiation.message import (
     Message,
     NegotiationMessage,

@@ -9,7 +9,7 @@ from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 
 from api.app import MODULES, OFFICE
-from api.dsp import BASE
+from clearing.market.negotiation.dataspace import BASE
 
 PUBLIC_GETS = {
     "/",

@@ -16,8 +16,9 @@ from sqlmodel import select
 
 from api import calling, jobs
 from api.calling import PeerCall
-from api.dsp import CONTEXT, SIGNED
+from api.dsp import SIGNED
 from api.settings import PeerSettings, SettingsError, check
+from clearing.market.negotiation.dataspace import CONTEXT
 from clearing.market.negotiation.message import Message
 from ledger.facts import Signed
 from ledger.signing import verify_sm2

@@ -17,9 +17,10 @@ from fastapi.routing import APIRoute
 from sqlmodel import select
 
 from api.desk.tables import WaitingStatement
-from api.dsp import BASE, CONTEXT, SIGNED
+from api.dsp import SIGNED
 from clearing.market import store as market
 from clearing.market.listing import Move
+from clearing.market.negotiation.dataspace import BASE, CONTEXT
 from clearing.market.negotiation.message import Message, Side
 from clearing.market.negotiation.moves import State
 from clearing.market.odrl import render_agreement, render_offer
