@@ -23,6 +23,7 @@ from sqlalchemy.orm import Session
 import clearing.market.broker.store as broker
 import clearing.market.delivery.store as delivery
 import clearing.market.demand.store as demand
+import clearing.market.filing.store as filings
 import clearing.market.gratis.store as gratis
 import clearing.market.matching.store as matching
 import clearing.market.negotiation.store as negotiation
@@ -464,6 +465,7 @@ def projectors() -> dict[str, Projector]:
         broker.PROJECTORS,
         demand.PROJECTORS,
         gratis.PROJECTORS,
+        filings.PROJECTORS,
         matching.PROJECTORS,
         market.PROJECTORS,
         negotiation.PROJECTORS,

@@ -161,7 +161,7 @@ def negotiate(
         Path | None, typer.Option(help="Authorization 头的内容所在文件 / file with the header Authorization it wants")
     ] = None,
 ) -> None:
-    """向另一数据空间的提供方发起协商（不签名，不成立合约） / begins with a provider elsewhere; no contract comes of it."""
+    """向另一数据空间的提供方发起协商（合约不因此成立） / begins with a provider elsewhere; no contract of ours."""
     with said_clearly():
         settings = load_settings(config)
         token = keyfiles.token(authorization) if authorization is not None else ""

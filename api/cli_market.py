@@ -19,6 +19,7 @@ from clearing.market.demand import service as demanding
 from clearing.market.demand.demand import DEMAND, DEMAND_BUDGET, DEMAND_MOVE, Budget, Demand, DemandMove
 from clearing.market.demand.moves import STATE_NAMES
 from clearing.market.demand.store import Wanted
+from clearing.market.filing.filing import AGREEMENT_FILING, AgreementFiling
 from clearing.market.gratis.request import GRATIS_MOVE, GRATIS_REQUEST, GratisMove, GratisRequest
 from clearing.market.matching import service as matching
 from clearing.market.profile.profile import (
@@ -56,6 +57,7 @@ KINDS = {
     DEMAND_BUDGET: Sent("/api/demands/budgets", Budget, "demand-budget"),
     DEMAND_MOVE: Sent("/api/demands/moves", DemandMove, "demand"),
     GRATIS_REQUEST: Sent("/api/gratis", GratisRequest, "gratis-request"),
+    AGREEMENT_FILING: Sent("/api/filings", AgreementFiling, "agreement-filing"),
     GRATIS_MOVE: Sent("/api/gratis/moves", GratisMove, "gratis-request"),
     PARTY_PROFILE: Sent("/api/profiles", Profile, "party-profile"),
     DEAL_EVALUATION: Sent("/api/evaluations", DealEvaluation, "deal-evaluation"),

@@ -10,6 +10,7 @@ import api.sessions
 import clearing.market.broker.tables
 import clearing.market.delivery.tables
 import clearing.market.demand.tables
+import clearing.market.filing.tables
 import clearing.market.gratis.tables
 import clearing.market.matching.tables
 import clearing.market.negotiation.tables
@@ -58,6 +59,7 @@ MODULES = (
     clearing.market.tables,
     clearing.market.broker.tables,
     clearing.market.demand.tables,
+    clearing.market.filing.tables,
     clearing.market.gratis.tables,
     clearing.market.matching.tables,
     clearing.market.negotiation.tables,

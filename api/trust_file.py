@@ -63,6 +63,7 @@ REQUIRED: dict[str, tuple[str, ...]] = {
         f"move=unmerge role:operator or {DEMAND_OFFICER}",
         "move=escalate role:operator",
     ),
+    "agreement-filing/v1": ("by:party:{filer}",),
     "gratis-request/v1": ("by:party:{applicant}",),
     "gratis-move/v1": (
         "move=approve|second_grant|grant|ask_change|change|end|evaluate|withdraw|revoke any:party",

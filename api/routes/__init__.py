@@ -16,6 +16,7 @@
 - `demand`: demands, from their statement to the report on them, and the search of the public ones.
 - `profile`: 数商 profiles and the evaluations of deals.
 - `recommending`: searches kept, recommendations and their switch.
+- `filing`: 备案 of agreements, stated and reported.
 - `gratis`: applications for free products.
 - `market`: agreements, usage batches and price quotes.
 - `negotiation`: what the two sides of a negotiation say.

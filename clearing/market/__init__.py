@@ -1,7 +1,7 @@
 """From a product on the shelf to terms both sides signed.
 
 product → sample → listing → venue → gates → listing_moves → shelf → dcat → broker → demand → gratis → matching
-→ policy → promise → template → negotiation → agreement → delivery → profile → recommending
+→ policy → promise → template → negotiation → agreement → delivery → filing → profile → recommending
 
 - `errors`: a closed gate, a list of defects, a signer who may not act.
 - `product`: what a product says about itself, in groups; `sample`: what may be seen of it before an agreement.
@@ -20,6 +20,7 @@ product → sample → listing → venue → gates → listing_moves → shelf �
 - `negotiation`: from an inquiry to an agreement that every party signed.
 - `agreement`: terms as values, acts signed in both encodings, the table of what may follow what.
 - `delivery`: what was handed over under an agreement, and how much of it was accepted.
+- `filing`: an agreement reported to an authority (备案), and what was answered.
 - `profile`: what a party says it is, has in force, and is said to be after a deal.
 - `recommending`: products with the reason why each is shown, and the list that is the same for everybody.
 - `onchain`: how an act reaches AgreementRegistry; `proof`: how a bundle of it is checked.

@@ -961,6 +961,20 @@ def upgrade() -> None:
         batch_op.create_index("ix_market_evaluation_party", ["party", "at"], unique=False)
 
     op.create_table(
+        "market_filing",
+        sa.Column("agreement", sa.String(length=64), autoincrement=False, nullable=False),
+        sa.Column("revision", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("state", sa.String(length=10), autoincrement=False, nullable=False),
+        sa.Column("since", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("filer", sa.String(length=18), autoincrement=False, nullable=False),
+        sa.Column("number", sa.String(length=100), autoincrement=False, nullable=False),
+        sa.Column("first", sa.Text(), autoincrement=False, nullable=False),
+        sa.PrimaryKeyConstraint("agreement", "revision"),
+    )
+    with op.batch_alter_table("market_filing", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_market_filing_filer"), ["filer"], unique=False)
+
+    op.create_table(
         "market_gratis",
         sa.Column("id", sa.String(length=32), autoincrement=False, nullable=False),
         sa.Column("state", sa.String(length=16), autoincrement=False, nullable=False),
@@ -1816,6 +1830,10 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_market_gratis_applicant"))
 
     op.drop_table("market_gratis")
+    with op.batch_alter_table("market_filing", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_market_filing_filer"))
+
+    op.drop_table("market_filing")
     with op.batch_alter_table("market_evaluation", schema=None) as batch_op:
         batch_op.drop_index("ix_market_evaluation_party")
 
