@@ -19,6 +19,8 @@ from api.pages.office import FormDep, office_page, see
 from api.sessions import HolderDep, Visitor
 from clearing.errors import ClearingError
 from clearing.market.agreement import AGREEMENT_ACT, Act, subject_of
+from clearing.market.filing import store as filings
+from clearing.market.filing.filing import STATE_NAMES
 from clearing.market.template import model_of, written
 from ledger.errors import LedgerError
 from registry.calendar import day_of
@@ -46,6 +48,8 @@ def agreement_page(request: Request, agreement: str, visitor: HolderDep, session
         names=NAMES,
         states=STATES,
         roles=words.ROLES,
+        filing=filings.find(session, held.row.id, held.row.revision),
+        filings=STATE_NAMES,
         now=now,
     )
 

@@ -18,8 +18,10 @@ from ledger import store as ledger
 from ledger.facts import Signed, Statement
 from ledger.reading import body_of
 from ledger.signing import sign_sm2
+from tests.api.office import words
 from tests.api.shop import BY, Shop, open_shop
 from tests.api.shop import body_of as sent
+from tests.api.trading import trader
 from tests.clearing.market.house import COURT
 from tests.clearing.market.talks import C, P
 
@@ -73,3 +75,16 @@ def test_workbook__says_it_in_words(shop: Shop) -> None:
     assert any(name.endswith("使用范围") for name in shown)
     assert not any("价" in name or "分成" in name for name in shown)
     assert shop.get(f"/api/agreements/{agreement}/filing/xlsx", COURT_).status_code == 403
+
+
+def test_page__shows_where_the_filing_stands_and_hands_out_the_report(shop: Shop) -> None:
+    agreement = shop.to(shop.talk(), State.FINALIZED).agreement
+    shop.house.session.commit()
+    seller = trader(shop, SELLER_)
+    page = f"/office/agreements/{agreement}"
+    assert "未备案" in words(seller.get(page))
+    state(shop, agreement, Act.SUBMIT)
+    state(shop, agreement, Act.FILE, number="浙数合备〔2026〕1号", answered=shop.platform.now)
+    assert "已备案，备案号 浙数合备〔2026〕1号" in words(seller.get(page))
+    assert f"/api/agreements/{agreement}/filing/xlsx" in seller.get(page)
+    assert seller.http.get(f"/api/agreements/{agreement}/filing/xlsx").content[:2] == b"PK"
