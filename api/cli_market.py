@@ -30,6 +30,7 @@ from clearing.market.profile.profile import (
     DealReply,
     Profile,
 )
+from clearing.usage.service_level import service as service_level
 from ledger import canonical
 from ledger.errors import FieldError
 from ledger.facts import Signature, Statement
@@ -119,7 +120,8 @@ def match(
     with said_clearly():
         system = stored(home)
         with jobs.snapshot(system) as session:
-            found = matching.match(session, demand, at=system.clock())
+            now = system.clock()
+            found = matching.match(session, demand, at=now, records=service_level.records(session, at=now))
     typer.echo(f"在架 {found.looked} 项 / products on the shelf")
     for item in found.removed:
         typer.echo(f"  − {item.count:4}  {item.zh} / {item.en}")

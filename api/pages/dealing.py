@@ -14,6 +14,7 @@ from api.routes.demand import require_inside
 from api.sessions import HolderDep
 from clearing.market.matching import service as matching
 from clearing.market.recommending import service as recommending
+from clearing.usage.service_level import service as service_level
 from ledger.errors import FieldError
 
 router = APIRouter(include_in_schema=False)
@@ -24,7 +25,8 @@ def match_now(
     demand: str, form: FormDep, found: HolderDep, session: WriteDep, system: SystemDep, now: NowDep
 ) -> Response:
     require_inside(session, system, demand, found.organisation)
-    matching.take_ranking(session, demand, signer=system.operator.signer, at=now)
+    records = service_level.records(session, at=now)
+    matching.take_ranking(session, demand, signer=system.operator.signer, at=now, records=records)
     return see(f"/demands/mine/{demand}/matches")
 
 

@@ -10,6 +10,7 @@ overlap → score → tables → store → service
 
 Decisions taken here (P): every share is of what was wanted, not of what there is; a component that cannot be judged is
 未评 and has no weight; a product without a value in any component comes last; there is no paid place in a ranking, and
-none is offered. Nobody has a credit grade or a record of service levels yet, and prices stand in no listing but free
-ones, so these components are 未评 for now.
+none is offered. Nobody has a credit grade yet, and prices stand in no listing but free ones: these components are 未评
+for now. The service level is the availability of the last whole month over the published target, handed in by whoever
+calls, for usage comes after the market.
 """

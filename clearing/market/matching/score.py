@@ -370,7 +370,7 @@ MEASURES: tuple[Measure, ...] = (
     Measure("scene", "场景与用途", 10, "上架的已评估场景", _scene),
     Measure("price", "价格", 5, "免费产品为 0；其余产品挂牌不含价格", _price),
     Measure("credit", "信用", 5, "卖方信用等级；未评级无值", _credit),
-    Measure("service", "服务水平记录", 5, "服务水平达成记录", _service),
+    Measure("service", "服务水平记录", 5, "上一自然月可用性，达成/公布的目标", _service),
 )
 
 

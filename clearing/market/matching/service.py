@@ -5,6 +5,9 @@ Nothing here commits or reads a clock. Source: exchange.md §3.2.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 from sqlalchemy.orm import Session
 
 from clearing import taking
@@ -28,22 +31,33 @@ from ledger.store import Appended
 from registry.calendar import day_of
 
 
-def match(session: Session, demand: str, *, at: int) -> Ranking:
-    """The ranking of everything on the shelf for this demand at `at`; nothing is kept. Raises `UnknownFact`."""
+def match(
+    session: Session, demand: str, *, at: int, records: Mapping[str, tuple[int, int]] = MappingProxyType({})
+) -> Ranking:
+    """The ranking of everything on the shelf for this demand at `at`; nothing is kept. `records` are the service levels
+    achieved and promised, by product, as clearing knows them. Raises `UnknownFact`."""
     row = demands.demand(session, demand)
     need = Need(row.value, day_of(at), demands.budget_of(session, demand))
     shown = [listing for state in sorted(SHOWN) for listing in shelf.listings(session, state=state)]
-    return rank(demand, row.digest, need, [_offer(session, listing, at) for listing in shown])
+    offers = [_offer(session, listing, records.get(listing.value.product), at) for listing in shown]
+    return rank(demand, row.digest, need, offers)
 
 
-def take_ranking(session: Session, demand: str, *, signer: SystemSigner, at: int) -> Appended:
-    """Matches a demand and keeps the answer as match-ranking/v1; while nothing it rests on has changed, the ranking
-    kept last is answered again. Raises `UnknownFact`, `WrongMove` for a demand that has ended."""
+def take_ranking(
+    session: Session,
+    demand: str,
+    *,
+    signer: SystemSigner,
+    at: int,
+    records: Mapping[str, tuple[int, int]] = MappingProxyType({}),
+) -> Appended:
+    """Matches a demand, as `match`, and keeps the answer as match-ranking/v1; while nothing it rests on has changed,
+    the ranking kept last is answered again. Raises `UnknownFact`, `WrongMove` for a demand that has ended."""
     row = demands.demand(session, demand)
     if row.state is not State.DRAFT and row.state not in OPEN:
         raise WrongMove(subject_of(demand), " | ".join(sorted({State.DRAFT, *OPEN})), row.state)
     subject = f"match-ranking:{demand}"
-    body = match(session, demand, at=at)
+    body = match(session, demand, at=at, records=records)
     kept = store.rankings(session, demand)
     if kept and store.ranking(session, demand, kept[0].no)[1].inputs == body.inputs:
         return Appended(ledger.fact(session, kept[0].fact_id), True)
@@ -51,9 +65,8 @@ def take_ranking(session: Session, demand: str, *, signer: SystemSigner, at: int
     return taking.take(session, Signed(statement, (signer.sign(statement, SYSTEM),)), store.PROJECTORS, at=at)
 
 
-def _offer(session: Session, row: ListingRow, at: int) -> Offer:
-    """A listing with what register and clearing say of it. There are no credit grades and no records of service levels
-    yet (D37), so nobody has any."""
+def _offer(session: Session, row: ListingRow, record: tuple[int, int] | None, at: int) -> Offer:
+    """A listing with what register and clearing say of it. There are no credit grades yet (D37), so nobody has any."""
     value, closed = row.value, ""
     shown = row.state in ORDERABLE
     if shown:
@@ -64,4 +77,4 @@ def _offer(session: Session, row: ListingRow, at: int) -> Offer:
             closed = refused.gate
         if not market.signer_keys(session, (value.seller,), at):
             closed = closed or "G11"
-    return Offer(row.id, value, row.digest, shown, closed, price_of(value))
+    return Offer(row.id, value, row.digest, shown, closed, price_of(value), service=record)

@@ -8,6 +8,7 @@ counterparty), §1.3.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from fractions import Fraction
 
 from sqlalchemy.orm import Session
@@ -20,7 +21,7 @@ from clearing.market.errors import NotEntitled
 from clearing.market.listing_moves import PUBLIC
 from clearing.market.promise import ServiceTargets
 from clearing.market.shelf import store as shelf
-from clearing.terms import month
+from clearing.terms import SHANGHAI, month
 from clearing.usage.record import FUTURE_LIMIT
 from clearing.usage.service_level import store
 from clearing.usage.service_level.measure import (
@@ -213,6 +214,28 @@ def of_agreement(session: Session, agreement: str, name: str, *, at: int) -> Mon
     )  # fmt: skip
 
 
+def records(session: Session, *, at: int) -> dict[str, tuple[int, int]]:
+    """服务水平达成记录, by product: the availability of the last whole month before `at` as (achieved, target), two
+    whole numbers of one unit. Only for products with a published target and an agreement in force in that month."""
+    window = _last_month(at)
+    found: dict[str, tuple[int, int]] = {}
+    products = {shelf.listing(session, listing).value.product for listing in store.agreed_on(session)}
+    for product in sorted(products):
+        rows = [row for row in shelf.of_product(session, product) if row.case.version and row.state in PUBLIC]
+        targets = rows[0].value.delivery.targets if rows else None
+        if targets is None or not targets.availability:
+            continue
+        listings = [row.id for row in rows]
+        outages = [row.case for row in store.outages(session, listings)]
+        seconds = Availability()
+        for one in store.served(session, listings, window):
+            seconds += _available(one, window, outages)
+        share = seconds.share
+        if share is not None:
+            found[product] = (share.numerator * 1_000_000, share.denominator * targets.availability)
+    return found
+
+
 # Inside ---------------------------------------------------------------------------------------------------------------
 
 
@@ -221,6 +244,13 @@ def _window(name: str, at: int) -> tuple[Span, bool]:
     if period.start >= at:
         raise BadTerms("month", "已开始的月份 / a month that has begun", name)
     return (period.start, min(period.end, at)), at >= period.end
+
+
+def _last_month(at: int) -> Span:
+    """The last calendar month that is over at `at`."""
+    last = datetime.fromtimestamp(at, SHANGHAI).replace(day=1) - timedelta(days=1)
+    period = month(last.strftime("%Y-%m"))
+    return period.start, period.end
 
 
 def _available(one: Served, window: Span, outages: list[Outage]) -> Availability:

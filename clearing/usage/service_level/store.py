@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from clearing.errors import UnknownFact
 from clearing.market import store as market
+from clearing.market import tables as agreements
 from clearing.market.agreement import State, Terms
 from clearing.market.policy import Decision
 from clearing.usage import tables as usage
@@ -81,6 +82,11 @@ def checks(session: Session, listings: Iterable[str], period: str) -> list[Quali
     query = select(table.c.document).where(table.c.listing.in_(tuple(listings)), table.c.period == period)
     rows = session.execute(query.order_by(table.c.at, table.c.id)).scalars()
     return [read(QualityCheck, canonical.decode(row.encode())) for row in rows]
+
+
+def agreed_on(session: Session) -> set[str]:
+    """The listings that anybody has or had an agreement on."""
+    return set(session.execute(select(agreements.agreement.c.listing).distinct()).scalars())
 
 
 def served(session: Session, listings: Iterable[str], window: Span) -> list[Served]:

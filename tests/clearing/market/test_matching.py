@@ -378,6 +378,22 @@ def test_ranking__kept_under_the_system_key__and_the_same_when_computed_again(ho
     assert [item.no for item in store.rankings(house.session, demand)] == [1, 0]
 
 
+def test_ranking__record_of_the_service_level__counts_and_is_part_of_what_it_rests_on(house: House) -> None:
+    desk = Desk(house)
+    product = listing_of().product
+    house.listed()
+    demand = desk.state()
+    blank = service.match(house.session, demand, at=NOW)
+    for record, value in (((999, 1000), "0.9990"), ((1001, 1000), "1.0000"), ((1, 3), "0.3333")):
+        body = service.match(house.session, demand, at=NOW, records={product: record})
+        assert {part.name: part.value for part in body.ranked[0].components}["service"] == value
+        assert body.inputs != blank.inputs
+    taken = service.take_ranking(house.session, demand, signer=house.operator, at=NOW, records={product: (1, 2)})
+    again = service.take_ranking(house.session, demand, signer=house.operator, at=NOW, records={product: (1, 2)})
+    assert (again.replayed, again.fact.id) == (True, taken.fact.id)
+    assert not service.take_ranking(house.session, demand, signer=house.operator, at=NOW).replayed
+
+
 def test_ranking__certificate_gone_or_demand_ended__said(house: House) -> None:
     desk = Desk(house)
     house.listed()

@@ -413,3 +413,22 @@ def test_outage__sent_again__gets_the_first_fact(scene: Scene) -> None:
     first = service.take_outage(scene.house.session, signed, at=NOW)
     again = service.take_outage(scene.house.session, signed, at=NOW + 60)
     assert (again.fact.id, again.replayed) == (first.fact.id, True)
+
+
+def test_records__last_whole_month_of_a_product_against_its_published_target(scene: Scene) -> None:
+    """The availability of June at any second of July, and that of May while June still runs."""
+    down = JUNE.start + 10 * DAY
+    scene.outage("1" * 32, Act.REPORT, S, down, start=down, detected_at=down, text="不可用")
+    scene.outage("1" * 32, Act.RESTORE, S, down + HOUR, end=down + HOUR)
+    session = scene.house.session
+    for at in (JUNE.end, JUNE.end + 30 * DAY):
+        achieved, target = service.records(session, at=at)[scene.product]
+        assert Fraction(achieved, target) == Fraction(30 * DAY - HOUR, 30 * DAY) / Fraction(999, 1000)
+    achieved, target = service.records(session, at=JUNE.end - 1)[scene.product]
+    assert Fraction(achieved, target) == 1 / Fraction(999, 1000)
+
+
+def test_records__without_a_target_or_an_agreement__none(house: House) -> None:
+    house.listed(delivery=replace(listing_of().delivery, targets=ServiceTargets(availability=999_000)))
+    house.conclude(listing=house.listed(product="8" * 32))
+    assert service.records(house.session, at=JUNE.end) == {}
