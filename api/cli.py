@@ -32,6 +32,7 @@ from api import (
     cli_service,
     court,
     erasing,
+    hardware,
     jobs,
     keyfiles,
     memory,
@@ -346,6 +347,28 @@ def keys_new(
         if person:
             told["party"] = body_of(keyfiles.party_of(keys))
     typer.echo(json.dumps(told, ensure_ascii=False))
+
+
+@keys_app.command("token")
+def keys_token(
+    file: Annotated[Path, typer.Argument(help="新密钥文件 / the new key file")],
+    by: Annotated[str, typer.Option(help="持有者，如 party:统一社会信用代码 / holder")],
+    module: Annotated[Path, typer.Option(help="厂商的 PKCS#11 模块 / the maker's PKCS #11 module")],
+    token_: Annotated[str, typer.Option("--token", help="令牌标签 / label of the token")],
+    key: Annotated[str, typer.Option(help="令牌内新密钥的标签 / label of the key made in it")],
+    pin_file: Annotated[
+        Path | None, typer.Option("--pin-file", help="PIN 所在文件；缺省为询问 / file with its PIN")
+    ] = None,
+) -> None:
+    """在硬件令牌内生成链上密钥，SM2 密钥仍在文件中 / makes the secp256k1 key inside a hardware token."""
+    with said_clearly():
+        holder = keyfiles.holder(by)
+        if file.exists():
+            raise FileExistsError(17, "已存在 / exists already", str(file))
+        pin = keyfiles.token(pin_file) if pin_file else str(typer.prompt("PIN", hide_input=True, err=True))
+        made = hardware.generate(str(module), token_, key, pin)
+        keys = keyfiles.create(file, holder, hardware=made)
+    typer.echo(json.dumps({"by": keys.by, "sm2": keys.sm2.public, "evm": keys.address}, ensure_ascii=False))
 
 
 def _person_keys(file: Path) -> keyfiles.KeyFile:

@@ -16,9 +16,10 @@ from typing import Annotated, Any
 
 import typer
 
-from api import keyfiles
+from api import hardware, keyfiles
 from api.client import PlatformClient, PlatformError, PlatformUnavailable
 from api.command import said_clearly
+from api.hardware import Sign
 from api.keyfiles import KeyFile
 from api.office import spoken, words
 from clearing.market.agreement import AGREEMENT_ACT, Role, Signer, act_of, read_terms, sign_act, terms_digest
@@ -128,11 +129,14 @@ def sign(
     api_key: ApiKeyOption,
     key: KeyOption,
     waiting: Annotated[str, typer.Option(help="只签这一份 / only this one")] = "",
+    pin_file: Annotated[
+        Path | None, typer.Option("--pin-file", help="令牌 PIN 所在文件；缺省为询问 / file with the token's PIN")
+    ] = None,
     yes: YesOption = False,
 ) -> None:
     """签署签署台上等待本方的文件 / signs what waits at the desk; an act of an agreement with both signatures."""
     keys = _keys(key)
-    with _platform(url, api_key) as platform:
+    with _platform(url, api_key) as platform, _evm(keys, pin_file) as evm:
         found = [item for item in platform.get("/api/desk")["waiting"] if waiting in ("", item["id"])]
         for item in found:
             statement = Statement.of_document(item["statement"])
@@ -142,7 +146,7 @@ def sign(
             digest = statement.digest()
             typer.echo(f"SHA-256 {digest.sha256.hex()}\nSM3     {digest.sm3.hex()}")
             _agreed(yes)
-            answer = platform.post(f"/api/desk/{item['id']}/signatures", _signatures(keys, statement, item))
+            answer = platform.post(f"/api/desk/{item['id']}/signatures", _signatures(keys, evm, statement, item))
             typer.echo(f"{item['id']} {answer['outcome']} {answer['text']}")
         if not found:
             typer.echo("没有等待签署的文件。 / Nothing waits for a signature.")
@@ -290,13 +294,24 @@ def _check(statement: Statement, parts: tuple[bytes, ...]) -> None:
     tell("body", statement.body)
 
 
-def _signatures(keys: KeyFile, statement: Statement, item: dict[str, Any]) -> dict[str, Any]:
+@contextmanager
+def _evm(keys: KeyFile, pin_file: Path | None) -> Iterator[bytes | Sign]:
+    """The secp256k1 key, or what signs with the one in hardware once its PIN was given."""
+    if keys.hardware is None:
+        yield keys.evm
+        return
+    pin = keyfiles.token(pin_file) if pin_file else str(typer.prompt("PIN", hide_input=True, err=True))
+    with hardware.opened(keys.hardware, pin) as sign:
+        yield sign
+
+
+def _signatures(keys: KeyFile, evm: bytes | Sign, statement: Statement, item: dict[str, Any]) -> dict[str, Any]:
     if not item["address"]:
         return {"signature": sign_sm2(keys.sm2, statement, by=keys.by, role=item["role"]).document()}
     if item["address"] != keys.address.lower():
         raise FieldError("--key", item["address"], keys.address.lower())
     signer = Signer(Role(item["role"]), keys.by.removeprefix("party:"), item["address"])
-    made = {signature.alg: signature.document() for signature in sign_act(statement, signer, keys.sm2, keys.evm)}
+    made = {signature.alg: signature.document() for signature in sign_act(statement, signer, keys.sm2, evm)}
     typed = made.pop(EIP712)
     return {"signature": next(iter(made.values())), "typed": typed}
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from api.hardware import HardwareKey
 from ledger import checkpoint, eip712, sm
 from ledger.errors import FieldError
 from ledger.reading import body_of, read
@@ -37,6 +38,7 @@ class KeyFile:
     """The keys of one holder: `by` is how it signs ("party:…", "staff:…", "connector:…").
 
     `person` opens a natural person's commitment: number, name and salt stand in the own key file and nowhere public.
+    Where the secp256k1 key is in `hardware`, `evm` is empty.
     """
 
     by: str
@@ -44,10 +46,11 @@ class KeyFile:
     evm: bytes
     ed25519: bytes
     person: Person | None = None
+    hardware: HardwareKey | None = None
 
     @property
     def address(self) -> str:
-        return eip712.address_of(self.evm)
+        return self.hardware.address if self.hardware else eip712.address_of(self.evm)
 
     @property
     def signer(self) -> SystemSigner:
@@ -71,12 +74,14 @@ def holder(by: str) -> str:
     return by
 
 
-def create(path: Path, by: str, person: Person | None = None) -> KeyFile:
+def create(path: Path, by: str, person: Person | None = None, hardware: HardwareKey | None = None) -> KeyFile:
     """Makes fresh keys and writes them to `path`, which must not exist yet (FileExistsError)."""
-    keys = KeyFile(by, sm.generate(), eip712.new_key(), checkpoint.generate_ed25519(), person)
+    evm = b"" if hardware else eip712.new_key()
+    keys = KeyFile(by, sm.generate(), evm, checkpoint.generate_ed25519(), person, hardware)
     path.parent.mkdir(parents=True, exist_ok=True)
     document: dict[str, Any] = {
-        "by": by, "ed25519": keys.ed25519.hex(), "evm": keys.evm.hex(), "sm2": keys.sm2.private.hex()
+        "by": by, "ed25519": keys.ed25519.hex(), "evm": body_of(hardware) if hardware else keys.evm.hex(),
+        "sm2": keys.sm2.private.hex(),
     }  # fmt: skip
     if person is not None:
         document["person"] = body_of(person)
@@ -128,12 +133,14 @@ def load(path: Path) -> KeyFile:
     require_private(path)
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
+        elsewhere = read(HardwareKey, value["evm"], "evm") if isinstance(value["evm"], dict) else None
         return KeyFile(
             value["by"],
             sm.from_private(bytes.fromhex(value["sm2"])),
-            bytes.fromhex(value["evm"]),
+            b"" if elsewhere else bytes.fromhex(value["evm"]),
             bytes.fromhex(value["ed25519"]),
             read(Person, value["person"], "person") if "person" in value else None,
+            elsewhere,
         )
     except (FieldError, ValueError, KeyError, TypeError) as error:
         raise FieldError(str(path), "密钥文件 / a key file", type(error).__name__) from error

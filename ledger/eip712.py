@@ -293,6 +293,14 @@ def address_of(private_key: bytes) -> str:
     return _address(PrivateKey(private_key).public_key)
 
 
+def address_of_point(point: bytes) -> str:
+    """The checksummed address of a public key: 65 bytes, 04 ‖ x ‖ y. Raises `FieldError` for no point of the curve."""
+    try:
+        return _address(PublicKey(point))
+    except ValueError as error:
+        raise FieldError("point", "secp256k1", point.hex()[:20]) from error
+
+
 def sign(private_key: bytes, digest: bytes) -> bytes:
     """65 bytes r ‖ s ‖ v over a 32-byte digest: low s, v 27 or 28, nonce by RFC 6979."""
     if len(digest) != 32:

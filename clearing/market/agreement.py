@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import secrets
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Annotated, Any
@@ -402,12 +402,18 @@ def typed_act(statement: Statement, signer: Signer, nonce: int) -> dict[str, Any
 
 
 def sign_act(
-    statement: Statement, signer: Signer, sm2_key: Sm2Key, evm_private: bytes, nonce: int | None = None
+    statement: Statement,
+    signer: Signer,
+    sm2_key: Sm2Key,
+    evm: bytes | Callable[[bytes], bytes],
+    nonce: int | None = None,
 ) -> tuple[Signature, Signature]:
-    """Both signatures of one signer; the nonce is random unless given."""
+    """Both signatures of one signer; `evm` is its private secp256k1 key, or what signs digests with it. The nonce is
+    random unless given."""
     nonce = secrets.randbits(256) if nonce is None else nonce
     by = party_subject(signer.party)
-    value = eip712.sign(evm_private, typed_digest(statement, signer, nonce))
+    digest = typed_digest(statement, signer, nonce)
+    value = evm(digest) if callable(evm) else eip712.sign(evm, digest)
     return (
         signing.sign_sm2(sm2_key, statement, by=by, role=signer.role),
         Signature(EIP712, by, signer.address, value.hex(), signer.role, nonce=str(nonce)),

@@ -30,6 +30,9 @@ export async function open(text, passphrase) {
   }
   const keys = file?.format === FORMAT ? await unlock(file, passphrase) : file;
   const hexOf = (value, length) => typeof value === "string" && new RegExp(`^[0-9a-f]{${length}}$`, "u").test(value);
+  if (typeof keys?.evm === "object" && keys.evm !== null) {
+    throw new Error("此钥匙的链上密钥在硬件令牌内，网页不能使用：请用 shuqing deals sign 签署。 / Its secp256k1 key is inside a hardware token, which a page cannot use: sign with shuqing deals sign.");
+  }
   if (typeof keys?.by !== "string" || !hexOf(keys.sm2, 64) || !hexOf(keys.evm, 64)) throw new Error("不是钥匙文件。 / Not a key file.");
   return { ...keys, public: publicOf(keys.sm2), address: addressOf(keys.evm) };
 }
