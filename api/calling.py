@@ -10,6 +10,7 @@ while a peer is asked.
 from __future__ import annotations
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -19,13 +20,13 @@ import structlog
 from sqlalchemy import BigInteger, Column, Integer, String, and_, func, select
 from sqlmodel import Field, Session, SQLModel, col
 
-from api import dsp, jobs
+from api import dsp, jobs, keyfiles
 from api.bootstrap import System
 from api.settings import PeerSettings
 from clearing.market.negotiation import store, tables
 from clearing.market.negotiation.message import BRINGS, Message, Side, message_of
 from ledger import store as ledger
-from ledger.errors import Erased
+from ledger.errors import Erased, FieldError
 
 logger = structlog.get_logger()
 
@@ -41,6 +42,8 @@ REFUSALS = 4
 """After so many refusals (HTTP 3xx, 4xx) it is left too."""
 AT_ONCE = 50
 """Peers called in one round."""
+SIDE_BY_SIDE = 8
+"""Of them at the same time, so that one who hangs keeps few waiting."""
 
 
 def _column(type_: Any, *, key: bool = False) -> Any:
@@ -64,7 +67,8 @@ class PeerCall(SQLModel, table=True):
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One call that is due: what is posted where; `url` is "" for a message that is not brought to this side."""
+    """One call that is due: what is posted where; `url` is "" for a message that is not brought to this side, and
+    `fault` what keeps it from being brought now."""
 
     negotiation: str
     side: str
@@ -73,6 +77,7 @@ class Call:
     url: str
     document: dict[str, Any]
     authorization: str
+    fault: str = ""
 
 
 def listen(session: Session, system: System, negotiation: str, side: Side, party: str, address: str) -> None:
@@ -100,8 +105,9 @@ def once(system: System) -> int:
     with jobs.snapshot(system) as session:
         calls = [_call(session, system, row) for row in _due(session, jobs.wall())]
     dealt = 0
-    for call in calls:
-        allowed, answer = _post(call) if call.url else (1, "")
+    with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
+        answers = list(pool.map(_post, calls))
+    for call, (allowed, answer) in zip(calls, answers, strict=True):
         over = call.tries + 1 >= allowed
         if answer:
             logger.info("called back", negotiation=call.negotiation, side=call.side, over=over, answer=answer)
@@ -170,18 +176,22 @@ def _call(session: Session, system: System, row: PeerCall) -> Call:
         except Erased:  # what was erased is told to nobody
             made = None
     url, document_ = (row.address + made[0], made[1]) if made is not None else ("", {})
-    return Call(row.negotiation, row.side, row.done, row.tries, url, document_, _authorization(system, peer))
-
-
-def _authorization(system: System, peer: PeerSettings | None) -> str:
-    if peer is None or peer.authorization is None:
-        return ""
-    return system.settings.path(peer.authorization).read_text(encoding="ascii").strip()
+    authorization, fault = "", ""
+    if peer is not None and peer.authorization is not None:
+        try:
+            authorization = keyfiles.token(system.settings.path(peer.authorization))
+        except (OSError, ValueError, FieldError) as error:
+            fault = f"{type(error).__name__}: {error}"[:200]
+    return Call(row.negotiation, row.side, row.done, row.tries, url, document_, authorization, fault)
 
 
 def _post(call: Call) -> tuple[int, str]:
     """After how many tries such an answer ends the matter, and the answer. Redirections are not followed: they lead
     where nobody listed."""
+    if not call.url:
+        return 1, ""
+    if call.fault:
+        return TRIES, call.fault
     headers = {"Authorization": call.authorization} if call.authorization else {}
     try:
         with httpx.stream(

@@ -273,8 +273,10 @@ def test_died_between_the_call_and_the_note__is_told_again_never_left_out(
     post_ = calling._post
 
     def died(call: calling.Call) -> tuple[int, str]:
-        post_(call)
-        raise KeyboardInterrupt
+        answered = post_(call)
+        if call.url:
+            raise KeyboardInterrupt
+        return answered
 
     with monkeypatch.context() as broken:
         broken.setattr(calling, "_post", died)
@@ -283,6 +285,28 @@ def test_died_between_the_call_and_the_note__is_told_again_never_left_out(
     assert len(peer.told) == 1
     told_all(shop)
     assert peer.paths() == [f"/consumer/negotiations/{PID}/termination"] * 2
+
+
+def test_header_file__gone_or_open_to_others__waits_and_keeps_nobody_else_from_being_called(
+    shop: Shop, peer: Peer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [jobs.wall()]
+    monkeypatch.setattr(jobs, "wall", lambda: now[0])
+    talk = begun(shop, f"{peer.url}/consumer")
+    shop.say(talk, Message.TERMINATE, P)
+    header = shop.platform.system.settings.home / "peer.token"
+    header.chmod(0o644)
+    told_all(shop)
+    assert (peer.told, "0600" in rows(shop)[0].answer) == ([], True)
+    header.unlink()
+    now[0] += 2_000
+    told_all(shop)
+    assert (peer.told, "peer.token" in rows(shop)[0].answer) == ([], True)
+    header.write_text("Bearer anew")
+    header.chmod(0o600)
+    now[0] += 4_000
+    told_all(shop)
+    assert [token for _, _, token in peer.told] == ["Bearer anew"]
 
 
 def test_refused_beginning__calls_nobody(shop: Shop, peer: Peer) -> None:
