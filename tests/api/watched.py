@@ -37,7 +37,9 @@ class Deal:
         self.stranger = issue(house.session, f"party:{PROVIDER}", at=NOW)
         house.session.commit()
         self.headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
-        (folder / "connector" / "api.key").write_text(token)
+        api_key = folder / "connector" / "api.key"
+        api_key.write_text(token)
+        api_key.chmod(0o600)
         config = self.scene.write_config(upstream, str(client.base_url), api_key_file="api.key", watch=True)
         self.process = Process(config)
         assert self.process.admin("PUT", "/connector/agreements", self.scene.request()).status_code == 200
