@@ -6,6 +6,9 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do \
 	if command -v $$p >/dev/null && $$p -c 'import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' 2>/dev/null; \
 	then echo $$p; break; fi; done)
 
+NIGHT_FIRST := tests/api tests/clearing tests/contracts tests/interop tests/ledger tests/services
+NIGHT_SECOND := tests/registry tests/scripts $(wildcard tests/test_*.py)
+
 .PHONY: help setup demo test test-services lint unit contracts bench nightly clean lock
 
 help:  ## what can be made
@@ -64,8 +67,10 @@ nightly: setup  ## the full counts of the issues
 	@set -o pipefail; FOUNDRY_PROFILE=nightly node_modules/.bin/forge test --offline -vv --color never | awk '{ print } \
 		match($$0, /calls: [0-9]+/) { calls += substr($$0, RSTART + 7, RLENGTH - 7) } \
 		END { print "invariant calls in total: " calls; exit calls < 1000000 }'
-	@echo "[nightly 2/3] every property with twenty times the examples"
-	@SHUQING_NIGHTLY=1 $(BIN)/pytest -o timeout=7200
+	@echo "[nightly 2/3] every property with twenty times the examples, in two processes side by side"
+	@SHUQING_NIGHTLY=1 $(BIN)/pytest -o timeout=7200 -o cache_dir=.pytest_cache/second $(NIGHT_SECOND) > nightly-second.log 2>&1 & \
+	second=$$!; first=0; SHUQING_NIGHTLY=1 $(BIN)/pytest -o timeout=7200 $(NIGHT_FIRST) || first=$$?; \
+	wait $$second; second=$$?; cat nightly-second.log; exit $$((first > second ? first : second))
 	@echo "[nightly 3/3] the main job with 20,000 calls"
 	@$(BIN)/shuqing demo --out demo-out --calls 20000
 
@@ -74,4 +79,4 @@ lock:  ## renew requirements.lock from pyproject.toml (needs uv; no address is r
 		--extra dev --extra demo --python-version 3.11 pyproject.toml -o requirements.lock
 
 clean:  ## remove what set-up and runs have made
-	@rm -rf $(VENV) node_modules .setup-* api/built demo-out out cache .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	@rm -rf $(VENV) node_modules .setup-* api/built demo-out nightly-second.log out cache .pytest_cache .mypy_cache .ruff_cache .hypothesis
