@@ -100,6 +100,7 @@ OPERATIONAL_TABLES = {
     "attachment",
     "attachment_access",
     "chain_pending",
+    "dataspace_call",
     "draft",
     "head_lost",
     "incident",
