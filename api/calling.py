@@ -136,7 +136,8 @@ def _peer(system: System, party: str, address: str) -> PeerSettings | None:
         place = (asked.scheme, asked.hostname, asked.port)
     except ValueError:
         return None
-    if asked.username or asked.password or asked.query or asked.fragment or "\\" in address or ".." in asked.path:
+    hidden = set(address) & set("@?#\\%")  # what servers read in more than one way
+    if hidden or ".." in asked.path:
         return None
     for peer in system.settings.dataspace_peers:
         known = urlsplit(peer.url)

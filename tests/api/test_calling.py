@@ -180,6 +180,7 @@ def test_signing_provider__that_began_here__is_told_what_the_consumer_says(shop:
 
 @pytest.mark.parametrize("address", [
     "{root}", "{root}/other", "{root}/consumerx", "{root}/consumer/../seller", "{root}/seller", "{root}/consumer?x=1",
+    "{root}/consumer/%2e%2e/seller",
     "{root}/consumer#x", "http://u:p@{host}/consumer", "https://{host}/consumer", "http://127.0.0.1:1/consumer",
     "http://{host}.example.org/consumer", "http://{host}\\@example.org/consumer", "file:///consumer", "//x", "x",
     "http://[::1/consumer", "{root}/consumer/" + "a" * 500,
