@@ -13,6 +13,8 @@ one JSON file: `shuqing connector run CONFIG.json`, or `python -m api.connector 
 
     GET|POST … /<path>         Authorization: Bearer <access token>, X-Request-Id, X-Purpose, X-User (optional);
                                text other than ASCII percent-encoded; the consumer's makes a request id if none comes
+                               an agreement by the message takes streams too (server-sent events): each window
+                               begins with the comment ": usage <connector>/<seq> <SHA-256> <messages>"
     PUT  /connector/agreements {"signed": {statement, signatures}, "parts": [terms fields], "token_sha256": hex}
                                the consumer's also "access_token": what the provider's connector lets it in by
                                                                                            administrator's token
@@ -30,6 +32,8 @@ one JSON file: `shuqing connector run CONFIG.json`, or `python -m api.connector 
 - `agreements`: which agreements it serves, and for whom.
 - `source`: a data API, another connector, or a folder of files; what it answers, held until the use is on record.
 - `proxy`: one use: decide, deliver, record, release.
+- `stream`: server-sent events in windows of messages.
+- `subscription`: one use that goes on: every window decided, recorded, and only then handed on.
 - `watching`: what became of its agreements, from the platform.
 - `dataspace`: negotiating with providers of other data spaces, as a consumer (Dataspace Protocol).
 - `sending`: batches, closes and heartbeats on their way to the platform.

@@ -10,6 +10,7 @@ from typing import Any
 
 from api.connector.settings import Mode, Settings
 from api.connector.state import Book, Held, Known
+from api.connector.subscription import MESSAGE_UNITS
 from clearing.errors import NotSigned
 from clearing.market import policy as policies
 from clearing.market.agreement import (
@@ -35,7 +36,7 @@ from ledger.facts import SM2, Signed
 from registry.asset import Twin
 
 CALL_UNITS = frozenset({"call", "次"})
-"""Units that one API call is one of; other units are measured by other modes."""
+"""Units that one API call is one of."""
 RUNNING = frozenset({State.EFFECTIVE, State.SUSPENDED})
 _FIELDS = frozenset({"signed", "parts", "token_sha256", "access_token"})
 _ACCESS = re.compile(r"[!-~]{1,512}")
@@ -171,10 +172,9 @@ class Agreements:
                 self._settings.id,
                 f"未列入{self._settings.mode}方 / not named on the side of the {self._settings.mode}",
             )
-        if terms.settlement.tariff.unit not in CALL_UNITS:
-            raise FieldError(
-                "terms.settlement.tariff.unit", " | ".join(sorted(CALL_UNITS)), terms.settlement.tariff.unit
-            )
+        unit, units = terms.settlement.tariff.unit, CALL_UNITS | MESSAGE_UNITS
+        if unit not in units:
+            raise FieldError("terms.settlement.tariff.unit", " | ".join(sorted(units)), unit)
 
     def _access(self, document: dict[str, Any], known: str) -> str:
         """The token for the provider's connector: a consumer's connector needs one, a provider's has none."""

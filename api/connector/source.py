@@ -1,7 +1,8 @@
 """Where the data comes from: a data API over HTTP, the provider's connector, or a folder of files.
 
 An answer is held whole until its use is on record (D11): in memory while it is small, else in a nameless file beside
-the state, which is gone when it was handed over or this process ends.
+the state, which is gone when it was handed over or this process ends. Only a stream of events, which has no end, is
+handed on as it comes (`api.connector.stream`).
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import mimetypes
 import os
 import tempfile
 from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Protocol
@@ -20,6 +22,8 @@ from urllib.parse import quote, unquote
 
 import aiohttp
 from yarl import URL
+
+from api.connector.stream import STREAM
 
 FOLDER = "folder:"
 """What an `upstream` begins with that is a folder of files and no address."""
@@ -52,12 +56,29 @@ class Body:
 
 
 @dataclass(frozen=True, slots=True)
+class Live:
+    """The content of an answer that has no end; `size` is that of nothing yet."""
+
+    answer: aiohttp.ClientResponse
+    size: int = 0
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        """What comes, until the source ends it, breaks, or is silent for longer than its patience."""
+        with suppress(aiohttp.ClientError, TimeoutError, OSError):
+            async for data in self.answer.content.iter_any():
+                yield data
+
+    def close(self) -> None:
+        self.answer.close()
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
-    """What the source answered, its body whole; `headers` as they came."""
+    """What the source answered, its body whole unless it is a stream; `headers` as they came."""
 
     status: int
     headers: tuple[tuple[bytes, bytes], ...]
-    body: Body
+    body: Body | Live
 
 
 class Source(Protocol):
@@ -79,9 +100,12 @@ class HttpSource:
     async def ask(self, method: str, target: str, headers: Mapping[str, str], body: bytes) -> Answer | None:
         url = URL(self._address + target, encoded=True)
         try:
-            async with self._session().request(
+            answer = await self._session().request(
                 method, url, data=body or None, headers=headers, allow_redirects=False
-            ) as answer:
+            )
+            if answer.content_type == STREAM and answer.status == 200:
+                return Answer(answer.status, answer.raw_headers, Live(answer))
+            async with answer:
                 return Answer(answer.status, answer.raw_headers, await self._collected(answer))
         except (aiohttp.ClientError, TimeoutError, OSError):  # OSError: no room for a long answer
             return None

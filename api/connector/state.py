@@ -108,7 +108,7 @@ class Held:
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """What is known of a use before it has a place in the chain."""
+    """What is known of a use before it has a place in the chain; `quantity` in the units of its tariff."""
 
     held: Held
     revision: int
@@ -123,6 +123,7 @@ class Use:
     status: StatusClass
     size: int
     latency_ms: int
+    quantity: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,7 +245,7 @@ class Book:
             decision=use.outcome.decision,
             reasons=use.outcome.reasons,
             unit=use.terms.settlement.tariff.unit,
-            quantity=1,
+            quantity=use.quantity,
             billable=not denied,
             bytes=use.size,
             latency_ms=use.latency_ms,

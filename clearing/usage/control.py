@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from clearing.market.policy import Action, Counters, Decision, Outcome, Policy, Request, evaluate, limit_of, windows_of
@@ -57,6 +57,22 @@ class Meter:
             if self._windows:
                 self._recent.append((now, request.quantity))
         return outcome, before
+
+    def take_most(self, request: Request, now: int) -> tuple[Outcome, int, int]:
+        """As `take`, for as many of the request's units as are allowed; answers their number too, 0 with the outcome of
+        a single unit. What is allowed for some units is taken to be allowed for fewer."""
+        allowed, refused = 0, request.quantity + 1
+        tried = request.quantity
+        while refused - allowed > 1:
+            outcome = evaluate(
+                self._policy, replace(request, quantity=tried), Counters(self.total, self._used_within(now)), now
+            )
+            if outcome.decision is Decision.DENY:
+                refused = tried
+            else:
+                allowed = tried
+            tried = (allowed + refused) // 2
+        return *self.take(replace(request, quantity=allowed or 1), now), allowed
 
     def give_back(self, quantity: int, at: int) -> None:
         """The use reserved at `at` did not take place."""

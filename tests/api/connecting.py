@@ -36,10 +36,10 @@ TOKEN, ADMIN = "demo-access-token", "demo-admin-token"
 class Scene:
     """A platform with one agreement, and the configuration of the connector that serves it."""
 
-    def __init__(self, folder: Path, limit: int, house: House | None = None) -> None:
+    def __init__(self, folder: Path, limit: int, house: House | None = None, unit: str = "call") -> None:
         self.house = house or House(folder / "platform.db")
         self.gate: dict[str, Any] = {"down": False, "seen": [], "swallow": 0}
-        self.agreement, self.signed = self.house.conclude(limit=limit)
+        self.agreement, self.signed = self.house.conclude(limit=limit, unit=unit)
         self.house.session.commit()
         self.clock = folder / "clock"
         self.clock.write_text(str(NOW + 30))

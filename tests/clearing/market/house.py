@@ -278,7 +278,7 @@ class House:
     def conclude(self, at: int = NOW, listing: str = "", **changes: object) -> tuple[str, Signed]:
         """An agreement in force from `at`; its id and the signed act."""
         identity = secrets.token_hex(32)
-        terms = self.terms(listing or self.listed(), **changes)
+        terms = self.terms(listing or self.listed(unit=changes.get("unit", "call")), **changes)
         signed = self.sign(self.act(identity, Act.CONCLUDE, State.EFFECTIVE, terms=terms))
         self.take(signed, at)
         return identity, signed
@@ -325,13 +325,13 @@ def policy_of(listing: str, limit: int = 5, version: int = 1) -> Policy:
     return Policy(version, SELLER, CONSUMER, listing, (Rule(Action.READ, constraints),))
 
 
-def terms_of(listing: str, digest: Twin, *, limit: int = 5, **changes: object) -> Terms:
+def terms_of(listing: str, digest: Twin, *, limit: int = 5, unit: str = "call", **changes: object) -> Terms:
     policy = policy_of(listing, limit)
     plan = SharingPlan(
         1, 0, (Holder(PROVIDER, "holder"), Holder(SELLER, "operator")),
         (Step(StepKind.RATIO, weights=(Weight(PROVIDER, WHOLE // 2), Weight(SELLER, WHOLE // 2))),), SELLER,
     )  # fmt: skip
-    tariff = Tariff(TariffKind.PER_UNIT, "call", tiers=(Tier(0, 35, 10),))
+    tariff = Tariff(TariffKind.PER_UNIT, unit, tiers=(Tier(0, 35, 10),))
     base = Terms(
         parties=(
             TermsParty(PROVIDER, Role.PROVIDER, (CONNECTOR,)),

@@ -47,7 +47,7 @@ class Line:
 
 def line_of(house: House, **changes: object) -> Line:
     """A line over a fresh agreement that is in force from NOW."""
-    listing = house.listed()
+    listing = house.listed(unit=changes.get("unit", "call"))
     identity, _ = house.conclude(listing=listing, **changes)
     return Line(identity, listing, market.terms_of(house.session, identity, 1).policy_digest.sha256)
 
@@ -70,7 +70,9 @@ class TwoSides:
 
     CONSUMING = "conn-consumer"
 
-    def __init__(self, house: House, *, limit: int = 10**6, billing: BillingBasis = BillingBasis.BOTH) -> None:
+    def __init__(
+        self, house: House, *, limit: int = 10**6, billing: BillingBasis = BillingBasis.BOTH, unit: str = "call"
+    ) -> None:
         self.house, self.key = house, sm.generate()
         house.hire_connector(self.CONSUMING, self.key, CONSUMER)
         parties = (
@@ -78,7 +80,7 @@ class TwoSides:
             TermsParty(CONSUMER, Role.CONSUMER, (self.CONSUMING,)),
             TermsParty(SELLER, Role.OPERATOR),
         )
-        self.provide = line_of(house, parties=parties, limit=limit, billing=billing)
+        self.provide = line_of(house, parties=parties, limit=limit, billing=billing, unit=unit)
         self.agreement = self.provide.agreement
         self.consume = Line(self.agreement, self.provide.listing, self.provide.policy, self.CONSUMING)
 
