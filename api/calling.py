@@ -13,7 +13,6 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
 
 import httpx
 import structlog
@@ -24,6 +23,7 @@ from api import dsp, jobs, keyfiles
 from api.bootstrap import System
 from api.settings import PeerSettings
 from clearing.market.negotiation import store, tables
+from clearing.market.negotiation.dataspace import is_below
 from clearing.market.negotiation.message import BRINGS, Message, Side, message_of
 from ledger import store as ledger
 from ledger.errors import Erased, FieldError
@@ -130,20 +130,9 @@ def once(system: System) -> int:
 
 
 def _peer(system: System, party: str, address: str) -> PeerSettings | None:
-    """The listed peer this address belongs to: the same scheme, host and port, at or below its path."""
-    try:
-        asked = urlsplit(address)
-        place = (asked.scheme, asked.hostname, asked.port)
-    except ValueError:
-        return None
-    hidden = set(address) & set("@?#\\%")  # what servers read in more than one way
-    if hidden or ".." in asked.path:
-        return None
+    """The listed peer this address belongs to."""
     for peer in system.settings.dataspace_peers:
-        known = urlsplit(peer.url)
-        path = known.path.rstrip("/")
-        below = asked.path == path or asked.path.startswith(path + "/")
-        if peer.uscc == party and place == (known.scheme, known.hostname, known.port) and below:
+        if peer.uscc == party and is_below(address, peer.url):
             return peer
     return None
 

@@ -1,8 +1,8 @@
 """`shuqing connector`: makes a connector's folder, registers it, runs it and tells it which agreements it serves.
 
 A folder holds everything of one connector: `key.json` its keys, `state.key` what its state is sealed with,
-`admin.token` and `api.key` the doors' tokens, `tokens/` what each agreement's user is let in by, `state.db`, and
-`config.json`.
+`admin.token` and `api.key` the doors' tokens, `tokens/` what each agreement's user is let in by, `registration.json`
+its owner's signed word for its key, `state.db`, and `config.json`.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from api.command import said_clearly
 from api.connector.settings import Mode, load_settings
 from api.connector.settings import Settings as ConnectorSettings
 from clearing.market.agreement import act_of, read_terms, terms_digest
+from clearing.market.transfer import Word
 from ledger import canonical, trust
 from ledger.errors import FieldError
 from ledger.facts import SM2, Signed
@@ -34,6 +35,8 @@ from registry.party import CONNECTOR, Connector, connector_subject
 app = typer.Typer(help="连接器：计量使用并签名 / the connector: meters uses and signs for them", no_args_is_help=True)
 
 KEY, API_KEY, ADMIN, CONFIG, TOKENS = "key.json", "api.key", "admin.token", "config.json", "tokens"
+REGISTRATION = "registration.json"
+STEPS = {"suspend": Word.SUSPEND, "resume": Word.START, "complete": Word.COMPLETE, "terminate": Word.TERMINATE}
 SOFTWARE = "shuqing-connector/1"
 ConfigArgument = Annotated[Path, typer.Argument(help="配置文件 config.json / its configuration file")]
 
@@ -48,6 +51,7 @@ def new(
     mode: Annotated[Mode, typer.Option(help="提供方或消费方 / whose it is")] = Mode.PROVIDER,
     host: Annotated[str, typer.Option(help="监听地址 / where it listens")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="监听端口 / port")] = 8100,
+    public: Annotated[str, typer.Option(help="他方连接器访问它的地址 / where other connectors find it")] = "",
 ) -> None:
     """新建连接器的文件夹：密钥、口令和配置 / makes the folder of a connector: keys, tokens and configuration."""
     with said_clearly():
@@ -64,7 +68,8 @@ def new(
         document = {
             "id": identity, "mode": mode.value, "key_file": KEY, "api_key_file": API_KEY, "state": "state.db",
             "upstream": upstream, "platform": url, "host": host, "port": port, "log_key": operators[0],
-            "admin_token_sha256": hashlib.sha256(admin.encode()).hexdigest(),
+            "admin_token_sha256": hashlib.sha256(admin.encode()).hexdigest(), "registration_file": REGISTRATION,
+            "dataspace_url": public or f"http://{host}:{port}",
         }  # fmt: skip
         text = json.dumps(document, ensure_ascii=False, indent=1) + "\n"
         (folder / CONFIG).write_text(text, encoding="utf-8")
@@ -88,6 +93,7 @@ def register(
             statement = platform.draft(CONNECTOR, own.by, body_of(body))
             signed = Signed(statement, (sign_sm2(owner.sm2, statement, by=owner.by, role=""),))
             answer = platform.post("/api/connectors", signed.document())
+        (config.resolve().parent / REGISTRATION).write_bytes(canonical.encode(signed.document()))
     typer.echo(f"已入册 / taken in: {answer['fact']}")
 
 
@@ -106,18 +112,19 @@ def serve(
     agreement: Annotated[str, typer.Argument(help="协议编号 / its id, 64 hex")],
     key: Annotated[Path, typer.Option("--key", help="本方密钥文件，用以核对签名 / your key file, to check by")],
     access: Annotated[
-        Path | None, typer.Option("--access-token", help="消费方：提供方给的访问令牌文件 / the provider's token")
+        Path | None, typer.Option("--access-token", help="提供方另行给出的访问令牌文件 / a token it gave you")
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", help="不再询问 / do not ask")] = False,
 ) -> None:
     """让运行中的连接器开始服务一份协议 / tells the running connector to serve an agreement, once you have read it.
 
-    The act comes from the platform and must bear your own signature; who may use it is let in by a fresh token.
+    The act comes from the platform and must bear your own signature; who may use it is let in by a fresh token. A
+    consumer's connector then gets its own access from the provider's by `transfer`.
     """
     with said_clearly():
         settings, own = load_settings(config), keyfiles.load(key)
-        if (access is not None) is not (settings.mode is Mode.CONSUMER):
-            raise FieldError("--access-token", "消费方连接器必填 / for a consumer's connector", str(access or "—"))
+        if access is not None and settings.mode is not Mode.CONSUMER:
+            raise FieldError("--access-token", "仅消费方连接器 / for a consumer's connector only", str(access))
         found = _concluded(settings, agreement)
         signed, parts = Signed.of_document(found["signed"]), tuple(part.encode() for part in found["parts"])
         _show(signed, parts, own)
@@ -194,6 +201,41 @@ def negotiations(config: ConfigArgument) -> None:
         _stands(one)
 
 
+@app.command()
+def transfer(
+    config: ConfigArgument,
+    agreement: Annotated[str, typer.Argument(help="协议编号 / its id, 64 hex")],
+) -> None:
+    """消费方：请提供方的连接器放行 / asks the provider's connector to let yours in, under an agreement in force."""
+    with said_clearly():
+        found = _ask(config, load_settings(config), "POST", "/connector/transfers", {"agreement": agreement})
+    _moved(found)
+
+
+@app.command()
+def steer(
+    config: ConfigArgument,
+    transfer: Annotated[str, typer.Argument(help="传输编号 / its id, as `transfers` shows it")],
+    step: Annotated[str, typer.Argument(help="suspend 中止 | resume 恢复 | complete 完成 | terminate 终止")],
+) -> None:
+    """中止、恢复、完成或终止一次传输 / suspends, resumes, completes or terminates a transfer, from either side."""
+    with said_clearly():
+        if step not in STEPS:
+            raise FieldError("step", " | ".join(STEPS), step[:40])
+        path = f"/connector/transfers/{quote(transfer, safe=':')}/{STEPS[step]}"
+        found = _ask(config, load_settings(config), "POST", path)
+    _moved(found)
+
+
+@app.command()
+def transfers(config: ConfigArgument) -> None:
+    """传输及其状态 / the transfers and where they stand, with what was said."""
+    with said_clearly():
+        found = _ask(config, load_settings(config), "GET", "/connector/transfers")
+    for one in found["transfers"]:
+        _moved(one)
+
+
 # Inside ---------------------------------------------------------------------------------------------------------------
 
 
@@ -242,6 +284,13 @@ def _offered(provider: str, dataset: str, wanted: str, token: str) -> dict[str, 
             "--offer", "目录中的一个要约 / one offer of its catalogue", named[:300] or f"HTTP {found.status_code}"
         )
     return {**fitting[0], "@type": "Offer", "target": dataset}
+
+
+def _moved(one: dict[str, Any]) -> None:
+    by = f" ({one['suspended_by']})" if one["suspended_by"] else ""
+    typer.echo(f"{one['id']} {one['state']}{by} agreement:{one['agreement']}")
+    for item in one["said"]:
+        typer.echo(f"  #{item['no']} {item['side']} {item['message']['@type']}")
 
 
 def _stands(talk: dict[str, Any]) -> None:

@@ -209,15 +209,13 @@ def concluded(seller: Stranger, buyer: Stranger, deal: str) -> str:
 
 
 def served(seller: Stranger, buyer: Stranger, agreement: str) -> None:
-    """Both read the terms and tell their connectors; the seller hands its token to the buyer."""
+    """Both read the terms and tell their connectors; the buyer's asks the seller's to let it in."""
     seller.town.clock.move_to(month("2026-09").start + 9 * 3600)
     seller.run("connector", "serve", seller.config, agreement, "--key", seller.key, "--yes")
-    handed = buyer.folder / "token-of-the-seller"
-    shutil.copy(seller.config.parent / "tokens" / f"{agreement}.token", handed)
-    told = buyer.run(
-        "connector", "serve", buyer.config, agreement, "--key", buyer.key, "--access-token", handed, "--yes"
-    )
+    told = buyer.run("connector", "serve", buyer.config, agreement, "--key", buyer.key, "--yes")
     assert "使用范围：全部字段" in told
+    assert "STARTED" in buyer.run("connector", "transfer", buyer.config, agreement)
+    assert "STARTED" in seller.run("connector", "transfers", seller.config)
 
 
 def used(town: Town, seller: Stranger, buyer: Stranger, agreement: str) -> None:

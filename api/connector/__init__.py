@@ -16,13 +16,18 @@ one JSON file: `shuqing connector run CONFIG.json`, or `python -m api.connector 
                                an agreement by the message takes streams too (server-sent events): each window
                                begins with the comment ": usage <connector>/<seq> <SHA-256> <messages>"
     PUT  /connector/agreements {"signed": {statement, signatures}, "parts": [terms fields], "token_sha256": hex}
-                               the consumer's also "access_token": what the provider's connector lets it in by
+                               the consumer's also "access_token" if the provider gave one otherwise
                                                                                            administrator's token
     POST /connector/flush      send what is waiting                                        administrator's token
     POST /connector/negotiations           begins with a provider of another data space    administrator's token
     POST /connector/negotiations/<id>/<accept|counter|verify|terminate>                    administrator's token
     GET  /connector/negotiations           where they stand                                administrator's token
     GET|POST /dsp/2025/1/negotiations/<id> what that provider says and asks                the id nobody can guess
+    POST /connector/transfers  {"agreement": id}: asks the provider's connector to let us in    administrator's token
+    POST /connector/transfers/<id>/<suspension|start|completion|termination>               administrator's token
+    GET  /connector/transfers  where they stand                                            administrator's token
+    POST /dsp/2025/1/transfers/request     a consumer's connector asks                     signed
+    GET|POST /dsp/2025/1/transfers/<id>    what the other side says and asks               the id nobody can guess
     GET  /connector/catalogue  the files it hands out, with their digests                  Bearer <access token>
     GET  /connector/status     counts, agreements, last error                              administrator's token
 
@@ -35,6 +40,8 @@ one JSON file: `shuqing connector run CONFIG.json`, or `python -m api.connector 
 - `stream`: server-sent events in windows of messages.
 - `subscription`: one use that goes on: every window decided, recorded, and only then handed on.
 - `watching`: what became of its agreements, from the platform.
+- `transfers`: opening a provider's connector to a consumer's, and shutting it (Dataspace Protocol).
+- `peers`: what is said between connectors and providers: sent, kept sealed, read.
 - `dataspace`: negotiating with providers of other data spaces, as a consumer (Dataspace Protocol).
 - `sending`: batches, closes and heartbeats on their way to the platform.
 - `serving`: its doors as an application, put together and run by `__main__`.

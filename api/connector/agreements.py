@@ -59,6 +59,29 @@ class Agreements:
         """The agreement that the access token with this digest opens."""
         return self._by_token.get(token_sha256)
 
+    def of_id(self, agreement: str) -> Held | None:
+        """The agreement with this id, if it is served here."""
+        return self._by_id.get(agreement)
+
+    def admit(self, token_sha256: str, held: Held) -> None:
+        """A token that opens the agreement besides its own. Raises `FieldError` if it opens another."""
+        taken = self._by_token.setdefault(token_sha256, held)
+        if taken is not held:
+            raise FieldError(
+                "token_sha256", "未用于其他合约的令牌 / a token of no other agreement", token_sha256[:8] + "…"
+            )
+
+    def shut(self, token_sha256: str) -> None:
+        """That token opens nothing any more."""
+        held = self._by_token.get(token_sha256)
+        if held is not None and held.token_sha256 != token_sha256:
+            del self._by_token[token_sha256]
+
+    async def use_access(self, held: Held, token: str) -> None:
+        """From now on the provider's connector is asked with this token."""
+        held.access = token
+        await self._book.store_agreement(held)
+
     async def put(self, document: Any) -> dict[str, Any]:
         """Takes an agreement act as the administrator hands it in; acts of one agreement must come in order.
 
@@ -135,7 +158,7 @@ class Agreements:
             raise FieldError("token_sha256", "64 位小写十六进制 / 64 lower-case hex characters", repr(token)[:80])
         taken = self._by_token.get(token)
         if taken is not None and taken.id != id_of(statement.subject):
-            raise FieldError("token_sha256", "未用于其他合约的令牌 / a token of no other agreement", token[:8] + "…")
+            raise _taken(token)
         access = self._access(document, held.access if held else "")
         if held is None:
             held = Held(
@@ -177,13 +200,18 @@ class Agreements:
             raise FieldError("terms.settlement.tariff.unit", " | ".join(sorted(units)), unit)
 
     def _access(self, document: dict[str, Any], known: str) -> str:
-        """The token for the provider's connector: a consumer's connector needs one, a provider's has none."""
-        given = document.get("access_token", known)
-        consuming = self._settings.mode is Mode.CONSUMER
-        if not isinstance(given, str) or bool(_ACCESS.fullmatch(given)) != consuming:
+        """The token for the provider's connector: only a consumer's has one, handed in or got by a transfer."""
+        if "access_token" not in document:
+            return known
+        given, consuming = document["access_token"], self._settings.mode is Mode.CONSUMER
+        if not consuming or not isinstance(given, str) or not _ACCESS.fullmatch(given):
             expected = "提供方连接器的访问令牌 / the token of the provider's connector" if consuming else "—"
-            raise FieldError("access_token", expected, "缺失或不可用 / missing or unusable" if consuming else "…")
+            raise FieldError("access_token", expected, "不可用 / unusable" if consuming else "…")
         return given
+
+
+def _taken(token_sha256: str) -> FieldError:
+    return FieldError("token_sha256", "未用于其他合约的令牌 / a token of no other agreement", token_sha256[:8] + "…")
 
 
 def _parts(document: dict[str, Any]) -> list[bytes]:

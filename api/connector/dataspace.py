@@ -9,8 +9,6 @@ itself, it is taken back.
 
 from __future__ import annotations
 
-import json
-import sqlite3
 import uuid
 from collections.abc import Callable, Mapping
 from contextlib import closing
@@ -19,16 +17,13 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-import aiohttp
-
+from api.connector.peers import Said, ask, compose, opened, require_message
 from api.connector.vault import Vault
 from clearing.errors import BadTerms, UnknownFact, WrongMove
 from clearing.market.negotiation.dataspace import BASE, CONTEXT, EVENTS, PATHS, worded
 from clearing.market.negotiation.message import Message, Side
 from clearing.market.negotiation.moves import State, after
 
-PATIENCE = 15
-"""Seconds a provider has to answer."""
 WORDS = {
     "accept": Message.ACCEPT, "counter": Message.COUNTER, "verify": Message.VERIFICATION,
     "terminate": Message.TERMINATE,
@@ -42,9 +37,6 @@ _SCHEMA = """
 CREATE TABLE IF NOT EXISTS dataspace (
   id TEXT PRIMARY KEY, provider TEXT NOT NULL, peer TEXT NOT NULL, dataset TEXT NOT NULL, state TEXT NOT NULL,
   since INTEGER NOT NULL, token BLOB NOT NULL);
-CREATE TABLE IF NOT EXISTS dataspace_said (
-  id TEXT NOT NULL, no INTEGER NOT NULL, side TEXT NOT NULL, at INTEGER NOT NULL, message BLOB NOT NULL,
-  PRIMARY KEY (id, no));
 """
 
 
@@ -67,9 +59,9 @@ class Dataspace:
 
     def __init__(self, path: Path, vault: Vault, url: str, clock: Callable[[], int]) -> None:
         self._vault, self._url, self._clock = vault, url.rstrip("/"), clock
-        self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
-        self._db.execute("PRAGMA synchronous=FULL")
+        self._db = opened(path)
         self._db.executescript(_SCHEMA)
+        self._said = Said(self._db, vault, "dataspace_said")
 
     def close(self) -> None:
         self._db.close()
@@ -89,7 +81,7 @@ class Dataspace:
                    "callbackAddress": self._url + BASE}  # fmt: skip
         self._keep(talk, Side.CONSUMER, message)
         try:
-            answer = await self._send(talk, "/negotiations/request", message)
+            answer = await ask("POST", f"{provider}/negotiations/request", talk.token, message)
         except BadTerms:
             self._move(identity, State.REQUESTED, State.TERMINATED)
             raise
@@ -117,7 +109,7 @@ class Dataspace:
         self._move(identity, talk.state, target)
         path = f"/negotiations/{quote(talk.peer, safe=':')}"
         try:
-            await self._send(talk, f"{path}/{PATHS[spoken][1]}", made)
+            await ask("POST", f"{talk.provider}{path}/{PATHS[spoken][1]}", talk.token, made)
         except BadTerms:
             if await self._stands(talk, path) is not target:
                 self._move(identity, target, talk.state)
@@ -128,11 +120,7 @@ class Dataspace:
         """Takes in what the provider says; answers with where the negotiation stands. Raises as `say`."""
         talk = self._talk(identity)
         message = _HEARD[path]
-        if not isinstance(value, dict) or value.get("@type") != PATHS[message][0]:
-            raise BadTerms("@type", PATHS[message][0], repr(value)[:80])
-        context = value.get("@context")
-        if CONTEXT not in (context if isinstance(context, list) else [context]):
-            raise BadTerms("@context", CONTEXT, repr(context)[:80])
+        require_message(value, PATHS[message][0])
         peer = value.get("providerPid")
         if not isinstance(peer, str) or not 0 < len(peer) <= 200 or peer != (talk.peer or peer):
             raise BadTerms("providerPid", talk.peer or "the provider's name of the negotiation", repr(peer)[:80])
@@ -157,15 +145,8 @@ class Dataspace:
     def shown(self, identity: str) -> dict[str, Any]:
         """A negotiation for the administrator, with everything that was said."""
         talk = self._talk(identity)
-        rows = self._db.execute(
-            "SELECT no, side, at, message FROM dataspace_said WHERE id = ? ORDER BY no", (identity,)
-        )
-        said = [
-            {"no": no, "side": side, "at": at, "message": json.loads(self._vault.open(sealed, f"said/{identity}/{no}"))}
-            for no, side, at, sealed in rows
-        ]
         return {"id": talk.id, "provider": talk.provider, "provider_pid": talk.peer, "dataset": talk.dataset,
-                "state": talk.state.value, "since": talk.since, "said": said}  # fmt: skip
+                "state": talk.state.value, "since": talk.since, "said": self._said.of(identity)}  # fmt: skip
 
     def talks(self) -> list[dict[str, Any]]:
         """Every negotiation, the latest first."""
@@ -185,11 +166,7 @@ class Dataspace:
 
     def _keep(self, talk: Talk, side: Side, message: Mapping[str, Any]) -> None:
         """Keeps a message before it is sent or answered; each statement is durable by itself, the message first."""
-        count = "SELECT count(*) FROM dataspace_said WHERE id = ?"
-        (no,) = self._db.execute(count, (talk.id,)).fetchone()
-        kept = self._vault.seal(json.dumps(message, ensure_ascii=False).encode(), f"said/{talk.id}/{no}")
-        values = (talk.id, no, side.value, self._clock(), kept)
-        self._db.execute("INSERT INTO dataspace_said VALUES (?, ?, ?, ?, ?)", values)
+        self._said.keep(talk.id, side.value, self._clock(), message)
         token = self._vault.seal(talk.token.encode(), f"dataspace/{talk.id}")
         self._db.execute(
             "INSERT OR IGNORE INTO dataspace VALUES (?, ?, ?, ?, ?, ?, ?)",
@@ -204,34 +181,12 @@ class Dataspace:
     def _name(self, identity: str, peer: str) -> None:
         self._db.execute("UPDATE dataspace SET peer = ? WHERE id = ? AND peer = ''", (peer, identity))
 
-    async def _send(self, talk: Talk, path: str, message: Mapping[str, Any]) -> dict[str, Any]:
-        """Posts a message; the answer's document. Raises `BadTerms` for a refusal and for no answer."""
-        return await self._asked("POST", talk, path, json.dumps(message, ensure_ascii=False).encode())
-
     async def _stands(self, talk: Talk, path: str) -> State | None:
         """Where the provider says the negotiation stands."""
         try:
-            return State(str((await self._asked("GET", talk, path, None)).get("state")))
+            return State(str((await ask("GET", talk.provider + path, talk.token)).get("state")))
         except (BadTerms, ValueError):
             return None
-
-    async def _asked(self, method: str, talk: Talk, path: str, content: bytes | None) -> dict[str, Any]:
-        headers = {"Content-Type": "application/json"} | ({"Authorization": talk.token} if talk.token else {})
-        timeout = aiohttp.ClientTimeout(total=PATIENCE)
-        try:
-            async with (
-                aiohttp.ClientSession(timeout=timeout, trust_env=False) as session,
-                session.request(
-                    method, talk.provider + path, data=content, headers=headers, allow_redirects=False
-                ) as answer,
-            ):
-                text = await answer.text()
-                found = json.loads(text) if text.strip() else {}
-                if answer.status >= 300:
-                    raise BadTerms("provider", "接受 / that it takes it", f"HTTP {answer.status} {text[:300]}")
-        except (aiohttp.ClientError, TimeoutError, ValueError) as error:
-            raise BadTerms("provider", "应答 / an answer", f"{type(error).__name__} {error}"[:300]) from error
-        return found if isinstance(found, dict) else {}
 
 
 def _offer(value: Any, *, target: str = "") -> dict[str, Any]:
@@ -245,9 +200,8 @@ def _offer(value: Any, *, target: str = "") -> dict[str, Any]:
     return value
 
 
-def _message(message: Message, pids: Mapping[str, str]) -> dict[str, Any]:
-    made: dict[str, Any] = {"@context": [CONTEXT], "@id": f"urn:uuid:{uuid.uuid4()}", "@type": PATHS[message][0]}
-    return {**made, **pids, **({"eventType": EVENTS[message]} if message in EVENTS else {})}
+def _message(word: Message, pids: Mapping[str, str]) -> dict[str, Any]:
+    return compose(PATHS[word][0], {**pids, **({"eventType": EVENTS[word]} if word in EVENTS else {})})
 
 
 def _after(talk: Talk, message: Message, side: Side) -> State:

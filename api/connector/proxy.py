@@ -77,6 +77,9 @@ class Proxy:
         held = self._agreements.of_token(sha256(bearer(request)))
         if held is None:
             return _let_in_by_nothing()
+        if self._settings.mode is Mode.CONSUMER and not held.access:
+            said = "提供方连接器尚未放行（connector transfer）。 / Not let in yet by the provider's connector."
+            return problem(409, "TRANSFER", said)
         request_id = request.headers.get("x-request-id", "")
         if not request_id and self._settings.mode is Mode.CONSUMER:
             request_id = secrets.token_hex(16)

@@ -6,13 +6,14 @@ import asyncio
 import hmac
 import json
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import uvicorn
 from starlette.applications import Starlette
+from starlette.background import BackgroundTask
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -26,9 +27,11 @@ from api.connector.proxy import MAX_REQUEST, Proxy, bearer, problem, sha256
 from api.connector.sending import Sender
 from api.connector.settings import Settings, clock_of, load_settings
 from api.connector.state import open_book
+from api.connector.transfers import Transfers
 from api.connector.watching import Watcher
 from clearing.errors import BadTerms, ClearingError, UnknownFact
 from clearing.market.negotiation.dataspace import BASE, CONTEXT
+from clearing.market.transfer import Word
 from ledger import canonical, sm
 from ledger.errors import LedgerError
 from ledger.sm import Sm2Key
@@ -44,6 +47,7 @@ def application(
     proxy = Proxy(settings, clock, book, agreements)
     watcher = Watcher(settings, api_key, agreements)
     dataspace = Dataspace(Path(settings.state), book.vault, settings.dataspace_url, clock)
+    transfers = Transfers(settings, key, book.vault, agreements, clock)
 
     def guarded(handler: Callable[[Request], Any]) -> Callable[[Request], Any]:
         async def route(request: Request) -> Response:
@@ -72,6 +76,15 @@ def application(
     async def talks(_request: Request) -> Any:
         return {"negotiations": dataspace.talks()}
 
+    async def open_(request: Request) -> Any:
+        return await transfers.begin(canonical.parse(await request.body()))
+
+    async def steer(request: Request) -> Any:
+        return await transfers.say(request.path_params["pid"], request.path_params["word"])
+
+    async def opened(_request: Request) -> Any:
+        return {"transfers": await transfers.transfers()}
+
     async def flush(_request: Request) -> Any:
         return await sender.flush()
 
@@ -95,6 +108,7 @@ def application(
         await proxy.close()
         sender.close()
         dataspace.close()
+        transfers.close()
         book.close()
 
     routes = [
@@ -104,11 +118,16 @@ def application(
         Route("/connector/negotiations", guarded(begin), methods=["POST"]),
         Route("/connector/negotiations", guarded(talks), methods=["GET"]),
         Route("/connector/negotiations/{pid}/{word}", guarded(say), methods=["POST"]),
-        *dataspace_routes(dataspace),
+        Route("/connector/transfers", guarded(open_), methods=["POST"]),
+        Route("/connector/transfers", guarded(opened), methods=["GET"]),
+        Route("/connector/transfers/{pid}/{word}", guarded(steer), methods=["POST"]),
+        *negotiation_routes(dataspace),
+        *transfer_routes(transfers),
         Route("/connector/catalogue", proxy.catalogue, methods=["GET"]),
     ]
     own = Starlette(routes=routes, lifespan=lifespan)
-    own_paths = ("/connector/", f"{BASE}/negotiations/") if settings.dataspace_url else ("/connector/",)
+    protocol = (f"{BASE}/negotiations/", f"{BASE}/transfers/") if settings.dataspace_url else ()
+    own_paths = ("/connector/", *protocol)
 
     async def doors(scope: Scope, receive: Receive, send: Send) -> None:
         """A use goes past the framework's layers and routing, which cost more than deciding about it."""
@@ -121,45 +140,80 @@ def application(
     return doors
 
 
-def dataspace_routes(dataspace: Dataspace) -> list[Route]:
+def negotiation_routes(dataspace: Dataspace) -> list[Route]:
     """The protocol's doors of a consumer, for the providers it negotiates with."""
+    place, error = f"{BASE}/negotiations/{{pid}}", "ContractNegotiationError"
+    doors = [Route(place, _stands(dataspace.document, error), methods=["GET"])]
+    for path in ("offers", "agreement", "events", "termination"):
 
-    def answered(status: int, document: Any) -> Response:
-        return JSONResponse(document, status)
+        async def heard(request: Request, path: str = path) -> Response:
+            return JSONResponse(dataspace.hear(request.path_params["pid"], path, await _said(request)))
 
-    def refused(request: Request, error: Exception) -> Response:
-        status = 404 if isinstance(error, UnknownFact) else 400
-        document = {
-            "@context": [CONTEXT], "@type": "ContractNegotiationError", "providerPid": "",
-            "consumerPid": request.path_params["pid"][:80], "code": type(error).__name__,
-            "reason": [{"message": str(error)}],
-        }  # fmt: skip
-        return answered(status, document)
+        doors.append(Route(f"{place}/{path}", _refusing(heard, error), methods=["POST"]))
+    return doors
 
-    async def stands(request: Request) -> Response:
+
+def transfer_routes(transfers: Transfers) -> list[Route]:
+    """The protocol's doors of either side, for the other connectors of its agreements."""
+    place, error = f"{BASE}/transfers/{{pid}}", "TransferError"
+
+    async def requested(request: Request) -> Response:
+        document = await transfers.hear_request(await _said(request))
+        after = BackgroundTask(transfers.tell_started, document["providerPid"])
+        location = {"Location": f"{BASE}/transfers/{document['providerPid']}"}
+        return JSONResponse(document, 201, location, background=after)
+
+    doors = [
+        Route(f"{BASE}/transfers/request", _refusing(requested, error), methods=["POST"]),
+        Route(place, _stands(transfers.document, error), methods=["GET"]),
+    ]
+    for word in Word:
+
+        async def heard(request: Request, word: Word = word) -> Response:
+            return JSONResponse(transfers.hear(request.path_params["pid"], word, await _said(request)))
+
+        doors.append(Route(f"{place}/{word}", _refusing(heard, error), methods=["POST"]))
+    return doors
+
+
+Handler = Callable[[Request], Awaitable[Response]]
+
+
+def _stands(document: Callable[[str], Any], error: str) -> Handler:
+    async def found(request: Request) -> Response:
+        return JSONResponse(document(request.path_params["pid"]))
+
+    return _refusing(found, error)
+
+
+def _refusing(handler: Handler, type_: str) -> Handler:
+    """With every refusal as the protocol's error of this type."""
+
+    async def handled(request: Request) -> Response:
         try:
-            return answered(200, dataspace.document(request.path_params["pid"]))
-        except UnknownFact as error:
-            return refused(request, error)
+            return await handler(request)
+        except (LedgerError, ClearingError) as error:
+            pid = str(request.path_params.get("pid", ""))[:80]
+            document = {
+                "@context": [CONTEXT], "@type": type_, "providerPid": pid, "consumerPid": pid,
+                "code": type(error).__name__, "reason": [{"message": str(error)}],
+            }  # fmt: skip
+            return JSONResponse(document, 404 if isinstance(error, UnknownFact) else 400)
 
-    def hears(path: str) -> Route:
-        async def heard(request: Request) -> Response:
-            try:
-                body = bytearray()
-                async for data in request.stream():
-                    body += data
-                    if len(body) > MAX_REQUEST:
-                        raise BadTerms("body", f"≤ {MAX_REQUEST}", f"> {MAX_REQUEST}")
-                return answered(200, dataspace.hear(request.path_params["pid"], path, json.loads(body)))
-            except (ValueError, RecursionError) as error:
-                return refused(request, BadTerms("body", "JSON", str(error)))
-            except (LedgerError, ClearingError) as error:
-                return refused(request, error)
+    return handled
 
-        return Route(f"{BASE}/negotiations/{{pid}}/{path}", heard, methods=["POST"])
 
-    found = [Route(f"{BASE}/negotiations/{{pid}}", stands, methods=["GET"])]
-    return found + [hears(path) for path in ("offers", "agreement", "events", "termination")]
+async def _said(request: Request) -> Any:
+    """The document of a message. Raises `BadTerms`."""
+    body = bytearray()
+    async for data in request.stream():
+        body += data
+        if len(body) > MAX_REQUEST:
+            raise BadTerms("body", f"≤ {MAX_REQUEST}", f"> {MAX_REQUEST}")
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise BadTerms("body", "JSON", str(error)) from error
 
 
 _METHODS = frozenset({"GET", "POST", "PUT", "DELETE", "PATCH", "HEAD"})

@@ -37,7 +37,9 @@ class Settings:
     promises are kept unchecked), `watch` whether it asks the platform for acts of its agreements, `clock_file` a file
     with the present second (the demo's fixed timeline). `state_key_file` holds the key the state is sealed with, beside
     the key file if not named: it is made at the first start, and without it the state is lost, so it is backed up too.
-    `dataspace_url` is where providers of other data spaces find this connector, if it may negotiate with any.
+    `dataspace_url` is where other connectors and data spaces find this one; without it, its doors of the Dataspace
+    Protocol are shut. `dataspace_peers` are the addresses, each with what is below it, at which a provider's connector
+    calls its consumers back. `registration_file` holds its owner's signed word for its key, which opens transfers.
     """
 
     id: Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}\Z")]
@@ -50,6 +52,8 @@ class Settings:
     api_key_file: str = ""
     state_key_file: str = ""
     dataspace_url: str = ""
+    dataspace_peers: tuple[str, ...] = ()
+    registration_file: str = ""
     log_key: str = ""
     clock_file: str = ""
     host: str = "127.0.0.1"
@@ -79,6 +83,7 @@ def load_settings(path: Path) -> Settings:
         state_key_file=placed(settings.state_key_file) or str((base / settings.key_file).with_name("state.key")),
         api_key_file=placed(settings.api_key_file),
         clock_file=placed(settings.clock_file),
+        registration_file=placed(settings.registration_file),
     )
 
 

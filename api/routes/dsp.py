@@ -4,7 +4,7 @@ A message is mapped to the same service as our own door. With the extension of s
 and the envelope must say the same (trap 17); without it the operator only states that it came (D30): such a peer may
 negotiate to FINALIZED, but no contract comes into being. Sellers always sign. A peer whose callback address the
 operator has listed is called there (`api.calling`); any other asks for the state, and finds offer, agreement and signed
-message beside it. Transfer is not spoken here; data are delivered under an agreement.
+message beside it. Transfers are between the connectors (`api.connector.transfers`).
 """
 
 from __future__ import annotations

@@ -19,6 +19,7 @@ product → sample → listing → venue → gates → listing_moves → shelf �
 - `promise`: how a delivery is inspected and which service level is promised, as values of the terms.
 - `negotiation`: from an inquiry to an agreement that every party signed.
 - `agreement`: terms as values, acts signed in both encodings, the table of what may follow what.
+- `transfer`: opening a provider's connector to a consumer's, as states and as a signed request.
 - `delivery`: what was handed over under an agreement, and how much of it was accepted.
 - `filing`: an agreement reported to an authority (备案), and what was answered.
 - `profile`: what a party says it is, has in force, and is said to be after a deal.

@@ -74,23 +74,38 @@ class Street:
 
 @contextmanager
 def street(
-    tmp_path: Path, limit: int = 10**6, unit: str = "call", data: type[BaseHTTPRequestHandler] = Upstream
+    tmp_path: Path,
+    limit: int = 10**6,
+    unit: str = "call",
+    data: type[BaseHTTPRequestHandler] = Upstream,
+    provider: dict[str, Any] | None = None,
+    consumer: dict[str, Any] | None = None,
+    access: bool = True,
 ) -> Iterator[tuple[Street, int, Process, Process]]:
-    """Both connectors before a data API; the test lets the platform run, at the port it gets."""
+    """Both connectors before a data API; the test lets the platform run, at the port it gets. Each side's further
+    settings may be given; `access`: the consumer's is handed the provider's token."""
     made, port = Street(tmp_path, limit, unit), free_port()
     platform = f"http://127.0.0.1:{port}"
     processes: list[Process] = []
+    handed = {"access_token": ACCESS} if access else {}
     with serving(data) as upstream:
         try:
-            first = made.config(CONNECTOR, made.house.connector, upstream=upstream, platform=platform)
+            first = made.config(
+                CONNECTOR, made.house.connector, upstream=upstream, platform=platform, **(provider or {})
+            )
             processes.append(Process(first))
             taken = processes[0].admin("PUT", "/connector/agreements", made.agreement(ACCESS))
             assert taken.status_code == 200, taken.text
             second = made.config(
-                TwoSides.CONSUMING, made.two.key, upstream=processes[0].url, platform=platform, mode="consumer"
+                TwoSides.CONSUMING,
+                made.two.key,
+                upstream=processes[0].url,
+                platform=platform,
+                mode="consumer",
+                **(consumer or {}),
             )
             processes.append(Process(second))
-            taken = processes[1].admin("PUT", "/connector/agreements", made.agreement(TOKEN, access_token=ACCESS))
+            taken = processes[1].admin("PUT", "/connector/agreements", made.agreement(TOKEN, **handed))
             assert taken.status_code == 200, taken.text
             yield made, port, processes[0], processes[1]
         finally:

@@ -127,6 +127,7 @@ def test_consumers_connector__limit_reached_and_no_request_id__recorded_on_its_s
     ("mode", "name", "more", "field"),
     [
         (Mode.CONSUMER, TwoSides.CONSUMING, {"access_token": ACCESS}, ""),
+        (Mode.CONSUMER, TwoSides.CONSUMING, {}, ""),
         (Mode.PROVIDER, CONNECTOR, {}, ""),
         (Mode.CONSUMER, CONNECTOR, {"access_token": ACCESS}, "terms.parties.connectors"),
         (Mode.PROVIDER, TwoSides.CONSUMING, {}, "terms.parties.connectors"),
@@ -135,14 +136,14 @@ def test_consumers_connector__limit_reached_and_no_request_id__recorded_on_its_s
         (Mode.PROVIDER, CONNECTOR, {"access": ACCESS}, "request"),
         *(
             (Mode.CONSUMER, TwoSides.CONSUMING, more, "access_token")
-            for more in ({}, *({"access_token": token} for token in ("", "two words", "x" * 513, 7, "令牌")))
+            for more in ({"access_token": token} for token in ("", "two words", "x" * 513, 7, "令牌"))
         ),
     ],
 )
-def test_agreement__for_the_other_side_or_without_the_providers_token__refused(
+def test_agreement__for_the_other_side_or_with_an_unusable_token__refused(
     tmp_path: Path, mode: Mode, name: str, more: dict[str, Any], field: str
 ) -> None:
-    """A connector serves the side that names it; a consumer's must know how the provider's lets it in."""
+    """A connector serves the side that names it; only a consumer's has a token for the provider's."""
     made = Street(tmp_path, 10)
     settings = Settings(name, "", "", "", "", "0" * 64, mode=mode)
     book = Book(tmp_path / "state.db", name, SIDES[mode], Vault(b"k" * 32))

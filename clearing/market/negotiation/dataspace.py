@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from urllib.parse import urlsplit
 
 from clearing.market.negotiation.message import Message, Side
 
@@ -26,3 +27,17 @@ def worded(message: Message, side: Side) -> Message:
     if message is Message.COUNTER:
         return Message.REQUEST if side is Side.CONSUMER else Message.OFFER
     return message
+
+
+def is_below(address: str, known: str) -> bool:
+    """Is this address the known one, or one below its path: the same scheme, host and port, and nothing in it that
+    servers read in more than one way?"""
+    try:
+        asked, listed = urlsplit(address), urlsplit(known)
+        same = (asked.scheme, asked.hostname, asked.port) == (listed.scheme, listed.hostname, listed.port)
+    except ValueError:
+        return False
+    if set(address) & set("@?#\\%") or ".." in asked.path:
+        return False
+    path = listed.path.rstrip("/")
+    return same and (asked.path == path or asked.path.startswith(path + "/"))
