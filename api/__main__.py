@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from importlib import import_module
 
-ALONE = {"deals": "api.cli_deals", "connector": "api.cli_connector"}
+ALONE = {"deals": "api.cli_deals", "connector": "api.cli_connector", "price": "api.cli_price"}
 """Groups of commands that know an address and a key file and nothing else."""
 
 

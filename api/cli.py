@@ -26,6 +26,7 @@ from api import (
     cli_likeness,
     cli_market,
     cli_national,
+    cli_price,
     cli_retention,
     cli_rules,
     cli_seal,
@@ -81,6 +82,7 @@ app.add_typer(cli_delivery.app, name="delivery")
 app.add_typer(cli_dispute.app, name="dispute")
 app.add_typer(cli_service.app, name="service")
 app.add_typer(cli_market.app, name="market")
+app.add_typer(cli_price.app, name="price")
 app.add_typer(cli_deals.app, name="deals")
 app.add_typer(cli_connector.app, name="connector")
 app.add_typer(cli_retention.app, name="retention")

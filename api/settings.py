@@ -16,6 +16,14 @@ from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDic
 FILE = "settings.json"
 
 
+FONTS = Path("node_modules/@expo-google-fonts/noto-sans-sc")
+
+
+def fonts_folder(fonts: Path = FONTS) -> Path:
+    """A font folder: absolute, or under the distribution's root."""
+    return fonts if fonts.is_absolute() else Path(__file__).resolve().parent.parent / fonts
+
+
 class SettingsError(Exception):
     """The settings cannot be used; the text names the field (Chinese first)."""
 
@@ -103,7 +111,7 @@ class Settings(BaseSettings):
     seal_milliseconds: int = Field(default=500, ge=10, le=1_000)
     """A head is signed when so many entries wait, or the first has waited so long."""
     check_base_url: str = "http://127.0.0.1:8000"
-    fonts: Path = Path("node_modules/@expo-google-fonts/noto-sans-sc")
+    fonts: Path = FONTS
     clock_file: Path | None = None
     """A file with the current second: for demonstrations on the development chain only."""
     papers_received: bool = True
@@ -117,7 +125,7 @@ class Settings(BaseSettings):
     @property
     def fonts_folder(self) -> Path:
         """Where the certificate's Chinese font lies: absolute, or under the distribution's root."""
-        return self.fonts if self.fonts.is_absolute() else Path(__file__).resolve().parent.parent / self.fonts
+        return fonts_folder(self.fonts)
 
     @property
     def database(self) -> str:

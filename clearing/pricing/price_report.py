@@ -139,28 +139,29 @@ def verify(report: bytes, evidence: bytes) -> Verdict:
         return Verdict(False, "evidence", "", f"可重算 / recomputable ({refused.code})", str(refused), "")
     known = published(policy.id, policy.version)
     standing = "unpublished" if known is None else "published" if known == policy else "altered"
-    found = _first_difference(rebuilt, given)
+    found = first_difference(rebuilt, given)
     if found is not None:
         return Verdict(False, "report", *found, standing)
-    found = _first_difference({"information": measured}, {"information": stored_evidence["information"]})
+    found = first_difference({"information": measured}, {"information": stored_evidence["information"]})
     if found is not None:
         return Verdict(False, "evidence", *found, standing)
     return Verdict(True, "", "", "", "", standing)
 
 
-def _first_difference(expected: Any, given: Any, pointer: str = "") -> tuple[str, str, str] | None:
+def first_difference(expected: Any, given: Any, pointer: str = "") -> tuple[str, str, str] | None:
+    """The JSON pointer of the first leaf in which two documents differ, and both values; None when they are equal."""
     if isinstance(expected, dict) and isinstance(given, dict):
         for key in [*expected, *sorted(set(given) - set(expected))]:
             child = f"{pointer}/{key.replace('~', '~0').replace('/', '~1')}"
             if key not in expected or key not in given:
                 return child, _shown(expected.get(key)), _shown(given.get(key))
-            found = _first_difference(expected[key], given[key], child)
+            found = first_difference(expected[key], given[key], child)
             if found:
                 return found
         return None
     if isinstance(expected, list) and isinstance(given, list):
         for position, (one, other) in enumerate(zip(expected, given, strict=False)):
-            found = _first_difference(one, other, f"{pointer}/{position}")
+            found = first_difference(one, other, f"{pointer}/{position}")
             if found:
                 return found
         if len(expected) != len(given):

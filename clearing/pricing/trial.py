@@ -21,17 +21,38 @@ from typing import Any
 
 from clearing.pricing import counting, policies
 from clearing.pricing.errors import PricingRefused
+from clearing.pricing.information import ColumnCounts
 from clearing.pricing.inputs import decode, read_input
-from clearing.pricing.manifest import Counted, DataSpec
+from clearing.pricing.manifest import ColumnSpec, Counted, DataSpec, Dialect
 from clearing.pricing.policy import Policy, choose, read_policy
-from clearing.pricing.price_report import price
+from clearing.pricing.price_report import PriceReport, first_difference, price
 from clearing.pricing.request import Request, read_request
+from ledger.reading import body_of
 
 _FIELDS = {"request", "policy", "data", "counted"}
 
 
 def trial_price(document: dict[str, Any], folder: Path = Path(".")) -> dict[str, Any]:
     """Prices the case in `document`; a data path is taken relative to `folder`. The quote is a 试算 and not citable.
+
+    Raises as `price_case`, and STATE_FORBIDS for an element that is citable.
+    """
+    element = document["request"].get("element") if isinstance(document.get("request"), dict) else None
+    if isinstance(element, dict) and element.get("citable") is True:
+        raise PricingRefused(
+            "STATE_FORBIDS", "request.element.citable", "false：试算不可引用 / a trial is not citable", True
+        )
+    result = price_case(document, folder)
+    return {
+        "report": result.document,
+        "evidence": decode(result.evidence, "evidence"),
+        "side": {"engine": counting.engine()},
+    }
+
+
+def price_case(document: dict[str, Any], folder: Path = Path(".")) -> PriceReport:
+    """The report of the case in `document`; a data path is taken relative to `folder`. Whether it may be cited is what
+    its element says.
 
     Raises `PricingRefused` with the code, the field, what was expected and what was given.
     """
@@ -42,21 +63,12 @@ def trial_price(document: dict[str, Any], folder: Path = Path(".")) -> dict[str,
             "INPUT_FORM", "request, data | counted", "request 与其一 / and one of them", sorted(document)
         )
     request = read_request(document["request"])
-    if request.element.citable:
-        raise PricingRefused(
-            "STATE_FORBIDS", "request.element.citable", "false：试算不可引用 / a trial is not citable", True
-        )
     policy = _policy(document.get("policy"), request)
     if "counted" in document:
         counted = read_input(Counted, document["counted"], "counted")
     else:
         counted = count_data(document["data"], policy, request.as_of, folder)
-    result = price(request, policy, counted)
-    return {
-        "report": result.document,
-        "evidence": decode(result.evidence, "evidence"),
-        "side": {"engine": counting.engine()},
-    }
+    return price(request, policy, counted)
 
 
 def count_data(data: Any, policy: Policy, as_of: int, folder: Path) -> Counted:
@@ -66,6 +78,35 @@ def count_data(data: Any, policy: Policy, as_of: int, folder: Path) -> Counted:
     spec = read_input(DataSpec, {key: value for key, value in data.items() if key != "path"}, "data")
     constants = policy.constants
     return counting.count(folder / data["path"], spec, bins=constants.bins, calendar=constants.calendar, as_of=as_of)
+
+
+def recount(evidence: bytes, path: Path) -> tuple[str, str, str] | None:
+    """Counts the data file of a report again (level B): None when all is alike, else where the first difference is,
+    what the evidence says and what the file gives.
+
+    Raises `PricingRefused` when the file cannot be counted as the evidence declares it.
+    """
+    stored = decode(evidence, "evidence")
+    counted, policy = read_input(Counted, stored["counted"], "counted"), read_policy(stored["policy"])
+    manifest = counted.manifest
+    types = {column.name: column.type for column in manifest.columns}
+    declared = tuple(
+        ColumnSpec(column.name, types[column.name], column.kind, _fixed(column))
+        for column in counted.columns
+        if not column.inferred
+    )
+    rules = tuple(item.rule for item in counted.rules)
+    spec = DataSpec(
+        manifest.name, manifest.format, declared, rules, counted.assessed, manifest.dialect or Dialect(), manifest.rows
+    )
+    constants, as_of = policy.constants, read_request(stored["request"]).as_of
+    found = counting.count(path, spec, bins=constants.bins, calendar=constants.calendar, as_of=as_of)
+    return first_difference(body_of(counted), body_of(found))
+
+
+def _fixed(column: ColumnCounts) -> tuple[str, ...]:
+    binning = column.binning
+    return binning.edges if binning is not None and binning.id == "bin.fixed_edges@1" else ()
 
 
 def _policy(given: Any, request: Request) -> Policy:

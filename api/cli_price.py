@@ -1,0 +1,152 @@
+"""`shuqing price`: a price report from a case, on paper, sent as a signed quote, and recomputed by anybody."""
+
+from __future__ import annotations
+
+import json
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from api import keyfiles, price_paper
+from api.client import PlatformClient
+from api.command import said_clearly
+from api.settings import fonts_folder
+from clearing.pricing import trial
+from clearing.pricing.inputs import decode
+from clearing.pricing.price_report import REPORT_KIND, PriceReport, from_evidence, verify
+from clearing.pricing.quote import quote_of, statement_of, subject_of
+from clearing.pricing.telling import told
+from ledger import canonical
+from ledger.errors import FieldError
+from ledger.signing import sign_sm2
+from registry.calendar import text_of
+
+app = typer.Typer(help="数据元件定价报告 / price reports of data elements", no_args_is_help=True)
+
+REPORT, EVIDENCE, PAPER = "price-report.json", "price-evidence.json", "price-report.pdf"
+ReportArgument = Annotated[Path, typer.Argument(help="定价报告 JSON / the report")]
+EvidenceArgument = Annotated[Path, typer.Argument(help="证据 JSON / its evidence")]
+
+
+@app.command()
+def report(
+    case: Annotated[Path, typer.Argument(help="算例：request、policy、data 或 counted / the case")],
+    out: Annotated[Path, typer.Option(help="输出文件夹 / folder for report, evidence and PDF")],
+) -> None:
+    """由算例生成定价报告、证据与 PDF / report, evidence and PDF of a case (format: clearing/pricing/trial.py)."""
+    with said_clearly():
+        made = trial.price_case(_object(case), case.parent)
+        paper = price_paper.render(made.document, made.data, fonts_folder())
+        out.mkdir(parents=True, exist_ok=True)
+        for name, data in ((REPORT, made.data), (EVIDENCE, made.evidence), (PAPER, paper)):
+            (out / name).write_bytes(data)
+    _tell(made.document)
+    typer.echo(f"{out / REPORT}\n{out / EVIDENCE}\n{out / PAPER}")
+
+
+@app.command()
+def pdf(
+    report: ReportArgument,
+    out: Annotated[Path, typer.Option(help="PDF 文件 / the PDF")],
+) -> None:
+    """把定价报告排成 PDF / sets a report as a PDF."""
+    with said_clearly():
+        data = report.read_bytes()
+        out.write_bytes(price_paper.render(_report(data), data, fonts_folder()))
+    typer.echo(str(out))
+
+
+@app.command("verify")
+def verify_(
+    report: ReportArgument,
+    evidence: EvidenceArgument,
+    data: Annotated[Path | None, typer.Option(help="数据文件：另由文件重新计数 / the data file, counted again")] = None,
+) -> None:
+    """逐字节重算；不等则指出第一处差异，退出码 1 / recomputes it byte for byte; exit 1 names the first difference."""
+    with said_clearly():
+        given, stored = report.read_bytes(), evidence.read_bytes()
+        verdict = verify(given, stored)
+        # The counts of other evidence are not this report's.
+        difference = trial.recount(stored, data) if data is not None and verdict.equal else None
+    if not verdict.equal:
+        typer.echo(f"不相等 / not equal: {verdict.where}{verdict.pointer}")
+        typer.echo(f"  应为 / expected: {verdict.expected}\n  所给 / given:    {verdict.given}")
+        raise typer.Exit(1)
+    document = json.loads(given)
+    typer.echo(f"相等：逐字节可由证据重算（A 级） / equal byte for byte (level A). SHA-256 {_digest(document)}")
+    policy = document["method"]["policy"]
+    typer.echo(f"口径 / policy: {policy['id']} v{policy['version']} {_POLICY[verdict.policy]}")
+    identity = document["identity"]
+    typer.echo(f"有效期 / valid: {text_of(identity['as_of'])} – {text_of(identity['valid_until'])}")
+    if difference is not None:
+        where, expected, found = difference
+        typer.echo(f"文件重新计数不符 / the file counts otherwise: {where}\n  {expected} ≠ {found}")
+        raise typer.Exit(1)
+    if data is not None:
+        typer.echo(f"文件 {data.name} 重新计数一致（B 级） / the file counts alike (level B).")
+
+
+@app.command()
+def send(
+    report: ReportArgument,
+    evidence: EvidenceArgument,
+    key: Annotated[Path, typer.Option("--key", help="出具单位的密钥文件 / key file of who issues it")],
+    url: Annotated[str, typer.Option(help="平台地址 / address of the platform")],
+    api_key: Annotated[Path, typer.Option("--api-key", help="接口密钥文件 / file with the API key")],
+) -> None:
+    """签署报价并提交 / signs the quote and sends it with report and evidence."""
+    with said_clearly():
+        own, made = keyfiles.load(key), _whole(report.read_bytes(), evidence.read_bytes())
+        body = quote_of(made, own.by)
+        with PlatformClient(url, keyfiles.token(api_key)) as platform:
+            place = platform.next_of(subject_of(body.report_id))
+            statement = statement_of(made, own.by, place.no, place.prev)
+            parts = [made.data.decode(), made.evidence.decode()]
+            answer = platform.submit("/api/quotes", statement, [partial(sign_sm2, own.sm2, by=own.by)], parts=parts)
+    typer.echo(json.dumps(answer, ensure_ascii=False))
+
+
+# Inside ---------------------------------------------------------------------------------------------------------------
+
+_POLICY = {
+    "published": "已发布 / published",
+    "unpublished": "未发布（自拟口径） / not published",
+    "altered": "与已发布的同名口径不同 / differs from the published one of that name",
+}
+
+
+def _object(file: Path) -> dict[str, Any]:
+    value = canonical.parse(file.read_bytes())
+    if not isinstance(value, dict):
+        raise FieldError(file.name, "JSON 对象 / a JSON object", type(value).__name__)
+    return value
+
+
+def _report(data: bytes) -> dict[str, Any]:
+    document = decode(data, "report")
+    if not isinstance(document, dict) or document.get("kind") != REPORT_KIND:
+        raise FieldError("report.kind", REPORT_KIND, repr(document)[:80])
+    return document
+
+
+def _whole(report: bytes, evidence: bytes) -> PriceReport:
+    verdict = verify(report, evidence)
+    if not verdict.equal:
+        raise FieldError(f"{verdict.where}{verdict.pointer}", verdict.expected, verdict.given)
+    return from_evidence(evidence)
+
+
+def _digest(document: dict[str, Any]) -> str:
+    return str(document["digests"]["report"]["sha256"])
+
+
+def _tell(document: dict[str, Any]) -> None:
+    said = told(document, text_of)
+    typer.echo(f"{said.title}　{said.price}　{said.basis}　{said.kind}")
+    for chapter in said.chapters[:1]:
+        for label, value in chapter.rows:
+            typer.echo(f"  {label}　{value}")
+        if chapter.note:
+            typer.echo(f"  {chapter.note}")

@@ -1,0 +1,248 @@
+"""`shuqing price`: a report on paper, recomputed on another machine, and sent as a quote that the platform takes."""
+
+from __future__ import annotations
+
+import copy
+import io
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pypdf
+import pytest
+from typer.testing import CliRunner
+
+from api import price_paper
+from api.cli_price import EVIDENCE, PAPER, REPORT, app
+from api.settings import fonts_folder
+from clearing.pricing import trial
+from clearing.pricing.price_report import PriceReport
+from clearing.pricing.telling import INPUTS, REASONS, TRADES, told
+from ledger import canonical
+from registry.calendar import text_of
+from tests.api.shop import BY, open_shop
+from tests.clearing.market.house import CODE, NOW
+from tests.clearing.market.talks import P
+from tests.clearing.pricing.pricing_cases import EXAMPLE, ROOT, changed, example, trade
+
+CSV = "origin,hour,row_id,delay\n" + "".join(
+    f"{'EWR' if row % 3 else 'JFK'},2026-05-{row % 28 + 1:02d}T{row % 24:02d}:00:00,r{row},{row % 41 - 5}\n"
+    for row in range(400)
+)
+
+
+def run(*arguments: object, code: int = 0) -> str:
+    done = CliRunner().invoke(app, [str(item) for item in arguments])
+    assert done.exit_code == code, (done.output, done.exception)
+    return str(done.output)
+
+
+def case(folder: Path, **changes: object) -> Path:
+    """A case over a data file that lies beside it."""
+    (folder / "data.csv").write_text(CSV, encoding="utf-8")
+    document = {name: value for name, value in example().items() if name != "counted"}
+    columns = [{"name": "origin"}, {"name": "hour", "type": "timestamp"}, {"name": "row_id", "kind": "identifier"}]
+    rules = [item["rule"] for item in example()["counted"]["rules"]]
+    for rule in rules:
+        rule["columns"] = [{"time_hour": "hour"}.get(name, name) for name in rule["columns"]]
+    document["data"] = {
+        "path": "data.csv", "name": "data.csv", "format": "csv", "columns": columns, "rules": rules,
+    }  # fmt: skip
+    for pointer, value in changes.items():
+        document = changed(document, pointer, value)
+    path = folder / "case.json"
+    path.write_bytes(canonical.encode(document))
+    return path
+
+
+@pytest.fixture
+def made(tmp_path: Path) -> Path:
+    run("report", case(tmp_path), "--out", tmp_path / "out")
+    return tmp_path / "out"
+
+
+def test_report__paper_and_json_say_the_same_and_the_json_lies_in_the_paper(made: Path) -> None:
+    data = (made / REPORT).read_bytes()
+    document = json.loads(data)
+    reader = pypdf.PdfReader(io.BytesIO((made / PAPER).read_bytes()))
+    text = "".join(page.extract_text() for page in reader.pages).replace("\n", "").replace("\u200b", "")
+    price = f"{document['result']['guide_fen'] // 100}.{document['result']['guide_fen'] % 100:02d} 元"
+    for said in (
+        price,
+        document["intermediate"]["grade"],
+        "冷启动",
+        "敏感性",
+        document["digests"]["report"]["sha256"][:20],
+    ):
+        assert said in text, said
+    assert reader.attachments["price-report.json"] == [data]
+    again = price_paper.render(document, data, fonts_folder())
+    assert again == (made / PAPER).read_bytes()
+
+
+def test_verify__on_a_second_machine__equal_byte_for_byte_and_by_the_file(made: Path, tmp_path: Path) -> None:
+    elsewhere = {**os.environ, "HOME": str(tmp_path), "LC_ALL": "C", "TZ": "Pacific/Kiritimati", "PYTHONHASHSEED": "7"}
+    command = [sys.executable, "-m", "api", "price", "verify", str(made / REPORT), str(made / EVIDENCE), "--data"]
+    done = subprocess.run(
+        [*command, str(tmp_path / "data.csv")], cwd=ROOT, env=elsewhere, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "A 级" in done.stdout
+    assert "B 级" in done.stdout
+    assert "已发布" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("pointer", "value"),
+    [
+        ("/inputs/quality/counts/1/passed", 1),
+        ("/inputs/quality/scheme/weights/accuracy", "0.26"),
+        ("/method/strategies/joint", "joint.linear@2"),
+        ("/result/guide_fen", 1),
+        ("/inputs/columns/0/distinct", 3),
+    ],
+)
+def test_verify__one_leaf_of_the_report_changed__named_as_the_first_difference(
+    made: Path, pointer: str, value: object
+) -> None:
+    document = changed(json.loads((made / REPORT).read_bytes()), pointer, value)
+    (made / REPORT).write_bytes(canonical.encode(document))
+    said = run("verify", made / REPORT, made / EVIDENCE, code=1)
+    assert f"report{pointer}" in said
+    assert str(value) in said
+
+
+@pytest.mark.parametrize(
+    ("pointer", "value", "named"),
+    [
+        ("/counted/rules/1/passed", 1, "/inputs/quality/counts/1/passed"),
+        ("/policy/scheme/weights", {"accuracy": "0.5", "completeness": "0.5"}, "/inputs/quality/scheme/weights"),
+        ("/request/costs/0/amount_fen", 7, "/inputs/cost/table"),
+    ],
+)
+def test_verify__evidence_changed__the_leaf_of_the_report_it_touches_first_is_named(
+    made: Path, pointer: str, value: object, named: str
+) -> None:
+    document = changed(json.loads((made / EVIDENCE).read_bytes()), pointer, value)
+    (made / EVIDENCE).write_bytes(canonical.encode(document))
+    assert f"report{named}" in run("verify", made / REPORT, made / EVIDENCE, code=1)
+
+
+def test_verify__file_with_one_other_cell__the_report_stands_and_the_file_does_not(made: Path, tmp_path: Path) -> None:
+    (tmp_path / "data.csv").write_text(CSV.replace("EWR", "JFK", 1), encoding="utf-8")
+    said = run("verify", made / REPORT, made / EVIDENCE, "--data", tmp_path / "data.csv", code=1)
+    assert "A 级" in said
+    assert "/manifest/digest/sha256" in said
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "word"),
+    [
+        (REPORT, b"{", "JSON"),
+        (REPORT, b"[]", "report"),
+        (EVIDENCE, b"{}", "evidence"),
+        (EVIDENCE, b"\xff", "evidence"),
+        (EVIDENCE, b"[]", "evidence"),
+    ],
+)
+def test_verify__no_report_or_no_evidence__one_clear_line(made: Path, name: str, content: bytes, word: str) -> None:
+    (made / name).write_bytes(content)
+    done = CliRunner().invoke(app, ["verify", str(made / REPORT), str(made / EVIDENCE)])
+    assert done.exit_code in (1, 2), done.exception
+    assert word in done.output
+
+
+@pytest.mark.parametrize(
+    ("pointer", "value", "word"),
+    [
+        ("/request/expected_return", "1.2", "expected_return"),
+        ("/request/costs/0/amount_fen", -1, "amount_fen"),
+        ("/request/gate/4/passed", False, "gate.desensitised"),
+        ("/request/sources/0/right", "OPERATE", "sources"),
+        ("/data/path", "nowhere.csv", "data.path"),
+    ],
+)
+def test_report__bad_case__one_clear_line_and_nothing_written(
+    tmp_path: Path, pointer: str, value: object, word: str
+) -> None:
+    said = run("report", case(tmp_path, **{pointer: value}), "--out", tmp_path / "out", code=2)
+    assert word in said
+    assert not (tmp_path / "out").exists()
+
+
+def test_send__signed_and_taken_in__the_quote_is_there(tmp_path: Path, empty_database: Path) -> None:
+    with open_shop(tmp_path / "home", empty_database) as shop:
+        path = case(
+            tmp_path,
+            **{
+                "/request/element/citable": True, "/request/as_of": NOW - 60, "/request/valid_until": NOW + 10**6,
+                "/request/data_time": NOW - 10**6, "/request/evaluator/valid_until": NOW + 10**6,
+                "/request/evaluator/evaluated_at": NOW - 120,
+                "/request/sources": [{"resource": "r", "certificate": CODE, "right": "USE", "valid_from": NOW - 10**6}],
+            },
+        )  # fmt: skip
+        run("report", path, "--out", tmp_path / "out")
+        key, token = tmp_path / "key.json", tmp_path / "api.key"
+        signer = shop.house.keys[BY[P].removeprefix("party:")]
+        key.write_text(json.dumps({"by": BY[P], "sm2": signer.sm2.private.hex(), "evm": signer.evm.hex(),
+                                   "ed25519": "1" * 64}))  # fmt: skip
+        token.write_text(shop.platform.headers(BY[P])["Authorization"].removeprefix("Bearer "))
+        key.chmod(0o600)
+        token.chmod(0o600)
+        url = str(shop.platform.client.base_url).rstrip("/")
+        files = (tmp_path / "out" / REPORT, tmp_path / "out" / EVIDENCE)
+        sent = ("send", *files, "--key", key, "--url", url, "--api-key", token)
+        first = json.loads(run(*sent))
+        identity = json.loads(files[0].read_bytes())["identity"]["report_id"]
+        answer = shop.get(f"/api/quotes/{identity}", BY[P])
+        assert answer.status_code == 200, answer.text
+        assert first["report_id"] == identity
+        document = json.loads(files[0].read_bytes())
+        files[0].write_bytes(canonical.encode(changed(document, "/result/guide_fen", 1)))
+        assert "/result/guide_fen" in run(*sent, code=2)
+
+
+# in words -------------------------------------------------------------------------------------------------------------
+
+
+def priced(document: dict[str, Any]) -> PriceReport:
+    return trial.price_case(document)
+
+
+def test_told__every_number_comes_from_the_report_and_every_name_is_known() -> None:
+    document = example()
+    document["request"]["trades"] = [
+        trade("t1", 12_000), trade("t2", 13_000, relation="related"), trade("t3", 0),
+        trade("t4", 9_000, stage="product"),
+    ]  # fmt: skip
+    report = priced(document).document
+    said = told(report, text_of)
+    everything = json.dumps(msgspec.to_builtins(said), ensure_ascii=False)
+    for word in ("关联方", "零价", "不可比（stage）", "历史参考价 C0"):
+        assert word in everything, word
+    for bar in (bar for chapter in said.chapters for bar in chapter.bars):
+        assert 0 <= bar.share <= 1000
+    titles = [chapter.title[:2] for chapter in said.chapters]
+    assert len(titles) == len(set(titles)) == 12
+    names = {item["input"] for item in report["sensitivity"]}
+    assert {name for name in names if "." not in name} <= set(INPUTS)
+    assert {column.get("reason") for column in report["inputs"]["columns"]} - {None} <= set(REASONS)
+    assert {item["reason"].split(":")[0] for item in report["inputs"]["trades"]["excluded"]} <= set(TRADES)
+
+
+def test_told__resource_stage_and_capped_price__said_in_words() -> None:
+    resource = copy.deepcopy(example())
+    resource["request"] |= {
+        "stage": "resource", "mode": "agreed",
+        "income": {"rate": "0.1", "derivation": "演示", "flows": [{"cash_fen": 100_000, "attribution": "0.5"}]},
+    }  # fmt: skip
+    resource["policy"] = {"id": "demo.civil-aviation.resource", "version": 1}
+    resource["request"].pop("scarcity")
+    said = told(priced(resource).document, text_of)
+    assert any("收益法对照" in label for label, _ in said.chapters[0].rows)
+    assert not any(chapter.title.startswith("九") for chapter in said.chapters)
+    assert EXAMPLE.exists()
