@@ -18,14 +18,16 @@ settings → bootstrap → app → deps → auth → bodies → routes → error
 - `asking`: what is asked of register and market, read from an address.
 - `papers`: certificate files; `sealing`: the seal's key file and the door to the time-stamp authority.
 - `proofs`: what a bundle must carry; `trust_file`: whom a stranger may believe.
-- `verifiers`: the stand-alone verifiers as files; `court`: a bundle with all that a court asks about it.
+- `verifiers`: the stand-alone verifiers as files; `court`: a bundle with all that a court asks about it;
+  `price_paper`: a price report as a PDF.
 - `jobs`: timers, deposits, integration, heads, witnesses, anchoring, each step its own commit; `worker`: who does it
   when, one at a time; `status`: how far entries have come and what needs a person.
 - `authority`: the door to the deposit authority; `checks`: the areas of `shuqing audit`; `erasing`: texts gone.
 - `handing`: a register handed over and received as a parcel; `disclosing`: the agency's reports and disclosure pack.
 - `__main__`: the `shuqing` command; `cli`: its commands for an installation; its parts `cli_rules` (calendars, rule
   sets, pre-check), `cli_intake` (papers, drafts, import), `cli_likeness` (similar data), `cli_foreign` (certificates of
-  others), `cli_seal`, `cli_national`, `cli_agency` (duties, exit), `cli_cards`, `cli_deals` (negotiating and signing
+  others), `cli_seal`, `cli_national`, `cli_agency` (duties, exit), `cli_cards`, `cli_price` (reports of what a data
+  element is worth), `cli_deals` (negotiating and signing
   with a platform elsewhere), `cli_connector` (one's own connector), `cli_delivery`, `cli_dispute`, `cli_service`,
   `cli_market`, `cli_retention`; `command`: what they share.
 - `client`: a small client for signed statements.
