@@ -15,6 +15,7 @@ A guide price (指导价) is advice: nothing here writes what a party owes.
 | `policy`, `policies` | 定价口径: versioned strategies and constants |
 | `cost`, `history`, `cap`, `valuation` | vouchers, arm's-length trades, government-guided caps, income approach |
 | `price_case`, `sensitivity`, `price_report` | 定价报告: evidence judged, build, verify |
+| `repricing` | a stored price asked again, from its evidence |
 | `telling` | a report in words: chapters, bars and tables |
 | `trial` | 试算 from a document, no database |
 | `quote`, `tables`, `store`, `service` | the signed quote as a fact and its view |

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import csv
 import io
 import json
 import os
@@ -17,7 +18,7 @@ import pytest
 from typer.testing import CliRunner
 
 from api import price_paper
-from api.cli_price import EVIDENCE, PAPER, REPORT, app
+from api.cli_price import EVIDENCE, PAPER, REPORT, TABLE, app
 from api.settings import fonts_folder
 from clearing.pricing import trial
 from clearing.pricing.price_report import PriceReport
@@ -27,7 +28,7 @@ from registry.calendar import text_of
 from tests.api.shop import BY, open_shop
 from tests.clearing.market.house import CODE, NOW
 from tests.clearing.market.talks import P
-from tests.clearing.pricing.pricing_cases import EXAMPLE, ROOT, changed, example, trade
+from tests.clearing.pricing.pricing_cases import AS_OF, EXAMPLE, ROOT, changed, example, trade
 
 CSV = "origin,hour,row_id,delay\n" + "".join(
     f"{'EWR' if row % 3 else 'JFK'},2026-05-{row % 28 + 1:02d}T{row % 24:02d}:00:00,r{row},{row % 41 - 5}\n"
@@ -246,3 +247,43 @@ def test_told__resource_stage_and_capped_price__said_in_words() -> None:
     assert any("收益法对照" in label for label, _ in said.chapters[0].rows)
     assert not any(chapter.title.startswith("九") for chapter in said.chapters)
     assert EXAMPLE.exists()
+
+
+# many -----------------------------------------------------------------------------------------------------------------
+
+
+def test_batch__cases_and_refusals__one_line_each_and_evidence_is_priced_again(tmp_path: Path) -> None:
+    cases = tmp_path / "cases"
+    cases.mkdir()
+    for number in range(3):
+        document = changed(example(), "/request/report_id", f"{number:032x}")
+        (cases / f"case-{number}.json").write_bytes(canonical.encode(document))
+    (cases / "case-9.json").write_bytes(canonical.encode(changed(example(), "/request/gate/0/passed", False)))
+    (cases / "not-json.json").write_text("{")
+    said = run("batch", cases, "--out", tmp_path / "out", code=1)
+    assert "5 份，拒绝 2 份" in said
+    with (tmp_path / "out" / TABLE).open(encoding="utf-8-sig", newline="") as file:
+        lines = list(csv.DictReader(file))
+    assert [line["文件 file"] for line in lines] == [f"case-{number}.json" for number in (0, 1, 2, 9)] + [
+        "not-json.json"
+    ]
+    assert lines[0]["指导价（元） guide"] == "113.61"
+    assert "gate.source_lawful" in lines[3]["拒绝原因 refused because"]
+    assert not (tmp_path / "out" / "case-9.report.json").exists()
+    evidence = tmp_path / "evidence"
+    evidence.mkdir()
+    for file_ in (tmp_path / "out").glob("*.evidence.json"):
+        (evidence / file_.name).write_bytes(file_.read_bytes())
+    assert "--as-of" in run_table(evidence, tmp_path / "bad", code=1)
+    assert run_table(evidence, tmp_path / "again", "--as-of", str(AS_OF + 86_400), code=0).count(",A,") == 3
+    one = tmp_path / "again" / "case-0.evidence"
+    assert "相等" in run("verify", f"{one}.report.json", f"{one}.evidence.json")
+
+
+def test_batch__nothing_there__says_so(tmp_path: Path) -> None:
+    assert "*.json" in run("batch", tmp_path, "--out", tmp_path / "out", code=2)
+
+
+def run_table(folder: Path, out: Path, *more: str, code: int) -> str:
+    run("batch", folder, "--out", out, *more, code=code)
+    return (out / TABLE).read_text(encoding="utf-8-sig")
