@@ -13,6 +13,8 @@ from clearing.pricing.information import ColumnCounts, Kind
 from clearing.pricing.quality import Assessed, Count, Rule, RuleCount
 from ledger.digest import TwinDigest
 
+Format = Literal["csv", "parquet", "xlsx", "table"]
+Encoding = Literal["utf-8", "utf-8-sig", "gb18030"]
 ValueType = Literal["text", "integer", "decimal", "date", "timestamp", "boolean", "nested"]
 Hex32 = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}\Z")]
 _PLACES = Decimal("1E-18")
@@ -32,9 +34,12 @@ class Digests:
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """How a CSV file is written. `nulls` are the texts that mean "no value", besides the empty cell."""
+    """How a CSV file is written. `nulls` are the texts that mean "no value", besides the empty cell.
 
-    encoding: Literal["utf-8"] = "utf-8"
+    A byte order mark is never part of a name, under "utf-8" as under "utf-8-sig". Of a workbook only `nulls` counts.
+    """
+
+    encoding: Encoding = "utf-8"
     delimiter: Annotated[str, msgspec.Meta(min_length=1, max_length=1)] = ","
     quote: Annotated[str, msgspec.Meta(min_length=1, max_length=1)] = '"'
     nulls: tuple[str, ...] = ()
@@ -54,17 +59,19 @@ class ColumnSpec:
 class DataSpec:
     """A declared data file: format, dialect (CSV), columns (any not named is inferred), quality rules.
 
-    `rows` and `sha256`, when given, must equal what is found (step 1 of the evaluation).
+    `rows` and `sha256`, when given, must equal what is found (step 1 of the evaluation). `part` names the sheet of a
+    workbook (absent: the first) or the table or view of a database (needed).
     """
 
     name: str
-    format: Literal["csv", "parquet"]
+    format: Format
     columns: tuple[ColumnSpec, ...] = ()
     rules: tuple[Rule, ...] = ()
     assessed: tuple[Assessed, ...] = ()
     dialect: Dialect = Dialect()
     rows: Count | None = None
     sha256: Hex32 | None = None
+    part: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,15 +84,20 @@ class ManifestColumn:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """Step 1 确认数据: the file, its digests, size in bytes, rows and schema. `dialect` for CSV only."""
+    """Step 1 确认数据: the file, its digests, size in bytes, rows and schema.
+
+    `dialect` for CSV, and for a workbook read with null tokens. Digest and size are those of the file as it lies, of a
+    table those of its canonical bytes (`source_table`).
+    """
 
     name: str
-    format: Literal["csv", "parquet"]
+    format: Format
     size: Count
     digest: Digests
     rows: Count
     columns: tuple[ManifestColumn, ...]
     dialect: Dialect | None = None
+    part: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,8 +46,8 @@ def test_findings__planted__are_seen(source):
 
 
 def test_counting__sql__asks_the_engine_for_integers_only():
-    source = next(path for path in FILES if path.name == "counting.py").read_text(encoding="utf-8")
-    texts = [node.value for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Constant)]
+    sources = [path.read_text(encoding="utf-8") for path in FILES]
+    texts = [node.value for source in sources for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Constant)]
     sql = " ".join(text for text in texts if isinstance(text, str) and "SELECT" in text).lower()
     assert "select count(*)" in sql
     assert not [word for word in ENGINE if word in sql]
