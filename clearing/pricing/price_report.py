@@ -22,6 +22,7 @@ from clearing.pricing.arithmetic import (
     recorded,
     stored,
 )
+from clearing.pricing.difference import first_difference
 from clearing.pricing.element_price import ADJUSTMENTS, Outcome, evaluate
 from clearing.pricing.errors import PricingRefused
 from clearing.pricing.history import Trade
@@ -139,43 +140,13 @@ def verify(report: bytes, evidence: bytes) -> Verdict:
         return Verdict(False, "evidence", "", f"可重算 / recomputable ({refused.code})", str(refused), "")
     known = published(policy.id, policy.version)
     standing = "unpublished" if known is None else "published" if known == policy else "altered"
-    found = _first_difference(rebuilt, given)
+    found = first_difference(rebuilt, given)
     if found is not None:
         return Verdict(False, "report", *found, standing)
-    found = _first_difference({"information": measured}, {"information": stored_evidence["information"]})
+    found = first_difference({"information": measured}, {"information": stored_evidence["information"]})
     if found is not None:
         return Verdict(False, "evidence", *found, standing)
     return Verdict(True, "", "", "", "", standing)
-
-
-def _first_difference(expected: Any, given: Any, pointer: str = "") -> tuple[str, str, str] | None:
-    if isinstance(expected, dict) and isinstance(given, dict):
-        for key in [*expected, *sorted(set(given) - set(expected))]:
-            child = f"{pointer}/{key.replace('~', '~0').replace('/', '~1')}"
-            if key not in expected or key not in given:
-                return child, _shown(expected.get(key)), _shown(given.get(key))
-            found = _first_difference(expected[key], given[key], child)
-            if found:
-                return found
-        return None
-    if isinstance(expected, list) and isinstance(given, list):
-        for position, (one, other) in enumerate(zip(expected, given, strict=False)):
-            found = _first_difference(one, other, f"{pointer}/{position}")
-            if found:
-                return found
-        if len(expected) != len(given):
-            position = min(len(expected), len(given))
-            longer = expected if len(expected) > len(given) else given
-            shown = _shown(longer[position])
-            return f"{pointer}/{position}", *((shown, "—") if longer is expected else ("—", shown))
-        return None
-    if type(expected) is type(given) and expected == given:
-        return None
-    return pointer, _shown(expected), _shown(given)
-
-
-def _shown(value: Any) -> str:
-    return "—" if value is None else str(value)[:120]
 
 
 def _information_document(columns: Sequence[ColumnInformation]) -> list[dict[str, str]]:
