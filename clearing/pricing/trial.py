@@ -12,6 +12,10 @@ The document (`scripts/examples/trial_price.json` is one):
 
 Fractions are decimal text, money integer fen, times UTC seconds; floats, nulls and unknown fields are refused.
 The answer is {"report": …, "evidence": …, "side": {"engine": …}}; `side` stands outside every digest.
+
+A valuation is {"request": { … `valuation_report.ValuationRequest` }} and answers {"report": …, "evidence": …}; an
+account of public-data operation is {"operation": { … `allowance.Operation` }} and answers {"reports": [one a year]}
+(`trial_value.json` and `trial_allowance.json` beside the other example).
 """
 
 from __future__ import annotations
@@ -20,12 +24,14 @@ from pathlib import Path
 from typing import Any
 
 from clearing.pricing import counting, policies
+from clearing.pricing.allowance import Operation, allowance_reports
 from clearing.pricing.errors import PricingRefused
 from clearing.pricing.inputs import decode, read_input
 from clearing.pricing.manifest import Counted, DataSpec
 from clearing.pricing.policy import Policy, choose, read_policy
 from clearing.pricing.price_report import price
 from clearing.pricing.request import Request, read_request
+from clearing.pricing.valuation_report import ValuationRequest, value
 
 _FIELDS = {"request", "policy", "data", "counted"}
 
@@ -57,6 +63,32 @@ def trial_price(document: dict[str, Any], folder: Path = Path(".")) -> dict[str,
         "evidence": decode(result.evidence, "evidence"),
         "side": {"engine": counting.engine()},
     }
+
+
+def trial_value(document: dict[str, Any]) -> dict[str, Any]:
+    """Values the asset in `document` by every approach it gives. A 试算 concludes nothing and is marked `trial`.
+
+    Raises `PricingRefused` with the code, the field, what was expected and what was given.
+    """
+    request = read_input(ValuationRequest, _only(document, "request"), "request")
+    if request.status != "trial":
+        raise PricingRefused("STATE_FORBIDS", "request.status", "trial", request.status)
+    result = value(request)
+    return {"report": result.document, "evidence": decode(result.evidence, "evidence")}
+
+
+def trial_allowance(document: dict[str, Any]) -> dict[str, Any]:
+    """The yearly reports of a public-data operation: allowed revenue, caps, revenue. Raises `PricingRefused`."""
+    operation = read_input(Operation, _only(document, "operation"), "operation")
+    return {"reports": list(allowance_reports(operation))}
+
+
+def _only(document: dict[str, Any], name: str) -> Any:
+    for other in sorted(set(document) - {name}):
+        raise PricingRefused("INPUT_FORM", other, name, "未知字段 / unknown field")
+    if name not in document:
+        raise PricingRefused("INPUT_FORM", name, "必填 / required", "缺失 / missing")
+    return document[name]
 
 
 def count_data(data: Any, policy: Policy, as_of: int, folder: Path) -> Counted:
