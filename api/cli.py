@@ -47,7 +47,7 @@ from api.auth import issue
 from api.command import HomeOption, said_clearly, stored, system_of
 from api.proofs import ALL, bundle_of
 from api.trust_file import trust_of
-from clearing.pricing.trial import trial_price
+from clearing.pricing.trial import trial_allowance, trial_price, trial_value
 from clearing.settlement.trial import trial_netting, trial_settlement, trial_split
 from ledger import answer, archive, canonical, checkpoint, subject_map, trust, verify
 from ledger.errors import FieldError, Malformed
@@ -430,6 +430,18 @@ FileArgument = Annotated[Path, typer.Argument(help="算例文件（JSON） / the
 def trial_price_(file: FileArgument) -> None:
     """数据元件价格试算 / price of a data element (format: clearing/pricing/trial.py)."""
     _trial(file, lambda document: trial_price(document, file.parent))
+
+
+@trial_app.command("value")
+def trial_value_(file: FileArgument) -> None:
+    """数据资产估值试算 / value by cost, income and market (format: clearing/pricing/trial.py)."""
+    _trial(file, trial_value)
+
+
+@trial_app.command("allowance")
+def trial_allowance_(file: FileArgument) -> None:
+    """准许收入试算 / allowed revenue of public-data operation (format: clearing/pricing/trial.py)."""
+    _trial(file, trial_allowance)
 
 
 @trial_app.command("split")

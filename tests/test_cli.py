@@ -510,6 +510,25 @@ def test_trial_price__the_example__value_as_computed_here() -> None:
     assert result("price") == found
 
 
+def test_trial_value__the_example__three_figures_and_one_concluded() -> None:
+    """Cost: (1,200,000·1.04 + 300,000·0.97 + 800,000·1.1)·1.12·0.85·0.92; income: three discounted flows."""
+    report, case = result("value")["report"], example("value")["request"]
+    made = Fraction(1_200_000 * 104 + 300_000 * 97 + 800_000 * 110, 100)
+    cost = made * Fraction(112, 100) * Fraction(85, 100) * Fraction(92, 100)
+    flows = case["income"]["flows"]
+    income = sum(Fraction(f["attribution"]) * f["cash_fen"] / Fraction("1.11") ** (i + 1) for i, f in enumerate(flows))
+    figures = [row["value_fen"] for row in report["results"]]
+    assert figures[:2] == [int(cost + Fraction(1, 2)), int(income + Fraction(1, 2))]
+    assert report["conclusion"]["value_fen"] == figures[1]
+    assert result("value")["report"] == report
+
+
+def test_trial_allowance__the_example__an_excess_is_carried_into_the_next_year() -> None:
+    first, second = result("allowance")["reports"]
+    assert first["allowance"]["over_fen"] == 7_200_000 - 5_900_000 == second["allowance"]["deduct_fen"]
+    assert second["allowance"]["allowed_fen"] == 6_100_000 - 1_300_000
+
+
 WRONG_TRIALS = {
     "split": [
         (("payments", 0), 0.5, "0.5"),
@@ -545,6 +564,19 @@ WRONG_TRIALS = {
         (("counted", "manifest", "rows"), -1, "rows"),
         (("counted",), None, ""),
         (("policy", "version"), 99, "policy"),
+    ],
+    "value": [
+        (("request", "income", "rate"), "0", "income.rate"),
+        (("request", "income", "rate"), 0.1, ""),
+        (("request", "status"), "issued", "status"),
+        (("request", "market", "cases", 0, "relation"), "friend", "relation"),
+        (("colour",), 1, "colour"),
+    ],
+    "allowance": [
+        (("operation", "years", 0, "sales", 0, "unit_price_fen"), 5001, "unit_price_fen"),
+        (("operation", "years", 1, "year"), 2028, "years"),
+        (("operation", "years"), {}, "years"),
+        (("colour",), 1, "colour"),
     ],
 }
 

@@ -17,8 +17,13 @@ A guide price (指导价) is advice: nothing here writes what a party owes.
 | `element_price` | the strategy table, stage rules, the model |
 | `request`, `inputs` | what is asked, read strictly |
 | `policy`, `policies` | 定价口径: versioned strategies and constants |
-| `cost`, `history`, `cap`, `valuation` | vouchers, arm's-length trades, government-guided caps, income approach |
-| `price_case`, `sensitivity`, `price_report` | 定价报告: evidence judged, build, verify |
+| `cost`, `collection` | vouchers, and their sums by element and month |
+| `history`, `cap`, `allowance` | arm's-length trades, government-guided caps, allowed revenue year by year |
+| `valuation`, `replacement`, `comparables`, `approaches` | 估值 by income, cost and market, and their strategy table |
+| `value_kinds` | book, appraisal, guide, deal, pledge: amounts that never mix |
+| `valuation_report` | 估值报告: approaches side by side, build, verify |
+| `booking`, `disclosure` | 入账: the table of acts, movements of the pools, totals by origin |
+| `price_case`, `sensitivity`, `difference`, `price_report` | 定价报告: evidence judged, build, compare, verify |
 | `repricing` | a stored price asked again, from its evidence |
 | `telling` | a report in words: chapters, bars and tables |
 | `trial` | 试算 from a document, no database |

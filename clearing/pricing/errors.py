@@ -33,6 +33,15 @@ CODES: dict[str, tuple[str, str]] = {
     "CAP_MISSING": ("没有有效的政府指导价上限", "no cap in force"),
     "CAP_EXCEEDED": ("价格超过政府指导价上限", "price above cap"),
     "NOT_INDEPENDENT": ("评价人不得是申请人或登记机构", "the evaluator must be neither applicant nor registrar"),
+    "TERM_EXCEEDED": (
+        "收益期超过经济寿命、权利剩余期限或来源授权期限",
+        "the income period outlasts economic life, right or source authorisation",
+    ),
+    "TOO_FEW_CASES": ("公平交易案例不足三个", "fewer than three arm's-length cases"),
+    "KIND_MIXED": ("不同价值类型不得相加或互相代替", "kinds of value cannot be added or stand for each other"),
+    "MOVE_REFUSED": ("当前入账状态不允许该业务", "the booking state does not allow this act"),
+    "NOT_CAPITALISED": ("不满足资本化条件，应当费用化", "not to be capitalised: expense it"),
+    "BALANCE_EXCEEDED": ("金额与可用余额不符", "the amount does not fit the balance"),
 }
 
 
@@ -46,3 +55,10 @@ class PricingRefused(ClearingError):
         self.zh = f"{reason_zh}（{code}）：字段 {field} 应为 {expected}，实为 {self.given[:120]}。"
         self.en = f"{reason_en} ({code}): field {field}: expected {expected}, given {self.given[:120]}."
         super().__init__(f"{self.zh} / {self.en}")
+
+
+class KindMixed(PricingRefused, TypeError):
+    """Two kinds of value met where one was wanted: KIND_MIXED, and a `TypeError` for whoever writes code."""
+
+    def __init__(self, field: str, expected: str, given: str) -> None:
+        super().__init__("KIND_MIXED", field, expected, given)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Protocol
 
 import msgspec
 
@@ -119,15 +119,46 @@ def _why_not(trade: Trade, wanted: Comparable, circles: set[tuple[str, str]]) ->
     reasons = (
         (bool(different), f"not_comparable:{different}"),
         (trade.at <= wanted.as_of - wanted.window_s, "outside_window"),
-        (trade.seller == trade.buyer, "self_dealing"),
-        (trade.relation == "related", "related_party"),
-        (trade.relation == "unchecked", "relation_not_checked"),
-        ((trade.seller, trade.buyer) in circles, "circle"),
-        (trade.consideration != "cash", "non_cash"),
-        (trade.subsidised, "subsidised"),
-        (trade.refunded, "refunded"),
-        (trade.disputed, "disputed"),
-        (trade.capped, "bound_by_cap"),
-        (trade.unit_price_fen == 0, "zero_price"),
+    )
+    early = next((reason for holds, reason in reasons if holds), "")
+    return early or not_arms_length(trade, circles) or ("zero_price" if trade.unit_price_fen == 0 else "")
+
+
+class Deal(Protocol):
+    """What decides whether two parties dealt at arm's length; a trade and a valuation case both have it."""
+
+    @property
+    def seller(self) -> str: ...
+    @property
+    def buyer(self) -> str: ...
+    @property
+    def relation(self) -> str: ...
+    @property
+    def consideration(self) -> str: ...
+    @property
+    def subsidised(self) -> bool: ...
+    @property
+    def refunded(self) -> bool: ...
+    @property
+    def disputed(self) -> bool: ...
+    @property
+    def capped(self) -> bool: ...
+
+
+def not_arms_length(deal: Deal, circles: set[tuple[str, str]]) -> str:
+    """Why a deal says nothing of a market price (关联方, 自成交, 回转, 非现金, 奖补 …), or "".
+
+    `circles`: (buyer, seller) of every deal looked at, so that A→B beside B→A is seen.
+    """
+    reasons = (
+        (deal.seller == deal.buyer, "self_dealing"),
+        (deal.relation == "related", "related_party"),
+        (deal.relation == "unchecked", "relation_not_checked"),
+        ((deal.seller, deal.buyer) in circles, "circle"),
+        (deal.consideration != "cash", "non_cash"),
+        (deal.subsidised, "subsidised"),
+        (deal.refunded, "refunded"),
+        (deal.disputed, "disputed"),
+        (deal.capped, "bound_by_cap"),
     )
     return next((reason for holds, reason in reasons if holds), "")

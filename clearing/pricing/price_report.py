@@ -22,6 +22,7 @@ from clearing.pricing.arithmetic import (
     recorded,
     stored,
 )
+from clearing.pricing.difference import first_difference
 from clearing.pricing.element_price import ADJUSTMENTS, Outcome, evaluate
 from clearing.pricing.errors import PricingRefused
 from clearing.pricing.history import Trade
@@ -146,37 +147,6 @@ def verify(report: bytes, evidence: bytes) -> Verdict:
     if found is not None:
         return Verdict(False, "evidence", *found, standing)
     return Verdict(True, "", "", "", "", standing)
-
-
-def first_difference(expected: Any, given: Any, pointer: str = "") -> tuple[str, str, str] | None:
-    """The JSON pointer of the first leaf in which two documents differ, and both values; None when they are equal."""
-    if isinstance(expected, dict) and isinstance(given, dict):
-        for key in [*expected, *sorted(set(given) - set(expected))]:
-            child = f"{pointer}/{key.replace('~', '~0').replace('/', '~1')}"
-            if key not in expected or key not in given:
-                return child, _shown(expected.get(key)), _shown(given.get(key))
-            found = first_difference(expected[key], given[key], child)
-            if found:
-                return found
-        return None
-    if isinstance(expected, list) and isinstance(given, list):
-        for position, (one, other) in enumerate(zip(expected, given, strict=False)):
-            found = first_difference(one, other, f"{pointer}/{position}")
-            if found:
-                return found
-        if len(expected) != len(given):
-            position = min(len(expected), len(given))
-            longer = expected if len(expected) > len(given) else given
-            shown = _shown(longer[position])
-            return f"{pointer}/{position}", *((shown, "—") if longer is expected else ("—", shown))
-        return None
-    if type(expected) is type(given) and expected == given:
-        return None
-    return pointer, _shown(expected), _shown(given)
-
-
-def _shown(value: Any) -> str:
-    return "—" if value is None else str(value)[:120]
 
 
 def _information_document(columns: Sequence[ColumnInformation]) -> list[dict[str, str]]:

@@ -12,6 +12,10 @@ The document (`scripts/examples/trial_price.json` is one):
 
 Fractions are decimal text, money integer fen, times UTC seconds; floats, nulls and unknown fields are refused.
 The answer is {"report": …, "evidence": …, "side": {"engine": …}}; `side` stands outside every digest.
+
+A valuation is {"request": { … `valuation_report.ValuationRequest` }} and answers {"report": …, "evidence": …}; an
+account of public-data operation is {"operation": { … `allowance.Operation` }} and answers {"reports": [one a year]}
+(`trial_value.json` and `trial_allowance.json` beside the other example).
 """
 
 from __future__ import annotations
@@ -20,13 +24,16 @@ from pathlib import Path
 from typing import Any
 
 from clearing.pricing import counting, policies
+from clearing.pricing.allowance import Operation, allowance_reports
+from clearing.pricing.difference import first_difference
 from clearing.pricing.errors import PricingRefused
 from clearing.pricing.information import ColumnCounts
 from clearing.pricing.inputs import decode, read_input
 from clearing.pricing.manifest import ColumnSpec, Counted, DataSpec, Dialect
 from clearing.pricing.policy import Policy, choose, read_policy
-from clearing.pricing.price_report import PriceReport, first_difference, price
+from clearing.pricing.price_report import PriceReport, price
 from clearing.pricing.request import Request, read_request
+from clearing.pricing.valuation_report import ValuationRequest, value
 from ledger.reading import body_of
 
 _FIELDS = {"request", "policy", "data", "counted"}
@@ -71,6 +78,32 @@ def price_case(document: dict[str, Any], folder: Path = Path(".")) -> PriceRepor
     return price(request, policy, counted)
 
 
+def trial_value(document: dict[str, Any]) -> dict[str, Any]:
+    """Values the asset in `document` by every approach it gives. A 试算 concludes nothing and is marked `trial`.
+
+    Raises `PricingRefused` with the code, the field, what was expected and what was given.
+    """
+    request = read_input(ValuationRequest, _only(document, "request"), "request")
+    if request.status != "trial":
+        raise PricingRefused("STATE_FORBIDS", "request.status", "trial", request.status)
+    result = value(request)
+    return {"report": result.document, "evidence": decode(result.evidence, "evidence")}
+
+
+def trial_allowance(document: dict[str, Any]) -> dict[str, Any]:
+    """The yearly reports of a public-data operation: allowed revenue, caps, revenue. Raises `PricingRefused`."""
+    operation = read_input(Operation, _only(document, "operation"), "operation")
+    return {"reports": list(allowance_reports(operation))}
+
+
+def _only(document: dict[str, Any], name: str) -> Any:
+    for other in sorted(set(document) - {name}):
+        raise PricingRefused("INPUT_FORM", other, name, "未知字段 / unknown field")
+    if name not in document:
+        raise PricingRefused("INPUT_FORM", name, "必填 / required", "缺失 / missing")
+    return document[name]
+
+
 def count_data(data: Any, policy: Policy, as_of: int, folder: Path) -> Counted:
     """Counts the file of a `data` block under the policy's bins and calendar."""
     if not isinstance(data, dict) or not isinstance(data.get("path"), str):
@@ -97,8 +130,9 @@ def recount(evidence: bytes, path: Path) -> tuple[str, str, str] | None:
     )
     rules = tuple(item.rule for item in counted.rules)
     spec = DataSpec(
-        manifest.name, manifest.format, declared, rules, counted.assessed, manifest.dialect or Dialect(), manifest.rows
-    )
+        manifest.name, manifest.format, declared, rules, counted.assessed, manifest.dialect or Dialect(), manifest.rows,
+        part=manifest.part,
+    )  # fmt: skip
     constants, as_of = policy.constants, read_request(stored["request"]).as_of
     found = counting.count(path, spec, bins=constants.bins, calendar=constants.calendar, as_of=as_of)
     return first_difference(body_of(counted), body_of(found))
