@@ -16,5 +16,6 @@ A guide price (指导价) is advice: nothing here writes what a party owes.
 | `cost`, `history`, `cap`, `valuation` | vouchers, arm's-length trades, government-guided caps, income approach |
 | `price_case`, `sensitivity`, `price_report` | 定价报告: evidence judged, build, verify |
 | `trial` | 试算 from a document, no database |
+| `element` | 数据元件: versions, review, publication |
 | `quote`, `tables`, `store`, `service` | the signed quote as a fact and its view |
 """
