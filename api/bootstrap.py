@@ -31,6 +31,7 @@ import clearing.market.profile.store as profile
 import clearing.market.recommending.store as recommending
 import clearing.market.shelf.store as shelf
 import clearing.market.store as market
+import clearing.pricing.element.store as elements
 import clearing.pricing.store as pricing
 import clearing.settlement.dispute.store as dispute
 import clearing.settlement.store as settlement
@@ -475,6 +476,7 @@ def projectors() -> dict[str, Projector]:
         usage.PROJECTORS,
         service_level.PROJECTORS,
         pricing.PROJECTORS,
+        elements.PROJECTORS,
         settlement.PROJECTORS,
         dispute.PROJECTORS,
     )

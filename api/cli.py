@@ -21,6 +21,7 @@ from api import (
     cli_deals,
     cli_delivery,
     cli_dispute,
+    cli_element,
     cli_foreign,
     cli_intake,
     cli_likeness,
@@ -82,6 +83,7 @@ app.add_typer(cli_delivery.app, name="delivery")
 app.add_typer(cli_dispute.app, name="dispute")
 app.add_typer(cli_service.app, name="service")
 app.add_typer(cli_market.app, name="market")
+app.add_typer(cli_element.app, name="element")
 app.add_typer(cli_price.app, name="price")
 app.add_typer(cli_deals.app, name="deals")
 app.add_typer(cli_connector.app, name="connector")

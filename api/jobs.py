@@ -23,6 +23,7 @@ from clearing.market.demand import service as demand
 from clearing.market.gratis import service as gratis
 from clearing.market.recommending import store as recommending
 from clearing.market.shelf import service as shelf
+from clearing.pricing.element import service as elements
 from ledger import anchoring, archive, checkpoint, incidents, log, outbox, rebuild, store, subject_map
 from ledger.anchoring import Face, Found, Place
 from ledger.digest import TwinDigest
@@ -97,7 +98,7 @@ def market_timers(system: System) -> int:
     with transaction(system) as session:
         signer, at = system.operator.signer, system.clock()
         recommending.forget(session, at)
-        return sum(area.run_timers(session, signer, at=at) for area in (shelf, demand, gratis))
+        return sum(area.run_timers(session, signer, at=at) for area in (shelf, demand, gratis, elements))
 
 
 def deposits(system: System) -> int:

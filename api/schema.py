@@ -18,6 +18,7 @@ import clearing.market.profile.tables
 import clearing.market.recommending.tables
 import clearing.market.shelf.tables
 import clearing.market.tables
+import clearing.pricing.element.tables
 import clearing.pricing.tables
 import clearing.settlement.dispute.tables
 import clearing.settlement.tables
@@ -69,6 +70,7 @@ MODULES = (
     clearing.usage.tables,
     clearing.usage.service_level.tables,
     clearing.pricing.tables,
+    clearing.pricing.element.tables,
     clearing.settlement.tables,
     clearing.settlement.dispute.tables,
     api.auth,

@@ -14,6 +14,8 @@ LISTING_APPROVER = "staff:listing_approver@operator|supervisor"
 """Staff of the market's operator, or of a supervisor where the operator itself sells."""
 DEMAND_OFFICER = "staff:demand_officer@operator"
 """Staff of the market's operator that handles demands."""
+ELEMENT_REVIEWER = "staff:element_reviewer@operator|supervisor"
+"""Staff of the market's operator, or of a supervisor where the operator itself develops the element."""
 CONTRACTS = ("RightsRegistry", "AgreementRegistry", "EvidenceLog", "SettlementBook")
 
 REQUIRED: dict[str, tuple[str, ...]] = {
@@ -62,6 +64,12 @@ REQUIRED: dict[str, tuple[str, ...]] = {
         f"move=link any:party or {DEMAND_OFFICER}",
         f"move=unmerge role:operator or {DEMAND_OFFICER}",
         "move=escalate role:operator",
+    ),
+    "element-version/v1": ("by:party:{developer}",),
+    "element-move/v1": (
+        "move=submit|withdraw any:party or any:staff",
+        f"move=reject|pass {ELEMENT_REVIEWER}",
+        f"move=delist any:party or {ELEMENT_REVIEWER}",
     ),
     "agreement-filing/v1": ("by:party:{filer}",),
     "gratis-request/v1": ("by:party:{applicant}",),

@@ -16,6 +16,7 @@
 - `demand`: demands, from their statement to the report on them, and the search of the public ones.
 - `profile`: 数商 profiles and the evaluations of deals.
 - `recommending`: searches kept, recommendations and their switch.
+- `element`: 数据元件, from their first version to the end of the last.
 - `filing`: 备案 of agreements, stated and reported.
 - `gratis`: applications for free products.
 - `market`: agreements, usage batches and price quotes.

@@ -27,5 +27,6 @@ A guide price (指导价) is advice: nothing here writes what a party owes.
 | `repricing` | a stored price asked again, from its evidence |
 | `telling` | a report in words: chapters, bars and tables |
 | `trial` | 试算 from a document, no database |
+| `element` | 数据元件: versions, review, publication |
 | `quote`, `tables`, `store`, `service` | the signed quote as a fact and its view |
 """

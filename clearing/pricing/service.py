@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from clearing.errors import NotSigned
 from clearing.pricing import counting, policies, store
+from clearing.pricing.element import service as elements
 from clearing.pricing.errors import PricingRefused
 from clearing.pricing.inputs import decode, read_input
 from clearing.pricing.manifest import Counted, DataSpec
@@ -50,8 +51,10 @@ def count_file(path: Path, spec: DataSpec, *, domain: str, stage: str, as_of: in
 def draft(session: Session, request: Request, counted: Counted, right_in_force: RightInForce) -> PriceReport:
     """Prices a request under the policy in force, after asking the registry for every source right.
 
-    Raises `PricingRefused`; RIGHT_MISSING where the registry does not confirm a right the request claims.
+    Raises `PricingRefused`; RIGHT_MISSING where the registry does not confirm a right the request claims, STATE_FORBIDS
+    where the state of an element known here does not allow it.
     """
+    elements.require_quotable(session, request)
     _require_rights(session, request, right_in_force)
     return price(request, choose(policies.POLICIES, request.domain, request.stage, request.as_of), counted)
 
@@ -74,8 +77,8 @@ def take_quote(
     """Takes in a signed quote with its parts (report, evidence), once; the same quote again returns the first.
 
     The report is recomputed from the evidence and must be equal, under a published policy; the body must say what the
-    report says; the issuer must have signed. Raises `PricingRefused`, `NotSigned` or a ledger error; nothing is
-    written then.
+    report says; the issuer must have signed; an element known here is in review or published (§9). Raises
+    `PricingRefused`, `NotSigned` or a ledger error; nothing is written then.
     """
     body = read_input(PriceQuote, signed.statement.body, "body")
     if signed.statement.kind != PRICE_QUOTE or signed.statement.subject != subject_of(body.report_id):
@@ -93,6 +96,7 @@ def take_quote(
     _require_order(session, body, at)
     if facts.next_of(session, signed.statement.subject)[0] == 0:
         request = read_input(Request, decode(parts[1], "evidence")["request"], "request")
+        elements.require_quotable(session, request)
         _require_rights(session, request, right_in_force)
     appended = facts.append(session, signed, at=at, parts=parts)
     if not appended.replayed:

@@ -130,7 +130,7 @@ def recount(evidence: bytes, path: Path) -> tuple[str, str, str] | None:
     )
     rules = tuple(item.rule for item in counted.rules)
     spec = DataSpec(
-        manifest.name, manifest.format, declared, rules, counted.assessed, manifest.dialect or Dialect(), manifest.rows,
+        manifest.name, manifest.format, declared, rules, counted.assessed, manifest.dialect or Dialect(),
         part=manifest.part,
     )  # fmt: skip
     constants, as_of = policy.constants, read_request(stored["request"]).as_of

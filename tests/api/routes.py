@@ -122,6 +122,7 @@ PLACEHOLDERS = {
     "product": "0" * 32,
     "sample": "0" * 32,
     "demand": "0" * 32,
+    "element": "0" * 20,
     "mandate": "0" * 32,
     "gratis": "0" * 32,
     "no": "0",

@@ -401,7 +401,7 @@ def _signer(
         member = registry.staff_at(session, identity, at)
         if role not in member.roles.split():
             raise NotSigned(subject, f"a member of staff in the role {role}", by)
-        if not _may_review(session, member.organisation, operator, seller, at):
+        if not may_review(session, member.organisation, operator, seller, at):
             raise NotEntitled(taken, "运营方的审核人 / a reviewer of the operator", member.organisation)
         return actor_of(by, role, seller, taken), by, member.organisation
     if kind != "party" or role in (REVIEWER, APPROVER, SYSTEM):
@@ -413,8 +413,9 @@ def _signer(
     return actor, by, identity
 
 
-def _may_review(session: Session, organisation: str, operator: str, seller: str, at: int) -> bool:
-    """The operator's staff reviews; what the operator itself offers, a supervisor's does."""
+def may_review(session: Session, organisation: str, operator: str, seller: str, at: int) -> bool:
+    """Does this organisation's staff review what `seller` offers? The operator's does; where the operator itself is the
+    seller, a supervisor's."""
     if organisation == operator or seller != operator:
         return organisation == operator
     try:

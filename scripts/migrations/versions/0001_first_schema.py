@@ -1248,6 +1248,42 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_person_party"), ["party"], unique=False)
 
     op.create_table(
+        "pricing_element_source",
+        sa.Column("element", sa.String(length=20), autoincrement=False, nullable=False),
+        sa.Column("version", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("position", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("resource", sa.String(length=200), autoincrement=False, nullable=False),
+        sa.Column("certificate", sa.String(length=200), autoincrement=False, nullable=False),
+        sa.Column("developer", sa.String(length=18), autoincrement=False, nullable=False),
+        sa.Column("valid_to", sa.BigInteger(), autoincrement=False, nullable=True),
+        sa.PrimaryKeyConstraint("element", "version", "position"),
+    )
+    with op.batch_alter_table("pricing_element_source", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_pricing_element_source_certificate"), ["certificate"], unique=False)
+
+    op.create_table(
+        "pricing_element_version",
+        sa.Column("element", sa.String(length=20), autoincrement=False, nullable=False),
+        sa.Column("version", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("state", sa.String(length=10), autoincrement=False, nullable=False),
+        sa.Column("since", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("name", sa.String(length=100), autoincrement=False, nullable=False),
+        sa.Column("domain", sa.String(length=200), autoincrement=False, nullable=False),
+        sa.Column("form", sa.String(length=10), autoincrement=False, nullable=False),
+        sa.Column("developer", sa.String(length=18), autoincrement=False, nullable=False),
+        sa.Column("fact_id", sa.String(length=64), autoincrement=False, nullable=False),
+        sa.Column("sha256", sa.String(length=64), autoincrement=False, nullable=False),
+        sa.Column("sm3", sa.String(length=64), autoincrement=False, nullable=False),
+        sa.Column("document", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("case", sa.Text(), autoincrement=False, nullable=False),
+        sa.PrimaryKeyConstraint("element", "version"),
+    )
+    with op.batch_alter_table("pricing_element_version", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_pricing_element_version_developer"), ["developer"], unique=False)
+        batch_op.create_index(batch_op.f("ix_pricing_element_version_domain"), ["domain"], unique=False)
+        batch_op.create_index(batch_op.f("ix_pricing_element_version_state"), ["state"], unique=False)
+
+    op.create_table(
         "pricing_quote",
         sa.Column("id", sa.String(length=32), autoincrement=False, nullable=False),
         sa.Column("fact_id", sa.String(length=64), autoincrement=False, nullable=False),
@@ -1761,6 +1797,16 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_pricing_quote_element"))
 
     op.drop_table("pricing_quote")
+    with op.batch_alter_table("pricing_element_version", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_pricing_element_version_state"))
+        batch_op.drop_index(batch_op.f("ix_pricing_element_version_domain"))
+        batch_op.drop_index(batch_op.f("ix_pricing_element_version_developer"))
+
+    op.drop_table("pricing_element_version")
+    with op.batch_alter_table("pricing_element_source", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_pricing_element_source_certificate"))
+
+    op.drop_table("pricing_element_source")
     with op.batch_alter_table("person", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_person_party"))
 

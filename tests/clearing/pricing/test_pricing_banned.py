@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-FILES = sorted((Path(__file__).resolve().parents[3] / "clearing" / "pricing").glob("*.py"))
+FILES = sorted((Path(__file__).resolve().parents[3] / "clearing" / "pricing").rglob("*.py"))
 MODULES = {"math", "cmath", "random", "secrets", "statistics", "time", "datetime", "numpy", "pandas", "fractions", "os"}
 NAMES = {"float", "round", "complex", "pow", "eval", "exec"}
 METHODS = {"sqrt", "log10", "power", "logb", "now", "utcnow", "today", "as_integer_ratio"}
