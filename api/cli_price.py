@@ -8,6 +8,7 @@ import secrets
 import sys
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
+from datetime import datetime
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
@@ -21,9 +22,9 @@ from api.command import said_clearly
 from api.settings import fonts_folder
 from clearing.errors import ClearingError
 from clearing.money import yuan
-from clearing.pricing import trial
+from clearing.pricing import asking, trial
 from clearing.pricing.inputs import decode
-from clearing.pricing.policies import POLICIES
+from clearing.pricing.policies import DEMO_DOMAIN, POLICIES
 from clearing.pricing.policy import choose
 from clearing.pricing.price_case import EVIDENCE_KIND
 from clearing.pricing.price_report import REPORT_KIND, PriceReport, from_evidence, verify
@@ -33,7 +34,7 @@ from clearing.pricing.telling import told
 from ledger import canonical
 from ledger.errors import FieldError, LedgerError
 from ledger.signing import sign_sm2
-from registry.calendar import text_of
+from registry.calendar import SHANGHAI, text_of
 
 app = typer.Typer(help="数据元件定价报告 / price reports of data elements", no_args_is_help=True)
 
@@ -45,6 +46,27 @@ HEAD = (
 )  # fmt: skip
 ReportArgument = Annotated[Path, typer.Argument(help="定价报告 JSON / the report")]
 EvidenceArgument = Annotated[Path, typer.Argument(help="证据 JSON / its evidence")]
+
+
+@app.command()
+def case(
+    data: Annotated[Path, typer.Argument(help="数据文件：CSV、Parquet、XLSX 或 SQLite / the data file")],
+    out: Annotated[Path, typer.Option(help="算例文件，放在数据文件旁 / the case, beside the data file")],
+    as_of: Annotated[datetime, typer.Option(help="定价时点（北京时间） / when it is priced", formats=["%Y-%m-%d"])],
+    domain: Annotated[str, typer.Option(help="信息领域 / domain of the policy")] = DEMO_DOMAIN,
+    stage: Annotated[str, typer.Option(help="resource | element | product")] = "element",
+    part: Annotated[str, typer.Option(help="工作表或数据表 / sheet or table")] = "",
+) -> None:
+    """由数据文件起草算例：文件能说明的已填，其余留空待填 / begins a case: what the file says is filled in."""
+    with said_clearly():
+        at = int(as_of.replace(tzinfo=SHANGHAI).timestamp())
+        policy = choose(POLICIES, domain, stage, at)
+        if out.resolve().parent != data.resolve().parent:
+            raise FieldError("--out", "与数据文件同一文件夹 / the folder of the data file", str(out))
+        begun = asking.begun(data, policy, report_id=secrets.token_hex(16), as_of=at, part=part or None)
+        out.write_text(json.dumps(begun, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    columns, rules = len(begun["data"]["columns"]), len(begun["data"]["rules"])
+    typer.echo(f"{out}：{columns} 列，{rules} 条规则 / columns and rules. 请填写 request 与 assessed / fill these in.")
 
 
 @app.command()

@@ -25,6 +25,7 @@ A guide price (指导价) is advice: nothing here writes what a party owes.
 | `booking`, `disclosure` | 入账: the table of acts, movements of the pools, totals by origin |
 | `price_case`, `sensitivity`, `difference`, `price_report` | 定价报告: evidence judged, build, compare, verify |
 | `repricing` | a stored price asked again, from its evidence |
+| `asking` | a case begun from a data file |
 | `telling` | a report in words: chapters, bars and tables |
 | `trial` | 试算 from a document, no database |
 | `element` | 数据元件: versions, review, publication |

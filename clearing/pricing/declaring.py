@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from clearing.pricing.column_types import infer
+from clearing.pricing.errors import PricingRefused
 from clearing.pricing.file_format import check_name, format_of
 from clearing.pricing.manifest import ColumnSpec, DataSpec
 from clearing.pricing.quality import DEFAULT_DIMENSION, Rule, RuleKind
@@ -37,6 +38,8 @@ def declare(source: Path | Address, part: str | None = None, *, name: str | None
     else:
         format_ = format_of(source)
         check_name(source, format_)
+        if part is not None and format_ in ("csv", "parquet"):
+            raise PricingRefused("INPUT_FORM", "data.part", "该格式没有分表 / this format has no parts", part)
         spec = DataSpec(name or source.name, format_, part=part)
         if format_ == "csv":
             with source.open("rb") as file:

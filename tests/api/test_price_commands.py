@@ -28,7 +28,7 @@ from registry.calendar import text_of
 from tests.api.shop import BY, open_shop
 from tests.clearing.market.house import CODE, NOW
 from tests.clearing.market.talks import P
-from tests.clearing.pricing.pricing_cases import AS_OF, EXAMPLE, ROOT, changed, example, trade
+from tests.clearing.pricing.pricing_cases import AS_OF, EXAMPLE, ROOT, changed, example, flights_csv, trade
 
 CSV = "origin,hour,row_id,delay\n" + "".join(
     f"{'EWR' if row % 3 else 'JFK'},2026-05-{row % 28 + 1:02d}T{row % 24:02d}:00:00,r{row},{row % 41 - 5}\n"
@@ -287,3 +287,64 @@ def test_batch__nothing_there__says_so(tmp_path: Path) -> None:
 def run_table(folder: Path, out: Path, *more: str, code: int) -> str:
     run("batch", folder, "--out", out, *more, code=code)
     return (out / TABLE).read_text(encoding="utf-8-sig")
+
+
+# from a file that nobody has declared ---------------------------------------------------------------------------------
+
+
+def filled(document: dict[str, Any]) -> dict[str, Any]:
+    """What a person adds to a case begun from a file."""
+    request, data = document["request"], document["data"]
+    request |= {"scene": "运行分析", "expected_return": "0.08", "data_time": request["as_of"] - 86_400}
+    request["evaluator"] |= {"evaluator": "评价机构", "applicant": "开发商", "registrar": "登记机构"}
+    for item in request["gate"]:
+        item |= {"passed": True, "evidence": "材料一"}
+    for number, item in enumerate(request["costs"]):
+        item |= {"amount_fen": 1_000_000, "period": "2026-07", "voucher": f"{number:064x}"}
+    request["sources"][0] |= {"resource": "resource:flights", "certificate": "凭证一号"}
+    for item in data["assessed"]:
+        item |= {"value": "0.95", "evidence": "评价记录"}
+    return document
+
+
+def test_case__real_flights_from_file_to_paper__and_the_file_counts_alike_elsewhere(tmp_path: Path) -> None:
+    flights = flights_csv(tmp_path)
+    place = tmp_path / "case.json"
+    assert "19 列" in run("case", flights, "--out", place, "--as-of", "2026-12-01")
+    first = run("report", place, "--out", tmp_path / "out", code=2)
+    assert "request.scene" in first
+    place.write_bytes(canonical.encode(filled(json.loads(place.read_bytes()))))
+    assert "试算" in run("report", place, "--out", tmp_path / "out")
+    files = (tmp_path / "out" / REPORT, tmp_path / "out" / EVIDENCE)
+    said = run("verify", *files, "--data", flights)
+    assert "B 级" in said
+    document = json.loads(files[0].read_bytes())
+    assert document["inputs"]["data"]["rows"] == 336_776
+    assert pypdf.PdfReader(tmp_path / "out" / PAPER).attachments["price-report.json"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "word"),
+    [
+        (("--as-of", "2026-12-01", "--domain", "别的"), "domain"),
+        (("--as-of", "2026-12-01", "--stage", "别的"), "stage"),
+        (("--as-of", "2020-01-01"), "domain"),
+        (("--as-of", "2026-12-01", "--part", "nowhere"), "part"),
+    ],
+)
+def test_case__bad_question__one_clear_line_and_nothing_written(
+    tmp_path: Path, arguments: tuple[str, ...], word: str
+) -> None:
+    (tmp_path / "data.csv").write_text(CSV, encoding="utf-8")
+    said = run("case", tmp_path / "data.csv", "--out", tmp_path / "case.json", *arguments, code=2)
+    assert word in said
+    assert not (tmp_path / "case.json").exists()
+    elsewhere = tmp_path / "x" / "case.json"
+    assert "同一文件夹" in run("case", tmp_path / "data.csv", "--out", elsewhere, "--as-of", "2026-12-01", code=2)
+
+
+def test_case__empty_or_missing_file__one_clear_line(tmp_path: Path) -> None:
+    (tmp_path / "empty.csv").write_bytes(b"")
+    for name in ("empty.csv", "missing.csv"):
+        said = run("case", tmp_path / name, "--out", tmp_path / "case.json", "--as-of", "2026-12-01", code=2)
+        assert "data" in said
