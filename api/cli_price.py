@@ -30,7 +30,7 @@ from clearing.pricing.price_case import EVIDENCE_KIND
 from clearing.pricing.price_report import REPORT_KIND, PriceReport, from_evidence, verify
 from clearing.pricing.quote import quote_of, statement_of, subject_of
 from clearing.pricing.repricing import reprice
-from clearing.pricing.telling import told
+from clearing.pricing.telling import plain, told, told_quality
 from ledger import canonical
 from ledger.errors import FieldError, LedgerError
 from ledger.signing import sign_sm2
@@ -39,6 +39,7 @@ from registry.calendar import SHANGHAI, text_of
 app = typer.Typer(help="数据元件定价报告 / price reports of data elements", no_args_is_help=True)
 
 REPORT, EVIDENCE, PAPER = "price-report.json", "price-evidence.json", "price-report.pdf"
+QUALITY, QUALITY_PAGE = "quality-report.json", "quality-report.html"
 TABLE = "prices.csv"
 HEAD = (
     "文件 file", "元件 element", "版本 version", "阶段 stage", "计费单位 unit", "指导价（元） guide", "P1（元）",
@@ -76,13 +77,31 @@ def report(
 ) -> None:
     """由算例生成定价报告、证据与 PDF / report, evidence and PDF of a case (format: clearing/pricing/trial.py)."""
     with said_clearly():
-        made = trial.price_case(_object(case), case.parent)
+        made = trial.price_case(_object(case), case.parent, seen=_columns_seen)
         paper = price_paper.render(made.document, made.data, fonts_folder())
         out.mkdir(parents=True, exist_ok=True)
         for name, data in ((REPORT, made.data), (EVIDENCE, made.evidence), (PAPER, paper)):
             (out / name).write_bytes(data)
     _tell(made.document)
     typer.echo(f"{out / REPORT}\n{out / EVIDENCE}\n{out / PAPER}")
+
+
+@app.command()
+def quality(
+    case: Annotated[Path, typer.Argument(help="算例；只读评价所需的部分 / the case; what quality needs of it is read")],
+    out: Annotated[Path, typer.Option(help="输出文件夹 / folder for the report as JSON and HTML")],
+) -> None:
+    """质量评价报告（JSON 与 HTML），先过符合性 / the quality report of a data file, the gate before any score."""
+    with said_clearly():
+        made = trial.evaluated(_object(case), case.parent, seen=_columns_seen)
+        out.mkdir(parents=True, exist_ok=True)
+        (out / QUALITY).write_bytes(made.data)
+        (out / QUALITY_PAGE).write_text(price_paper.page(told_quality(made.document, text_of)), encoding="utf-8")
+    result = made.document["result"]
+    typer.echo(f"{result['grade']} 级，{plain(result['hundred'])} 分。SHA-256 {made.document['digest']['sha256']}")
+    for item in result["scores"]:
+        typer.echo(f"  {item['name']}　{item['score']}　× {plain(item['weight'])}")
+    typer.echo(f"{out / QUALITY}\n{out / QUALITY_PAGE}")
 
 
 @app.command()
@@ -182,6 +201,12 @@ _POLICY = {
     "unpublished": "未发布（自拟口径） / not published",
     "altered": "与已发布的同名口径不同 / differs from the published one of that name",
 }
+
+
+def _columns_seen(done: int, total: int) -> None:
+    """How many columns were counted, on one line of a terminal that somebody looks at."""
+    if sys.stderr.isatty():
+        typer.echo(f"\r计数 / counting: {done} / {total} 列 columns", err=True, nl=done == total)
 
 
 def _priced(file: Path, *, out: Path, as_of: int, days: int) -> list[str]:

@@ -26,6 +26,7 @@ A guide price (指导价) is advice: nothing here writes what a party owes.
 | `price_case`, `sensitivity`, `difference`, `price_report` | 定价报告: evidence judged, build, compare, verify |
 | `repricing` | a stored price asked again, from its evidence |
 | `asking` | a case begun from a data file |
+| `quality_report` | 质量评价报告: a document that prices and elements cite |
 | `telling` | a report in words: chapters, bars and tables |
 | `trial` | 试算 from a document, no database |
 | `element` | 数据元件: versions, review, publication |

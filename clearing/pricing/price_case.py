@@ -20,7 +20,7 @@ from clearing.pricing.manifest import Counted
 from clearing.pricing.policy import Policy, method_of, read_policy
 from clearing.pricing.quality import DIMENSIONS, Evaluation, Score
 from clearing.pricing.quality import evaluate as evaluate_quality
-from clearing.pricing.request import Request, read_request
+from clearing.pricing.request import Request, check_evaluator, read_request
 
 EVIDENCE_KIND = "price-evidence/v1"
 
@@ -101,12 +101,7 @@ def _check_request(request: Request, policy: Policy) -> None:
         raise PricingRefused("INPUT_FORM", "request.valid_until", f"> {as_of}", request.valid_until)
     if request.data_time > as_of:
         raise PricingRefused("NEGATIVE_AGE", "request.data_time", f"≤ {as_of}", request.data_time)
-    report = request.evaluator
-    if report.evaluator in (report.applicant, report.registrar):
-        raise PricingRefused("NOT_INDEPENDENT", "request.evaluator", "第三方 / a third party", report.evaluator)
-    if not report.evaluated_at <= as_of <= report.valid_until:
-        valid = f"[{report.evaluated_at}, {report.valid_until}]"
-        raise PricingRefused("QUALITY_EXPIRED", "request.as_of", valid, as_of)
+    check_evaluator(request.evaluator, as_of)
     if request.stage != "resource" and not request.sources:
         raise PricingRefused("RIGHT_MISSING", "request.sources", "至少一个来源 / at least one source", "无 / none")
     for position, source in enumerate(request.sources):

@@ -32,7 +32,7 @@ from clearing.pricing.manifest import Counted
 from clearing.pricing.policies import published
 from clearing.pricing.policy import Policy, read_policy
 from clearing.pricing.price_case import EVIDENCE_KIND, Case, final_fen, read_case, shown_price, threshold_of
-from clearing.pricing.quality import DIMENSION_NAMES, DIMENSIONS, NOT_ASSESSED, Evaluation
+from clearing.pricing.quality import NOT_ASSESSED, evaluated_document, scores_document
 from clearing.pricing.request import Request
 from clearing.pricing.sensitivity import sensitivity
 from clearing.pricing.valuation import income_dcf
@@ -230,16 +230,9 @@ def _inputs(case: Case) -> dict[str, Any]:
     inputs: dict[str, Any] = {
         "data": body_of(counted.manifest),
         "volume": {"value": figures.volume, "unit": constants.volume_unit, "increment": constants.volume_increment},
-        "quality": {
-            "scheme": body_of(case.policy.scheme),
-            "gate": body_of(request.gate),
-            "evaluator": body_of(request.evaluator),
-            "counts": [
-                {**body_of(count.rule), "applicable": count.applicable, "passed": count.passed}
-                for count in counted.rules
-            ],
-            "assessed": body_of(counted.assessed),
-        },
+        "quality": evaluated_document(
+            case.policy.scheme, request.gate, body_of(request.evaluator), counted.rules, counted.assessed
+        ),
         "columns": _columns(case),
         "cost": {
             "table": twin(canonical.encode(body_of(request.costs))).document(),
@@ -264,18 +257,6 @@ def _inputs(case: Case) -> dict[str, Any]:
     if request.income is not None:
         inputs["income"] = body_of(request.income)
     return inputs
-
-
-def _scores(evaluation: Evaluation) -> list[dict[str, str]]:
-    return [
-        {
-            "dimension": name,
-            "name": DIMENSION_NAMES[name],
-            "weight": recorded(weight),
-            "score": NOT_ASSESSED if score is None else recorded(score.value),
-        }
-        for name, weight, score in zip(DIMENSIONS, evaluation.weights, evaluation.scores, strict=True)
-    ]
 
 
 def _columns(case: Case) -> list[dict[str, Any]]:
@@ -305,7 +286,7 @@ def _method(case: Case) -> dict[str, Any]:
 def _intermediate(case: Case, outcome: Outcome) -> dict[str, Any]:
     figures = case.figures
     values: dict[str, Any] = {
-        "scores": _scores(case.evaluation),
+        "scores": scores_document(case.evaluation),
         "hundred": recorded(case.evaluation.hundred),
         "grade": case.evaluation.grade,
         "columns": [

@@ -14,8 +14,9 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
-from clearing.pricing.arithmetic import ONE, ZERO, exact, integer, number
+from clearing.pricing.arithmetic import ONE, ZERO, exact, integer, number, recorded
 from clearing.pricing.errors import PricingRefused
+from ledger.reading import body_of
 
 Dimension = Literal["normativity", "completeness", "accuracy", "consistency", "timeliness", "accessibility"]
 DIMENSION_NAMES: dict[Dimension, str] = {
@@ -252,3 +253,30 @@ def evaluate(
             total = total + weight * score.value
     hundred = 100 * total
     return Evaluation(scores, weights, hundred, grade_of(scheme, hundred))
+
+
+def evaluated_document(
+    scheme: Scheme, gate: Sequence[GateItem], evaluator: dict[str, Any], counts: Sequence[RuleCount],
+    assessed: Sequence[Assessed],
+) -> dict[str, Any]:  # fmt: skip
+    """What an evaluation rests on, as it stands in a report: scheme, gate, evaluator, every rule with its counts."""
+    return {
+        "scheme": body_of(scheme),
+        "gate": body_of(gate),
+        "evaluator": evaluator,
+        "counts": [{**body_of(item.rule), "applicable": item.applicable, "passed": item.passed} for item in counts],
+        "assessed": body_of(assessed),
+    }
+
+
+def scores_document(evaluation: Evaluation) -> list[dict[str, str]]:
+    """The six scores with their weights, as they stand in a report."""
+    return [
+        {
+            "dimension": name,
+            "name": DIMENSION_NAMES[name],
+            "weight": recorded(weight),
+            "score": NOT_ASSESSED if score is None else recorded(score.value),
+        }
+        for name, weight, score in zip(DIMENSIONS, evaluation.weights, evaluation.scores, strict=True)
+    ]

@@ -99,6 +99,14 @@ class Request:
     sensitivity: bool = True
 
 
+def check_evaluator(told: Evaluator, at: int) -> None:
+    """A third party evaluated, and what it found holds at `at`. Raises NOT_INDEPENDENT, QUALITY_EXPIRED."""
+    if told.evaluator in (told.applicant, told.registrar):
+        raise PricingRefused("NOT_INDEPENDENT", "request.evaluator", "第三方 / a third party", told.evaluator)
+    if not told.evaluated_at <= at <= told.valid_until:
+        raise PricingRefused("QUALITY_EXPIRED", "request.as_of", f"[{told.evaluated_at}, {told.valid_until}]", at)
+
+
 def read_request(value: Any) -> Request:
     """A request from its document. Raises NO_STAGE for a missing stage, else INPUT_FORM with the field."""
     if isinstance(value, dict) and "stage" not in value:

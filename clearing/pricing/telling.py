@@ -146,7 +146,7 @@ def told(report: Mapping[str, Any], moment: Moment) -> Told:
             _result(report, moment),
             _subject(report, moment),
             _data(report),
-            *_quality(report, moment),
+            *_quality(report["inputs"]["quality"], report["intermediate"], moment, "四、符合性", "五、质量评价"),
             *_density(report),
             _steps(report),
             _costs(report),
@@ -154,6 +154,33 @@ def told(report: Mapping[str, Any], moment: Moment) -> Told:
             *_sensitivity(report),
             _method(report),
             _digests(report),
+        ),
+    )
+
+
+@exact
+def told_quality(report: Mapping[str, Any], moment: Moment) -> Told:
+    """A quality report in words. `report` is a document that `quality_report.quality_report` made."""
+    identity, result, scheme = report["identity"], report["result"], report["quality"]["scheme"]
+    about = (
+        ("对象", f"{identity['element']['id']}，第 {identity['element']['version']} 版"),
+        ("信息领域", identity["domain"]),
+        ("评价方案", f"{scheme['id']}，第 {scheme['version']} 版"),
+        ("评价时点", moment(identity["as_of"])),
+        ("报告编号", identity["report_id"]),
+        *_manifest(report["data"]),
+    )
+    digests = tuple((kind, report["digest"][field]) for kind, field in _ALGORITHMS)
+    return Told(
+        title="数据质量评价报告",
+        price=f"{result['grade']} 级",
+        basis=f"{plain(result['hundred'])} 分（满分 100）",
+        kind="六个维度，先过符合性",
+        mark=identity["mark"],
+        chapters=(
+            Chapter("一、对象与数据", rows=about),
+            *_quality(report["quality"], result, moment, "二、符合性", "三、得分"),
+            Chapter("四、摘要", "报告不含任何数据取值；持有数据文件的人可以重新计数。", digests),
         ),
     )
 
@@ -227,19 +254,24 @@ def _subject(report: Mapping[str, Any], moment: Moment) -> Chapter:
 
 
 def _data(report: Mapping[str, Any]) -> Chapter:
-    data, volume = report["inputs"]["data"], report["inputs"]["volume"]
-    rows = (
-        ("文件", f"{data['name']}（{data['format']}，{data['size']} 字节）"),
+    volume = report["inputs"]["volume"]
+    measured = ("体量 N", f"{volume['value']} {volume['unit']}，标准增量 C = {volume['increment']}")
+    return Chapter("三、数据", rows=(*_manifest(report["inputs"]["data"]), measured))
+
+
+def _manifest(data: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+    part = f"，{data['part']}" if "part" in data else ""
+    return (
+        ("文件", f"{data['name']}（{data['format']}{part}，{data['size']} 字节）"),
         ("行、列", f"{data['rows']} 行，{len(data['columns'])} 列"),
         ("SHA-256", data["digest"]["sha256"]),
         ("SM3", data["digest"]["sm3"]),
-        ("体量 N", f"{volume['value']} {volume['unit']}，标准增量 C = {volume['increment']}"),
     )
-    return Chapter("三、数据", rows=rows)
 
 
-def _quality(report: Mapping[str, Any], moment: Moment) -> tuple[Chapter, ...]:
-    quality, values = report["inputs"]["quality"], report["intermediate"]
+def _quality(
+    quality: Mapping[str, Any], values: Mapping[str, Any], moment: Moment, gate_title: str, score_title: str
+) -> tuple[Chapter, ...]:
     gate = tuple(
         (GATES.get(item["item"], item["item"]), "通过" if item["passed"] else "未通过", item["evidence"])
         for item in quality["gate"]
@@ -267,9 +299,9 @@ def _quality(report: Mapping[str, Any], moment: Moment) -> tuple[Chapter, ...]:
     said = f"评价方 {who['evaluator']}，受评方 {who['applicant']}；有效至 {moment(who['valid_until'])}。"
     rule = "任一项不通过即无得分、无等级、无价格。"
     return (
-        Chapter("四、符合性", rule, table=Table(("项目", "结论", "依据"), gate, (2, 1, 5))),
+        Chapter(gate_title, rule, table=Table(("项目", "结论", "依据"), gate, (2, 1, 5))),
         Chapter(
-            f"五、质量评价：{plain(values['hundred'])} 分，{values['grade']} 级",
+            f"{score_title}：{plain(values['hundred'])} 分，{values['grade']} 级",
             said,
             bars=bars,
             table=Table(("规则", "维度", "种类", "列", "通过 / 适用", "权重"), ran, (2, 2, 2, 4, 3, 1)),

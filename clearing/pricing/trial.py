@@ -32,6 +32,7 @@ from clearing.pricing.inputs import decode, read_input
 from clearing.pricing.manifest import ColumnSpec, Counted, DataSpec, Dialect
 from clearing.pricing.policy import Policy, choose, read_policy
 from clearing.pricing.price_report import PriceReport, price
+from clearing.pricing.quality_report import Asked, QualityReport, quality_report, read_asked
 from clearing.pricing.request import Request, read_request
 from clearing.pricing.valuation_report import ValuationRequest, value
 from ledger.reading import body_of
@@ -57,25 +58,45 @@ def trial_price(document: dict[str, Any], folder: Path = Path(".")) -> dict[str,
     }
 
 
-def price_case(document: dict[str, Any], folder: Path = Path(".")) -> PriceReport:
+def price_case(
+    document: dict[str, Any], folder: Path = Path("."), seen: counting.Progress | None = None
+) -> PriceReport:
     """The report of the case in `document`; a data path is taken relative to `folder`. Whether it may be cited is what
-    its element says.
+    its element says; `seen` is told how many columns were counted.
 
     Raises `PricingRefused` with the code, the field, what was expected and what was given.
     """
+    _check_fields(document)
+    request = read_request(document["request"])
+    policy = _policy(document.get("policy"), request)
+    return price(request, policy, _counted(document, policy, request.as_of, folder, seen))
+
+
+def evaluated(
+    document: dict[str, Any], folder: Path = Path("."), seen: counting.Progress | None = None
+) -> QualityReport:
+    """The quality report of the case in `document`; of its request only what quality needs is read. As `price_case`."""
+    _check_fields(document)
+    asked = read_asked(document["request"])
+    policy = _policy(document.get("policy"), asked)
+    return quality_report(asked, policy, _counted(document, policy, asked.as_of, folder, seen))
+
+
+def _check_fields(document: dict[str, Any]) -> None:
     for name in sorted(set(document) - _FIELDS):
         raise PricingRefused("INPUT_FORM", name, " | ".join(sorted(_FIELDS)), "未知字段 / unknown field")
     if "request" not in document or ("data" in document) == ("counted" in document):
         raise PricingRefused(
             "INPUT_FORM", "request, data | counted", "request 与其一 / and one of them", sorted(document)
         )
-    request = read_request(document["request"])
-    policy = _policy(document.get("policy"), request)
+
+
+def _counted(
+    document: dict[str, Any], policy: Policy, as_of: int, folder: Path, seen: counting.Progress | None
+) -> Counted:
     if "counted" in document:
-        counted = read_input(Counted, document["counted"], "counted")
-    else:
-        counted = count_data(document["data"], policy, request.as_of, folder)
-    return price(request, policy, counted)
+        return read_input(Counted, document["counted"], "counted")
+    return count_data(document["data"], policy, as_of, folder, seen)
 
 
 def trial_value(document: dict[str, Any]) -> dict[str, Any]:
@@ -104,13 +125,15 @@ def _only(document: dict[str, Any], name: str) -> Any:
     return document[name]
 
 
-def count_data(data: Any, policy: Policy, as_of: int, folder: Path) -> Counted:
+def count_data(data: Any, policy: Policy, as_of: int, folder: Path, seen: counting.Progress | None = None) -> Counted:
     """Counts the file of a `data` block under the policy's bins and calendar."""
     if not isinstance(data, dict) or not isinstance(data.get("path"), str):
         raise PricingRefused("INPUT_FORM", "data.path", "文件路径 / a file path", repr(data)[:80])
     spec = read_input(DataSpec, {key: value for key, value in data.items() if key != "path"}, "data")
     constants = policy.constants
-    return counting.count(folder / data["path"], spec, bins=constants.bins, calendar=constants.calendar, as_of=as_of)
+    return counting.count(
+        folder / data["path"], spec, bins=constants.bins, calendar=constants.calendar, as_of=as_of, progress=seen
+    )
 
 
 def recount(evidence: bytes, path: Path) -> tuple[str, str, str] | None:
@@ -143,7 +166,7 @@ def _fixed(column: ColumnCounts) -> tuple[str, ...]:
     return binning.edges if binning is not None and binning.id == "bin.fixed_edges@1" else ()
 
 
-def _policy(given: Any, request: Request) -> Policy:
+def _policy(given: Any, request: Request | Asked) -> Policy:
     if given is None:
         return choose(policies.POLICIES, request.domain, request.stage, request.as_of)
     if isinstance(given, dict) and set(given) == {"id", "version"}:

@@ -7,6 +7,7 @@ import csv
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -18,10 +19,12 @@ import pytest
 from typer.testing import CliRunner
 
 from api import price_paper
-from api.cli_price import EVIDENCE, PAPER, REPORT, TABLE, app
+from api.cli_price import EVIDENCE, PAPER, QUALITY, QUALITY_PAGE, REPORT, TABLE, app
 from api.settings import fonts_folder
 from clearing.pricing import trial
+from clearing.pricing.errors import PricingRefused
 from clearing.pricing.price_report import PriceReport
+from clearing.pricing.quality_report import read_report
 from clearing.pricing.telling import INPUTS, REASONS, TRADES, told
 from ledger import canonical
 from registry.calendar import text_of
@@ -348,3 +351,55 @@ def test_case__empty_or_missing_file__one_clear_line(tmp_path: Path) -> None:
     for name in ("empty.csv", "missing.csv"):
         said = run("case", tmp_path / name, "--out", tmp_path / "case.json", "--as-of", "2026-12-01", code=2)
         assert "data" in said
+
+
+# quality --------------------------------------------------------------------------------------------------------------
+
+
+def test_quality__json_and_page_say_the_same_and_the_page_asks_for_nothing(tmp_path: Path) -> None:
+    place = case(tmp_path)
+    document = json.loads(place.read_bytes())
+    for name in ("costs", "expected_return", "sources"):
+        del document["request"][name]  # a price needs them, an evaluation does not
+    place.write_bytes(canonical.encode(document))
+    said = run("quality", place, "--out", tmp_path / "out")
+    data, page = (tmp_path / "out" / QUALITY).read_bytes(), (tmp_path / "out" / QUALITY_PAGE).read_text("utf-8")
+    report = read_report(data)
+    result = report["result"]
+    assert f"{result['grade']} 级" in said
+    for word in ("符合性", result["grade"], *(item["name"] for item in result["scores"]), report["digest"]["sm3"]):
+        assert word in page, word
+    assert page.count("<svg") == 6
+    assert not re.search(r"(?:src|href)=|https?:|url\(|<script", page)
+    assert "JFK" not in page
+    assert "EWR" not in data.decode()
+    for pointer, value in (("/result/grade", "S"), ("/quality/counts/0/passed", 1), ("/digest/sm3", "0" * 64)):
+        with pytest.raises(PricingRefused):
+            read_report(canonical.encode(changed(report, pointer, value)))
+
+
+@pytest.mark.parametrize(
+    ("pointer", "value", "word"),
+    [
+        ("/request/gate/2/passed", False, "gate.registered"),
+        ("/request/gate/2", ..., "gate.registered"),
+        ("/request/evaluator/evaluator", "演示开发商", "evaluator"),
+        ("/request/evaluator/valid_until", 1, "as_of"),
+        ("/data/rules/0/weight", "0.5", "rules[normativity].weight"),
+        ("/data/rules/0/columns/0", "nowhere", "rules.n1.columns"),
+    ],
+)
+def test_quality__gate_failed_or_rule_that_does_not_fit__no_score_and_nothing_written(
+    tmp_path: Path, pointer: str, value: object, word: str
+) -> None:
+    said = run("quality", case(tmp_path, **{pointer: value}), "--out", tmp_path / "out", code=2)
+    assert word in said
+    assert not (tmp_path / "out").exists()
+
+
+def test_quality_page__names_that_look_like_markup__stand_as_they_are_written(tmp_path: Path) -> None:
+    place = case(tmp_path, **{"/request/element/id": "<script>alert(1)</script>"})
+    run("quality", place, "--out", tmp_path / "out")
+    page = (tmp_path / "out" / QUALITY_PAGE).read_text("utf-8")
+    assert "<script>" not in page
+    assert "&lt;script&gt;" in page
