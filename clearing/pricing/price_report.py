@@ -11,7 +11,7 @@ the report carries only their digests. Level A of recomputation is this file; le
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from clearing.pricing import information
@@ -98,8 +98,13 @@ def price(request: Request, policy: Policy, counted: Counted) -> PriceReport:
 
 def from_evidence(evidence: bytes) -> PriceReport:
     """The report of stored evidence, without reading any data again."""
-    document = build(decode(evidence, "evidence"), twin(evidence))
-    return PriceReport(document, canonical.encode(document), evidence)
+    return of_document(decode(evidence, "evidence"), evidence)
+
+
+def of_document(document: dict[str, Any], evidence: bytes) -> PriceReport:
+    """As `from_evidence`, for whoever holds the document that these bytes are."""
+    report = build(document, twin(evidence))
+    return PriceReport(report, canonical.encode(report), evidence)
 
 
 @exact
@@ -263,9 +268,8 @@ def _columns(case: Case) -> list[dict[str, Any]]:
     reasons = dict(case.admission.excluded)
     result = []
     for column in case.counted.columns:
-        described = body_of(column)
-        profile = described.pop("profile")
-        described["profile"] = twin(canonical.encode(profile)).document()
+        described = body_of(replace(column, profile=()))
+        described["profile"] = twin(canonical.encode(column.profile)).document()
         described["admitted"] = column.name not in reasons
         if column.name in reasons:
             described["reason"] = reasons[column.name]

@@ -12,7 +12,7 @@ from clearing.pricing.errors import PricingRefused
 from clearing.pricing.inputs import decode, read_input
 from clearing.pricing.manifest import Counted
 from clearing.pricing.policy import Policy, read_policy
-from clearing.pricing.price_report import PriceReport, from_evidence, seal
+from clearing.pricing.price_report import PriceReport, from_evidence, of_document, seal
 from clearing.pricing.request import read_request
 from ledger import canonical
 from ledger.reading import body_of
@@ -38,4 +38,5 @@ def reprice(
     before, now = read_policy(stored["policy"]).constants, policy.constants
     if (before.nulls, before.identifier_threshold) != (now.nulls, now.identifier_threshold):
         return from_evidence(seal(request, policy, read_input(Counted, stored["counted"], "counted")))
-    return from_evidence(canonical.encode({**stored, "request": body_of(request), "policy": policy.document()}))
+    document = {**stored, "request": body_of(request), "policy": policy.document()}
+    return of_document(document, canonical.encode(document))
