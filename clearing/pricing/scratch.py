@@ -30,6 +30,8 @@ from ledger.digest import TwinDigest
 MEMORY_LIMIT = "1GB"
 MOST_COLUMNS = 2_000
 """Columns of a table. The limit keeps a full count of the widest table within the memory limit."""
+_LARGE = 32 << 20
+"""Bytes of CSV above which the table lies compressed on disk; a smaller one stays in memory, without waiting for it."""
 _OWN = Dialect()
 _SELF_NAMED = re.compile(r"U?(TINYINT|SMALLINT|INTEGER|BIGINT|HUGEINT)|DECIMAL\(.*\)|DATE|TIMESTAMP.*|BOOLEAN|TIME")
 """Types of which different values have different texts, none of them empty."""
@@ -107,17 +109,14 @@ def opened(source: Path | Address, spec: DataSpec, threads: int | None = None) -
     """
     with tempfile.TemporaryDirectory(prefix="shuqing-count-") as name:
         folder = Path(name)
-        connection = duckdb.connect(
-            f"{folder}/count.db",
-            config={
-                "autoinstall_known_extensions": "false",
-                "autoload_known_extensions": "false",
-                "memory_limit": MEMORY_LIMIT,
-                "temp_directory": name,
-                "preserve_insertion_order": "false",
-            }
-            | ({} if threads is None else {"threads": str(threads)}),
-        )
+        config: dict[str, Any] = {
+            "autoinstall_known_extensions": "false",
+            "autoload_known_extensions": "false",
+            "memory_limit": MEMORY_LIMIT,
+            "temp_directory": name,
+            "preserve_insertion_order": "false",
+        }
+        connection = duckdb.connect(config=config | ({} if threads is None else {"threads": threads}))
         try:
             connection.execute("SET TimeZone = 'UTC'")
             scratch = _loaded(connection, source, spec, folder)
@@ -191,6 +190,9 @@ def _table(
             assert isinstance(source, Path)
             rows, dialect = sheet_rows(source, spec.part), Dialect(nulls=dialect.nulls)
         names = _written(rows, plain)
+    if plain.stat().st_size > _LARGE:
+        connection.execute(f"ATTACH {text(str(folder / 'count.db'))} AS disk")
+        connection.execute("USE disk")
     types = ", ".join(f"'c{position}': 'VARCHAR'" for position in range(len(names)))
     nulls = ", ".join(text(token) for token in ("", *dialect.nulls))
     connection.execute(

@@ -129,7 +129,7 @@ def _postgresql(address: Address, name: str) -> Iterator[list[str | None]]:
             for setting in _SETTINGS:
                 connection.execute(setting)
             columns, query = _statement(connection, name)
-            yield columns
+            yield [*columns]
             with connection.cursor(name="rows") as cursor:
                 cursor.itersize = _AT_ONCE
                 for row in cursor.execute(query):
