@@ -7,7 +7,7 @@ heads, gas, proof, completeness, rebuild, memory, proofs. Of the registry: check
 certificates, both databases), import (10,000 applications), papers (1,000 signed ones, one run), codes (32 writers).
 Of the market: products (the search of 10^5 products, both databases). Of usage: connector (what it adds to a call),
 revocation (how soon a suspension stops it), buffer (10^6 records through three kills), signatures (checks per second).
-Of pricing: quality (a data file counted, scored and measured: flights, and 10^8 cells).
+Of pricing: quality (a data file counted, scored and measured: flights, and 10^8 cells), reprice (10,000 stored quotes).
 Each is a function in `scripts/bench/` with its recipe in the file, run alone. Times are medians of at least five runs
 unless the recipe says otherwise; gas comes from receipts of a real anvil (paris). A figure short of its target is
 printed as such. The numbers mean nothing on another machine; this one is printed with them.
@@ -39,6 +39,7 @@ from scripts.bench import (
     proof,
     quality,
     registry_import,
+    reprice,
     signatures,
     single,
 )
@@ -102,6 +103,7 @@ PARTS: dict[str, Callable[[], dict[str, Any]]] = {
     "buffer": connector.buffer,
     "signatures": signatures.signatures,
     "quality": quality.quality,
+    "reprice": reprice.repricing,
 }
 
 
@@ -157,6 +159,8 @@ def targets(results: dict[str, Any]) -> Iterator[tuple[str, float, str, float]]:
             found = results["quality"][f"large_{kind}"]
             yield f"10^8 cells evaluated, {kind}, s", found["seconds"], "≤", quality.LARGE_S
             yield f"10^8 cells evaluated, {kind}, memory, MB", found["peak_mb"], "≤", quality.LARGE_MB
+    if "reprice" in results:
+        yield "10,000 quotes priced again from evidence, s", results["reprice"]["seconds"], "≤", reprice.LIMIT_S
     if "memory" in results:
         yield "memory while building 10^7 leaves, MB", results["memory"]["peak_mb"], "≤", 500
     if "papers" in results:
