@@ -119,7 +119,7 @@ def base_of(year: OperatingYear) -> Base:
     return Base(cost, year.subsidy_fen, net, year.profit_fen, year.tax_fen, net + year.profit_fen + year.tax_fen)
 
 
-def check_sale(sale: Sale, tax_basis: TaxBasis, where: str) -> int | None:
+def check_sale(sale: Sale, tax_basis: TaxBasis, where: str) -> int:
     """The cap in fen that binds a sale (0 = free of charge), after price and revenue were found to keep it.
 
     Revenue may exceed cap·quantity by half a fen a bill, which is what rounding each bill allows. Raises CAP_MISSING,
@@ -137,7 +137,7 @@ def check_sale(sale: Sale, tax_basis: TaxBasis, where: str) -> int | None:
     if 2 * sale.revenue_fen * sale.billing_size > 2 * cap * sale.quantity + rounding:
         expected = f"≤ {cap} × {sale.quantity} / {sale.billing_size}"
         raise PricingRefused("CAP_EXCEEDED", f"{where}.revenue_fen", expected, sale.revenue_fen)
-    return limit.cap_fen
+    return cap
 
 
 def allowance_reports(operation: Operation) -> tuple[dict[str, Any], ...]:
@@ -189,7 +189,7 @@ def _products(year: OperatingYear) -> Sequence[dict[str, Any]]:
     for position, sale in enumerate(year.sales):
         cap = check_sale(sale, year.tax_basis, f"years.{year.year}.sales[{position}]")
         row = body_of(sale)
-        row["cap_fen"] = cap or 0
+        row["cap_fen"] = cap
         row["free"] = sale.purpose != "industry"
         rows.append(row)
     return rows

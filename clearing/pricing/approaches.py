@@ -39,7 +39,7 @@ APPROACHES: dict[str, Strategy] = {
             (Parameter("correction", "0.5", "2"), Parameter("weight", "1")),
             INTRODUCED,
             None,
-            "22443521a75b79615b18cf9b106dd714488009f0b6246184927522701be0f9f9",
+            "bead2844aca912348f99fdba60d34f389c48acab311e85dbcd85d8ec64302b77",
         ),
     )
 }

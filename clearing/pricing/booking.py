@@ -30,6 +30,7 @@ from clearing.pricing.arithmetic import integer
 from clearing.pricing.cost import ITEMS
 from clearing.pricing.errors import PricingRefused
 from clearing.pricing.manifest import Hex32
+from ledger.digest import is_hex
 
 State = Literal["expensing", "development", "intangible", "inventory", "disposed"]
 Pool = Literal["expensed", "development", "intangible", "inventory", "amortised", "impaired", "disposed"]
@@ -237,9 +238,13 @@ def replay(resource: str, purpose: Purpose, entries: Sequence[Entry]) -> Account
 
 
 def _check_entry(account: Account, entry: Entry, move: Move) -> None:
+    if not is_hex(entry.voucher, 64):
+        raise PricingRefused(
+            "INPUT_FORM", "voucher", "64 位小写十六进制 / 64 lower-case hex", entry.voucher or "空 / empty"
+        )
     for name, text in (("on", entry.on), ("incurred", entry.incurred or entry.on)):
-        if not _DATE.match(text):
-            raise PricingRefused("INPUT_FORM", name, "YYYY-MM-DD", text)
+        if not _is_day(text):
+            raise PricingRefused("INPUT_FORM", name, "YYYY-MM-DD", text or "空 / empty")
     if account.entries and entry.on < account.entries[-1].on:
         raise PricingRefused("INPUT_FORM", "on", f"≥ {account.entries[-1].on}", entry.on)
     if entry.incurred is not None and entry.incurred > entry.on:
@@ -267,9 +272,18 @@ def _conditions(account: Account, entry: Entry) -> str:
         given = f"缺失或未知 / missing or unknown: {missing}"
         raise PricingRefused("NOT_CAPITALISED", "met", " | ".join(CONDITIONS), given)
     for name, day in entry.met.items():
-        if not _DATE.match(day) or day > entry.on:
+        if not _is_day(day) or day > entry.on:
             raise PricingRefused("INPUT_FORM", f"met.{name}", f"YYYY-MM-DD ≤ {entry.on}", day)
     return max(entry.met.values())
+
+
+def _is_day(text: str) -> bool:
+    """Is this a day of the calendar? The clock modules are banned here, and a date that never was is a forged one."""
+    if not _DATE.match(text):
+        return False
+    year, month, day = (int(part) for part in text.split("-"))
+    leap = year % 4 == 0 and (year % 100 != 0 or year % 400 == 0)
+    return day <= (29 if leap else 28) if month == 2 else day <= (30 if month in (4, 6, 9, 11) else 31)
 
 
 def _check_cost(account: Account, entry: Entry, move: Move) -> None:

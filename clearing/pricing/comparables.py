@@ -47,7 +47,7 @@ class Corrections:
 
 @dataclass(frozen=True, slots=True)
 class MarketCase:
-    """One struck deal over a comparable asset: fen, tax-exclusive, UTC seconds, parties by code only.
+    """One struck deal over a comparable asset: fen, UTC seconds, parties by code only; only tax-exclusive ones count.
 
     `weight` is the appraiser's, a positive integer; `evidence` the digest or number of the source document.
     """
@@ -59,6 +59,7 @@ class MarketCase:
     seller: str
     buyer: str
     relation: Literal["none", "related", "unchecked"]
+    tax_basis: Literal["exclusive", "inclusive"]
     corrections: Corrections
     evidence: str
     consideration: Literal["cash", "equity", "other"] = "cash"
@@ -121,7 +122,8 @@ def select(market: Market) -> Selection:
         if not case.evidence.strip():
             raise PricingRefused("INPUT_FORM", f"{where}.evidence", "案例来源 / source of the case", "缺失 / missing")
         corrected = _corrected(case, where)
-        reason = not_arms_length(case, circles) or ("zero_price" if case.price_fen == 0 else "")
+        reason = "" if case.tax_basis == "exclusive" else "not_comparable:tax_basis"
+        reason = reason or not_arms_length(case, circles) or ("zero_price" if case.price_fen == 0 else "")
         if reason:
             excluded.append((case, reason))
         else:

@@ -63,6 +63,7 @@ def movements(account: Account, first: str, last: str) -> tuple[Movement, ...]:
 def disclosure(accounts: Sequence[Account], first: str, last: str) -> dict[str, Any]:
     """Totals over all accounts as JSON-ready values: class → origin → movement in fen, with a total for each class.
 
+    `acts` splits a movement by what was done (摊销, 减值, 处置 …): fen of each act that moved the pool in the period.
     Raises INPUT_FORM for two accounts of one resource.
     """
     names = [account.resource for account in accounts]
@@ -74,7 +75,8 @@ def disclosure(accounts: Sequence[Account], first: str, last: str) -> dict[str, 
         own = [row for row in rows if row.pool == pool]
         shown: dict[str, Any] = {"name": POOLS[pool]}
         for origin, name in ORIGINS.items():
-            shown[origin] = {"name": name} | _totals([row for row in own if row.origin == origin])
+            acts = _by_act(accounts, pool, origin, first, last)
+            shown[origin] = {"name": name, "acts": acts} | _totals([row for row in own if row.origin == origin])
         shown["total"] = _totals(own)
         classes[pool] = shown
     return {"first": first, "last": last, "resources": sorted(names), "classes": classes}
@@ -84,6 +86,15 @@ def book_value(account: Account, as_of: Count, issuer: str, document: Digests) -
     """What the books carry for a resource now, as a book amount: 无形资产 + 存货 + 开发支出, fen, net."""
     carried = sum(account.held(pool) for pool in CLASSES)
     return Stated(BookAmount(carried), "exact", as_of, (account.resource,), issuer, document)
+
+
+def _by_act(accounts: Sequence[Account], pool: Pool, origin: Origin, first: str, last: str) -> dict[str, int]:
+    acts: dict[str, int] = {}
+    for entry in (entry for account in accounts for entry in account.entries):
+        touches = pool in (ACTS[entry.act].source, ACTS[entry.act].target)
+        if touches and entry.origin == origin and first <= entry.on <= last:
+            acts[entry.act] = acts.get(entry.act, 0) + entry.amount_fen
+    return dict(sorted(acts.items()))
 
 
 def _totals(rows: Sequence[Movement]) -> dict[str, int]:

@@ -30,7 +30,8 @@ def fair(case: dict, cases: list[dict]) -> bool:
     backwards = any((other["buyer"], other["seller"]) == (case["seller"], case["buyer"]) for other in cases)
     spoiled = any(case.get(name) for name in ("subsidised", "refunded", "disputed", "capped"))
     cash = case.get("consideration", "cash") == "cash"
-    return case["relation"] == "none" and cash and case["price_fen"] > 0 and not backwards and not spoiled
+    clean = case["relation"] == "none" and case["tax_basis"] == "exclusive"
+    return clean and cash and case["price_fen"] > 0 and not backwards and not spoiled
 
 
 def corrected(case: dict) -> Fraction:

@@ -183,7 +183,10 @@ def test_entries__dates_vouchers_amounts_and_items():
     account, _, _ = developed()
     first = account.entries[0]
     assert refused(account, entry("expense", 5, on="2026-05-31")).field == "on"
-    assert refused(account, entry("expense", 5, on="2026-13-01")).field == "on"
+    for never in ("2026-13-01", "2026-02-29", "2100-02-29", "2026-04-31", "2026-00-10", "2026-6-1", ""):
+        assert refused(account, entry("expense", 5, on=never)).field == "on"
+    assert book(account, entry("expense", 5, on="2028-02-29")).held("expensed") == 55
+    assert refused(account, entry("expense", 5, voucher="F" * 64)).field == "voucher"
     assert refused(account, entry("expense", 5, on="2026-06-01\n")).field == "on"
     assert refused(account, entry("expense", 5, incurred="2026-06-02")).field == "incurred"
     assert refused(account, entry("expense", 5, voucher=first.voucher)).field == "voucher"
@@ -270,6 +273,8 @@ def test_disclosure__totals_by_origin_add_up():
     shown = disclosure([account, stock], "2026-07-01", "2026-12-31")
     intangible = shown["classes"]["intangible"]
     assert intangible["purchased"]["closing_fen"] == 900
+    assert intangible["purchased"]["acts"] == {"amortise": 100, "buy_intangible": 1000}
+    assert intangible["self_made"]["acts"] == {}, "recognised before the period"
     assert intangible["self_made"]["closing_fen"] == intangible["self_made"]["opening_fen"] == 700
     assert shown["classes"]["inventory"]["other"]["closing_fen"] == 25
     assert shown["classes"]["development"]["total"]["closing_fen"] == 300

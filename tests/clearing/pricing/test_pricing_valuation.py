@@ -156,7 +156,7 @@ def market(prices: list[tuple[int, int]], statistic: str = "weighted_median", **
     plain = {**dict.fromkeys(CORRECTIONS, "1"), "justified": {}}
     cases = [
         {"id": f"c{i}", "price_fen": price, "weight": weight, "at": 1, "seller": f"S{i}", "buyer": f"B{i}",
-         "relation": "none", "corrections": plain, "evidence": "演示"} | changes
+         "relation": "none", "tax_basis": "exclusive", "corrections": plain, "evidence": "演示"} | changes
         for i, (price, weight) in enumerate(prices)
     ]  # fmt: skip
     return {"base_date": 2, "statistic": statistic, "cases": cases}
@@ -199,6 +199,7 @@ SPOILED = {
     "disputed": {"disputed": True},
     "bound_by_cap": {"capped": True},
     "zero_price": {"price_fen": 0},
+    "not_comparable:tax_basis": {"tax_basis": "inclusive"},
 }
 
 
