@@ -166,7 +166,17 @@ def test_doors__bad_input__each_field_named_and_nothing_written(shop: Workshop) 
         assert said.get("field", "").startswith(field), (field, said)
         assert said["status"] in ((422,) if field else (404, 409)), (field, said)
     assert shop.refused("/api/elements/moves", ELEMENT_MOVE, body_for(Move.SUBMIT), (OTHER, ""))["status"] == 403
-    for name, value in (("form", "x"), ("state", "NONE"), ("after", "x"), ("limit", "0"), ("q", "x" * 81)):
+    assert shop.get("/api/elements/x").json()["field"] == "element"
+    for name, value in (
+        ("form", "x"),
+        ("state", "NONE"),
+        ("after", "x"),
+        ("limit", "0"),
+        ("q", "x" * 81),
+        ("q", "\0"),
+        ("domain", "\n"),
+        ("developer", "\u202e"),
+    ):
         answer = shop.get("/api/elements", **{name: value})
         assert answer.status_code == 422, name
         assert name in answer.json()["field"]

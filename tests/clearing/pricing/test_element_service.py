@@ -15,7 +15,7 @@ from clearing.errors import BadTerms, NotSigned, UnknownFact, WrongMove
 from clearing.market.errors import NotEntitled
 from clearing.pricing import service as pricing
 from clearing.pricing.element import service, store
-from clearing.pricing.element.element import REVIEWER, SYSTEM, Move, subject_of
+from clearing.pricing.element.element import REVIEWER, SYSTEM, Move, identity_of, subject_of
 from clearing.pricing.element.moves import State
 from clearing.pricing.element.store import Wanted
 from clearing.pricing.errors import PricingRefused
@@ -279,7 +279,7 @@ def test_search__others_see_what_was_published__without_the_parameters(shop: Wor
     assert parameters(SELLER) == parameters(OPERATOR) == ["k = 10", "k = 10"]
     assert parameters(CONSUMER) == [service.WITHHELD]
     with pytest.raises(UnknownFact):
-        service.element(shop.session, ID[::-1], party=SELLER, operator=OPERATOR, at=NOW)
+        service.element(shop.session, identity_of("0" * 19), party=SELLER, operator=OPERATOR, at=NOW)
 
 
 # --- quotes ----------------------------------------------------------------------------------------------------------
