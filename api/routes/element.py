@@ -59,6 +59,9 @@ def elements(
     after: Annotated[Text, Query(description="上一页给出的 next / the next of the page before")] = "",
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> dict[str, Any]:
+    for name, text in (("q", q), ("domain", domain), ("developer", developer)):
+        if not text.isprintable():
+            raise FieldError(name, "可显示的字符 / printable characters", ascii(text)[:80])
     wanted = Wanted(q, domain, _form(form), _state(state), developer)
     party, operator = organisation_of(session, caller, now), system.settings.operator
     page = service.search(session, wanted, party=party, operator=operator, at=now, limit=limit, after=_place(after))

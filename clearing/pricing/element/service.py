@@ -25,6 +25,7 @@ from clearing.pricing.element.element import (
     ElementMove,
     ElementVersion,
     Move,
+    check_identifier,
     check_ready,
     check_version,
     id_of,
@@ -123,11 +124,13 @@ def run_timers(session: Session, signer: SystemSigner, *, at: int) -> int:
 
 
 def element(session: Session, identity: str, *, party: str, operator: str, at: int) -> tuple[VersionView, ...]:
-    """Every version of an element that this party (USCC) may see, oldest first. Raises `UnknownFact` if there is none.
+    """Every version of an element that this party (USCC) may see, oldest first. Raises `UnknownFact` if there is none,
+    `BadTerms` for what is no identifier.
 
     Developer, operator and supervisors see all of them; others what was published, without the parameters of the
     desensitisation.
     """
+    check_identifier(identity, "element")
     inside = _reviews(session, party, operator, at)
     rows = store.versions(session, identity)
     found = tuple(_view(row, party, inside) for row in rows if inside or _open_to(row, party))
