@@ -116,7 +116,7 @@ def _profile(scratch: Scratch, column: ColumnSpec, inferred: bool, bins: int, ca
     category, binning = _binned(column, bins, calendar, low, high)
     groups = f"SELECT n AS c FROM {source} WHERE x IS NOT NULL"
     if category != "x" or column.type not in ("text", "nested"):
-        groups = f"SELECT CAST(sum(n) AS BIGINT) AS c FROM {source} WHERE x IS NOT NULL GROUP BY {category}"
+        groups = f"SELECT {category} AS k, CAST(sum(n) AS BIGINT) AS c FROM {source} WHERE x IS NOT NULL GROUP BY k"
     pairs = scratch.run(f"SELECT c, count(*) FROM ({groups}) GROUP BY c ORDER BY c DESC")
     return ColumnCounts(
         name=column.name,

@@ -106,8 +106,11 @@ def _check_formulas(path: Path, sheet: Any) -> None:
             for _, element in iterparse(stream):
                 tag = element.tag.rpartition("}")[2]
                 if tag == "c":
-                    inside = {child.tag.rpartition("}")[2] for child in element}
-                    if "f" in inside and not inside & {"v", "is"}:
+                    inside = {child.tag.rpartition("}")[2]: child for child in element}
+                    saved = inside.get("v")
+                    # The empty text is a saved value too, but only of a formula whose value is a text.
+                    empty = saved is None or (not saved.text and element.get("t") != "str")
+                    if "f" in inside and empty:
                         raise PricingRefused(
                             "INPUT_FORM", f"data.cells.{element.get('r', '?')}",
                             "公式带有已保存的值 / a formula with its saved value", "没有值 / none",

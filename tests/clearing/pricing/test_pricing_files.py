@@ -130,11 +130,13 @@ def test_every_format__the_same_counts_as_by_hand(tmp_path):
     assert (amount.nulls, amount.profile) == (1, ((3, 1), (1, 1))), "−0.25 and twice 1.5 in the first bin; 1000"
 
 
-TEXTS = st.text(st.characters(codec="utf-8", exclude_characters="\r\0", exclude_categories=("Cc", "Cs")), min_size=1)
+UNWRITABLE = ("Cc", "Cs", "Cn", "Co")
+"""Control and unassigned characters: XML has none of them."""
+TEXTS = st.text(st.characters(exclude_categories=UNWRITABLE), min_size=1).map(lambda text: text.lstrip("=") or None)
 CELLS = st.tuples(
     st.none() | st.integers(-(10**9), 10**9),
     st.none() | st.decimals(-(10**6), 10**6, places=3).map(lambda value: value + 0),
-    st.none() | TEXTS | st.sampled_from(["001", "true", "=1+1", " x ", "\ufeff", "NULL"]).map(lambda v: v.lstrip("=")),
+    st.none() | TEXTS | st.sampled_from(["001", "true", " x ", "\ufeff", "NULL", "1.0"]),
     st.none() | st.dates(date(1990, 1, 1), date(2030, 1, 1)),
 )
 
