@@ -119,6 +119,7 @@ def opened(source: Path | Address, spec: DataSpec, threads: int | None = None) -
         connection = duckdb.connect(config=config | ({} if threads is None else {"threads": threads}))
         try:
             connection.execute("SET TimeZone = 'UTC'")
+            connection.execute("SET enable_progress_bar = false")  # it would print into the caller's own output
             scratch = _loaded(connection, source, spec, folder)
             scratch.rows = scratch.integer("SELECT count(*) FROM t")
             if spec.rows is not None and spec.rows != scratch.rows:

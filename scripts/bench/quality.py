@@ -96,7 +96,7 @@ def _measured(path: Path, runs: int) -> dict[str, Any]:
 def _child(work: str, path: Path, spec: Path) -> dict[str, Any]:
     command = [sys.executable, "-m", "scripts.bench.quality", work, str(path), str(spec)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
-    found: dict[str, Any] = json.loads(done.stdout)
+    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return found
 
 
