@@ -167,9 +167,11 @@ class Transfers:
         )
 
     async def tell_started(self, identity: str) -> None:
-        """Brings the start to the consumer, where it may be called. It is not tried again: who was not reached asks."""
-        with suppress(BadTerms):
-            await self._tell(self._transfer(identity), Word.START, {"dataAddress": self._data_address()})
+        """Brings the start to the consumer, once, where it may be called. It is not tried again: who was not reached
+        asks."""
+        if len(self._said.of(identity)) == 1:  # the request alone
+            with suppress(BadTerms):
+                await self._tell(self._transfer(identity), Word.START, {"dataAddress": self._data_address()})
 
     def _data_address(self) -> dict[str, Any]:
         return {"@type": "DataAddress", "endpointType": ENDPOINT, "endpoint": self._url}

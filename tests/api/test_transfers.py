@@ -138,7 +138,8 @@ def test_transfer__same_request_twice__one_transfer_and_another_under_its_name_r
         (first, _start) = begin(made, consumer)["said"]
         again = httpx.post(f"{provider.url}{BASE}/transfers/request", json=first["message"], timeout=10)
         assert (again.status_code, again.json()["state"]) == (201, "STARTED")
-        assert len(provider.admin("GET", "/connector/transfers").json()["transfers"]) == 1
+        (kept,) = provider.admin("GET", "/connector/transfers").json()["transfers"]
+        assert [item["message"]["@type"] for item in kept["said"]] == ["TransferRequestMessage", "TransferStartMessage"]
         assert httpx.get(provider.url + again.headers["location"], timeout=10).json() == again.json()
         begin(made, consumer)
         second = consumer.admin("GET", "/connector/transfers").json()["transfers"]
