@@ -137,6 +137,9 @@ def _check(value: Any, way: _Way, depth: int) -> None:
             _check_text(value, way)
     elif isinstance(value, list | tuple):
         for position, item in enumerate(value):
+            # Counts come by the thousand.
+            if type(item) is int and depth < MAX_DEPTH and -MAX_INT <= item <= MAX_INT:
+                continue
             _check(item, (way, position), depth + 1)
     elif value is not True and value is not False:
         expected = "文本、整数、真假、列表或对象 / text, integer, boolean, list or object"

@@ -38,7 +38,7 @@ def _without_none(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _without_none(item) for key, item in value.items() if item is not None}
     if isinstance(value, list | tuple):
-        return [_without_none(item) for item in value]
+        return [item if type(item) is int else _without_none(item) for item in value]
     return value
 
 
@@ -51,7 +51,8 @@ def _refuse_unknown(given: Any, understood: Any, path: str) -> None:
             _refuse_unknown(item, understood[key], f"{path}.{key}")
     elif isinstance(given, list) and isinstance(understood, list):
         for position, (item, known_item) in enumerate(zip(given, understood, strict=True)):
-            _refuse_unknown(item, known_item, f"{path}[{position}]")
+            if type(item) is not int:
+                _refuse_unknown(item, known_item, f"{path}[{position}]")
 
 
 def _field_error(message: str, value: Any, where: str) -> FieldError:
