@@ -87,6 +87,7 @@ STATUS: dict[type[Exception], int] = {
     m.Defective: 422,
     m.Lapsed: 409,
     p.PricingRefused: 422,
+    p.KindMixed: 422,
     Unauthorised: 401,
     Forbidden: 403,
     NotLoggedIn: 401,
