@@ -67,7 +67,7 @@ nightly: setup  ## the full counts of the issues
 	@set -o pipefail; FOUNDRY_PROFILE=nightly node_modules/.bin/forge test --offline -vv --color never | awk '{ print } \
 		match($$0, /calls: [0-9]+/) { calls += substr($$0, RSTART + 7, RLENGTH - 7) } \
 		END { print "invariant calls in total: " calls; exit calls < 1000000 }'
-	@echo "[nightly 2/3] every property with twenty times the examples, in two processes side by side"
+	@echo "[nightly 2/3] every property with twenty times the examples, storms with five times the rounds, in two processes"
 	@SHUQING_NIGHTLY=1 $(BIN)/pytest -o timeout=7200 -o cache_dir=.pytest_cache/second $(NIGHT_SECOND) > nightly-second.log 2>&1 & \
 	second=$$!; first=0; SHUQING_NIGHTLY=1 $(BIN)/pytest -o timeout=7200 $(NIGHT_FIRST) || first=$$?; \
 	wait $$second; second=$$?; cat nightly-second.log; exit $$((first > second ? first : second))

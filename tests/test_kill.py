@@ -20,7 +20,7 @@ import pytest
 
 from api import jobs, settings, worker
 from ledger import leader
-from tests.counts import few
+from tests.counts import rounds
 from tests.played import Played, shuqing
 from tests.publishing import (
     World,
@@ -71,7 +71,7 @@ def test_two_workers__killed_again_and_again_while_anchoring__lose_nothing_and_w
 ) -> None:
     seed = secrets.randbits(32)
     rng = random.Random(seed)
-    before, kills, caught, leaders = world.count(), few(20), 0, 0
+    before, kills, caught, leaders = world.count(), rounds(20), 0, 0
     with arriving(world, random.Random(seed + 1)):
         running = [start_worker(world), start_worker(world)]
         for number in range(kills):
@@ -123,7 +123,7 @@ def test_leader_sleeps_through_its_lease__wakes_up__sends_and_notes_nothing(worl
     before, slept = world.count(), 0
     with arriving(world, random.Random(2)):
         first, second = start_worker(world), start_worker(world)
-        while slept < few(2):
+        while slept < rounds(2):
             _next_block(world, 30)
             leading = _leading(world)
             sleeper = next((p for p in (first, second) if p.pid == _pid(leading)), None)

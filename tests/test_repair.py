@@ -24,7 +24,7 @@ from ledger.facts import Fact, Signed, Statement
 from ledger.log import Head
 from ledger.reading import body_of, read
 from tests.chain_fixture import rpc
-from tests.counts import few
+from tests.counts import rounds
 from tests.played import ROOT, Played, shuqing
 from tests.publishing import (
     World,
@@ -98,7 +98,7 @@ def test_node_restarted_from_an_older_state__detected_and_repaired(
     state, old = tmp_path / "anvil.json", tmp_path / "old.json"
     bundles = []
     with working(world), arriving(world, random.Random(secrets.randbits(32))):
-        for number in range(few(2)):
+        for number in range(rounds(2)):
             grown(world, 5)
             world.node.stop()
             shutil.copy(state, old)
@@ -128,7 +128,7 @@ def test_node_restarted_from_an_older_state__detected_and_repaired(
 def test_reorganised__blocks_taken_away_and_others_put_there__repaired(world: World, played: Played) -> None:
     before = world.count()
     with working(world), arriving(world, random.Random(secrets.randbits(32))):
-        for number in range(few(2)):
+        for number in range(rounds(2)):
             grown(world, 3)
             moment = rpc(world.node.url, "evm_snapshot")
             grown(world, 10)

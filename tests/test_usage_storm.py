@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.counts import few
+from tests.counts import rounds
 from tests.usage_storm import WRITERS, storm
 
-BATCHES, KILLS = few(5), few(2)
+BATCHES, KILLS = rounds(5), rounds(2)
 
 
 def test_storm__server_killed_while_32_connectors_send__nothing_lost_nothing_double(
