@@ -180,8 +180,9 @@ class Proxy:
         """The stream as it goes on; the call itself used nothing yet, its windows do."""
         held = use.held
         subscription = Subscription(
-            held, use, asked, self._book, self._clock, lambda: self._agreements.of_token(token) is held, _said
-        )
+            held, use, asked, self._settings.mode is Mode.CONSUMER, self._book, self._clock,
+            lambda: self._agreements.of_token(token) is held, _said,
+        )  # fmt: skip
         slot = (held.id, use.request_id)
 
         def ended() -> None:

@@ -1,8 +1,8 @@
 """An endless answer: server-sent events, handed on in windows, each on record before its first message leaves.
 
 A window ends with WINDOW messages, or LINGER after its first one came. It begins with a comment that names its record
-and how many messages it has; by it a consumer's connector makes the same windows. Comments of the source, and events
-without data, which mean nothing to a reader, are dropped: what is not counted is not delivered.
+and how many messages it has; by it a consumer's connector makes the same windows. Comments of a source, such marks
+among them, and events without data, which mean nothing to a reader, are dropped: what is not counted is not delivered.
 Source: exchange.md §5.2 M3; the format is that of the HTML standard, section 9.2.
 """
 
@@ -26,7 +26,7 @@ LINGER = 0.2
 ALIVE = 10.0
 """Seconds after which a reader who waits gets an empty comment."""
 _BREAK = re.compile(rb"\r\n|\n|\r")
-_MARK = re.compile(rb": usage [A-Za-z0-9._-]{1,64}/[0-9]{1,18} [0-9a-f]{64} ([0-9]{1,4})")
+_MARK = re.compile(rb": usage [A-Za-z0-9._-]{1,64}/[0-9]{1,18} [0-9a-f]{64} ([0-9]{1,3})")
 
 
 class Flow(Protocol):
@@ -56,9 +56,8 @@ class Window:
 
     @property
     def is_full(self) -> bool:
-        if self.marked is not None:
-            return len(self.messages) >= max(self.marked, 1)
-        return len(self.messages) >= WINDOW or self.size >= FULL
+        most = WINDOW if self.marked is None else min(max(self.marked, 1), WINDOW)
+        return len(self.messages) >= most or self.size >= FULL
 
 
 def mark(connector: str, seq: int, sha256: str, count: int) -> bytes:
@@ -93,15 +92,16 @@ async def read(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes | int]:
 
 
 @asynccontextmanager
-async def windows(flow: Flow) -> AsyncIterator[AsyncIterator[Window]]:
+async def windows(flow: Flow, *, marked: bool) -> AsyncIterator[AsyncIterator[Window]]:
     """The windows of a flow, to its end; it is closed afterwards. A window without messages says that the reader has
-    waited for a while."""
+    waited for a while. `marked`: the flow comes from a connector, and its marks count; a source must not make any."""
     queue: asyncio.Queue[bytes | int | None] = asyncio.Queue(16)
 
     async def fill() -> None:
         try:
             async for item in read(flow.chunks()):
-                await queue.put(item)
+                if marked or isinstance(item, bytes):
+                    await queue.put(item)
         except Overlong:
             pass
         await queue.put(None)

@@ -26,12 +26,14 @@ ID_ROOM = 16
 
 @dataclass(frozen=True, slots=True)
 class Subscription:
-    """A stream under an agreement. `use` is the call it began with, `asked` the line of what was asked for; `is_open`
-    tells whether its access token still lets anybody in, `refusal` words a refusal."""
+    """A stream under an agreement. `use` is the call it began with, `asked` the line of what was asked for; `marked`
+    says that it comes from the provider's connector; `is_open` tells whether its access token still lets anybody in,
+    `refusal` words a refusal."""
 
     held: Held
     use: Use
     asked: str
+    marked: bool
     book: Book
     clock: Callable[[], int]
     is_open: Callable[[], bool]
@@ -40,7 +42,7 @@ class Subscription:
     async def delivered(self, flow: Flow) -> AsyncIterator[bytes]:
         """The bytes for the reader, to the end of the stream or of what is allowed."""
         number = 0
-        async with windows(flow) as found:
+        async with windows(flow, marked=self.marked) as found:
             async for window in found:
                 if not self.is_open():
                     return
@@ -52,12 +54,14 @@ class Subscription:
                     kept, count = await self._record(left, number, refused_before=window.marked == 0)
                     place = mark(kept.record.connector, kept.record.seq, kept.sha256, count)
                     if not count:
-                        said = json.dumps(self.refusal(kept), ensure_ascii=False)
-                        refused = kept.record.decision is Decision.DENY
-                        yield place + (f"event: refused\ndata: {said}\n\n".encode() if refused else left[0])
+                        yield place + (self._refused(kept) if kept.record.decision is Decision.DENY else left[0])
                         return
                     yield place + b"".join(left[:count])
                     left = left[count:]
+
+    def _refused(self, kept: Kept) -> bytes:
+        said = json.dumps(self.refusal(kept), ensure_ascii=False)
+        return f"event: refused\ndata: {said}\n\n".encode()
 
     async def _record(self, messages: list[bytes], number: int, *, refused_before: bool) -> tuple[Kept, int]:
         """The record of as many of the messages as are allowed, and how many; 0 with the record of the refusal, or of a

@@ -130,6 +130,20 @@ def test_stream__limit_within_a_window__delivered_to_the_limit_then_refused_on_r
         assert [use.quantity for use in scene.uses()] == [3, 2, 1]
 
 
+def test_stream__source_that_makes_marks_itself__every_message_is_counted_all_the_same(tmp_path: Path) -> None:
+    """Seller and buyer in league would save the others their share by a mark that says "refused, not billed"."""
+    with tapped(tmp_path, limit=100) as (scene, process):
+        with reading(process, "stream-0001") as reader:
+            Tap.flow.put(mark("conn-a", 1, "a" * 64, 0) + messages(1) + mark("conn-a", 2, "a" * 64, 999) + messages(2))
+            assert reader.until("2") == ["1", "2"]
+            Tap.flow.put(None)
+            assert reader.rest() == []
+        assert sum(reader.windows) == 2
+        assert process.flush()["error"] == ""
+        used_, classes = used(scene)
+        assert (used_, set(classes)) == (2, {"OK"})
+
+
 def test_stream__agreement_suspended_while_it_runs__no_message_leaves_after_that(tmp_path: Path) -> None:
     with tapped(tmp_path, limit=100) as (scene, process), reading(process, "stream-0001") as reader:
         Tap.flow.put(messages(1))
@@ -214,6 +228,25 @@ def test_stream__through_both_connectors__the_same_windows_on_both_sides(tmp_pat
     Tap.flow.put(None)
 
 
+def test_stream__provider_suspended_first__refused_there_and_a_failed_use_on_the_consumers_side(tmp_path: Path) -> None:
+    Tap.flow, Tap.gone = queue.Queue(), threading.Event()
+    with street(tmp_path, limit=20, unit="message", data=Tap) as (made, port, provider, consumer), made.platform(port):
+        with reading(consumer, "stream-0001") as reader:
+            Tap.flow.put(messages(1))
+            assert reader.until("1") == ["1"]
+            suspended = made.house.by_court(made.two.agreement, Act.SUSPEND, State.SUSPENDED)
+            taken = provider.admin("PUT", "/connector/agreements", {"signed": suspended.document()})
+            assert taken.status_code == 200, taken.text
+            Tap.flow.put(messages(2))
+            (refusal,) = reader.rest()
+            assert json.loads(refusal)["code"] == "UC12"
+        for process in (provider, consumer):
+            assert (process.flush()["pending"], process.flush()["error"]) == (0, "")
+        assert consumer.admin("GET", "/connector/status").json()["agreements"][0]["used"] == 1
+        made.house.session.rollback()
+    Tap.flow.put(None)
+
+
 # the format -----------------------------------------------------------------------------------------------------------
 
 
@@ -262,7 +295,7 @@ def test_read__a_mark_tells_its_number_and_an_overlong_message_ends_it() -> None
 
 def test_windows__by_number_by_time_and_by_mark_and_a_sign_of_life(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stream, "ALIVE", 0.01)
-    monkeypatch.setattr(stream, "WINDOW", 3)
+    monkeypatch.setattr(stream, "WINDOW", 5)
 
     class Fed:
         def __init__(self) -> None:
@@ -278,13 +311,13 @@ def test_windows__by_number_by_time_and_by_mark_and_a_sign_of_life(monkeypatch: 
 
     async def run() -> list[Any]:
         fed, found = Fed(), []
-        async with stream.windows(fed) as windows:
+        async with stream.windows(fed, marked=True) as windows:
 
             async def next_() -> Window:
                 return await anext(windows)
 
             assert (await next_()).messages == []
-            fed.queue.put_nowait(messages(1, 2, 3, 4))
+            fed.queue.put_nowait(messages(1, 2, 3, 4, 5, 6))
             found += [await next_(), await next_()]
             fed.queue.put_nowait(mark("conn-a", 1, "a" * 64, 5) + messages(1, 2))
             assert (await next_()).messages == []
@@ -295,7 +328,7 @@ def test_windows__by_number_by_time_and_by_mark_and_a_sign_of_life(monkeypatch: 
         assert fed.closed
         return [(window.marked, len(window.messages)) for window in found]
 
-    assert asyncio.run(run()) == [(None, 3), (None, 1), (5, 5), (None, 1), (0, 1)]
+    assert asyncio.run(run()) == [(None, 5), (None, 1), (5, 5), (None, 1), (0, 1)]
 
 
 @given(st.integers(0, 30), st.integers(0, 40), st.integers(1, 40), st.integers(0, 12))
