@@ -35,6 +35,7 @@ from ledger import canonical
 from ledger.errors import FieldError, LedgerError
 from ledger.signing import sign_sm2
 from registry.calendar import SHANGHAI, text_of
+from registry.sheet import no_formula
 
 app = typer.Typer(help="数据元件定价报告 / price reports of data elements", no_args_is_help=True)
 
@@ -188,7 +189,7 @@ def batch(
         with (out / TABLE).open("w", encoding="utf-8-sig", newline="") as file:
             writer = csv.writer(file)
             writer.writerow(HEAD)
-            writer.writerows(rows)
+            writer.writerows(map(no_formula, row) for row in rows)
     refused = sum(1 for row in rows if row[-1])
     typer.echo(f"{len(rows)} 份，拒绝 {refused} 份 / priced, of them refused. {out / TABLE}")
     raise typer.Exit(1 if refused else 0)

@@ -1,4 +1,4 @@
-"""The first sheet of an .xlsx workbook as rows of texts, within limits; formulas are never computed."""
+"""Sheets: the first of an .xlsx workbook as rows of texts, within limits; no cell, read or written, is a formula."""
 
 from __future__ import annotations
 
@@ -12,9 +12,16 @@ from openpyxl.utils.exceptions import InvalidFileException
 
 from ledger.errors import FieldError
 
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 MAGIC = b"PK\x03\x04"
 MOST_UNPACKED = 64 * 2**20
 """Bytes a workbook may unpack to: a small file may hold a very large one."""
+
+
+def no_formula(text: str) -> str:
+    """A cell of a CSV file that a spreadsheet program opens: what it could take for a formula begins with an
+    apostrophe."""
+    return f"'{text}" if text.startswith(_FORMULA) else text
 
 
 def rows_of(name: str, data: bytes, most_rows: int) -> list[list[str]]:

@@ -304,7 +304,7 @@ def _quality(
             f"{score_title}：{plain(values['hundred'])} 分，{values['grade']} 级",
             said,
             bars=bars,
-            table=Table(("规则", "维度", "种类", "列", "通过 / 适用", "权重"), ran, (2, 2, 2, 4, 3, 1)),
+            table=Table(("规则", "维度", "种类", "列", "通过 / 适用", "权重"), ran, (3, 2, 2, 4, 3, 4)),
         ),
     )
 

@@ -10,6 +10,7 @@ import xlsxwriter
 
 from registry.calendar import text_of
 from registry.cards.card import STATE_NAMES, Card, Confirmation
+from registry.sheet import no_formula
 
 HEAD = (
     "卡片编号", "名称", "类别", "状态", "权利", "登记凭证", "产品", "管理部门", "安全级别", "入卡日期", "使用次数",
@@ -51,7 +52,7 @@ def comma_separated(cards: Sequence[Card]) -> bytes:
     writer = csv.writer(out)
     writer.writerow(HEAD)
     for row in rows(cards):
-        writer.writerow([f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text for text in row])
+        writer.writerow(map(no_formula, row))
     return b"\xef\xbb\xbf" + out.getvalue().encode()
 
 

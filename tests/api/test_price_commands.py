@@ -263,10 +263,13 @@ def test_batch__cases_and_refusals__one_line_each_and_evidence_is_priced_again(t
         (cases / f"case-{number}.json").write_bytes(canonical.encode(document))
     (cases / "case-9.json").write_bytes(canonical.encode(changed(example(), "/request/gate/0/passed", False)))
     (cases / "not-json.json").write_text("{")
+    formula = changed(example(), "/request/element/id", '=HYPERLINK("x")')
+    (cases / "a-formula.json").write_bytes(canonical.encode(formula))
     said = run("batch", cases, "--out", tmp_path / "out", code=1)
-    assert "5 份，拒绝 2 份" in said
+    assert "6 份，拒绝 2 份" in said
     with (tmp_path / "out" / TABLE).open(encoding="utf-8-sig", newline="") as file:
         lines = list(csv.DictReader(file))
+    assert lines.pop(0)["元件 element"].startswith("'=")
     assert [line["文件 file"] for line in lines] == [f"case-{number}.json" for number in (0, 1, 2, 9)] + [
         "not-json.json"
     ]
@@ -278,7 +281,7 @@ def test_batch__cases_and_refusals__one_line_each_and_evidence_is_priced_again(t
     for file_ in (tmp_path / "out").glob("*.evidence.json"):
         (evidence / file_.name).write_bytes(file_.read_bytes())
     assert "--as-of" in run_table(evidence, tmp_path / "bad", code=1)
-    assert run_table(evidence, tmp_path / "again", "--as-of", str(AS_OF + 86_400), code=0).count(",A,") == 3
+    assert run_table(evidence, tmp_path / "again", "--as-of", str(AS_OF + 86_400), code=0).count(",A,") == 4
     one = tmp_path / "again" / "case-0.evidence"
     assert "相等" in run("verify", f"{one}.report.json", f"{one}.evidence.json")
 
