@@ -154,11 +154,11 @@ class Transfers:
             return self.document(again[0])
         identity = f"urn:uuid:{uuid.uuid4()}"
         address = callback.rstrip("/") if self._may_call(callback) else ""
-        one = Transfer(identity, pid, address, held.id, request.token_sha256, "", State.REQUESTED, None, self._clock())
+        # Kept as started by one statement: between two of them a kill would leave what nobody starts.
+        one = Transfer(identity, pid, address, held.id, request.token_sha256, "", State.STARTED, None, self._clock())
         self._agreements.admit(request.token_sha256, held)
         self._said.keep(identity, self._other, self._clock(), message)
         self._keep(one)
-        self._move(one, State.STARTED, None)
         return self.document(identity) | {"state": State.REQUESTED.value}
 
     def _may_call(self, callback: str) -> bool:

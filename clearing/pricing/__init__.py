@@ -23,7 +23,7 @@ A guide price (指导价) is advice: nothing here writes what a party owes.
 | `value_kinds` | book, appraisal, guide, deal, pledge: amounts that never mix |
 | `valuation_report` | 估值报告: approaches side by side, build, verify |
 | `booking`, `disclosure` | 入账: the table of acts, movements of the pools, totals by origin |
-| `price_case`, `sensitivity`, `difference`, `price_report` | 定价报告: evidence judged, build, compare, verify |
+| `price_case`, `sensitivity`, `difference`, `report`, `price_report` | 定价报告: judged, built, compared, verified |
 | `repricing` | a stored price asked again, from its evidence |
 | `asking` | a case begun from a data file |
 | `quality_report` | 质量评价报告: a document that prices and elements cite |

@@ -15,17 +15,17 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
-from clearing.pricing.cap import Cap, Fen, Purpose, Year, allowances, check_price, limit_of
+from clearing.pricing.cap import Cap, Purpose, Year, allowances, check_price, limit_of
 from clearing.pricing.errors import PricingRefused
-from clearing.pricing.inputs import Positive
+from clearing.pricing.inputs import Fen, Positive
 from clearing.pricing.quality import Count
+from clearing.pricing.request import Name
 from ledger import canonical
 from ledger.digest import twin
 from ledger.reading import body_of
 
 REPORT_KIND = "allowance-report/v1"
 TaxBasis = Literal["exclusive", "inclusive"]
-Name = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
 CostCode = Literal["platform", "transfer", "storage", "processing", "labour"]
 COSTS: dict[CostCode, str] = {
     "platform": "平台建设运维",

@@ -22,13 +22,12 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Annotated, Literal
-
-import msgspec
+from typing import Literal
 
 from clearing.pricing.arithmetic import integer
 from clearing.pricing.cost import ITEMS
 from clearing.pricing.errors import PricingRefused
+from clearing.pricing.inputs import Fen
 from clearing.pricing.manifest import Hex32
 from ledger.digest import is_hex
 
@@ -68,7 +67,6 @@ CONDITIONS: dict[str, str] = {
     "measurable": "支出能够可靠计量",
 }
 _DATE = re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])\Z")
-Fen = Annotated[int, msgspec.Meta(ge=0, le=10**15 - 1)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,9 +12,9 @@ from typing import Annotated, Literal
 import msgspec
 
 from clearing.pricing.errors import PricingRefused
+from clearing.pricing.inputs import Fen
 from clearing.pricing.quality import Count
 
-Fen = Annotated[int, msgspec.Meta(ge=0, le=10**15 - 1)]
 Regime = Literal["market", "guided"]
 Purpose = Literal["governance", "welfare", "industry"]
 FREE = ("governance", "welfare")

@@ -15,8 +15,8 @@ import msgspec
 
 from clearing.pricing.arithmetic import HALF, ONE, TWO, ZERO, exact, number
 from clearing.pricing.errors import PricingRefused
-from clearing.pricing.history import Fen, not_arms_length
-from clearing.pricing.inputs import Positive
+from clearing.pricing.history import not_arms_length
+from clearing.pricing.inputs import Fen, Positive
 from clearing.pricing.quality import Count
 
 CORRECTIONS: dict[str, str] = {

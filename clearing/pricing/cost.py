@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Literal
-
-import msgspec
+from typing import Literal
 
 from clearing.pricing.arithmetic import integer
 from clearing.pricing.errors import PricingRefused
+from clearing.pricing.inputs import Fen
 
-Fen = Annotated[int, msgspec.Meta(ge=0, le=10**15 - 1)]
 Pool = Literal["data", "model", "memo"]
 
 # code → (Chinese name, group)

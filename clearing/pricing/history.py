@@ -12,9 +12,8 @@ from typing import Annotated, Literal, Protocol
 import msgspec
 
 from clearing.pricing.errors import PricingRefused
+from clearing.pricing.inputs import Fen
 from clearing.pricing.quality import Count
-
-Fen = Annotated[int, msgspec.Meta(ge=0, le=10**15 - 1)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from ledger.reading import read
 
 T = TypeVar("T")
 
+Fen = Annotated[int, msgspec.Meta(ge=0, le=10**15 - 1)]
 Positive = Annotated[int, msgspec.Meta(ge=1, le=2**53 - 1)]
 
 

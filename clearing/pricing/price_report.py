@@ -33,6 +33,7 @@ from clearing.pricing.policies import published
 from clearing.pricing.policy import Policy, read_policy
 from clearing.pricing.price_case import EVIDENCE_KIND, Case, final_fen, read_case, shown_price, threshold_of
 from clearing.pricing.quality import NOT_ASSESSED, evaluated_document, scores_document
+from clearing.pricing.report import Report, Verdict
 from clearing.pricing.request import Request
 from clearing.pricing.sensitivity import sensitivity
 from clearing.pricing.valuation import income_dcf
@@ -45,32 +46,16 @@ REPORT_KIND = "price-report/v1"
 
 
 @dataclass(frozen=True, slots=True)
-class PriceReport:
-    """A finished report with its evidence, as documents and as the bytes that are kept."""
-
-    document: dict[str, Any]
-    data: bytes
-    evidence: bytes
-
-    @property
-    def digest(self) -> TwinDigest:
-        """Twin digest of the report without this digest itself."""
-        return TwinDigest.of_document(self.document["digests"]["report"])
+class PriceReport(Report):
+    """A finished price report."""
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
-    """The answer of `verify`. When not equal: `where` (report or evidence), the JSON pointer, both values.
+class PriceVerdict(Verdict):
+    """The answer of `verify`. `policy`: published | unpublished (made for a trial) | altered (published name and
+    version, other digest)."""
 
-    `policy`: published | unpublished (made for a trial) | altered (published name and version, other digest).
-    """
-
-    equal: bool
-    where: str
-    pointer: str
-    expected: str
-    given: str
-    policy: str
+    policy: str = ""
 
 
 @exact
@@ -128,7 +113,7 @@ def build(evidence: Any, digest: TwinDigest) -> dict[str, Any]:
     return document
 
 
-def verify(report: bytes, evidence: bytes) -> Verdict:
+def verify(report: bytes, evidence: bytes) -> PriceVerdict:
     """Recomputes the report from its evidence, and the stored entropy from its profiles; equal, or what differs first.
 
     "First" is first in the order `build` writes: what was asked, then method, intermediate values, result, digests.
@@ -142,16 +127,16 @@ def verify(report: bytes, evidence: bytes) -> Verdict:
         admission = information.admit(counted.columns, threshold_of(policy))
         measured = _information_document(information.measure(admission.admitted, policy.constants.nulls))
     except PricingRefused as refused:
-        return Verdict(False, "evidence", "", f"可重算 / recomputable ({refused.code})", str(refused), "")
+        return PriceVerdict(False, "evidence", "", f"可重算 / recomputable ({refused.code})", str(refused))
     known = published(policy.id, policy.version)
     standing = "unpublished" if known is None else "published" if known == policy else "altered"
     found = first_difference(rebuilt, given)
     if found is not None:
-        return Verdict(False, "report", *found, standing)
+        return PriceVerdict(False, "report", *found, standing)
     found = first_difference({"information": measured}, {"information": stored_evidence["information"]})
     if found is not None:
-        return Verdict(False, "evidence", *found, standing)
-    return Verdict(True, "", "", "", "", standing)
+        return PriceVerdict(False, "evidence", *found, standing)
+    return PriceVerdict(True, policy=standing)
 
 
 def _information_document(columns: Sequence[ColumnInformation]) -> list[dict[str, str]]:

@@ -11,9 +11,10 @@ from decimal import Decimal
 from typing import Literal
 
 from clearing.pricing.arithmetic import ONE, ZERO, exact, integer, number
-from clearing.pricing.cost import ITEMS, Fen
+from clearing.pricing.cost import ITEMS
 from clearing.pricing.element_price import decay_half_life
 from clearing.pricing.errors import PricingRefused
+from clearing.pricing.inputs import Fen
 from clearing.pricing.quality import Count
 
 

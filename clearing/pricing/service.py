@@ -18,7 +18,7 @@ from clearing.pricing.errors import PricingRefused
 from clearing.pricing.inputs import decode, read_input
 from clearing.pricing.manifest import Counted, DataSpec
 from clearing.pricing.policy import choose
-from clearing.pricing.price_report import PriceReport, Verdict, from_evidence, price, verify
+from clearing.pricing.price_report import PriceReport, PriceVerdict, from_evidence, price, verify
 from clearing.pricing.quote import PRICE_QUOTE, PriceQuote, quote_of, statement_of, subject_of
 from clearing.pricing.request import Request
 from ledger import store as facts
@@ -36,7 +36,7 @@ RightInForce = Callable[[Session, str, str, int], bool]
 class Answer:
     """What a verifier asks of a stored quote, each answered by itself: bytes, policy, validity, successor."""
 
-    verdict: Verdict
+    verdict: PriceVerdict
     signed_digests_match: bool
     valid_at: bool
     superseded_by: str | None

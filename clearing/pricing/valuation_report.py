@@ -25,6 +25,8 @@ from clearing.pricing.inputs import Positive, decode, read_input
 from clearing.pricing.manifest import Digests
 from clearing.pricing.quality import Count
 from clearing.pricing.replacement import Replacement, quality_factor, remade_fen, remaining
+from clearing.pricing.report import Report, Verdict
+from clearing.pricing.request import Name, ReportId
 from clearing.pricing.valuation import Income, IncomeLimits, check_income
 from clearing.pricing.value_kinds import AppraisalAmount, AppraisalValue, Stated
 from ledger import canonical
@@ -38,8 +40,6 @@ ROUNDING = "round.half_up_fen@1"
 Approach = Literal[
     "valuation.replacement_cost@1", "valuation.income_dcf@1", "valuation.market_comparables@1"
 ]  # fmt: skip
-Id = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{32}\Z")]
-Name = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
 Text = Annotated[str, msgspec.Meta(min_length=1, max_length=2000)]
 
 
@@ -95,7 +95,7 @@ class ValuationRequest:
     Each approach present is computed; `left_out` says of each absent one why. `conclusion` names one computed.
     """
 
-    report_id: Id
+    report_id: ReportId
     status: Literal["trial", "issued"]
     subject: Subject
     purpose: Text
@@ -117,28 +117,8 @@ class ValuationRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class ValuationReport:
-    """A finished report with its evidence, as document and as the bytes that are kept."""
-
-    document: dict[str, Any]
-    data: bytes
-    evidence: bytes
-
-    @property
-    def digest(self) -> TwinDigest:
-        """Twin digest of the report without this digest itself."""
-        return TwinDigest.of_document(self.document["digests"]["report"])
-
-
-@dataclass(frozen=True, slots=True)
-class ValuationVerdict:
-    """The answer of `verify_valuation`. When not equal: `where` (report or evidence), JSON pointer, both values."""
-
-    equal: bool
-    where: str = ""
-    pointer: str = ""
-    expected: str = ""
-    given: str = ""
+class ValuationReport(Report):
+    """A finished valuation."""
 
 
 def seal_valuation(request: ValuationRequest) -> bytes:
@@ -196,7 +176,7 @@ def build_valuation(evidence: Any, digest: TwinDigest) -> dict[str, Any]:
     return document
 
 
-def verify_valuation(report: bytes, evidence: bytes) -> ValuationVerdict:
+def verify_valuation(report: bytes, evidence: bytes) -> Verdict:
     """Recomputes the report from its evidence; equal, or what differs first in the order the report is written.
 
     Raises INPUT_FORM only when one of the two is not a canonical document at all.
@@ -206,9 +186,9 @@ def verify_valuation(report: bytes, evidence: bytes) -> ValuationVerdict:
         rebuilt = build_valuation(stored_evidence, twin(evidence))
     except PricingRefused as refused:
         expected = f"可重算 / recomputable ({refused.code})"
-        return ValuationVerdict(False, "evidence", "", expected, str(refused))
+        return Verdict(False, "evidence", "", expected, str(refused))
     found = first_difference(rebuilt, given)
-    return ValuationVerdict(True) if found is None else ValuationVerdict(False, "report", *found)
+    return Verdict(True) if found is None else Verdict(False, "report", *found)
 
 
 def appraisal_value(report: ValuationReport) -> AppraisalValue:

@@ -7,19 +7,17 @@ An amount of one kind adds only to its own kind. `BookAmount + GuideAmount` is a
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar, Generic, Literal, Self, TypeVar
-
-import msgspec
+from typing import Any, ClassVar, Generic, Literal, Self, TypeVar
 
 from clearing.pricing.arithmetic import MAX_INTEGER, integer
 from clearing.pricing.errors import KindMixed, PricingRefused
 from clearing.pricing.inputs import read_input
 from clearing.pricing.manifest import Digests
 from clearing.pricing.quality import Count
+from clearing.pricing.request import Name
 
 Kind = Literal["book", "appraisal", "guide", "deal", "pledge"]
 Qualifier = Literal["exact", "at_least", "about"]
-Name = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
 
 
 @dataclass(frozen=True, slots=True)
