@@ -211,7 +211,8 @@ def installation(home: Path, authority: str, **more: Any) -> Settings:
 @contextmanager
 def serving(app: FastAPI) -> Iterator[httpx.Client]:
     """A client of the application behind a real server on a free port; a new connection for each request, because the
-    server closes one after a fault."""
+    server closes one after a fault. The request says so itself: a pool that keeps none may close, under many threads,
+    a connection it has just given to another of them."""
     server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="critical", ws="none", lifespan="off"))
     thread = threading.Thread(target=server.run)
     thread.start()
@@ -220,8 +221,8 @@ def serving(app: FastAPI) -> Iterator[httpx.Client]:
             assert thread.is_alive(), "the server ended at once"
             time.sleep(0.01)
         url = f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
-        limits = httpx.Limits(max_keepalive_connections=0)
-        with httpx.Client(base_url=url, trust_env=False, timeout=30, limits=limits) as client:
+        headers = {"Connection": "close"}
+        with httpx.Client(base_url=url, trust_env=False, timeout=30, headers=headers) as client:
             yield client
     finally:
         server.should_exit = True
