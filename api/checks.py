@@ -12,6 +12,7 @@ from api.bootstrap import System
 from clearing.market import service as market
 from clearing.settlement import service as settlement
 from clearing.settlement import store as settlement_store
+from clearing.terms import LATEST
 from clearing.usage import store as usage_store
 from ledger import audit as ledger_audit
 from ledger import erasure, rebuild
@@ -90,10 +91,12 @@ def settled(system: System, session: Session) -> Iterator[str]:
     """Every cycle that was rated, from its agreements and usage records alone."""
     for cycle in settlement_store.cycles(session):
         agreements = market.agreement_terms(session, cycle.start, cycle.end)
+        earlier = market.agreement_terms(session, cycle.start - LATEST, cycle.start)
         secret = settlement.netting_secret(system.office, cycle.cycle)
         findings = settlement.audit(
-            session, cycle=cycle.cycle, agreements=agreements, uses=usage_store.metered_uses, secret=secret
-        )
+            session, cycle=cycle.cycle, agreements=agreements, uses=usage_store.metered_uses, secret=secret,
+            earlier=earlier,
+        )  # fmt: skip
         yield from (f"{cycle.cycle} {finding}" for finding in findings)
 
 

@@ -21,6 +21,7 @@ WHOLE = 10**9  # the sum of the weights of one ratio step
 CURRENCY = "CNY"
 SHANGHAI = timezone(timedelta(hours=8))  # no daylight saving since 1991
 DAY = 86_400
+LATEST = 366 * DAY  # the longest late limit that can be signed
 
 Fen = Annotated[int, msgspec.Meta(ge=0, le=MAX_FEN)]
 Quantity = Annotated[int, msgspec.Meta(ge=0, le=2**53 - 1)]
@@ -181,7 +182,7 @@ class PeriodRules:
 
     basis: PeriodBasis = PeriodBasis.OCCURRED
     grace: Annotated[int, msgspec.Meta(ge=0, le=31 * DAY)] = DAY
-    late_limit: Annotated[int, msgspec.Meta(ge=0, le=366 * DAY)] = 30 * DAY
+    late_limit: Annotated[int, msgspec.Meta(ge=0, le=LATEST)] = 30 * DAY
 
 
 @dataclass(frozen=True, slots=True)

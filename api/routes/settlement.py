@@ -18,7 +18,7 @@ from clearing.settlement import service as settlement
 from clearing.settlement import store as settlement_store
 from clearing.settlement.payment import BankAccount
 from clearing.settlement.statement import PartA
-from clearing.terms import month
+from clearing.terms import LATEST, month
 from clearing.usage import store as usage_store
 from ledger import log, reading, store
 from ledger.facts import Statement, require_fields
@@ -60,9 +60,11 @@ def cut_off(cycle: str, caller: OperatorDep, session: WriteDep, system: SystemDe
 def rate(cycle: str, caller: OperatorDep, session: WriteDep, system: SystemDep, now: NowDep) -> dict[str, Any]:
     period = month(settlement_store.cycle(session, cycle).period)
     agreements = market.agreement_terms(session, period.start, period.end)
+    earlier = market.agreement_terms(session, period.start - LATEST, period.start)
     charges = settlement.rate(
-        session, system.office, cycle=cycle, agreements=agreements, uses=usage_store.metered_uses, at=now
-    )
+        session, system.office, cycle=cycle, agreements=agreements, uses=usage_store.metered_uses, at=now,
+        earlier=earlier,
+    )  # fmt: skip
     return {"charges": charges}
 
 

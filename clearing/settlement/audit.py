@@ -11,19 +11,19 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from clearing.errors import ClearingError
-from clearing.settlement import journal, netting, payment, rating, sharing
+from clearing.settlement import correcting, journal, netting, payment, rating, sharing
+from clearing.settlement import notice as notices
 from clearing.settlement import statement as statements
 from clearing.settlement.cycle import CycleMove
 from clearing.settlement.invoice import Invoice
-from clearing.settlement.journal import Netted, Transaction
+from clearing.settlement.journal import Transaction
 from clearing.settlement.netting import Run
 from clearing.settlement.notice import PartB
-from clearing.settlement.notice import check as check_notice
 from clearing.settlement.payment import Batch
 from clearing.settlement.rating import Charge
 from clearing.settlement.sharing import Shares
 from clearing.settlement.statement import Line, Obligation, ObligationPart, PartA
-from clearing.terms import AgreementTerms
+from clearing.terms import AgreementTerms, SharingPlan
 from clearing.usage.metered import MeteredUse
 from clearing.usage.metering import MeterReading, read_meter
 from ledger.reading import body_of
@@ -51,14 +51,18 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """Everything stored about one cycle, as values. Pairs are (fact id, body); `lineages` and `openings` come from
-    before the cycle; `transactions` are the whole journal."""
+    """Everything stored about one cycle, as values. Pairs are (fact id, body); `lineages`, `openings` and `earlier`
+    (the last readings of earlier periods, each with the charge in force) come from before the cycle; `corrected` are
+    the ids of charges, shares and invoices by which later cycles correct this period; `transactions` are the whole
+    journal."""
 
     move: CycleMove
     readings: Sequence[tuple[str, MeterReading]]
     charges: Sequence[tuple[str, Charge]]
     shares: Sequence[tuple[str, Shares]]
     lineages: Mapping[str, int]
+    earlier: Sequence[tuple[MeterReading, tuple[str, Charge]]]
+    corrected: frozenset[str]
     invoices: Sequence[tuple[str, Invoice]]
     transactions: Sequence[tuple[int, Transaction]]
     statements: Sequence[tuple[str, PartA, Sequence[Part]]]
@@ -76,20 +80,27 @@ def audit_cycle(
     agreements: Sequence[AgreementTerms],
     uses: Mapping[str, Sequence[MeteredUse]],
     netting_secret: bytes | None = None,
+    earlier: Sequence[AgreementTerms] = (),
 ) -> list[Finding]:
-    """All findings of one cycle; empty when everything stored follows from agreements and usage records.
+    """All findings of one cycle; empty when everything stored follows from agreements and usage records. `earlier` are
+    the agreement revisions of the periods before, which may have been read again.
 
     (1) readings (2) charges (3) shares (4) journal (5) statements (6) netting and notices (7) instructions.
     `netting_secret` lets (6) rebuild the sum tree; without it positions and each notice's own proof are checked.
     """
     found: list[Finding] = []
+    buyers = {item.agreement: item.terms.buyer for item in (*earlier, *agreements)}
+    stored = replace(stored, buyers={**stored.buyers, **buyers})
     rated = stored.readings or stored.charges
-    expected = _recompute(stored, agreements, uses) if rated else _Recomputed((), (), ())
-    found += _compare("reading", expected.readings, stored.readings)
-    found += _compare("charge", expected.charges, stored.charges)
-    found += _compare("shares", expected.shares, stored.shares)
+    expected = _recompute(stored, agreements, earlier, uses) if rated else _Recomputed((), (), ())
+    labels = {name: body.label for name, body in stored.charges}
+    found += _compare("reading", expected.readings, [(body.label, name, body) for name, body in stored.readings])
+    found += _compare("charge", expected.charges, [(body.label, name, body) for name, body in stored.charges])
+    found += _compare(
+        "shares", expected.shares, [(labels.get(body.charge, body.charge), name, body) for name, body in stored.shares]
+    )
     found += _journal(stored, expected)
-    found += _statements(stored, agreements)
+    found += _statements(stored)
     found += _netting(stored, netting_secret)
     found += _instructions(stored)
     return found
@@ -103,32 +114,64 @@ class _Recomputed:
 
 
 def _recompute(
-    stored: Stored, agreements: Sequence[AgreementTerms], uses: Mapping[str, Sequence[MeteredUse]]
+    stored: Stored,
+    agreements: Sequence[AgreementTerms],
+    earlier: Sequence[AgreementTerms],
+    uses: Mapping[str, Sequence[MeteredUse]],
 ) -> _Recomputed:
-    """Readings, charges and shares in the writer's order; ids of stored facts serve only as names."""
-    window, mark = stored.move.window, stored.move.high_water or 0
-    names = {(body.agreement, body.revision): name for name, body in stored.readings}
-    charge_names = {(body.agreement, body.revision): name for name, body in stored.charges}
-    totals = dict(stored.lineages)
-    readings: list[tuple[str, MeterReading]] = []
-    charges: list[tuple[str, Charge]] = []
-    shares: list[tuple[str, Shares]] = []
-    for item in sorted(agreements, key=lambda item: (item.agreement, item.revision)):
-        key, label = (item.agreement, item.revision), f"{item.agreement}#{item.revision}"
-        terms = item.terms
+    """Readings and charges in the writer's order, then their shares; ids of stored facts serve only as names."""
+    window, mark, booked = stored.move.window, stored.move.high_water or 0, stored.move.period
+    names = {body.label: name for name, body in stored.readings}
+    readings: list[MeterReading] = []
+    charges: list[tuple[Charge, SharingPlan]] = []
+    for item in _ordered(agreements):
         reading = read_meter(item, window, uses.get(item.agreement, ()), mark)
-        charge = rating.rate(names.get(key, ""), reading, terms, free=item.free)
-        lineage = sharing.lineage_of(item.agreement, terms.plan, terms.currency)
-        divided = sharing.share(charge_names.get(key, ""), charge, terms.plan, totals.get(lineage, 0))
+        readings.append(reading)
+        charge = rating.rate(names.get(reading.label, ""), reading, item.terms, free=item.free)
+        charges.append((charge, item.terms.plan))
+    for item in _ordered(earlier):
+        for before, (charge_id, charge) in stored.earlier:
+            ours = (before.agreement, before.revision) == (item.agreement, item.revision)
+            if not ours or not correcting.may_change(before, item, window):
+                continue
+            again = correcting.read_again(before, item, uses.get(item.agreement, ()), mark, booked)
+            if again is None:
+                continue
+            readings.append(again)
+            if correcting.corrects_money(before, again):
+                name, plan = names.get(again.label, ""), item.terms.plan
+                charges.append((correcting.reversal(charge_id, charge, name, booked), plan))
+                charges.append((correcting.charged_again(name, again, item, charge_id), plan))
+    return _Recomputed(
+        [(body.label, body) for body in readings],
+        [(charge.label, charge) for charge, _ in charges],
+        _divided(stored, charges),
+    )
+
+
+def _divided(stored: Stored, charges: Sequence[tuple[Charge, SharingPlan]]) -> list[tuple[str, Shares]]:
+    """The shares of the charges, each lineage on from where it stood before the cycle, in the order that is stored:
+    what each party has been given in the end does not depend on it (D33)."""
+    ids = {body.label: name for name, body in stored.charges}
+    place = {body.charge: number for number, (_, body) in enumerate(stored.shares)}
+    totals = dict(stored.lineages)
+    found = []
+    for charge, plan in sorted(charges, key=lambda pair: place.get(ids.get(pair[0].label, ""), len(place))):
+        lineage = sharing.lineage_of(charge.agreement, plan, charge.currency)
+        divided = sharing.share(ids.get(charge.label, ""), charge, plan, totals.get(lineage, 0))
         totals[lineage] = divided.after
-        readings.append((label, reading))
-        charges.append((label, charge))
-        shares.append((label, divided))
-    return _Recomputed(readings, charges, shares)
+        found.append((charge.label, divided))
+    return found
 
 
-def _compare(what: str, expected: Sequence[tuple[str, Any]], stored: Sequence[tuple[str, Any]]) -> Iterator[Finding]:
-    have = {f"{body.agreement}#{body.revision}": (name, body) for name, body in stored}
+def _ordered(agreements: Sequence[AgreementTerms]) -> list[AgreementTerms]:
+    return sorted(agreements, key=lambda item: (item.agreement, item.revision))
+
+
+def _compare(
+    what: str, expected: Sequence[tuple[str, Any]], stored: Sequence[tuple[str, str, Any]]
+) -> Iterator[Finding]:
+    have = {label: (name, body) for label, name, body in stored}
     for label, body in expected:
         if label not in have:
             yield Finding(f"{what} {label}", "*", "present", "missing")
@@ -160,8 +203,9 @@ def _journal(stored: Stored, expected: _Recomputed) -> Iterator[Finding]:
     """Each event of the cycle against the transaction its recomputed fact implies, and none beside them."""
     posted = {(item.event, item.event_id): item for _, item in stored.transactions}
     due: list[Transaction] = []
-    charge_ids = {f"{body.agreement}#{body.revision}": name for name, body in stored.charges}
-    shares_ids = {f"{body.agreement}#{body.revision}": name for name, body in stored.shares}
+    charge_ids = {body.label: name for name, body in stored.charges}
+    labels = {name: label for label, name in charge_ids.items()}
+    shares_ids = {labels.get(body.charge, ""): name for name, body in stored.shares}
     for label, charge in expected.charges:
         due.append(journal.charged(charge_ids.get(label, ""), charge, 0))
     for label, divided in expected.shares:
@@ -175,7 +219,8 @@ def _journal(stored: Stored, expected: _Recomputed) -> Iterator[Finding]:
     if stored.netting is not None:
         name, run = stored.netting
         net = {item.party: item.net for item in run.certificate.positions}
-        due.append(journal.netted(name, run.period, _items(stored.netted), net, run.currency, 0))
+        items = statements.netted_items(stored.netted, stored.buyers)
+        due.append(journal.netted(name, run.period, items, net, run.currency, 0))
     if stored.batch is not None:
         name, batch = stored.batch
         payouts = [
@@ -191,12 +236,18 @@ def _journal(stored: Stored, expected: _Recomputed) -> Iterator[Finding]:
             yield from _fields(row, _legs(item), _legs(found))
     wanted = {(item.event, item.event_id) for item in due}
     for key, item in posted.items():
-        periods = {posting.account.period for posting in item.postings}
-        if item.event in _OWN_EVENTS and stored.move.period in periods and key not in wanted:
+        if item.event in _OWN_EVENTS and key not in wanted and _is_of(stored, item):
             yield Finding(f"journal {item.event} {item.event_id}", "*", "absent", "posted")
     difference = sum(posting.amount for _, item in stored.transactions for posting in item.postings)
     if difference:
         yield Finding("journal", "sum of postings", "0", str(difference))
+
+
+def _is_of(stored: Stored, item: Transaction) -> bool:
+    """Would this charge, share or tax belong to the cycle? Those that correct an earlier period are known by number."""
+    return stored.move.period in {posting.account.period for posting in item.postings} and item.event_id not in (
+        stored.corrected
+    )
 
 
 def _legs(item: Transaction) -> dict[str, int]:
@@ -206,28 +257,18 @@ def _legs(item: Transaction) -> dict[str, int]:
     return totals
 
 
-def _items(parts: Sequence[Part]) -> list[Netted]:
-    return [
-        Netted(part.debtor, part.creditor, item.agreement, item.period, item.amount)
-        for part in parts
-        if isinstance(part, ObligationPart)
-        for item in part.items
-    ]
-
-
-def _statements(stored: Stored, agreements: Sequence[AgreementTerms]) -> Iterator[Finding]:
+def _statements(stored: Stored) -> Iterator[Finding]:
     """Rebuild part A of every party from the journal and compare bodies, lines and obligations, salts aside."""
     if not stored.statements:
         return
     last = stored.statements[0][1].last
     before = [(number, item) for number, item in stored.transactions if number < last]
     balance = journal.balances(item for _, item in before)
-    buyers = {**stored.buyers, **{item.agreement: item.terms.buyer for item in agreements}}
     for account in [item for item in balance if item.kind in journal.PARTY_KINDS]:
-        if account.agreement not in buyers and account.agreement != journal.NET:
+        if account.agreement not in stored.buyers and account.agreement != journal.NET:
             yield Finding(f"journal {account.name}", "agreement", "an agreement that was charged", account.agreement)
             del balance[account]
-    obligations = statements.obligations_of(balance, buyers)
+    obligations = statements.obligations_of(balance, stored.buyers)
     parties = {account.party for account in balance if account.kind in journal.PARTY_KINDS} | set(stored.openings)
     have = {body.party: (name, body, parts) for name, body, parts in stored.statements}
     for party in sorted(parties):
@@ -261,27 +302,27 @@ def _netting(stored: Stored, secret: bytes | None) -> Iterator[Finding]:
         return
     name, run = stored.netting
     row = f"netting ({name})"
-    stated: dict[tuple[str, str], Obligation] = {}
-    for _, _, parts in stored.statements:
-        for part in parts:
-            if isinstance(part, ObligationPart) and {part.debtor, part.creditor} <= stored.confirmed:
-                stated[part.debtor, part.creditor] = Obligation(part.debtor, part.creditor, part.amount, part.items)
-    obligations = [stated[pair] for pair in sorted(stated)]
+    posted = next((number for number, item in stored.transactions if (item.event, item.event_id) == ("netting", name)),
+                  len(stored.transactions))  # fmt: skip
+    balance = journal.balances(item for number, item in stored.transactions if number < posted)
+    obligations, held = notices.sort_out(_stated(stored), stored.confirmed, balance, stored.buyers)
     netted = [
         Obligation(part.debtor, part.creditor, part.amount, part.items)
         for part in stored.netted
         if isinstance(part, ObligationPart)
     ]
-    yield from _fields(row, body_of(obligations), body_of(netted), "obligations")
+    yield from _fields(row, body_of(list(obligations)), body_of(netted), "obligations")
     yield from _fields(row, body_of(netting.net(obligations)), body_of(run.certificate), "certificate")
     if secret is not None and obligations:
         root, _ = netting.sum_tree(obligations, secret)
         yield from _fields(row, body_of(root), body_of(run.root), "root")
     for party, part_b in sorted(stored.notices.items()):
+        waiting = [item for item in held if party in (item.debtor, item.creditor)]
+        yield from _fields(f"notice {party}", body_of(waiting), body_of(list(part_b.held)), "held")
         if not part_b.proof.leaves:
             continue
         try:
-            check_notice(part_b, netting.own_of(party, [item for item in _stated(stored) if party in _pair(item)]))
+            notices.check(part_b, netting.own_of(party, [item for item in _stated(stored) if party in _pair(item)]))
         except ClearingError as error:
             yield Finding(f"notice {party}", "proof", "a proof that holds", str(error))
         yield from _fields(f"notice {party}", body_of(run.root), body_of(part_b.root), "root")

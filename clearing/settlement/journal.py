@@ -14,6 +14,7 @@ from enum import StrEnum
 
 from clearing import money
 from clearing.errors import Unbalanced
+from clearing.settlement.hold import Hold
 from clearing.settlement.rating import Charge
 from clearing.settlement.sharing import Shares
 
@@ -21,18 +22,22 @@ NET = "net"
 
 
 class Kind(StrEnum):
-    """Chart of accounts: debit balances RCV, BNK; credit balances the others."""
+    """Chart of accounts: debit balances RCV, RCVD, BNK; credit balances the others."""
 
     RCV = "RCV"  # 应收款: a buyer owes
+    RCVD = "RCVD"  # 争议应收: the part of it that is disputed
     REV = "REV"  # 待分配收入: net charge not yet shared, 0 after rating
     TAX = "TAX"  # 税额: until the invoice is recorded
     PAY = "PAY"  # 应付分配款: owed to a payee
+    HOLD = "HOLD"  # 冻结应付: the part of it that is disputed
     TRN = "TRN"  # 在途付款: instructed, not yet booked
     SUS = "SUS"  # 待查到账: money not matched
     BNK = "BNK"  # 银行镜像: mirror of the supervised account, moved by bank files only
 
 
-PARTY_KINDS = frozenset({Kind.RCV, Kind.PAY})  # what a party owes and is owed: its statement is made of these
+PARTY_KINDS = frozenset(
+    {Kind.RCV, Kind.RCVD, Kind.PAY, Kind.HOLD}
+)  # what a party owes and is owed: its statement is made of these
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -125,6 +130,26 @@ def invoiced(
             (Account(Kind.PAY, issuer, agreement, period), -tax),
         ],
     )
+
+
+def held(hold_id: str, hold: Hold, currency: str, at: int) -> Transaction:
+    """Dispute: the disputed part of what each payee is owed is frozen, and of what the buyer owes."""
+    return _transaction("hold", hold_id, at, currency, _hold_legs(hold, 1))
+
+
+def released(release_id: str, hold: Hold, currency: str, at: int) -> Transaction:
+    """The dispute is over: what was frozen is owed again, to the fen."""
+    return _transaction("release", release_id, at, currency, _hold_legs(hold, -1))
+
+
+def _hold_legs(hold: Hold, sign: int) -> list[tuple[Account, int]]:
+    key = (hold.agreement, hold.period)
+    legs: list[tuple[Account, int]] = []
+    for part in hold.parts:
+        legs.append((Account(Kind.PAY, part.party, *key), sign * part.amount))
+        legs.append((Account(Kind.HOLD, part.party, *key), -sign * part.amount))
+    total = sign * sum(part.amount for part in hold.parts)
+    return [*legs, (Account(Kind.RCVD, hold.buyer, *key), total), (Account(Kind.RCV, hold.buyer, *key), -total)]
 
 
 @dataclass(frozen=True, slots=True)

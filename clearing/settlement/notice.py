@@ -6,22 +6,34 @@ Source: domain clearing §1 row 8, §8.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
 
 from clearing.settlement import netting
+from clearing.settlement import statement as statements
+from clearing.settlement.journal import Account, Kind
 from clearing.settlement.netting import Position, Proof, Sum
-from clearing.settlement.statement import Obligation
+from clearing.settlement.statement import Item, Obligation
+
+
+class Reason(StrEnum):
+    """Why something stated is not netted this time."""
+
+    UNCONFIRMED = "unconfirmed"  # both sides have not confirmed their statement
+    DISPUTED = "disputed"  # frozen until somebody decides
+    CORRECTED = "corrected"  # credited since the statement was issued
 
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """An obligation that is not netted this time and why: `unconfirmed` until both sides confirmed their statement."""
+    """What of an obligation is not netted this time and why: all of it, or the `items` given."""
 
     debtor: str
     creditor: str
     amount: int
-    reason: str
+    reason: Reason
+    items: tuple[Item, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +54,64 @@ class PartB:
     held: tuple[Held, ...]
 
 
+def sort_out(
+    stated: Sequence[Obligation], confirmed: Collection[str], balance: Mapping[Account, int], buyers: Mapping[str, str]
+) -> tuple[tuple[Obligation, ...], tuple[Held, ...]]:
+    """What of the stated obligations is netted, and what waits with its reason. `confirmed` are the parties that
+    confirmed their statement, `balance` the journal's as it stands now."""
+    ready: list[Obligation] = []
+    held: list[Held] = []
+    for item in stated:
+        if not {item.debtor, item.creditor} <= set(confirmed):
+            held.append(Held(item.debtor, item.creditor, item.amount, Reason.UNCONFIRMED))
+            continue
+        items = statements.still_open(item, balance, buyers)
+        amount = sum(part.amount for part in items)
+        if amount > 0:
+            ready.append(Obligation(item.debtor, item.creditor, amount, items))
+        else:
+            items, amount = (), 0
+        if items != item.items:
+            held.append(_held(item, items, balance))
+    return tuple(ready), tuple(held)
+
+
+def _held(stated: Obligation, ready: Sequence[Item], balance: Mapping[Account, int]) -> Held:
+    netted = {(item.agreement, item.period): item.amount for item in ready}
+    rest = [(item, item.amount - netted.get((item.agreement, item.period), 0)) for item in stated.items]
+    items = tuple(replace(item, amount=amount) for item, amount in rest if amount)
+    frozen = any(
+        balance.get(Account(Kind.HOLD, party, item.agreement, item.period))
+        for item in items
+        for party in (stated.debtor, stated.creditor)
+    )
+    reason = Reason.DISPUTED if frozen else Reason.CORRECTED
+    return Held(stated.debtor, stated.creditor, sum(item.amount for item in items), reason, items)
+
+
 def check(notice: PartB, obligations: Sequence[Obligation]) -> None:
     """What the participant does: its own part A obligations minus the held ones must rebuild the proof.
 
     Raises ProofRefused with the step of `netting.check_proof`.
     """
-    left_out = {(item.debtor, item.creditor) for item in notice.held}
-    own = [item for item in obligations if (item.debtor, item.creditor) not in left_out]
-    netting.check_proof(own, notice.proof, notice.root, notice.gross, notice.position.net)
+    netting.check_proof(without(obligations, notice.held), notice.proof, notice.root, notice.gross, notice.position.net)
+
+
+def without(obligations: Sequence[Obligation], held: Sequence[Held]) -> list[Obligation]:
+    """The obligations less what is held of them."""
+    whole = {(item.debtor, item.creditor) for item in held if item.items is None}
+    parts = {
+        (item.debtor, item.creditor, part.agreement, part.period): part.amount
+        for item in held
+        for part in item.items or ()
+    }
+    found = []
+    for item in obligations:
+        pair = (item.debtor, item.creditor)
+        if pair in whole:
+            continue
+        left = [(part, part.amount - parts.get((*pair, part.agreement, part.period), 0)) for part in item.items]
+        items = tuple(replace(part, amount=amount) for part, amount in left if amount)
+        if items:
+            found.append(Obligation(*pair, sum(part.amount for part in items), items))
+    return found

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import StrEnum
 from fractions import Fraction
 
 from clearing import money
@@ -43,11 +44,29 @@ class Rated:
     tax: int
 
 
+class CorrectionKind(StrEnum):
+    """冲销 · 重计 · 贷记: a charge undone, made anew on another reading, given back in part."""
+
+    REVERSAL = "reversal"
+    ANEW = "anew"
+    CREDIT = "credit"
+
+
+@dataclass(frozen=True, slots=True)
+class Correction:
+    """What a charge corrects: the fact id of the earlier `charge`, and of the fact that is the reason (`basis`)."""
+
+    kind: CorrectionKind
+    charge: str
+    basis: str
+
+
 @dataclass(frozen=True, slots=True)
 class Charge:
     """计费结果: what one reading costs under the tariff version it was signed with. Amounts are fen.
 
-    `reading` is the id of the reading fact. `bound` is "", "minimum", "maximum" or "free".
+    `reading` is the id of the reading fact. `bound` is "", "minimum", "maximum" or "free". A correction says what it
+    `corrects`; it is posted by the cycle of the period `booked`, and what it gives back is negative.
     """
 
     reading: str
@@ -68,6 +87,16 @@ class Charge:
     net: int
     tax: int
     tax_bp: int
+    corrects: Correction | None = None
+    booked: str | None = None
+
+    @property
+    def label(self) -> str:
+        """What it is called within its cycle: agreement, revision, and for a correction the period and the reason."""
+        name = f"{self.agreement}#{self.revision}"
+        if self.corrects is None:
+            return name
+        return f"{name}/{self.period} {self.corrects.kind} {self.corrects.basis[:16]}"
 
 
 def rate_quantity(quantity: int, tariff: Tariff, tax: Tax, *, free: bool = False) -> Rated:

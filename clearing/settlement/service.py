@@ -17,21 +17,22 @@ from sqlalchemy.orm import Session
 
 from clearing import money
 from clearing.errors import BadTerms, Clash, ClearingError, NotSigned, WrongMove
+from clearing.settlement import correcting, netting, payment, rating, sharing, store
 from clearing.settlement import cycle as cycles
-from clearing.settlement import netting, payment, rating, sharing, store
+from clearing.settlement import notice as notices
 from clearing.settlement import statement as statements
 from clearing.settlement.audit import Finding, Stored, audit_cycle
 from clearing.settlement.close import CycleClose, Totals, close_of
 from clearing.settlement.cycle import CycleMove, State, WorkingDays
 from clearing.settlement.invoice import Invoice, check_invoice
-from clearing.settlement.journal import Account, BankEffect, Kind
+from clearing.settlement.journal import PARTY_KINDS, Account, BankEffect, Kind
 from clearing.settlement.netting import Proof, Run
 from clearing.settlement.notice import Held, PartB
 from clearing.settlement.payment import BankAccount, Batch, Direction
 from clearing.settlement.sharing import Shares
 from clearing.settlement.statement import Obligation, ObligationPart
 from clearing.settlement.store import Confirmation, StoredEntry
-from clearing.terms import AgreementTerms, Period
+from clearing.terms import AgreementTerms, Period, SharingPlan
 from clearing.usage.finding import CHECKER, MAKER
 from clearing.usage.metered import MeteredUse
 from clearing.usage.metering import read_meter
@@ -90,33 +91,77 @@ def cut_off(session: Session, office: Office, *, cycle: str, high_water: int, at
 
 
 def rate(
-    session: Session, office: Office, *, cycle: str, agreements: Sequence[AgreementTerms], uses: Uses, at: int
+    session: Session,
+    office: Office,
+    *,
+    cycle: str,
+    agreements: Sequence[AgreementTerms],
+    uses: Uses,
+    at: int,
+    earlier: Sequence[AgreementTerms] = (),
 ) -> list[str]:
-    """Meter, rate, share and post every agreement of the period. Returns the charge fact ids in order.
+    """Meter, rate, share and post every agreement of the period; then read again what earlier periods of the `earlier`
+    agreement revisions may have got since, and post the difference. Returns the charge fact ids in order.
 
     Raises WrongMove unless the cycle is cut off, BadTerms when an agreement revision is listed twice.
     """
     now = _in_state(session, cycle, State.CUT_OFF)
-    ordered = sorted(agreements, key=lambda item: (item.agreement, item.revision))
-    names = [(item.agreement, item.revision) for item in ordered]
-    if len(set(names)) != len(names):
-        raise BadTerms("agreements", "each revision once", names)
-    charged = [_rate_one(session, office, now, item, uses, at) for item in ordered]
+    charged = [_rate_one(session, office, now, item, uses, at) for item in _each_once(agreements, "agreements")]
+    for item in _each_once(earlier, "earlier"):
+        charged += _rate_again(session, office, now, item, uses, at)
     _advance(session, office, now, State.RATED, at)
     return charged
 
 
+def _each_once(agreements: Sequence[AgreementTerms], field: str) -> list[AgreementTerms]:
+    ordered = sorted(agreements, key=lambda item: (item.agreement, item.revision))
+    names = [(item.agreement, item.revision) for item in ordered]
+    if len(set(names)) != len(names):
+        raise BadTerms(field, "each revision once", names)
+    return ordered
+
+
 def _rate_one(session: Session, office: Office, now: CycleMove, item: AgreementTerms, uses: Uses, at: int) -> str:
-    terms = item.terms
     reading = read_meter(item, now.window, uses(session, item.agreement), now.high_water or 0)
     read_fact = _system(session, office, "meter-reading/v1", reading_subject(item, now.period), reading, at)
-    charge = rating.rate(read_fact.id, reading, terms, free=item.free)
-    charge_fact = _system(session, office, "charge/v1", f"charge:{read_fact.id}", charge, at)
-    lineage = sharing.lineage_of(item.agreement, terms.plan, terms.currency)
-    before = store.lineage_total(session, lineage)
-    shares = sharing.share(charge_fact.id, charge, terms.plan, before)
+    charge = rating.rate(read_fact.id, reading, item.terms, free=item.free)
+    return post_charge(session, office, f"charge:{read_fact.id}", charge, item.terms.plan, at)
+
+
+def _rate_again(
+    session: Session, office: Office, now: CycleMove, item: AgreementTerms, uses: Uses, at: int
+) -> list[str]:
+    """The reversal and the new charge of every earlier period that what came since the last cut-off changes."""
+    posted = []
+    for _, before in store.last_readings(session, item.agreement, item.revision, now.period):
+        if not correcting.may_change(before, item, now.window):
+            continue
+        found = correcting.read_again(before, item, uses(session, item.agreement), now.high_water or 0, now.period)
+        if found is None:
+            continue
+        read_fact = _system(session, office, "meter-reading/v1", reading_subject(item, before.period), found, at)
+        if not correcting.corrects_money(before, found):
+            continue
+        charge_id, charge = store.charge_in_force(session, before, now.period)
+        undone = correcting.reversal(charge_id, charge, read_fact.id, now.period)
+        anew = correcting.charged_again(read_fact.id, found, item, charge_id)
+        for subject, body in ((f"charge:{charge.reading}", undone), (f"charge:{read_fact.id}", anew)):
+            posted.append(post_charge(session, office, subject, body, item.terms.plan, at))
+    return posted
+
+
+def post_charge(
+    session: Session, office: Office, subject: str, charge: rating.Charge, plan: SharingPlan, at: int
+) -> str:
+    """Append a charge, or what corrects one, and divide it in its rounding lineage. Returns the charge's fact id.
+
+    A charge and what gives it back form one chain (`subject`).
+    """
+    fact = _system(session, office, "charge/v1", subject, charge, at)
+    lineage = sharing.lineage_of(charge.agreement, plan, charge.currency)
+    shares = sharing.share(fact.id, charge, plan, store.lineage_total(session, lineage))
     _system(session, office, "shares/v1", lineage_subject(lineage), shares, at)
-    return charge_fact.id
+    return fact.id
 
 
 def reading_subject(item: AgreementTerms, period: str) -> str:
@@ -190,7 +235,7 @@ def issue_statements(session: Session, office: Office, *, cycle: str, at: int) -
 
 
 def _parties(balance: Mapping[Account, int]) -> set[str]:
-    return {account.party for account in balance if account.kind in (Kind.PAY, Kind.RCV)}
+    return {account.party for account in balance if account.kind in PARTY_KINDS}
 
 
 def statement_subject(cycle: str, party: str) -> str:
@@ -251,7 +296,8 @@ def net(session: Session, office: Office, *, cycle: str, at: int) -> str | None:
 
 
 def eligible(session: Session, cycle: str) -> tuple[tuple[Obligation, ...], tuple[Held, ...]]:
-    """The obligations of the cycle's statements that both sides confirmed, and those that wait, with the reason."""
+    """What of the cycle's statements is netted: the obligations both sides confirmed, as far as the balances still hold
+    them; and what waits, with the reason."""
     confirmed: set[str] = set()
     stated: dict[tuple[str, str], Obligation] = {}
     for item in store.statements(session, cycle):
@@ -260,11 +306,8 @@ def eligible(session: Session, cycle: str) -> tuple[tuple[Obligation, ...], tupl
         for part in store.part_documents(session, item.fact_id):
             if isinstance(part, ObligationPart):
                 stated[part.debtor, part.creditor] = Obligation(part.debtor, part.creditor, part.amount, part.items)
-    ready = tuple(stated[pair] for pair in sorted(stated) if set(pair) <= confirmed)
-    waiting = tuple(
-        Held(*pair, stated[pair].amount, "unconfirmed") for pair in sorted(stated) if not set(pair) <= confirmed
-    )
-    return ready, waiting
+    obligations = [stated[pair] for pair in sorted(stated)]
+    return notices.sort_out(obligations, confirmed, store.balance(session), store.buyers(session))
 
 
 def _net(
@@ -504,7 +547,13 @@ def close(session: Session, office: Office, signed: Signed, *, at: int) -> Fact:
 
 
 def audit(
-    session: Session, *, cycle: str, agreements: Sequence[AgreementTerms], uses: Uses, secret: bytes | None = None
+    session: Session,
+    *,
+    cycle: str,
+    agreements: Sequence[AgreementTerms],
+    uses: Uses,
+    secret: bytes | None = None,
+    earlier: Sequence[AgreementTerms] = (),
 ) -> list[Finding]:
     """Recompute the cycle from agreements and usage records alone and compare with every stored fact and journal row.
 
@@ -513,14 +562,14 @@ def audit(
     torn = store.unbalanced(session)
     found = [Finding(f"journal transaction {number}", "sum of postings", "0", str(torn[number])) for number in torn]
     try:
-        stored = _load(session, cycle, torn)
+        stored = _load(session, cycle, torn, earlier)
     except (ClearingError, LedgerError) as error:
         return [*found, Finding(f"cycle {cycle}", "*", "rows that can be read", str(error))]
-    admitted = {item.agreement: list(uses(session, item.agreement)) for item in agreements}
-    return found + audit_cycle(stored, agreements, admitted, secret)
+    admitted = {name: list(uses(session, name)) for name in {item.agreement for item in (*agreements, *earlier)}}
+    return found + audit_cycle(stored, agreements, admitted, secret, earlier)
 
 
-def _load(session: Session, cycle: str, torn: Mapping[int, int]) -> Stored:
+def _load(session: Session, cycle: str, torn: Mapping[int, int], earlier: Sequence[AgreementTerms]) -> Stored:
     now = store.cycle(session, cycle)
     run_id, batch_id = store.netting_of(session, cycle), store.instructions_of(session, cycle)
     issued = store.statements(session, cycle)
@@ -530,6 +579,12 @@ def _load(session: Session, cycle: str, torn: Mapping[int, int]) -> Stored:
         charges=store.charges(session, now.period),
         shares=[(name, read(Shares, facts.fact(session, name).body)) for name in store.shares_ids(session, now.period)],
         lineages=store.lineages_before(session, now.period),
+        earlier=[
+            (body, store.charge_in_force(session, body, now.period))
+            for item in earlier
+            for _, body in store.last_readings(session, item.agreement, item.revision, now.period)
+        ],
+        corrected=store.corrected_later(session, now.period),
         invoices=store.invoices(session, now.period),
         transactions=store.transactions(session, without=torn),
         statements=[(item.fact_id, item.body, store.part_documents(session, item.fact_id)) for item in issued],

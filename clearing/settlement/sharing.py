@@ -35,7 +35,8 @@ class Share:
 
 @dataclass(frozen=True, slots=True)
 class Shares:
-    """The division of one charge. `before` and `after` are the lineage's cumulative net revenue, fen."""
+    """The division of one charge. `before` and `after` are the lineage's cumulative net revenue, fen; `booked` is the
+    charge's."""
 
     charge: str
     agreement: str
@@ -48,6 +49,7 @@ class Shares:
     before: int
     after: int
     shares: tuple[Share, ...]
+    booked: str | None = None
 
 
 def lineage_of(agreement: str, plan: SharingPlan, currency: str) -> str:
@@ -130,4 +132,5 @@ def share(charge_id: str, charge: Charge, plan: SharingPlan, before: int) -> Sha
         before=before,
         after=after,
         shares=tuple(sorted(lines, key=lambda line: line.party)),
+        booked=charge.booked,
     )

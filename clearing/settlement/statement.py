@@ -14,7 +14,7 @@ from typing import Any
 
 from clearing import money
 from clearing.errors import BadMoney
-from clearing.settlement.journal import NET, PARTY_KINDS, Account, Kind, Transaction
+from clearing.settlement.journal import NET, PARTY_KINDS, Account, Kind, Netted, Transaction
 from ledger import canonical
 from ledger.reading import body_of, read
 
@@ -123,19 +123,48 @@ def lines_of(party: str, numbered: Iterable[tuple[int, Transaction]]) -> tuple[L
 def obligations_of(balance: Mapping[Account, int], buyers: Mapping[str, str]) -> tuple[Obligation, ...]:
     """What is owed between whom, from the balances that were not netted yet. `buyers` names each agreement's buyer.
 
-    One obligation per (debtor, creditor) with a positive sum; a sum ≤ 0 stays open and is carried (D34).
+    One obligation per (debtor, creditor) with a positive sum. What two parties owe each other under agreements in which
+    they stand the other way round are two obligations; only netting sets them off. A negative sum is owed back by the
+    payee, a refund, unless it is no more than what rounding leaves (−1 fen an item): that stays open and is carried
+    (D34).
     """
     items: dict[tuple[str, str], list[Item]] = {}
     for account, amount in sorted(balance.items()):
         if account.kind is Kind.PAY and account.agreement != NET and amount:
             pair = (buyers[account.agreement], account.party)
             items.setdefault(pair, []).append(Item(account.agreement, account.period, -amount))
-    totals = {pair: sum(item.amount for item in parts) for pair, parts in items.items()}
-    return tuple(
-        Obligation(debtor, creditor, totals[debtor, creditor], tuple(items[debtor, creditor]))
-        for debtor, creditor in sorted(items)
-        if totals[debtor, creditor] > 0
-    )
+    found: dict[tuple[str, str], Obligation] = {}
+    for (buyer, payee), parts in sorted(items.items()):
+        total = sum(item.amount for item in parts)
+        if total > 0:
+            _owe(found, buyer, payee, parts)
+        elif total < -len(parts):
+            _owe(found, payee, buyer, [Item(item.agreement, item.period, -item.amount) for item in parts])
+    return tuple(found[pair] for pair in sorted(found))
+
+
+def _owe(found: dict[tuple[str, str], Obligation], debtor: str, creditor: str, items: Sequence[Item]) -> None:
+    """Adds items to what a pair owes: a refund and a charge the same way round are one obligation."""
+    before = found.get((debtor, creditor))
+    whole = tuple(sorted((*(before.items if before else ()), *items), key=lambda item: (item.agreement, item.period)))
+    found[debtor, creditor] = Obligation(debtor, creditor, sum(item.amount for item in whole), whole)
+
+
+def still_open(stated: Obligation, balance: Mapping[Account, int], buyers: Mapping[str, str]) -> tuple[Item, ...]:
+    """What of a stated obligation the balances still hold: an item disputed or credited since is smaller, or gone.
+
+    Never more than was stated, for that is what both sides confirmed.
+    """
+    found = []
+    for item in stated.items:
+        forward = buyers.get(item.agreement, stated.debtor) == stated.debtor
+        payee = stated.creditor if forward else stated.debtor
+        claim = -balance.get(Account(Kind.PAY, payee, item.agreement, item.period), 0)
+        now = claim if forward else -claim
+        low, high = sorted((0, item.amount))
+        if amount := min(max(now, low), high):
+            found.append(replace(item, amount=amount))
+    return tuple(found)
 
 
 def part_a(
@@ -180,6 +209,18 @@ def part_a(
     for number, item in enumerate(own, start=len(lines)):
         parts.append(ObligationPart("obligation", number, item.debtor, item.creditor, item.amount, item.items))
     return body, tuple(parts)
+
+
+def netted_items(parts: Sequence[Line | ObligationPart], buyers: Mapping[str, str]) -> list[Netted]:
+    """What a netting run discharges, by agreement and period: of a refund, the buyer's negative debt."""
+    found = []
+    for part in parts:
+        for item in part.items if isinstance(part, ObligationPart) else ():
+            if buyers.get(item.agreement, part.debtor) == part.debtor:
+                found.append(Netted(part.debtor, part.creditor, item.agreement, item.period, item.amount))
+            else:
+                found.append(Netted(part.creditor, part.debtor, item.agreement, item.period, -item.amount))
+    return found
 
 
 def salted(parts: Sequence[Line | ObligationPart], salt_of: Callable[[int], str]) -> tuple[bytes, ...]:

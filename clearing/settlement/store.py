@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import ColumnElement, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from clearing.errors import UnknownFact
@@ -14,13 +14,13 @@ from clearing.settlement import journal, payment, tables
 from clearing.settlement.close import CycleClose
 from clearing.settlement.cycle import CycleMove
 from clearing.settlement.invoice import Invoice
-from clearing.settlement.journal import Account, BankEffect, BankPosting, Kind, Netted, Posting, Transaction
+from clearing.settlement.journal import Account, BankEffect, BankPosting, Kind, Posting, Transaction
 from clearing.settlement.netting import Run
 from clearing.settlement.notice import PartB
 from clearing.settlement.payment import BankEntry, BankFile, Batch, Direction, Expected
-from clearing.settlement.rating import Charge
+from clearing.settlement.rating import Charge, CorrectionKind
 from clearing.settlement.sharing import Shares
-from clearing.settlement.statement import Line, ObligationPart, PartA, read_part
+from clearing.settlement.statement import Line, ObligationPart, PartA, netted_items, read_part
 from clearing.terms import CURRENCY
 from clearing.usage.metering import MeterReading
 from ledger import canonical
@@ -95,6 +95,8 @@ def _meter_reading(session: Session, fact: Fact) -> None:
             agreement=body.agreement,
             revision=body.revision,
             period=body.period,
+            sequence=body.sequence,
+            booked=body.booked or body.period,
             quantity=body.quantity,
             counted=body.counted,
             document=_text(body),
@@ -110,6 +112,8 @@ def _charge(session: Session, fact: Fact) -> None:
             reading=body.reading,
             agreement=body.agreement,
             period=body.period,
+            booked=body.booked or body.period,
+            corrects=body.corrects.charge if body.corrects else None,
             buyer=body.buyer,
             invoice_issuer=body.invoice_issuer,
             gross=body.gross,
@@ -130,7 +134,7 @@ def _shares(session: Session, fact: Fact) -> None:
             lineage=body.lineage,
             number=fact.statement.no,
             after=body.after,
-            period=body.period,
+            booked=body.booked or body.period,
         )
     )
     rows = [
@@ -140,6 +144,7 @@ def _shares(session: Session, fact: Fact) -> None:
             "role": line.role,
             "agreement": body.agreement,
             "period": body.period,
+            "booked": body.booked or body.period,
             "entitlement": line.entitlement,
             "amount": line.amount,
             "carry": line.carry_after,
@@ -194,7 +199,7 @@ def _netting(session: Session, fact: Fact) -> None:
     session.execute(insert(tables.position), rows)
     session.execute(update(tables.cycle).where(tables.cycle.c.cycle == body.cycle).values(netting=fact.id))
     positions = {item.party: item.net for item in body.certificate.positions}
-    items = netted_items(part_documents(session, fact.id))
+    items = netted_items(part_documents(session, fact.id), buyers(session))
     _post(session, journal.netted(fact.id, body.period, items, positions, body.currency, fact.at))
 
 
@@ -347,21 +352,44 @@ def charge(session: Session, fact_id: str) -> tuple[Charge, str | None]:
     return read(Charge, canonical.decode(row.document.encode())), row.invoice
 
 
-def charges(session: Session, period: str) -> list[tuple[str, Charge]]:
-    """(fact id, charge) of a period, ordered by agreement and revision."""
-    rows = session.execute(select(tables.charge).where(tables.charge.c.period == period))
-    found = [(row.fact_id, read(Charge, canonical.decode(row.document.encode()))) for row in rows]
-    return sorted(found, key=lambda item: (item[1].agreement, item[1].revision))
+def charges(session: Session, booked: str) -> list[tuple[str, Charge]]:
+    """(fact id, charge) that the cycle of the period `booked` posted, corrections of earlier periods with them."""
+    found = _charges(session, tables.charge.c.booked == booked)
+    return sorted(found, key=lambda item: item[1].label)
 
 
-def uninvoiced(session: Session, period: str) -> list[tuple[str, Charge]]:
-    """Charges of a period whose tax waits for an invoice."""
+def charge_in_force(session: Session, reading: MeterReading, booked: str) -> tuple[str, Charge]:
+    """The charge of a reading's agreement revision and period as cycles before that of `booked` left it: the first one,
+    or the one made anew last. Raises UnknownFact."""
     table = tables.charge
-    rows = session.execute(
-        select(table.c.fact_id).where(table.c.period == period, table.c.tax > 0, table.c.invoice.is_(None))
-    )
-    ids = {row.fact_id for row in rows}
-    return [item for item in charges(session, period) if item[0] in ids]
+    condition = (table.c.agreement == reading.agreement) & (table.c.period == reading.period)
+    made = [
+        (body.booked or body.period, name, body)
+        for name, body in _charges(session, condition & (table.c.booked < booked))
+        if body.revision == reading.revision and (body.corrects is None or body.corrects.kind is CorrectionKind.ANEW)
+    ]
+    if not made:
+        raise UnknownFact("charge", f"{reading.label} {reading.period}")
+    _, name, body = max(made, key=lambda item: item[0])
+    return name, body
+
+
+def credits_of(session: Session, charge_id: str) -> list[tuple[str, Charge]]:
+    """What was given back of a charge so far."""
+    found = _charges(session, tables.charge.c.corrects == charge_id)
+    return [(name, body) for name, body in found if body.corrects and body.corrects.kind is CorrectionKind.CREDIT]
+
+
+def _charges(session: Session, condition: ColumnElement[bool]) -> list[tuple[str, Charge]]:
+    table = tables.charge
+    rows = session.execute(select(table.c.fact_id, table.c.document).where(condition).order_by(table.c.fact_id))
+    return [(row.fact_id, read(Charge, canonical.decode(row.document.encode()))) for row in rows]
+
+
+def uninvoiced(session: Session, booked: str) -> list[tuple[str, Charge]]:
+    """Charges of a cycle whose tax waits for an invoice, or for a red one where tax is given back."""
+    table = tables.charge
+    return _charges(session, (table.c.booked == booked) & (table.c.tax != 0) & table.c.invoice.is_(None))
 
 
 def buyers(session: Session) -> dict[str, str]:
@@ -460,16 +488,6 @@ def part_documents(session: Session, fact_id: str) -> list[Line | ObligationPart
     return [read_part(data) for data in facts.parts_of(session, fact_id)]
 
 
-def netted_items(parts: Sequence[Line | ObligationPart]) -> list[Netted]:
-    """What a netting run discharges, by agreement and period."""
-    return [
-        Netted(part.debtor, part.creditor, item.agreement, item.period, item.amount)
-        for part in parts
-        if isinstance(part, ObligationPart)
-        for item in part.items
-    ]
-
-
 def expected(session: Session, end_to_end: str) -> Mapping[str, Expected]:
     """The instruction with this id as it stands, or nothing."""
     table = tables.instruction
@@ -530,30 +548,57 @@ def booked(session: Session, batch: str) -> list[tuple[BankEffect, int, int]]:
     return [(BankEffect(row.effect), row.amount, row.applied) for row in rows]
 
 
-def readings(session: Session, period: str) -> list[tuple[str, MeterReading]]:
-    """(fact id, reading) of a period, ordered by agreement and revision."""
+def readings(session: Session, booked: str) -> list[tuple[str, MeterReading]]:
+    """(fact id, reading) that the cycle of the period `booked` made, earlier periods read again with them."""
     table = tables.reading
-    rows = session.execute(select(table).where(table.c.period == period).order_by(table.c.agreement, table.c.revision))
+    order = (table.c.agreement, table.c.revision, table.c.period)
+    rows = session.execute(select(table.c.fact_id, table.c.document).where(table.c.booked == booked).order_by(*order))
     return [(row.fact_id, read(MeterReading, canonical.decode(row.document.encode()))) for row in rows]
 
 
-def shares_ids(session: Session, period: str) -> list[str]:
-    """Fact ids of the shares of a period."""
-    return list(session.execute(select(tables.shares.c.fact_id).where(tables.shares.c.period == period)).scalars())
+def last_readings(session: Session, agreement: str, revision: int, booked: str) -> list[tuple[str, MeterReading]]:
+    """(fact id, reading) of every period of an agreement revision as last read by a cycle before that of `booked`,
+    in order of period."""
+    table = tables.reading
+    query = (
+        select(table.c.fact_id, table.c.period, table.c.document)
+        .where(table.c.agreement == agreement, table.c.revision == revision, table.c.booked < booked)
+        .order_by(table.c.period, table.c.sequence)
+    )
+    found = {row.period: row for row in session.execute(query)}
+    return [(row.fact_id, read(MeterReading, canonical.decode(row.document.encode()))) for row in found.values()]
 
 
-def invoices(session: Session, period: str) -> list[tuple[str, Invoice]]:
-    """(fact id, invoice) recorded for the charges of a period."""
+def corrected_later(session: Session, period: str) -> frozenset[str]:
+    """Fact ids of charges, shares and invoices by which later cycles correct this period."""
+    table, divided = tables.charge, tables.shares
+    query = (
+        select(table.c.fact_id, table.c.invoice, divided.c.fact_id.label("shares"))
+        .join(divided, divided.c.charge == table.c.fact_id)
+        .where(table.c.period == period, table.c.booked != period)
+    )
+    return frozenset(name for row in session.execute(query) for name in row if name is not None)
+
+
+def shares_ids(session: Session, booked: str) -> list[str]:
+    """Fact ids of the shares a cycle posted, each lineage in its order."""
+    table = tables.shares
+    query = select(table.c.fact_id).where(table.c.booked == booked).order_by(table.c.lineage, table.c.number)
+    return list(session.execute(query).scalars())
+
+
+def invoices(session: Session, booked: str) -> list[tuple[str, Invoice]]:
+    """(fact id, invoice) recorded for the charges of a cycle."""
     table = tables.charge
-    rows = session.execute(select(table.c.invoice).where(table.c.period == period, table.c.invoice.is_not(None)))
+    rows = session.execute(select(table.c.invoice).where(table.c.booked == booked, table.c.invoice.is_not(None)))
     return [(row.invoice, read(Invoice, facts.fact(session, row.invoice).body)) for row in rows]
 
 
-def lineages_before(session: Session, period: str) -> dict[str, int]:
-    """Cumulative total of every lineage before its first charge of a period."""
+def lineages_before(session: Session, booked: str) -> dict[str, int]:
+    """Cumulative total of every lineage before the first charge a cycle posted to it."""
     table = tables.shares
     found: dict[str, int] = {}
-    rows = session.execute(select(table).where(table.c.period == period).order_by(table.c.lineage, table.c.number))
+    rows = session.execute(select(table).where(table.c.booked == booked).order_by(table.c.lineage, table.c.number))
     for row in rows:
         if row.lineage not in found:
             query = select(table.c.after).where(table.c.lineage == row.lineage, table.c.number == row.number - 1)
@@ -569,17 +614,17 @@ def statements_before(session: Session, now: CycleMove) -> dict[str, PartA]:
     return {body.party: body for body in found}
 
 
-def shared_total(session: Session, period: str) -> int:
-    """What the shares of a period add up to, fen."""
+def shared_total(session: Session, booked: str) -> int:
+    """What the shares a cycle posted add up to, fen."""
     table = tables.share
-    return int(session.execute(select(func.sum(table.c.amount)).where(table.c.period == period)).scalar() or 0)
+    return int(session.execute(select(func.sum(table.c.amount)).where(table.c.booked == booked)).scalar() or 0)
 
 
-def deals(session: Session, period: str) -> list[tuple[Charge, list[tuple[str, str, int]], str | None]]:
-    """Per charge of a period: the charge, its shares as (party, role, fen), and its invoice's fact id."""
+def deals(session: Session, booked: str) -> list[tuple[Charge, list[tuple[str, str, int]], str | None]]:
+    """Per charge a cycle posted: the charge, its shares as (party, role, fen), and its invoice's fact id."""
     row_of = tables.shares
     found = []
-    for name, body in charges(session, period):
+    for name, body in charges(session, booked):
         shares_id = session.execute(select(row_of.c.fact_id).where(row_of.c.charge == name)).scalar()
         rows = session.execute(
             select(tables.share).where(tables.share.c.fact_id == shares_id).order_by(tables.share.c.party)

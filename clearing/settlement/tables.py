@@ -30,20 +30,24 @@ reading = Table(
     derived("fact_id", FACT, key=True),
     derived("agreement", NAME),
     derived("revision", Integer),
-    derived("period", String(40), index=True),
+    derived("period", String(40)),
+    derived("sequence", Integer),
+    derived("booked", String(40), index=True),
     derived("quantity", BigInteger),
     derived("counted", BigInteger),
     derived("document", Text),
-    UniqueConstraint("agreement", "revision", "period", name="uq_meter_reading"),
+    UniqueConstraint("agreement", "revision", "period", "sequence", name="uq_meter_reading"),
 )
 
 charge = Table(
     "clearing_charge",
     metadata,
     derived("fact_id", FACT, key=True),
-    derived("reading", FACT, unique=True),
+    derived("reading", FACT, index=True),
     derived("agreement", NAME),
-    derived("period", String(40), index=True),
+    derived("period", String(40)),
+    derived("booked", String(40), index=True),
+    derived("corrects", FACT, index=True, nullable=True),
     derived("buyer", PARTY, index=True),
     derived("invoice_issuer", PARTY),
     derived("gross", BigInteger),
@@ -61,7 +65,7 @@ shares = Table(
     derived("lineage", NAME),
     derived("number", BigInteger),
     derived("after", BigInteger),
-    derived("period", String(40), index=True),
+    derived("booked", String(40), index=True),
     UniqueConstraint("lineage", "number", name="uq_shares_lineage"),
 )
 
@@ -73,10 +77,11 @@ share = Table(
     derived("role", PARTY),
     derived("agreement", NAME),
     derived("period", String(40)),
+    derived("booked", String(40)),
     derived("entitlement", String(80)),
     derived("amount", BigInteger),
     derived("carry", String(80)),
-    Index("ix_clearing_share_party", "party", "period"),
+    Index("ix_clearing_share_party", "party", "booked"),
 )
 
 journal_transaction = Table(

@@ -14,6 +14,8 @@ EVENT_NAMES = {
     "charge": "计费",
     "share": "应分额",
     "tax": "税额",
+    "hold": "争议冻结",
+    "release": "解除冻结",
     "netting": "轧差",
     "instruction": "付款指令",
     "receipt": "备付到账",

@@ -71,7 +71,8 @@ class MeterReading:
     """How much was used under one agreement in one period, and by which records.
 
     `counted` records were counted with `quantity` units in all; where both sides are billed by, each use has two.
-    `held` units wait because the two sides differ about them (§5.4). `batches` are the intake batches that hold counted
+    `held` units wait because the two sides differ about them (§5.4). A period read again has the next `sequence` and is
+    posted by the cycle of the period `booked`. `batches` are the intake batches that hold counted
     or excluded records; `BatchRoot.count` is the number of this agreement's records of the period in it. `high_water`
     is the cut-off as the number of log entries it covers.
     """
@@ -90,6 +91,13 @@ class MeterReading:
     high_water: int
     sequence: int = 0
     held: int = 0
+    booked: str | None = None
+
+    @property
+    def label(self) -> str:
+        """What it is called within its cycle: agreement and revision, and its period where that was read again."""
+        name = f"{self.agreement}#{self.revision}"
+        return name if self.booked is None else f"{name}/{self.period}"
 
 
 def read_meter(item: AgreementTerms, period: Period, uses: Iterable[MeteredUse], high_water: int) -> MeterReading:

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from sqlalchemy import create_engine
+from sqlalchemy import create_engine, event
 from sqlalchemy.orm import Session
 from sqlmodel import SQLModel
 
@@ -103,6 +103,8 @@ class Market:
 def database(path: Path) -> Iterator[Session]:
     """A fresh SQLite file with every table."""
     engine = create_engine(f"sqlite:///{path}")
+    # A test database need not survive a power loss.
+    event.listen(engine, "connect", lambda connection, _: connection.execute("PRAGMA synchronous=OFF"))
     SQLModel.metadata.create_all(engine)
     with Session(engine) as session:
         yield session
@@ -114,16 +116,43 @@ def signed_by(statement: Statement, *who: tuple[str, str]) -> Signed:
     return Signed(statement, tuple(sign_sm2(KEYS[by], statement, by=by, role=role) for by, role in who))
 
 
-def to_statements(session: Session, market: Market, period: Period, at: int, *, invoices: bool = True) -> str:
-    """Open, cut off, rate, invoice, issue; returns the cycle."""
+def to_rated(
+    session: Session, market: Market, period: Period, at: int, *, invoices: bool = True, mark: int = 10
+) -> str:
+    """Open, cut off at the high-water mark, rate, invoice; returns the cycle."""
     cycle = service.open_cycle(session, OFFICE, operator=OPERATOR, period=period, grace=DAY, at=period.start).cycle
-    service.cut_off(session, OFFICE, cycle=cycle, high_water=10, at=at)
-    charges = service.rate(session, OFFICE, cycle=cycle, agreements=AGREEMENTS, uses=market.of, at=at)
-    for number, charge in enumerate(charges if invoices else ()):
-        draft = service.draft_invoice(session, charge=charge, number=f"INV{number}", issued_at=at)
-        issuer = store.charge(session, charge)[0].invoice_issuer
-        service.record_invoice(session, OFFICE, signed_by(draft, (f"party:{issuer}", "")), at=at)
+    service.cut_off(session, OFFICE, cycle=cycle, high_water=mark, at=at)
+    service.rate(
+        session, OFFICE, cycle=cycle, agreements=AGREEMENTS, uses=market.of, at=at, earlier=AGREEMENTS
+    )  # fmt: skip
+    if invoices:
+        invoice(session, period, at)
+    return cycle
+
+
+def invoice(session: Session, period: Period, at: int) -> None:
+    """Every charge the cycle posted whose tax waits gets its invoice, a red one where tax is given back."""
+    for number, (charge, body) in enumerate(store.uninvoiced(session, period.name)):
+        draft = service.draft_invoice(session, charge=charge, number=f"INV{period.name}-{number}", issued_at=at)
+        service.record_invoice(session, OFFICE, signed_by(draft, (f"party:{body.invoice_issuer}", "")), at=at)
+
+
+def to_statements(
+    session: Session, market: Market, period: Period, at: int, *, invoices: bool = True, mark: int = 10
+) -> str:
+    """As `to_rated`, then issue; returns the cycle."""
+    cycle = to_rated(session, market, period, at, invoices=invoices, mark=mark)
     service.issue_statements(session, OFFICE, cycle=cycle, at=at)
+    return cycle
+
+
+def to_netted(session: Session, market: Market, period: Period, *, mark: int = 10) -> str:
+    """As `to_statements`, every party confirms, the window ends, netted."""
+    at = period.end + DAY
+    cycle = to_statements(session, market, period, at, mark=mark)
+    confirm(session, cycle, at + 10)
+    service.close_window(session, OFFICE, cycle=cycle, at=at + 20)
+    service.net(session, OFFICE, cycle=cycle, at=at + 30)
     return cycle
 
 
@@ -168,13 +197,10 @@ def close(session: Session, cycle: str, at: int) -> Signed:
     return signed
 
 
-def whole_cycle(session: Session, market: Market, period: Period) -> str:
+def whole_cycle(session: Session, market: Market, period: Period, *, mark: int = 10) -> str:
     """Everything from open to closed."""
     at = period.end + DAY
-    cycle = to_statements(session, market, period, at)
-    confirm(session, cycle, at + 10)
-    service.close_window(session, OFFICE, cycle=cycle, at=at + 20)
-    service.net(session, OFFICE, cycle=cycle, at=at + 30)
+    cycle = to_netted(session, market, period, mark=mark)
     batch = instruct(session, cycle, at + 40)
     service.import_bank_file(session, OFFICE, market.file(*booked(batch, Direction.FUNDING)), at=at + 50)
     service.advance_payments(session, OFFICE, cycle=cycle, at=at + 50)

@@ -387,8 +387,8 @@ def test_audit__a_deleted_charge_or_statement_row__is_named(session: Session, ma
         point.rollback()
     session.execute(
         insert(tables.reading).values(
-            fact_id="0" * 64, agreement="g9", revision=0, period="2026-03", quantity=1, counted=1,
-            document=session.execute(select(tables.reading.c.document)).scalar().replace('"g1"', '"g9"'),
+            fact_id="0" * 64, agreement="g9", revision=0, period="2026-03", sequence=0, booked="2026-03", quantity=1,
+            counted=1, document=session.execute(select(tables.reading.c.document)).scalar().replace('"g1"', '"g9"'),
         )
     )  # fmt: skip
     assert any("g9" in f.row and f.found == "present" for f in _audit(session, market, cycle))

@@ -1,0 +1,78 @@
+"""A settled period corrected: read again for what came late, reversed and charged anew, or credited in part.
+
+Nothing stored is changed. A late record, or the second side of a use that had been held, has the whole period read
+again under its own terms; the charge is reversed and a new one made, both posted by the next cycle and labelled with
+the period they correct. A credit gives back part of a charge. Source: domain clearing §1 row 3, §2.7, §6; D33, D34.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from clearing.errors import BadTerms
+from clearing.settlement import rating
+from clearing.settlement.rating import Charge, Correction, CorrectionKind
+from clearing.terms import AgreementTerms, Period
+from clearing.usage.metered import MeteredUse
+from clearing.usage.metering import MeterReading, read_meter
+
+
+def may_change(before: MeterReading, item: AgreementTerms, now: Period) -> bool:
+    """Could a record that came since the last cut-off still count in this earlier period (§2.4)?"""
+    return before.end <= now.start <= before.end + item.terms.period.late_limit
+
+
+def read_again(
+    before: MeterReading, item: AgreementTerms, uses: Iterable[MeteredUse], high_water: int, booked: str
+) -> MeterReading | None:
+    """The next reading of the same period at a later high-water mark, posted by the cycle of `booked`; None when the
+    records that came since change nothing in it. Raises as `read_meter`."""
+    window = Period(before.period, before.start, before.end)
+    found = replace(
+        read_meter(item, window, uses, high_water), sequence=before.sequence + 1, booked=booked
+    )  # fmt: skip
+    same = replace(before, high_water=found.high_water, sequence=found.sequence, booked=booked)
+    return None if found == same else found
+
+
+def corrects_money(before: MeterReading, now: MeterReading) -> bool:
+    """Does the new reading cost something else? Where only the excluded records differ nothing is charged anew."""
+    return before.quantity != now.quantity
+
+
+def reversal(charge_id: str, charge: Charge, basis: str, booked: str) -> Charge:
+    """The exact mirror of a charge, because of the reading `basis`."""
+    correction = Correction(CorrectionKind.REVERSAL, charge_id, basis)
+    return _given_back(charge, charge.quantity, charge.gross, charge.net, charge.tax, correction, booked)
+
+
+def charged_again(reading_id: str, reading: MeterReading, item: AgreementTerms, charge_id: str) -> Charge:
+    """The charge of a period read again, in place of `charge_id`."""
+    fresh = rating.rate(reading_id, reading, item.terms, free=item.free)
+    return replace(fresh, corrects=Correction(CorrectionKind.ANEW, charge_id, reading_id), booked=reading.booked)
+
+
+def credit(charge_id: str, charge: Charge, credited: Iterable[Charge], amount: int, basis: str, booked: str) -> Charge:
+    """Gives back `amount` fen gross of a charge, because of the fact `basis` (a decided dispute).
+
+    Net and tax are those of everything credited so far less what earlier credits took, so the last one closes both to
+    zero. Raises BadTerms when more is given back than was charged.
+    """
+    earlier = tuple(credited)
+    given = -sum(item.gross for item in earlier)
+    if not 0 < amount <= charge.gross - given:
+        raise BadTerms("credit.amount", f"1 – {charge.gross - given} fen", amount)
+    gross = given + amount
+    net = (2 * charge.net * gross + charge.gross) // (2 * charge.gross) + sum(item.net for item in earlier)
+    correction = Correction(CorrectionKind.CREDIT, charge_id, basis)
+    return _given_back(charge, 0, amount, net, amount - net, correction, booked)
+
+
+def _given_back(
+    charge: Charge, quantity: int, gross: int, net: int, tax: int, correction: Correction, booked: str
+) -> Charge:
+    return replace(
+        charge, quantity=-quantity, lines=(), bound="", exact=str(-gross), gross=-gross, net=-net, tax=-tax,
+        corrects=correction, booked=booked,
+    )  # fmt: skip
