@@ -261,6 +261,11 @@ def month(name: str) -> Period:
     return Period(name, int(first.timestamp()), int(following.timestamp()))
 
 
+def month_after(name: str) -> str:
+    """The name of the month after `YYYY-MM`. Raises BadTerms on any other text."""
+    return datetime.fromtimestamp(month(name).end, SHANGHAI).strftime("%Y-%m")
+
+
 def check_tariff(tariff: Tariff) -> None:
     """Refuse a tariff that has no price, two prices or an impossible bound. Raises BadTerms naming the field."""
     tiered = tariff.kind is not TariffKind.FIXED

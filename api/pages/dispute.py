@@ -8,7 +8,8 @@ from fastapi.responses import HTMLResponse
 from api.auth import CallerDep, organisation_of
 from api.deps import NowDep, ReadDep, SystemDep
 from api.pages.render import page
-from api.routes.dispute import line_of, own_dispute
+from api.routes.dispute import clock_of, line_of, own_dispute
+from clearing.settlement import store as settlement
 from clearing.settlement.dispute import service, store
 from clearing.settlement.dispute.opening import act_of
 from ledger import store as ledger
@@ -36,4 +37,5 @@ def dispute_page(
         request, "dispute", row=row, said=said, mine=organisation, now=now, states=service.STATE_NAMES,
         topics=service.TOPIC_NAMES, acts=service.ACT_NAMES,
         evidence=[line_of(fact) for fact in service.listed(session, row.case.complaint)],
+        frozen=settlement.hold(session, dispute), due=clock_of(row.case, system), operator=system.settings.operator,
     )  # fmt: skip

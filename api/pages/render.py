@@ -10,6 +10,7 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from api.office import words
+from clearing.money import yuan
 from registry.calendar import text_of
 from registry.intake.attachment import LIMITS
 from registry.intake.sniff import ENDINGS
@@ -39,6 +40,7 @@ _templates.filters |= {
     "moment": moment,
     "day": day,
     "grouped": grouped,
+    "yuan": yuan,
     "limit": words.limit,
     "item_name": words.item_name,
 }

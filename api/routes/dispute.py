@@ -14,14 +14,17 @@ from api.deps import NowDep, ReadDep, SystemDep, WriteDep
 from api.proofs import bundle_of, may_read
 from api.routes.delivery import concerned
 from api.views import appended, plain
+from clearing.market import service as market
 from clearing.market import store as agreements
+from clearing.settlement import store as settlement
 from clearing.settlement.dispute import service, store
-from clearing.settlement.dispute.opening import Topic
+from clearing.settlement.dispute.opening import Dispute, State, Topic
 from clearing.settlement.dispute.store import DisputeRow
 from ledger import store as ledger
 from ledger.bundle import NotPublished
 from ledger.errors import Erased, FieldError
 from ledger.facts import Fact
+from registry.errors import CalendarPending
 
 router = APIRouter(prefix="/api", tags=["settlement 清算"])
 
@@ -29,11 +32,13 @@ router = APIRouter(prefix="/api", tags=["settlement 清算"])
 @router.post(
     "/disputes/acts",
     openapi_extra=describe("dispute-act/v1", "clearing.settlement.dispute.opening.DisputeAct"),
-    summary="投诉、答复、撤回 / a complaint about delivery or use, its answer, its withdrawal",
+    summary="投诉、答复、和解、调解、裁决、撤回 / what is said in a dispute about delivery, use or a charge",
 )
-def dispute_act(body: SignedDep, caller: CallerDep, session: WriteDep, now: NowDep) -> dict[str, Any]:
+def dispute_act(
+    body: SignedDep, caller: CallerDep, session: WriteDep, system: SystemDep, now: NowDep
+) -> dict[str, Any]:
     require_own(caller, body.signed)
-    return appended(service.take(session, body.signed, at=now))
+    return appended(service.take(session, body.signed, system.office, operator=system.settings.operator, at=now))
 
 
 @router.get("/agreements/{agreement}/evidence", summary="投诉须列明的证据 / the facts a complaint must list")
@@ -47,13 +52,14 @@ def evidence(
     delivery: Annotated[str, Query(max_length=32, description="交付编号 / id of the delivery")] = "",
     start: Annotated[int, Query(alias="from", ge=0, le=4_102_444_800, description="UTC 秒 / seconds")] = 0,
     end: Annotated[int, Query(alias="to", ge=0, le=4_102_444_800, description="UTC 秒 / seconds")] = 0,
+    charge: Annotated[str, Query(max_length=64, description="计费结果的事实号 / fact id of the charge")] = "",
 ) -> dict[str, Any]:
     row = agreements.agreement(session, agreement)
     if organisation_of(session, caller, now) not in concerned(session, row.id, system):
         raise Forbidden("证据清单只给合约各方和运营方。 / Evidence is listed for the agreement's parties.")
     if topic is Topic.USE and not start < end:
         raise FieldError("to", "> from", f"{start} … {end}")
-    facts = service.evidence_of(session, row.id, topic, delivery=delivery, start=start, end=end)
+    facts = service.evidence_of(session, row.id, topic, delivery=delivery, start=start, end=end, charge=charge)
     return {"as_of": now, "agreement": row.id, "evidence": [line_of(fact) for fact in facts]}
 
 
@@ -71,7 +77,10 @@ def dispute(dispute: str, caller: CallerDep, session: ReadDep, system: SystemDep
         for fact in ledger.facts_of(session, f"dispute:{dispute}")
     ]
     listed = [line_of(fact) for fact in service.listed(session, row.case.complaint)]
-    return {"as_of": now, "dispute": {**_short(row), **plain(row.case)}, "evidence": listed, "acts": acts}
+    frozen, due = settlement.hold(session, dispute), clock_of(row.case, system)
+    money = {"frozen": sum(part.amount for part in frozen.parts) if frozen else 0} | ({"due": due} if due else {})
+    said = {**_short(row), **plain(row.case), **money}
+    return {"as_of": now, "dispute": said, "evidence": listed, "acts": acts}
 
 
 @router.get("/disputes/{dispute}/package", summary="证据包 / the complaint's facts, each with its proof bundle")
@@ -84,12 +93,28 @@ def package(dispute: str, caller: CallerDep, session: ReadDep, system: SystemDep
 
 
 def own_dispute(session: Session, identity: str, caller: Caller, system: System, now: int) -> DisputeRow:
-    """A dispute of the caller's organisation, or of anybody for the operator. Raises `UnknownFact`, `Forbidden`."""
+    """A dispute of the caller's organisation, or of anybody for the operator; for an authority once it is mediated or
+    outside. Raises `UnknownFact`, `Forbidden`."""
     row = store.dispute(session, identity)
+    organisation = organisation_of(session, caller, now)
     sides = {row.case.filer, row.case.respondent, system.settings.operator}
-    if organisation_of(session, caller, now) not in sides:
+    neutral = row.case.mediated is not None or row.case.state in (State.OUTSIDE, State.DECIDED)
+    if organisation not in sides and not (neutral and market.is_authority(session, organisation, now)):
         raise Forbidden("投诉只给双方和运营方。 / A complaint is shown to its two sides and the operator.")
     return row
+
+
+def clock_of(case: Dispute, system: System) -> int | None:
+    """When the layer the dispute is in is overdue, seconds UTC; None outside of the platform, after the end, and while
+    the year's calendar is not published."""
+    try:
+        if case.state in (State.OPEN, State.ANSWERED):
+            return system.office.working_days(case.opened_at, service.NEGOTIATION)
+        if case.state is State.MEDIATION and case.mediated is not None:
+            return system.office.working_days(case.mediated, service.MEDIATION)
+    except CalendarPending:
+        pass
+    return None
 
 
 def line_of(fact: Fact) -> dict[str, Any]:

@@ -1,9 +1,11 @@
 """From a counted quantity to money in a bank account and the proof of it, in the order the files are read.
 
-rating → sharing → journal → invoice → statement → netting → notice → cycle → payment → close → report → audit
+rating → sharing → correcting → journal → invoice → statement → netting → notice → cycle → payment → close → report →
+audit
 
 - `rating` prices a meter reading, rounded once, net and tax apart
 - `sharing` divides each charge; nobody is ever a whole fen off (D33)
+- `correcting` reads an earlier period again, reverses and charges anew, gives back part of a charge
 - `journal` posts each event as a transaction that balances or cannot exist
 - `invoice` turns the tax of a charge into something owed
 - `statement` is part A: opening, lines, closing and the obligations to confirm
@@ -13,7 +15,8 @@ rating → sharing → journal → invoice → statement → netting → notice 
 - `payment` writes instructions and reads bank files
 - `close` is what operator and auditor sign at the end; `onchain` takes it to SettlementBook (D23)
 - `proof` checks what only settlement knows when its bundles are verified (D40)
-- `dispute`: a complaint about delivery or use with its evidence, until somebody decides
+- `dispute`: a complaint about delivery, use or a charge, negotiated, mediated or decided; `hold` says what waits
+  meanwhile, `disputed` freezes, releases and gives back
 - `report` lists the deals, `workbook` renders a statement as XLSX, `trial` computes a case without a database
 - `audit` recomputes a cycle from agreements and usage records alone
 - `tables`, `store` and `service` hold rows, queries and steps

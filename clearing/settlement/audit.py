@@ -14,7 +14,8 @@ from clearing.errors import ClearingError
 from clearing.settlement import correcting, journal, netting, payment, rating, sharing
 from clearing.settlement import notice as notices
 from clearing.settlement import statement as statements
-from clearing.settlement.cycle import CycleMove
+from clearing.settlement.cycle import ORDER, CycleMove, State
+from clearing.settlement.hold import Hold
 from clearing.settlement.invoice import Invoice
 from clearing.settlement.journal import Transaction
 from clearing.settlement.netting import Run
@@ -30,7 +31,8 @@ from ledger.reading import body_of
 
 Part = Line | ObligationPart
 
-_OWN_EVENTS = frozenset({"charge", "share", "tax"})  # events that belong to the period they are posted under
+_OWN_EVENTS = frozenset({"charge", "share", "tax", "hold", "release"})
+"""Events that belong to the period they are posted under."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +55,9 @@ class Finding:
 class Stored:
     """Everything stored about one cycle, as values. Pairs are (fact id, body); `lineages`, `openings` and `earlier`
     (the last readings of earlier periods, each with the charge in force) come from before the cycle; `corrected` are
-    the ids of charges, shares and invoices by which later cycles correct this period; `transactions` are the whole
-    journal."""
+    the ids of charges, shares and invoices by which later cycles correct this period; `credits` are what follows from
+    the disputes that ended, of this cycle or not given back at all; `holds` what was frozen of the period, with the
+    fact of its release or None; `transactions` are the whole journal."""
 
     move: CycleMove
     readings: Sequence[tuple[str, MeterReading]]
@@ -63,6 +66,8 @@ class Stored:
     lineages: Mapping[str, int]
     earlier: Sequence[tuple[MeterReading, tuple[str, Charge]]]
     corrected: frozenset[str]
+    credits: Sequence[Charge]
+    holds: Sequence[tuple[str, Hold, str | None]]
     invoices: Sequence[tuple[str, Invoice]]
     transactions: Sequence[tuple[int, Transaction]]
     statements: Sequence[tuple[str, PartA, Sequence[Part]]]
@@ -91,8 +96,10 @@ def audit_cycle(
     found: list[Finding] = []
     buyers = {item.agreement: item.terms.buyer for item in (*earlier, *agreements)}
     stored = replace(stored, buyers={**stored.buyers, **buyers})
-    rated = stored.readings or stored.charges
-    expected = _recompute(stored, agreements, earlier, uses) if rated else _Recomputed((), (), ())
+    plans = {(item.agreement, item.revision): item.terms.plan for item in (*earlier, *agreements)}
+    if not stored.readings and ORDER.index(stored.move.state) < ORDER.index(State.RATED):
+        agreements, earlier = (), ()
+    expected = _recompute(stored, agreements, earlier, uses, plans)
     labels = {name: body.label for name, body in stored.charges}
     found += _compare("reading", expected.readings, [(body.label, name, body) for name, body in stored.readings])
     found += _compare("charge", expected.charges, [(body.label, name, body) for name, body in stored.charges])
@@ -118,6 +125,7 @@ def _recompute(
     agreements: Sequence[AgreementTerms],
     earlier: Sequence[AgreementTerms],
     uses: Mapping[str, Sequence[MeteredUse]],
+    plans: Mapping[tuple[str, int], SharingPlan],
 ) -> _Recomputed:
     """Readings and charges in the writer's order, then their shares; ids of stored facts serve only as names."""
     window, mark, booked = stored.move.window, stored.move.high_water or 0, stored.move.period
@@ -142,6 +150,7 @@ def _recompute(
                 name, plan = names.get(again.label, ""), item.terms.plan
                 charges.append((correcting.reversal(charge_id, charge, name, booked), plan))
                 charges.append((correcting.charged_again(name, again, item, charge_id), plan))
+    charges += [(credit, plans[credit.agreement, credit.revision]) for credit in stored.credits]
     return _Recomputed(
         [(body.label, body) for body in readings],
         [(charge.label, charge) for charge, _ in charges],
@@ -216,6 +225,10 @@ def _journal(stored: Stored, expected: _Recomputed) -> Iterator[Finding]:
                 name, invoice.issuer, invoice.agreement, invoice.period, invoice.tax, stored.move.currency, 0
             )
         )
+    for name, hold, release in stored.holds:
+        due.append(journal.held(name, hold, stored.move.currency, 0))
+        if release is not None:
+            due.append(journal.released(release, hold, stored.move.currency, 0))
     if stored.netting is not None:
         name, run = stored.netting
         net = {item.party: item.net for item in run.certificate.positions}

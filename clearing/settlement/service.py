@@ -24,6 +24,7 @@ from clearing.settlement import statement as statements
 from clearing.settlement.audit import Finding, Stored, audit_cycle
 from clearing.settlement.close import CycleClose, Totals, close_of
 from clearing.settlement.cycle import CycleMove, State, WorkingDays
+from clearing.settlement.dispute import store as disputes
 from clearing.settlement.invoice import Invoice, check_invoice
 from clearing.settlement.journal import PARTY_KINDS, Account, BankEffect, Kind
 from clearing.settlement.netting import Proof, Run
@@ -162,6 +163,11 @@ def post_charge(
     shares = sharing.share(fact.id, charge, plan, store.lineage_total(session, lineage))
     _system(session, office, "shares/v1", lineage_subject(lineage), shares, at)
     return fact.id
+
+
+def state_fact(session: Session, office: Office, kind: str, subject: str, body: Any, at: int) -> Fact:
+    """Append what the system states about a subject as its next act, and project it."""
+    return _system(session, office, kind, subject, body, at)
 
 
 def reading_subject(item: AgreementTerms, period: str) -> str:
@@ -585,6 +591,8 @@ def _load(session: Session, cycle: str, torn: Mapping[int, int], earlier: Sequen
             for _, body in store.last_readings(session, item.agreement, item.revision, now.period)
         ],
         corrected=store.corrected_later(session, now.period),
+        credits=_credits_due(session, now.period),
+        holds=[(item.fact_id, item.body, item.released) for item in store.holds(session, now.period)],
         invoices=store.invoices(session, now.period),
         transactions=store.transactions(session, without=torn),
         statements=[(item.fact_id, item.body, store.part_documents(session, item.fact_id)) for item in issued],
@@ -596,6 +604,24 @@ def _load(session: Session, cycle: str, torn: Mapping[int, int], earlier: Sequen
         notices={item.body.party: read(PartB, facts.fact(session, item.notice).body) for item in issued if item.notice},
         batch=None if batch_id is None else (batch_id, read(Batch, facts.fact(session, batch_id).body)),
     )
+
+
+def _credits_due(session: Session, period: str) -> list[rating.Charge]:
+    """What follows from the disputes that ended with something upheld: the credits this cycle posted, as they must be,
+    and those of its own charges that nobody posted."""
+    found = []
+    for charge_id, upheld, basis in disputes.upheld(session):
+        charge, _ = store.charge(session, charge_id)
+        before: list[rating.Charge] = []
+        booked = charge.period
+        for _, credit in store.credits_of(session, charge_id):
+            if credit.corrects is not None and credit.corrects.basis == basis:
+                booked = credit.booked or ""
+                break
+            before.append(credit)
+        if booked == period:
+            found.append(correcting.credit(charge_id, charge, before, upheld, basis, booked))
+    return found
 
 
 def _in_state(session: Session, cycle: str, state: State) -> CycleMove:

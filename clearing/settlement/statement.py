@@ -215,7 +215,9 @@ def netted_items(parts: Sequence[Line | ObligationPart], buyers: Mapping[str, st
     """What a netting run discharges, by agreement and period: of a refund, the buyer's negative debt."""
     found = []
     for part in parts:
-        for item in part.items if isinstance(part, ObligationPart) else ():
+        if isinstance(part, Line):
+            continue
+        for item in part.items:
             if buyers.get(item.agreement, part.debtor) == part.debtor:
                 found.append(Netted(part.debtor, part.creditor, item.agreement, item.period, item.amount))
             else:

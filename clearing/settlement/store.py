@@ -12,7 +12,8 @@ from sqlalchemy.orm import Session
 from clearing.errors import UnknownFact
 from clearing.settlement import journal, payment, tables
 from clearing.settlement.close import CycleClose
-from clearing.settlement.cycle import CycleMove
+from clearing.settlement.cycle import ORDER, CycleMove, State
+from clearing.settlement.hold import Hold
 from clearing.settlement.invoice import Invoice
 from clearing.settlement.journal import Account, BankEffect, BankPosting, Kind, Posting, Transaction
 from clearing.settlement.netting import Run
@@ -21,7 +22,7 @@ from clearing.settlement.payment import BankEntry, BankFile, Batch, Direction, E
 from clearing.settlement.rating import Charge, CorrectionKind
 from clearing.settlement.sharing import Shares
 from clearing.settlement.statement import Line, ObligationPart, PartA, netted_items, read_part
-from clearing.terms import CURRENCY
+from clearing.terms import CURRENCY, month_after
 from clearing.usage.metering import MeterReading
 from ledger import canonical
 from ledger import store as facts
@@ -277,6 +278,20 @@ def _book(session: Session, end_to_end: str, effect: BankPosting) -> None:
     )
 
 
+def _hold(session: Session, fact: Fact) -> None:
+    body = read(Hold, fact.body)
+    session.execute(
+        insert(tables.hold).values(dispute=body.dispute, fact_id=fact.id, charge=body.charge, document=_text(body))
+    )
+    _post(session, journal.held(fact.id, body, CURRENCY, fact.at))
+
+
+def _release(session: Session, fact: Fact) -> None:
+    body = read(Hold, fact.body)
+    session.execute(update(tables.hold).where(tables.hold.c.dispute == body.dispute).values(released=fact.id))
+    _post(session, journal.released(fact.id, body, CURRENCY, fact.at))
+
+
 def _closed(session: Session, fact: Fact) -> None:
     body = read(CycleClose, fact.body)
     session.execute(update(tables.cycle).where(tables.cycle.c.cycle == body.cycle).values(closed=fact.id))
@@ -295,6 +310,8 @@ PROJECTORS: dict[str, Callable[[Session, Fact], None]] = {
     "payment-instructions/v1": _instructions,
     "bank-file/v1": _bank_file,
     "cycle-closed/v1": _closed,
+    "dispute-hold/v1": _hold,
+    "dispute-release/v1": _release,
 }
 
 
@@ -374,10 +391,49 @@ def charge_in_force(session: Session, reading: MeterReading, booked: str) -> tup
     return name, body
 
 
+def hold(session: Session, dispute: str) -> Hold | None:
+    """What is frozen under a dispute now, None when nothing is."""
+    table = tables.hold
+    query = select(table.c.document).where(table.c.dispute == dispute, table.c.released.is_(None))
+    document = session.execute(query).scalar()
+    return None if document is None else read(Hold, canonical.decode(document.encode()))
+
+
+@dataclass(frozen=True, slots=True)
+class StoredHold:
+    """A hold with its fact id and that of its release, None while it stands."""
+
+    fact_id: str
+    body: Hold
+    released: str | None
+
+
+def holds(session: Session, period: str) -> list[StoredHold]:
+    """Everything ever frozen of the charges for a period."""
+    table = tables.hold
+    rows = session.execute(select(table.c.fact_id, table.c.document, table.c.released).order_by(table.c.dispute))
+    found = [StoredHold(row.fact_id, read(Hold, canonical.decode(row.document.encode())), row.released) for row in rows]
+    return [item for item in found if item.body.period == period]
+
+
+def posting_period(session: Session, corrected: Charge) -> str:
+    """The period whose cycle posts a correction made now: the charge's own while its statements are not out, else the
+    one after the last that stated anything."""
+    issued = [body.period for body in cycles(session) if ORDER.index(body.state) >= ORDER.index(State.ISSUED)]
+    own = corrected.booked or corrected.period
+    return own if not issued or max(issued) < own else month_after(max(issued))
+
+
 def credits_of(session: Session, charge_id: str) -> list[tuple[str, Charge]]:
-    """What was given back of a charge so far."""
-    found = _charges(session, tables.charge.c.corrects == charge_id)
-    return [(name, body) for name, body in found if body.corrects and body.corrects.kind is CorrectionKind.CREDIT]
+    """What was given back of a charge so far, in the order it was."""
+    found = dict(_charges(session, tables.charge.c.corrects == charge_id))
+    credited = {
+        name: body for name, body in found.items() if body.corrects and body.corrects.kind is CorrectionKind.CREDIT
+    }
+    if len(credited) < 2:
+        return list(credited.items())
+    chain = facts.facts_of(session, facts.fact(session, next(iter(credited))).subject)
+    return [(fact.id, credited[fact.id]) for fact in chain if fact.id in credited]
 
 
 def _charges(session: Session, condition: ColumnElement[bool]) -> list[tuple[str, Charge]]:
@@ -580,6 +636,14 @@ def corrected_later(session: Session, period: str) -> frozenset[str]:
     return frozenset(name for row in session.execute(query) for name in row if name is not None)
 
 
+def shares_of(session: Session, charge_id: str) -> str:
+    """Fact id of the shares of a charge. Raises UnknownFact."""
+    found = session.execute(select(tables.shares.c.fact_id).where(tables.shares.c.charge == charge_id)).scalar()
+    if found is None:
+        raise UnknownFact("shares of charge", charge_id)
+    return str(found)
+
+
 def shares_ids(session: Session, booked: str) -> list[str]:
     """Fact ids of the shares a cycle posted, each lineage in its order."""
     table = tables.shares
@@ -622,10 +686,9 @@ def shared_total(session: Session, booked: str) -> int:
 
 def deals(session: Session, booked: str) -> list[tuple[Charge, list[tuple[str, str, int]], str | None]]:
     """Per charge a cycle posted: the charge, its shares as (party, role, fen), and its invoice's fact id."""
-    row_of = tables.shares
     found = []
     for name, body in charges(session, booked):
-        shares_id = session.execute(select(row_of.c.fact_id).where(row_of.c.charge == name)).scalar()
+        shares_id = shares_of(session, name)
         rows = session.execute(
             select(tables.share).where(tables.share.c.fact_id == shares_id).order_by(tables.share.c.party)
         )

@@ -109,6 +109,16 @@ posting = Table(
     Index("ix_clearing_posting_account", "kind", "party", "agreement", "period"),
 )
 
+hold = Table(
+    "clearing_hold",
+    metadata,
+    derived("dispute", String(32), key=True),
+    derived("fact_id", FACT, unique=True),
+    derived("charge", FACT),
+    derived("released", FACT, nullable=True),
+    derived("document", Text),
+)
+
 statement = Table(
     "clearing_statement",
     metadata,

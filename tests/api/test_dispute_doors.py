@@ -15,7 +15,8 @@ from typer.testing import CliRunner
 from api.cli import app
 from tests.api.shop import Shop, open_shop
 from tests.clearing.market.handing import Handing
-from tests.clearing.market.house import CONSUMER, COURT, NOW, PROVIDER
+from tests.clearing.market.house import CONSUMER, COURT, DAY, NOW, PROVIDER, SELLER
+from tests.clearing.settlement.disputing import MAY, Month
 
 FILER, OTHER, STRANGER = f"party:{CONSUMER}", f"party:{PROVIDER}", f"party:{COURT}"
 XSS = '"><script>alert(1)</script>'
@@ -114,8 +115,8 @@ def test_bad_input__refused_by_name_and_no_fact(bench: Bench) -> None:
     before = bench.shop.platform.count()
     assert "delivery" in bench.open("--delivery", "0" * 32, code=2)["said"]
     assert "422" in bench.open("--from", str(NOW), "--to", str(NOW), code=2)["said"]
-    assert "403" in bench.run(PROVIDER, "say", identity, "WITHDRAW", code=2)["said"]
-    assert "ANSWER | WITHDRAW" in bench.run(PROVIDER, "say", identity, "OPEN", code=2)["said"]
+    assert "409" in bench.run(PROVIDER, "say", identity, "WITHDRAW", code=2)["said"]
+    assert "ANSWER | OFFER" in bench.run(PROVIDER, "say", identity, "OPEN", code=2)["said"]
     assert "body.text" in bench.run(PROVIDER, "say", identity, "ANSWER", code=2)["said"]
     path = f"/api/agreements/{bench.handing.agreement}/evidence"
     for params, status in (
@@ -128,3 +129,66 @@ def test_bad_input__refused_by_name_and_no_fact(bench: Bench) -> None:
     for path in (f"/api/disputes/{'0' * 32}", f"/disputes/{'0' * 32}", "/api/disputes/x/package"):
         assert bench.shop.get(path, FILER).status_code == 404
     assert bench.shop.platform.count() == before
+
+
+# A disputed charge ----------------------------------------------------------------------------------------------------
+
+
+def test_charge__disputed_offered_accepted_and_decided__by_command_and_on_the_page(bench: Bench) -> None:
+    """100 calls of May are 350 fen; 1.06 yuan are disputed and frozen, half of it given back by agreement."""
+    house, platform = bench.shop.house, bench.shop.platform
+    may = Month(house, operator=platform.system.settings.operator)
+    house.session.commit()
+    platform.now = MAY.end + 2 * DAY
+    about = ("--charge", may.charge, "--amount", "1.06")
+    words = ("--respondent", SELLER, "--text", "多计", "--demand", "退还")
+    refused = bench.run(CONSUMER, "open", may.body.agreement, *words, "--charge", may.charge, "--amount", "9", code=2)
+    assert "--amount" in refused["said"]
+    opened = bench.run(CONSUMER, "open", may.body.agreement, *words, *about)
+    identity = opened["dispute"]
+    page = bench.page(f"/disputes/{identity}", FILER)
+    assert "争议金额 <strong>1.06 元</strong>" in page
+    assert "现冻结</dt><dd>1.06 元" in page
+    assert "本阶段期限" in page
+    seen = bench.shop.get(f"/api/disputes/{identity}", FILER).json()["dispute"]
+    assert (seen["frozen"], seen["amount"] if "amount" in seen else seen["complaint"]["amount"]) == (106, 106)
+    bench.run(SELLER, "say", identity, "OFFER", "--text", "退还一半", "--upheld", "0.53")
+    assert "退还 0.53 元，被投诉方提出；已接受：1 / 2" in bench.page(f"/disputes/{identity}", FILER)
+    over = bench.run(SELLER, "say", identity, "OFFER", "--text", "演示", "--upheld", "1.07", code=2)
+    assert "upheld" in over["said"]
+    bench.run(CONSUMER, "say", identity, "ACCEPT")
+    page = bench.page(f"/disputes/{identity}", f"party:{SELLER}")
+    assert "退还 0.53 元，由其后的账期贷记" in page
+    assert "已和解" in page
+    assert bench.shop.get(f"/api/disputes/{identity}", FILER).json()["dispute"]["frozen"] == 0
+    assert bench.shop.get(f"/api/disputes/{identity}", STRANGER).status_code == 403
+
+
+def test_decision__entered_by_two_persons_with_their_key_files(bench: Bench) -> None:
+    house, platform = bench.shop.house, bench.shop.platform
+    may = Month(house, operator=platform.system.settings.operator)
+    house.session.commit()
+    platform.now = MAY.end + 2 * DAY
+    words = ("--respondent", SELLER, "--text", "多计", "--demand", "退还", "--charge", may.charge, "--amount", "1.06")
+    identity = bench.run(CONSUMER, "open", may.body.agreement, *words)["dispute"]
+    bench.run(CONSUMER, "say", identity, "LEAVE")
+    paper = bench.folder / "decision.txt"
+    paper.write_text("演示裁决", encoding="utf-8")
+    files = {}
+    for name, key in may.staff.items():
+        files[name] = bench.folder / f"{name.replace(':', '-')}.json"
+        files[name].write_text(
+            json.dumps({"by": name, "ed25519": "11" * 32, "evm": "22" * 32, "sm2": key.private.hex()})
+        )  # fmt: skip
+        files[name].chmod(0o600)
+    more = ["--body", "演示仲裁委员会", "--number", "（2026）演示 1 号", "--date", "2026-06-01",
+            "--in-force", "2026-06-02", "--document", str(paper), "--upheld", "1.06",
+            "--url", str(platform.client.base_url),
+            "--api-key", platform.token("staff:maker"), "--key", str(files["staff:maker"])]  # fmt: skip
+    same = CliRunner().invoke(app, ["dispute", "decide", identity, *more, "--checker", str(files["staff:maker"])])
+    assert same.exit_code == 2, same.output
+    done = CliRunner().invoke(app, ["dispute", "decide", identity, *more, "--checker", str(files["staff:checker"])])
+    assert done.exit_code == 0, done.output
+    page = bench.page(f"/disputes/{identity}", FILER)
+    assert "（2026）演示 1 号" in page
+    assert "已裁决" in page

@@ -12,6 +12,7 @@ from clearing.errors import UnknownFact
 from clearing.settlement.dispute import opening, tables
 from clearing.settlement.dispute.opening import DISPUTE_ACT, Dispute, act_of, id_of
 from ledger import canonical
+from ledger import store as facts
 from ledger.facts import Fact
 from ledger.reading import body_of, read
 
@@ -45,6 +46,25 @@ def disputes(session: Session, party: str) -> list[DisputeRow]:
     table = tables.dispute
     query = select(table).where(or_(table.c.filer == party, table.c.respondent == party))
     return [_row(row) for row in session.execute(query.order_by(table.c.since.desc(), table.c.id)).mappings()]
+
+
+def disputed(session: Session, charge: str) -> int:
+    """What of a charge is disputed by disputes that run, fen gross."""
+    running = select(tables.dispute).where(tables.dispute.c.state.in_([state.value for state in opening.RUNNING]))
+    cases = [_row(row).case for row in session.execute(running).mappings()]
+    return sum(case.complaint.amount or 0 for case in cases if case.complaint.charge == charge)
+
+
+def upheld(session: Session) -> list[tuple[str, int, str]]:
+    """(charge, fen gross given back, fact id of the act that ended it) of every dispute of which something was upheld,
+    in order of its end."""
+    found = []
+    for row in session.execute(select(tables.dispute).order_by(tables.dispute.c.since, tables.dispute.c.id)).mappings():
+        case = _row(row).case
+        if case.over and case.complaint.charge is not None and case.upheld:
+            last = facts.facts_of(session, opening.subject_of(row["id"]))[-1]
+            found.append((case.complaint.charge, case.upheld, last.id))
+    return found
 
 
 def _row(row: RowMapping) -> DisputeRow:

@@ -327,6 +327,8 @@ def upgrade() -> None:
         sa.Column("reading", sa.String(length=64), autoincrement=False, nullable=False),
         sa.Column("agreement", sa.String(length=200), autoincrement=False, nullable=False),
         sa.Column("period", sa.String(length=40), autoincrement=False, nullable=False),
+        sa.Column("booked", sa.String(length=40), autoincrement=False, nullable=False),
+        sa.Column("corrects", sa.String(length=64), autoincrement=False, nullable=True),
         sa.Column("buyer", sa.String(length=64), autoincrement=False, nullable=False),
         sa.Column("invoice_issuer", sa.String(length=64), autoincrement=False, nullable=False),
         sa.Column("gross", sa.BigInteger(), autoincrement=False, nullable=False),
@@ -335,11 +337,12 @@ def upgrade() -> None:
         sa.Column("invoice", sa.String(length=64), autoincrement=False, nullable=True),
         sa.Column("document", sa.Text(), autoincrement=False, nullable=False),
         sa.PrimaryKeyConstraint("fact_id"),
-        sa.UniqueConstraint("reading"),
     )
     with op.batch_alter_table("clearing_charge", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_clearing_charge_booked"), ["booked"], unique=False)
         batch_op.create_index(batch_op.f("ix_clearing_charge_buyer"), ["buyer"], unique=False)
-        batch_op.create_index(batch_op.f("ix_clearing_charge_period"), ["period"], unique=False)
+        batch_op.create_index(batch_op.f("ix_clearing_charge_corrects"), ["corrects"], unique=False)
+        batch_op.create_index(batch_op.f("ix_clearing_charge_reading"), ["reading"], unique=False)
 
     op.create_table(
         "clearing_cycle",
@@ -372,6 +375,16 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_clearing_dispute_respondent"), ["respondent"], unique=False)
 
     op.create_table(
+        "clearing_hold",
+        sa.Column("dispute", sa.String(length=32), autoincrement=False, nullable=False),
+        sa.Column("fact_id", sa.String(length=64), autoincrement=False, nullable=False),
+        sa.Column("charge", sa.String(length=64), autoincrement=False, nullable=False),
+        sa.Column("released", sa.String(length=64), autoincrement=False, nullable=True),
+        sa.Column("document", sa.Text(), autoincrement=False, nullable=False),
+        sa.PrimaryKeyConstraint("dispute"),
+        sa.UniqueConstraint("fact_id"),
+    )
+    op.create_table(
         "clearing_journal_transaction",
         sa.Column("no", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("event", sa.String(length=40), autoincrement=False, nullable=False),
@@ -391,14 +404,16 @@ def upgrade() -> None:
         sa.Column("agreement", sa.String(length=200), autoincrement=False, nullable=False),
         sa.Column("revision", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("period", sa.String(length=40), autoincrement=False, nullable=False),
+        sa.Column("sequence", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("booked", sa.String(length=40), autoincrement=False, nullable=False),
         sa.Column("quantity", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("counted", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("document", sa.Text(), autoincrement=False, nullable=False),
         sa.PrimaryKeyConstraint("fact_id"),
-        sa.UniqueConstraint("agreement", "revision", "period", name="uq_meter_reading"),
+        sa.UniqueConstraint("agreement", "revision", "period", "sequence", name="uq_meter_reading"),
     )
     with op.batch_alter_table("clearing_meter_reading", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_clearing_meter_reading_period"), ["period"], unique=False)
+        batch_op.create_index(batch_op.f("ix_clearing_meter_reading_booked"), ["booked"], unique=False)
 
     op.create_table(
         "clearing_net_position",
@@ -447,13 +462,14 @@ def upgrade() -> None:
         sa.Column("role", sa.String(length=64), autoincrement=False, nullable=False),
         sa.Column("agreement", sa.String(length=200), autoincrement=False, nullable=False),
         sa.Column("period", sa.String(length=40), autoincrement=False, nullable=False),
+        sa.Column("booked", sa.String(length=40), autoincrement=False, nullable=False),
         sa.Column("entitlement", sa.String(length=80), autoincrement=False, nullable=False),
         sa.Column("amount", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("carry", sa.String(length=80), autoincrement=False, nullable=False),
         sa.PrimaryKeyConstraint("fact_id", "party"),
     )
     with op.batch_alter_table("clearing_share", schema=None) as batch_op:
-        batch_op.create_index("ix_clearing_share_party", ["party", "period"], unique=False)
+        batch_op.create_index("ix_clearing_share_party", ["party", "booked"], unique=False)
 
     op.create_table(
         "clearing_shares",
@@ -462,13 +478,13 @@ def upgrade() -> None:
         sa.Column("lineage", sa.String(length=200), autoincrement=False, nullable=False),
         sa.Column("number", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("after", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.Column("period", sa.String(length=40), autoincrement=False, nullable=False),
+        sa.Column("booked", sa.String(length=40), autoincrement=False, nullable=False),
         sa.PrimaryKeyConstraint("fact_id"),
         sa.UniqueConstraint("charge"),
         sa.UniqueConstraint("lineage", "number", name="uq_shares_lineage"),
     )
     with op.batch_alter_table("clearing_shares", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_clearing_shares_period"), ["period"], unique=False)
+        batch_op.create_index(batch_op.f("ix_clearing_shares_booked"), ["booked"], unique=False)
 
     op.create_table(
         "clearing_statement",
@@ -1999,7 +2015,7 @@ def downgrade() -> None:
     op.drop_table("code_counter")
     op.drop_table("clearing_statement")
     with op.batch_alter_table("clearing_shares", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_clearing_shares_period"))
+        batch_op.drop_index(batch_op.f("ix_clearing_shares_booked"))
 
     op.drop_table("clearing_shares")
     with op.batch_alter_table("clearing_share", schema=None) as batch_op:
@@ -2017,13 +2033,14 @@ def downgrade() -> None:
     op.drop_table("clearing_payment_instruction")
     op.drop_table("clearing_net_position")
     with op.batch_alter_table("clearing_meter_reading", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_clearing_meter_reading_period"))
+        batch_op.drop_index(batch_op.f("ix_clearing_meter_reading_booked"))
 
     op.drop_table("clearing_meter_reading")
     with op.batch_alter_table("clearing_journal_transaction", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_clearing_journal_transaction_at"))
 
     op.drop_table("clearing_journal_transaction")
+    op.drop_table("clearing_hold")
     with op.batch_alter_table("clearing_dispute", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_clearing_dispute_respondent"))
         batch_op.drop_index(batch_op.f("ix_clearing_dispute_filer"))
@@ -2032,8 +2049,10 @@ def downgrade() -> None:
     op.drop_table("clearing_dispute")
     op.drop_table("clearing_cycle")
     with op.batch_alter_table("clearing_charge", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_clearing_charge_period"))
+        batch_op.drop_index(batch_op.f("ix_clearing_charge_reading"))
+        batch_op.drop_index(batch_op.f("ix_clearing_charge_corrects"))
         batch_op.drop_index(batch_op.f("ix_clearing_charge_buyer"))
+        batch_op.drop_index(batch_op.f("ix_clearing_charge_booked"))
 
     op.drop_table("clearing_charge")
     op.drop_table("clearing_bank_file")
