@@ -37,23 +37,31 @@ def bundle_of(
     return assemble(session, fact_id, parts=parts, supports=_identities(session, fact, known))
 
 
+OF_ALL_PARTIES = ("netting/v1", "payment-instructions/v1")
+OF_ONE_AGREEMENT = ("meter-reading/v1", "charge/v1", "shares/v1", "invoice/v1", "dispute-hold/v1", "dispute-release/v1")
+
+
 def may_read(session: Session, fact: Fact, holder: str, overseers: frozenset[str], part: int | None = None) -> bool:
     """May the holder of an API key have the bundle of this fact, or of this part? Overseers may; else whom it concerns.
 
     A fact concerns who signed it and every party its text names, in its fields too; a usage batch, a close and a
-    heartbeat of a connector also the parties of their agreements; what is stated about a listing's service also the
-    parties of the agreement it names, or of every agreement on the listing. A fact of held records concerns nobody
-    else, but each record its connector, the connector's owner, and the parties of its agreement.
+    heartbeat of a connector, and what an agreement's use came to in money, also the parties of their agreements; what
+    is stated about a listing's service also the parties of the agreement it names, or of every agreement on the
+    listing. A fact of held records concerns nobody else, but each record its connector, the connector's owner, and the
+    parties of its agreement. A netting run and a batch of payments hold every party's money: each party has its notice
+    instead (D36).
     """
     if holder in overseers or holder in {signature.by for signature in fact.signatures}:
         return True
+    if fact.kind in OF_ALL_PARTIES:
+        return False
     if fact.kind == USAGE_HELD:
         return part is not None and _reported(session, fact, holder, part)
     kind, _, name = holder.partition(":")
     if kind != "party":
         return False
     linked = [item["agreement"] for item in fact.body.get("agreements", []) if isinstance(item, dict)]
-    if fact.kind in (PERIOD_CLOSE, HEARTBEAT):
+    if fact.kind in (PERIOD_CLOSE, HEARTBEAT, *OF_ONE_AGREEMENT):
         linked.append(fact.body["agreement"])
     if fact.kind in (OUTAGE_ACT, QUALITY_CHECK):
         own = fact.body.get("agreement")

@@ -45,7 +45,7 @@ STORAGE_FILES = {
         "projecting.py", "numbering.py", "signers.py", "stating.py", "admitting.py", "holding.py", "entries.py",
         "validity.py", "filing.py", "moving.py", "depositing.py", "issuing.py", "answering.py", "waiting.py",
     },
-    "clearing": {"taking.py", "disputed.py"},
+    "clearing": {"taking.py", "disputed.py", "tracing.py"},
 }  # fmt: skip
 DRIVERS = {"sqlalchemy", "sqlmodel", "httpx", "duckdb", "fastapi", "web3", "requests", "socket", "subprocess"}
 DRIVER_DOORS = {

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Path, Response
 from msgspec import Meta
 
 from api.auth import Caller, CallerDep, Forbidden, OperatorDep, require_own
 from api.bodies import DocumentDep, RawDep, SignedDep, describe
+from api.bootstrap import System
 from api.deps import NowDep, ReadDep, SystemDep, WriteDep
+from api.proofs import may_read
 from api.views import plain
 from clearing.errors import UnknownFact
 from clearing.market import service as market
-from clearing.settlement import payment, workbook
+from clearing.settlement import payment, tracing, workbook
 from clearing.settlement import service as settlement
 from clearing.settlement import store as settlement_store
 from clearing.settlement.payment import BankAccount
@@ -21,7 +23,7 @@ from clearing.settlement.statement import PartA
 from clearing.terms import LATEST, month
 from clearing.usage import store as usage_store
 from ledger import log, reading, store
-from ledger.facts import Statement, require_fields
+from ledger.facts import Fact, Statement, require_fields
 
 router = APIRouter(prefix="/api", tags=["settlement 清算"])
 
@@ -105,6 +107,37 @@ def statement_workbook(cycle: str, party: str, caller: CallerDep, session: ReadD
     body = reading.read(PartA, found.body)
     data = workbook.statement_xlsx(body, settlement_store.part_documents(session, found.id))
     return Response(data, media_type="application/vnd.openxmlformats-officedocument.spreadsheetml.sheet")
+
+
+@router.get(
+    "/cycles/{cycle}/statements/{party}/lines/{no}",
+    summary="明细追溯到凭据 / a line of a statement and the facts it follows from",
+)
+def statement_line(
+    cycle: str,
+    party: str,
+    no: Annotated[int, Path(ge=0, le=10_000_000)],
+    caller: CallerDep,
+    session: ReadDep,
+    system: SystemDep,
+) -> dict[str, Any]:
+    _own_or_operator(caller, party, system.settings.operator)
+    found = tracing.trace(session, tracing.line_of(session, _statement(session, cycle, party).id, no))
+    return {
+        "line": plain(found.line),
+        "steps": [
+            {"what": step.what.value, "fact": step.fact.id, "digest": plain(step.fact.digest().document()),
+             "kind": step.fact.kind, "subject": step.fact.subject, "no": step.fact.statement.no, "at": step.fact.at,
+             **_body(session, step.fact, caller, system)}
+            for step in found.steps
+        ],
+        "batches": plain(found.batches),
+    }  # fmt: skip
+
+
+def _body(session: ReadDep, fact: Fact, caller: Caller, system: System) -> dict[str, Any]:
+    """What the fact says, where the caller may read it; its digest is everybody's."""
+    return {"body": fact.body} if may_read(session, fact, caller.holder, system.houses) else {}
 
 
 @router.get("/cycles/{cycle}/statements/{party}/confirmation", summary="待签确认 / the confirmation to sign")

@@ -593,6 +593,29 @@ def bank_entries(session: Session, bank: str, account: str) -> dict[str, BankEnt
     return {row.reference: read(BankEntry, canonical.decode(row.document.encode())) for row in rows}
 
 
+@dataclass(frozen=True, slots=True)
+class BookedEntry:
+    """Where a bank entry stands: the fact id of its file, and of the instructions it was matched to, if any."""
+
+    file: str
+    instructions: str | None
+
+
+def bank_entry(session: Session, event_id: str) -> BookedEntry:
+    """The entry that the journal calls `event_id` (bank/account/reference). Raises UnknownFact."""
+    bank, _, rest = event_id.partition("/")
+    account, _, reference = rest.partition("/")
+    entry, order = tables.bank_entry, tables.instruction
+    row = session.execute(
+        select(entry.c.fact_id, order.c.fact_id.label("batch"))
+        .outerjoin(order, order.c.end_to_end == entry.c.end_to_end)
+        .where(entry.c.bank == bank, entry.c.account == account, entry.c.reference == reference)
+    ).first()
+    if row is None:
+        raise UnknownFact("bank entry", event_id)
+    return BookedEntry(row.fact_id, row.batch)
+
+
 def booked(session: Session, batch: str) -> list[tuple[BankEffect, int, int]]:
     """(effect, amount, applied) of every bank entry matched to a batch's instructions."""
     entry, order = tables.bank_entry, tables.instruction
