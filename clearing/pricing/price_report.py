@@ -38,7 +38,7 @@ from clearing.pricing.request import Request
 from clearing.pricing.sensitivity import sensitivity
 from clearing.pricing.valuation import income_dcf
 from ledger import canonical
-from ledger.digest import TwinDigest, twin
+from ledger.digest import twin
 from ledger.errors import FieldError
 from ledger.reading import body_of
 
@@ -83,22 +83,17 @@ def price(request: Request, policy: Policy, counted: Counted) -> PriceReport:
 
 def from_evidence(evidence: bytes) -> PriceReport:
     """The report of stored evidence, without reading any data again."""
-    return of_document(decode(evidence, "evidence"), evidence)
-
-
-def of_document(document: dict[str, Any], evidence: bytes) -> PriceReport:
-    """As `from_evidence`, for whoever holds the document that these bytes are."""
-    report = build(document, twin(evidence))
-    return PriceReport(report, canonical.encode(report), evidence)
+    return build(decode(evidence, "evidence"), evidence)
 
 
 @exact
-def build(evidence: Any, digest: TwinDigest) -> dict[str, Any]:
-    """The report document as a pure function of the evidence document (and its digest). Raises `PricingRefused`."""
-    case = read_case(evidence)
+def build(document: Any, evidence: bytes) -> PriceReport:
+    """The report as a pure function of the evidence: its document, and the canonical bytes that this is. Raises
+    `PricingRefused`."""
+    case = read_case(document)
     outcome = evaluate(case.method, case.figures)
     result = _result(case, outcome)
-    document: dict[str, Any] = {
+    report: dict[str, Any] = {
         "kind": REPORT_KIND,
         "identity": _identity(case),
         "inputs": _inputs(case),
@@ -107,10 +102,13 @@ def build(evidence: Any, digest: TwinDigest) -> dict[str, Any]:
         "result": result,
         "sensitivity": sensitivity(case, result["guide_fen"]) if case.request.sensitivity else [],
     }
-    asked = {key: evidence[key] for key in ("request", "policy", "counted")}
-    document["digests"] = {"input": twin(canonical.encode(asked)).document(), "evidence": digest.document()}
-    document["digests"]["report"] = twin(canonical.encode(document)).document()
-    return document
+    parts = canonical.members(evidence)
+    asked = canonical.joined({key: parts[key] for key in ("request", "policy", "counted")})
+    report["digests"] = {"input": twin(asked).document(), "evidence": twin(evidence).document()}
+    undigested = canonical.encode(report)
+    report["digests"]["report"] = twin(undigested).document()
+    digests = {"digests": canonical.encode(report["digests"])}
+    return PriceReport(report, canonical.joined(canonical.members(undigested) | digests), evidence)
 
 
 def verify(report: bytes, evidence: bytes) -> PriceVerdict:
@@ -121,7 +119,7 @@ def verify(report: bytes, evidence: bytes) -> PriceVerdict:
     """
     given, stored_evidence = decode(report, "report"), decode(evidence, "evidence")
     try:
-        rebuilt = build(stored_evidence, twin(evidence))
+        rebuilt = build(stored_evidence, evidence).document
         policy = read_policy(stored_evidence["policy"])
         counted = read_input(Counted, stored_evidence["counted"], "counted")
         admission = information.admit(counted.columns, threshold_of(policy))
