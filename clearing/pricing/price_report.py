@@ -90,19 +90,18 @@ def from_evidence(evidence: bytes) -> PriceReport:
 def build(document: Any, evidence: bytes) -> PriceReport:
     """The report as a pure function of the evidence: its document, and the canonical bytes that this is. Raises
     `PricingRefused`."""
-    case = read_case(document)
+    case, parts = read_case(document), canonical.members(evidence)
     outcome = evaluate(case.method, case.figures)
     result = _result(case, outcome)
     report: dict[str, Any] = {
         "kind": REPORT_KIND,
         "identity": _identity(case),
-        "inputs": _inputs(case),
+        "inputs": _inputs(case, canonical.members(parts["counted"])["columns"]),
         "method": _method(case),
         "intermediate": _intermediate(case, outcome),
         "result": result,
         "sensitivity": sensitivity(case, result["guide_fen"]) if case.request.sensitivity else [],
     }
-    parts = canonical.members(evidence)
     asked = canonical.joined({key: parts[key] for key in ("request", "policy", "counted")})
     report["digests"] = {"input": twin(asked).document(), "evidence": twin(evidence).document()}
     undigested = canonical.encode(report)
@@ -212,7 +211,7 @@ def _trade_digest(trade: Trade) -> str:
     return _digest_of(trade)["sha256"]
 
 
-def _inputs(case: Case) -> dict[str, Any]:
+def _inputs(case: Case, columns: bytes) -> dict[str, Any]:
     request, counted = case.request, case.counted
     constants, figures = case.policy.constants, case.figures
     inputs: dict[str, Any] = {
@@ -221,7 +220,7 @@ def _inputs(case: Case) -> dict[str, Any]:
         "quality": evaluated_document(
             case.policy.scheme, request.gate, body_of(request.evaluator), counted.rules, counted.assessed
         ),
-        "columns": _columns(case),
+        "columns": _columns(case, columns),
         "cost": {
             "table": twin(canonical.encode(body_of(request.costs))).document(),
             "data_cost_fen": case.costs.data_cost_fen,
@@ -247,12 +246,13 @@ def _inputs(case: Case) -> dict[str, Any]:
     return inputs
 
 
-def _columns(case: Case) -> list[dict[str, Any]]:
+def _columns(case: Case, written: bytes) -> list[dict[str, Any]]:
+    """The columns as the report has them: a profile only by the digest of its bytes, as they stand in the evidence."""
     reasons = dict(case.admission.excluded)
     result = []
-    for column in case.counted.columns:
+    for column, given in zip(case.counted.columns, canonical.items(written), strict=True):
         described = body_of(replace(column, profile=()))
-        described["profile"] = twin(canonical.encode(column.profile)).document()
+        described["profile"] = twin(canonical.members(given)["profile"]).document()
         described["admitted"] = column.name not in reasons
         if column.name in reasons:
             described["reason"] = reasons[column.name]

@@ -35,10 +35,11 @@ def reprice(
         read_request(stored["request"]), report_id=report_id, as_of=as_of, valid_until=valid_until,
         supersedes=supersedes, sensitivity=sensitivity,
     )  # fmt: skip
-    before, now = read_policy(stored["policy"]).constants, policy.constants
-    if (before.nulls, before.identifier_threshold) != (now.nulls, now.identifier_threshold):
-        return from_evidence(seal(request, policy, read_input(Counted, stored["counted"], "counted")))
     document = {**stored, "request": body_of(request), "policy": policy.document()}
+    if document["policy"] != stored["policy"]:
+        before, now = read_policy(stored["policy"]).constants, policy.constants
+        if (before.nulls, before.identifier_threshold) != (now.nulls, now.identifier_threshold):
+            return from_evidence(seal(request, policy, read_input(Counted, stored["counted"], "counted")))
     changed = {name: canonical.encode(document[name]) for name in ("request", "policy")}
     # What was counted is by far the most of it and stays as it is written.
     return build(document, canonical.joined(canonical.members(evidence) | changed))

@@ -181,6 +181,7 @@ def test_members__taken_apart_changed_and_joined__as_encoded_whole(document: dic
     parts = canonical.members(data)
     assert parts == {key: canonical.encode(value) for key, value in document.items()}
     assert canonical.joined(parts) == data
+    assert canonical.items(canonical.encode([*document.values()])) == [*map(canonical.encode, document.values())]
     assert canonical.joined({"z": canonical.encode(other)} | parts) == canonical.encode(document | {"z": other})
 
 
