@@ -180,7 +180,7 @@ def are_counts(values: list[Any] | tuple[Any, ...]) -> bool:
         values = list(chain.from_iterable(values))
     if not values or type(values[0]) is not int or set(map(type, values)) != {int}:
         return False
-    return min(values) >= -MAX_INT and max(values) <= MAX_INT
+    return bool(min(values) >= -MAX_INT and max(values) <= MAX_INT)
 
 
 @lru_cache(1_024)

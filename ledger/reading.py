@@ -47,9 +47,9 @@ def _without_none(value: Any) -> Any:
 
 def _refuse_unknown(given: Any, understood: Any, path: str) -> None:
     """Every key of `given` must stand in what it was read as, a dataclass or a dict; null stands nowhere."""
-    if isinstance(given, dict):
-        members = _members(understood)
-        for key, item in given.items() if members is not None else ():
+    members = _members(understood) if isinstance(given, dict) else None
+    if members is not None:
+        for key, item in given.items():
             if members.get(key) is None:
                 known = ", ".join(sorted(name for name, value in members.items() if value is not None)) or "—"
                 raise FieldError(f"{path}.{key}", f"已知字段之一 / one of: {known}", "未知字段 / unknown field")

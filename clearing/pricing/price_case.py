@@ -48,7 +48,7 @@ def read_case(evidence: Any) -> Case:
     `PricingRefused`."""
     wanted = {"kind", "request", "policy", "counted", "information"}
     if not isinstance(evidence, dict) or set(evidence) != wanted or evidence["kind"] != EVIDENCE_KIND:
-        raise PricingRefused("INPUT_FORM", "evidence", f"{EVIDENCE_KIND}: {sorted(wanted)}", sorted(evidence))
+        raise PricingRefused("INPUT_FORM", "evidence", f"{EVIDENCE_KIND}: {sorted(wanted)}", repr(evidence)[:120])
     request = read_request(evidence["request"])
     policy = read_policy(evidence["policy"])
     counted = read_decoded(Counted, evidence["counted"], "counted")
@@ -139,7 +139,7 @@ def _check_bins(counted: Counted, policy: Policy) -> None:
 
 def _read_information(value: Any, admission: Admission) -> tuple[ColumnInformation, ...]:
     names = [column.name for column in admission.admitted]
-    if not isinstance(value, list) or [item.get("name") for item in value if isinstance(item, dict)] != names:
+    if not isinstance(value, list) or [item.get("name") if isinstance(item, dict) else "" for item in value] != names:
         raise PricingRefused("INPUT_FORM", "evidence.information", " | ".join(names), repr(value)[:120])
     return tuple(
         ColumnInformation(

@@ -441,6 +441,36 @@ def test_verify__every_leaf_of_the_evidence_changed__the_report_no_longer_follow
         assert (verdict.where, verdict.pointer) == ("evidence", pointer)
 
 
+def nodes(value: object, pointer: str = ""):
+    """JSON pointer of every value, containers too."""
+    if pointer:
+        yield pointer
+    for key, item in value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ():
+        yield from nodes(item, f"{pointer}/{key}")
+
+
+STRANGE = st.sampled_from([5, -1, True, "", "x", "1", [], [5], [[]], {}, {"name": 5}, {"a": [1]}, [1, "a"], [{}, 5]])
+
+
+@settings(max_examples=few(80), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.data())
+def test_verify__anything_of_another_shape_anywhere__is_answered_and_never_equal(real, data):
+    documents = [canonical.decode(each) for each in real]
+    which = data.draw(st.integers(0, 1))
+    pointer = data.draw(st.sampled_from(["", *nodes(documents[which])]))
+    strange = data.draw(STRANGE)
+    forged = changed(documents[which], pointer, strange) if pointer else strange
+    files = [canonical.encode(forged) if place == which else real[place] for place in (0, 1)]
+    assert verify(*files).equal is (files == list(real))
+
+
+@pytest.mark.parametrize("extra", [5, "x", []])
+def test_verify__information_with_something_beside_its_columns__is_answered(real, extra):
+    document = canonical.decode(real[1])
+    verdict = verify(real[0], canonical.encode(document | {"information": [*document["information"], extra]}))
+    assert (verdict.equal, verdict.where) == (False, "evidence")
+
+
 # 24: sensitivity ------------------------------------------------------------------------------------------------------
 
 

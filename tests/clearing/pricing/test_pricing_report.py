@@ -171,10 +171,8 @@ def test_report__ambient_decimal_context__moves_nothing():
 
 @pytest.mark.parametrize("value", [0.5, float("nan"), None, 2**53, -(2**53)], ids=repr)
 def test_refusal__float_null_or_huge_number_anywhere__is_refused(value):
-    document = example()
-    for pointer, _ in itertools.islice(leaves(document), 0, None, 5):
-        if pointer.startswith("/policy"):
-            continue
+    document = changed(example(), "/policy", policies.POLICIES[1].document())
+    for pointer, _ in leaves(document):
         with pytest.raises(PricingRefused) as caught:
             trial_price(changed(document, pointer, value))
         assert caught.value.code in ("INPUT_FORM", "NO_STAGE"), pointer
