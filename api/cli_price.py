@@ -14,6 +14,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Annotated, Any
 
+import msgspec
 import typer
 
 from api import keyfiles, price_paper
@@ -214,9 +215,9 @@ def _priced(file: Path, *, out: Path, as_of: int, days: int) -> list[str]:
     """The table's line for one case or evidence; its report and evidence are written."""
     try:
         data = file.read_bytes()
-        value = canonical.parse(data)
-        if isinstance(value, dict) and value.get("kind") == EVIDENCE_KIND:
-            made = _again(data, value, as_of, days)
+        head = _head(data)
+        if head.kind == EVIDENCE_KIND:
+            made = _again(data, head.request, as_of, days)
         else:
             made = trial.price_case(_object(file), file.parent)
     except (ClearingError, LedgerError, OSError) as error:
@@ -232,11 +233,29 @@ def _priced(file: Path, *, out: Path, as_of: int, days: int) -> list[str]:
     ]  # fmt: skip
 
 
-def _again(data: bytes, stored: dict[str, Any], as_of: int, days: int) -> PriceReport:
-    request = stored.get("request")
-    if not isinstance(request, dict) or as_of <= 0 or days <= 0:
+class _Asked(msgspec.Struct, frozen=True):
+    domain: str = ""
+    stage: str = ""
+
+
+class _Head(msgspec.Struct, frozen=True):
+    """What tells evidence from a case, and the policy it is under; the rest of the file is left alone."""
+
+    kind: str = ""
+    request: _Asked = _Asked()
+
+
+def _head(data: bytes) -> _Head:
+    try:
+        return msgspec.json.decode(data, type=_Head)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return _Head()  # read as a case, whose own reader says what is wrong
+
+
+def _again(data: bytes, request: _Asked, as_of: int, days: int) -> PriceReport:
+    if as_of <= 0 or days <= 0:
         raise FieldError("--as-of, --days", "由证据重新定价须给出 / needed for evidence", f"{as_of}, {days}")
-    policy = choose(POLICIES, str(request.get("domain")), str(request.get("stage")), as_of)
+    policy = choose(POLICIES, request.domain, request.stage, as_of)
     return reprice(data, policy, report_id=secrets.token_hex(16), as_of=as_of, valid_until=as_of + days * 86_400)
 
 

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from ledger import canonical
 from ledger.errors import FieldError
 
 T = TypeVar("T")
@@ -25,7 +26,7 @@ def read(type_: type[T], value: Any, where: str = "body") -> T:
         result = msgspec.convert(value, type=type_, strict=True)
     except msgspec.ValidationError as error:
         raise _field_error(str(error), value, where) from error
-    _refuse_unknown(value, body_of(result), where)
+    _refuse_unknown(value, result, where)
     return result
 
 
@@ -38,21 +39,33 @@ def _without_none(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _without_none(item) for key, item in value.items() if item is not None}
     if isinstance(value, list | tuple):
-        return [item if type(item) is int else _without_none(item) for item in value]
+        if canonical.are_counts(value):
+            return [item if type(item) is int else list(item) for item in value]
+        return [_without_none(item) for item in value]
     return value
 
 
 def _refuse_unknown(given: Any, understood: Any, path: str) -> None:
-    if isinstance(given, dict) and isinstance(understood, dict):
+    """Every key of `given` must stand in what it was read as, a dataclass or a dict; null stands nowhere."""
+    members = _members(understood) if isinstance(given, dict) else None
+    if members is not None:
         for key, item in given.items():
-            if key not in understood:
-                known = ", ".join(sorted(understood)) or "—"
+            if members.get(key) is None:
+                known = ", ".join(sorted(name for name, value in members.items() if value is not None)) or "—"
                 raise FieldError(f"{path}.{key}", f"已知字段之一 / one of: {known}", "未知字段 / unknown field")
-            _refuse_unknown(item, understood[key], f"{path}.{key}")
-    elif isinstance(given, list) and isinstance(understood, list):
+            if isinstance(item, dict | list):
+                _refuse_unknown(item, members[key], f"{path}.{key}")
+    elif isinstance(given, list) and isinstance(understood, list | tuple) and not canonical.are_counts(given):
         for position, (item, known_item) in enumerate(zip(given, understood, strict=True)):
-            if type(item) is not int:
+            if isinstance(item, dict | list):
                 _refuse_unknown(item, known_item, f"{path}[{position}]")
+
+
+def _members(understood: Any) -> dict[str, Any] | None:
+    if isinstance(understood, dict):
+        return understood
+    fields = getattr(understood, "__dataclass_fields__", None)
+    return None if fields is None else {name: getattr(understood, name) for name in fields}
 
 
 def _field_error(message: str, value: Any, where: str) -> FieldError:

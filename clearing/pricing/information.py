@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from itertools import pairwise
+from operator import gt, mul
 from typing import Literal
 
 from clearing.pricing.arithmetic import TWO, ZERO, exact
@@ -78,15 +78,15 @@ class ColumnInformation:
 def check_profile(column: ColumnCounts) -> None:
     """The integers of one column belong together, or INPUT_FORM: n = Σ c·m, distinct = Σ m, c strictly falling."""
     where = f"columns.{column.name}.profile"
-    counts = [count for count, _ in column.profile]
-    if any(count < 1 or times < 1 for count, times in column.profile):
+    counts, times = zip(*column.profile, strict=True) if column.profile else ((), ())
+    if counts and min(*counts, *times) < 1:
         raise PricingRefused("INPUT_FORM", where, "正整数对 / pairs of positive integers", column.profile)
-    if any(a <= b for a, b in pairwise(counts)):
-        raise PricingRefused("INPUT_FORM", where, "次数严格递减 / counts strictly falling", counts[:8])
-    total = sum(count * times for count, times in column.profile)
+    if not all(map(gt, counts, counts[1:])):
+        raise PricingRefused("INPUT_FORM", where, "次数严格递减 / counts strictly falling", list(counts[:8]))
+    total = sum(map(mul, counts, times))
     if column.values < 0 or total != column.values:
         raise PricingRefused("INPUT_FORM", where, f"Σ c·m = {column.values}", total)
-    distinct = sum(times for _, times in column.profile)
+    distinct = sum(times)
     if distinct != column.distinct:
         raise PricingRefused("INPUT_FORM", where, f"Σ m = {column.distinct}", distinct)
 

@@ -21,6 +21,14 @@ def read_input(type_: type[T], value: Any, where: str) -> T:
     """A typed input of the canonical profile (no float, null, unknown field). Raises INPUT_FORM with the field."""
     try:
         canonical.encode(value)
+    except FieldError as error:
+        raise PricingRefused("INPUT_FORM", error.field, error.expected, error.given) from error
+    return read_decoded(type_, value, where)
+
+
+def read_decoded(type_: type[T], value: Any, where: str) -> T:
+    """As `read_input`, for what came out of `decode` and so is of the profile. Raises INPUT_FORM with the field."""
+    try:
         return read(type_, value, where)
     except FieldError as error:
         raise PricingRefused("INPUT_FORM", error.field, error.expected, error.given) from error

@@ -15,7 +15,7 @@ from clearing.pricing.element_price import Figures, Method, Outcome
 from clearing.pricing.errors import PricingRefused
 from clearing.pricing.history import Comparable, Reference, reference_price
 from clearing.pricing.information import Admission, ColumnInformation
-from clearing.pricing.inputs import read_input
+from clearing.pricing.inputs import read_decoded
 from clearing.pricing.manifest import Counted
 from clearing.pricing.policy import Policy, method_of, read_policy
 from clearing.pricing.quality import DIMENSIONS, Evaluation, Score
@@ -44,13 +44,14 @@ class Case:
 
 @exact
 def read_case(evidence: Any) -> Case:
-    """Reads and judges an evidence document: gate, rights, dates, units, costs, trades, cap; or `PricingRefused`."""
+    """Reads and judges an evidence document, as it was decoded: gate, rights, dates, units, costs, trades, cap; or
+    `PricingRefused`."""
     wanted = {"kind", "request", "policy", "counted", "information"}
     if not isinstance(evidence, dict) or set(evidence) != wanted or evidence["kind"] != EVIDENCE_KIND:
-        raise PricingRefused("INPUT_FORM", "evidence", f"{EVIDENCE_KIND}: {sorted(wanted)}", sorted(evidence))
+        raise PricingRefused("INPUT_FORM", "evidence", f"{EVIDENCE_KIND}: {sorted(wanted)}", repr(evidence)[:120])
     request = read_request(evidence["request"])
     policy = read_policy(evidence["policy"])
-    counted = read_input(Counted, evidence["counted"], "counted")
+    counted = read_decoded(Counted, evidence["counted"], "counted")
     _check_request(request, policy)
     given = {"expected_return": request.expected_return, "market_factor": request.market_factor}
     method, share = method_of(policy, request.as_of, given)
@@ -138,7 +139,7 @@ def _check_bins(counted: Counted, policy: Policy) -> None:
 
 def _read_information(value: Any, admission: Admission) -> tuple[ColumnInformation, ...]:
     names = [column.name for column in admission.admitted]
-    if not isinstance(value, list) or [item.get("name") for item in value if isinstance(item, dict)] != names:
+    if not isinstance(value, list) or [item.get("name") if isinstance(item, dict) else "" for item in value] != names:
         raise PricingRefused("INPUT_FORM", "evidence.information", " | ".join(names), repr(value)[:120])
     return tuple(
         ColumnInformation(

@@ -38,7 +38,7 @@ from clearing.pricing.request import Request
 from clearing.pricing.sensitivity import sensitivity
 from clearing.pricing.valuation import income_dcf
 from ledger import canonical
-from ledger.digest import TwinDigest, twin
+from ledger.digest import twin
 from ledger.errors import FieldError
 from ledger.reading import body_of
 
@@ -83,34 +83,31 @@ def price(request: Request, policy: Policy, counted: Counted) -> PriceReport:
 
 def from_evidence(evidence: bytes) -> PriceReport:
     """The report of stored evidence, without reading any data again."""
-    return of_document(decode(evidence, "evidence"), evidence)
-
-
-def of_document(document: dict[str, Any], evidence: bytes) -> PriceReport:
-    """As `from_evidence`, for whoever holds the document that these bytes are."""
-    report = build(document, twin(evidence))
-    return PriceReport(report, canonical.encode(report), evidence)
+    return build(decode(evidence, "evidence"), evidence)
 
 
 @exact
-def build(evidence: Any, digest: TwinDigest) -> dict[str, Any]:
-    """The report document as a pure function of the evidence document (and its digest). Raises `PricingRefused`."""
-    case = read_case(evidence)
+def build(document: Any, evidence: bytes) -> PriceReport:
+    """The report as a pure function of the evidence: its document, and the canonical bytes that this is. Raises
+    `PricingRefused`."""
+    case, parts = read_case(document), canonical.members(evidence)
     outcome = evaluate(case.method, case.figures)
     result = _result(case, outcome)
-    document: dict[str, Any] = {
+    report: dict[str, Any] = {
         "kind": REPORT_KIND,
         "identity": _identity(case),
-        "inputs": _inputs(case),
+        "inputs": _inputs(case, canonical.members(parts["counted"])["columns"]),
         "method": _method(case),
         "intermediate": _intermediate(case, outcome),
         "result": result,
         "sensitivity": sensitivity(case, result["guide_fen"]) if case.request.sensitivity else [],
     }
-    asked = {key: evidence[key] for key in ("request", "policy", "counted")}
-    document["digests"] = {"input": twin(canonical.encode(asked)).document(), "evidence": digest.document()}
-    document["digests"]["report"] = twin(canonical.encode(document)).document()
-    return document
+    asked = canonical.joined({key: parts[key] for key in ("request", "policy", "counted")})
+    report["digests"] = {"input": twin(asked).document(), "evidence": twin(evidence).document()}
+    undigested = canonical.encode(report)
+    report["digests"]["report"] = twin(undigested).document()
+    digests = {"digests": canonical.encode(report["digests"])}
+    return PriceReport(report, canonical.joined(canonical.members(undigested) | digests), evidence)
 
 
 def verify(report: bytes, evidence: bytes) -> PriceVerdict:
@@ -121,7 +118,7 @@ def verify(report: bytes, evidence: bytes) -> PriceVerdict:
     """
     given, stored_evidence = decode(report, "report"), decode(evidence, "evidence")
     try:
-        rebuilt = build(stored_evidence, twin(evidence))
+        rebuilt = build(stored_evidence, evidence).document
         policy = read_policy(stored_evidence["policy"])
         counted = read_input(Counted, stored_evidence["counted"], "counted")
         admission = information.admit(counted.columns, threshold_of(policy))
@@ -214,7 +211,7 @@ def _trade_digest(trade: Trade) -> str:
     return _digest_of(trade)["sha256"]
 
 
-def _inputs(case: Case) -> dict[str, Any]:
+def _inputs(case: Case, columns: bytes) -> dict[str, Any]:
     request, counted = case.request, case.counted
     constants, figures = case.policy.constants, case.figures
     inputs: dict[str, Any] = {
@@ -223,7 +220,7 @@ def _inputs(case: Case) -> dict[str, Any]:
         "quality": evaluated_document(
             case.policy.scheme, request.gate, body_of(request.evaluator), counted.rules, counted.assessed
         ),
-        "columns": _columns(case),
+        "columns": _columns(case, columns),
         "cost": {
             "table": twin(canonical.encode(body_of(request.costs))).document(),
             "data_cost_fen": case.costs.data_cost_fen,
@@ -249,12 +246,13 @@ def _inputs(case: Case) -> dict[str, Any]:
     return inputs
 
 
-def _columns(case: Case) -> list[dict[str, Any]]:
+def _columns(case: Case, written: bytes) -> list[dict[str, Any]]:
+    """The columns as the report has them: a profile only by the digest of its bytes, as they stand in the evidence."""
     reasons = dict(case.admission.excluded)
     result = []
-    for column in case.counted.columns:
+    for column, given in zip(case.counted.columns, canonical.items(written), strict=True):
         described = body_of(replace(column, profile=()))
-        described["profile"] = twin(canonical.encode(column.profile)).document()
+        described["profile"] = twin(canonical.members(given)["profile"]).document()
         described["admitted"] = column.name not in reasons
         if column.name in reasons:
             described["reason"] = reasons[column.name]

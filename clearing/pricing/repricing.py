@@ -12,7 +12,7 @@ from clearing.pricing.errors import PricingRefused
 from clearing.pricing.inputs import decode, read_input
 from clearing.pricing.manifest import Counted
 from clearing.pricing.policy import Policy, read_policy
-from clearing.pricing.price_report import PriceReport, from_evidence, of_document, seal
+from clearing.pricing.price_report import PriceReport, build, from_evidence, seal
 from clearing.pricing.request import read_request
 from ledger import canonical
 from ledger.reading import body_of
@@ -35,8 +35,11 @@ def reprice(
         read_request(stored["request"]), report_id=report_id, as_of=as_of, valid_until=valid_until,
         supersedes=supersedes, sensitivity=sensitivity,
     )  # fmt: skip
-    before, now = read_policy(stored["policy"]).constants, policy.constants
-    if (before.nulls, before.identifier_threshold) != (now.nulls, now.identifier_threshold):
-        return from_evidence(seal(request, policy, read_input(Counted, stored["counted"], "counted")))
     document = {**stored, "request": body_of(request), "policy": policy.document()}
-    return of_document(document, canonical.encode(document))
+    if document["policy"] != stored["policy"]:
+        before, now = read_policy(stored["policy"]).constants, policy.constants
+        if (before.nulls, before.identifier_threshold) != (now.nulls, now.identifier_threshold):
+            return from_evidence(seal(request, policy, read_input(Counted, stored["counted"], "counted")))
+    changed = {name: canonical.encode(document[name]) for name in ("request", "policy")}
+    # What was counted is by far the most of it and stays as it is written.
+    return build(document, canonical.joined(canonical.members(evidence) | changed))

@@ -11,7 +11,6 @@ from typing import Any, ClassVar, Generic, Literal, Self, TypeVar
 
 from clearing.pricing.arithmetic import MAX_INTEGER, integer
 from clearing.pricing.errors import KindMixed, PricingRefused
-from clearing.pricing.inputs import read_input
 from clearing.pricing.manifest import Digests
 from clearing.pricing.quality import Count
 from clearing.pricing.request import Name
@@ -130,32 +129,6 @@ AppraisalValue = Stated[AppraisalAmount]
 GuideValue = Stated[GuideAmount]
 DealValue = Stated[DealAmount]
 PledgeValue = Stated[PledgeAmount]
-
-
-@dataclass(frozen=True, slots=True)
-class _Row:
-    kind: Kind
-    amount_fen: Count
-    qualifier: Qualifier
-    as_of: Count
-    scope: tuple[Name, ...]
-    issuer: Name
-    document: Digests
-
-
-def read_value(document: Any, wanted: type[A]) -> Stated[A]:
-    """A stored row as the kind the caller wants. Raises KIND_MIXED for a row of another kind, INPUT_FORM."""
-    row = read_input(_Row, document, "value")
-    if row.kind != wanted.kind:
-        raise KindMixed("value.kind", wanted.kind, row.kind)
-    return Stated(wanted(row.amount_fen), row.qualifier, row.as_of, row.scope, row.issuer, row.document)
-
-
-def of_kind(amount: Amount, wanted: type[A]) -> A:
-    """`amount` itself if it is of the wanted kind; for doors that get their amounts untyped. Raises KIND_MIXED."""
-    if type(amount) is not wanted:
-        raise KindMixed("amount", wanted.kind, _said(amount))
-    return amount
 
 
 def _said(value: object) -> str:

@@ -87,6 +87,12 @@ def test_encode__tuple__written_as_a_list() -> None:
         ({"a": float("nan")}, "$.a"),
         ({"a": None}, "$.a"),
         ([None], "$[0]"),
+        ([1, 2, True, 2**53], "$[3]"),
+        ([[1, 2], [3, 2**53]], "$[1][1]"),
+        ([[1, 2], (3, -(2**53))], "$[1][1]"),
+        ([[1, 2], [3, 0.5]], "$[1][1]"),
+        ([[1, 2], [None]], "$[1][0]"),
+        ([[1, 2], {"a": None}], "$[1].a"),
         ({"a": 2**53}, "$.a"),
         ({"a": -(2**53)}, "$.a"),
         ({"a": {"b": 10**40}}, "$.a.b"),
@@ -144,6 +150,44 @@ def test_encode__depth__24_levels_and_no_more() -> None:
         canonical.encode(nested(25))
 
 
+ROWS = st.lists(st.lists(st.integers(-canonical.MAX_INT, canonical.MAX_INT), max_size=3), max_size=6)
+
+
+@settings(max_examples=few(60), deadline=None)
+@given(st.one_of(ROWS, ROWS.map(lambda rows: [1, *rows, []]), st.lists(st.integers(-9, 9), max_size=9)))
+def test_encode__rows_of_counts__as_any_other_list(rows: list[Any]) -> None:
+    assert canonical.encode(rows) == json.dumps(rows, separators=(",", ":")).encode()
+    held = tuple(tuple(row) if isinstance(row, list) else row for row in rows)
+    assert canonical.encode(held) == canonical.encode(rows)
+
+
+def test_encode__rows_of_counts__lie_no_deeper_than_24_levels() -> None:
+    for counts, most in ([1], 23), ([[1]], 22), ([[]], 23):
+        for levels in (most, most + 1):
+            value: Any = counts
+            for _ in range(levels):
+                value = {"a": value}
+            if levels == most:
+                assert canonical.decode(canonical.encode(value)) == value
+            else:
+                with pytest.raises(FieldError, match="24"):
+                    canonical.encode(value)
+
+
+@settings(max_examples=few(60), deadline=None)
+@given(st.dictionaries(st.sampled_from("abcdef"), VALUES), VALUES)
+def test_members__taken_apart_changed_and_joined__as_encoded_whole(document: dict[str, Any], other: Any) -> None:
+    data = canonical.encode(document)
+    parts = canonical.members(data)
+    assert parts == {key: canonical.encode(value) for key, value in document.items()}
+    assert canonical.joined(parts) == data
+    assert canonical.items(canonical.encode([*document.values()])) == [*map(canonical.encode, document.values())]
+    assert canonical.joined({"z": canonical.encode(other)} | parts) == canonical.encode(document | {"z": other})
+
+
+OPENINGS = ((b"[", b"]"), (b'{"a":', b"}"), (b'[{"\\"[":', b"}]"), (b"[[],[],", b"]"), (b'["],[",', b"]"))
+
+
 @pytest.mark.parametrize("read", [canonical.decode, canonical.parse])
 @pytest.mark.parametrize("depth", [25, 3_000, 300_000])
 def test_read__nested_too_deeply__refused_not_crashed(read: Any, depth: int) -> None:
@@ -151,7 +195,7 @@ def test_read__nested_too_deeply__refused_not_crashed(read: Any, depth: int) -> 
     limit = sys.getrecursionlimit()
     sys.setrecursionlimit(1_000_000)
     try:
-        for opening, closing in ((b"[", b"]"), (b'{"a":', b"}"), (b'[{"\\"[":', b"}]")):
+        for opening, closing in OPENINGS:
             with pytest.raises(Malformed):
                 read(opening * depth + b"1" + closing * depth)
             with pytest.raises(Malformed):

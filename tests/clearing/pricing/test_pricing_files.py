@@ -12,7 +12,6 @@ from contextlib import closing
 from dataclasses import replace
 from datetime import date, datetime
 from decimal import Decimal
-from importlib.util import find_spec
 from pathlib import Path
 
 import duckdb
@@ -20,7 +19,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from openpyxl import Workbook
-from pricing_cases import flights_folder
+from pricing_cases import flights_folder, penguins_csv
 
 from clearing.pricing import information
 from clearing.pricing.cell_text import cell_text
@@ -213,11 +212,7 @@ def test_declare__writes_down_what_it_found(tmp_path):
 
 
 def real_tables() -> list[Path]:
-    penguins = find_spec("palmerpenguins")
-    assert penguins is not None
-    assert penguins.origin is not None
-    folder = Path(penguins.origin).parent / "data"
-    return [flights_folder() / "airports.csv", flights_folder() / "planes.csv", folder / "penguins-raw.csv"]
+    return [flights_folder() / "airports.csv", flights_folder() / "planes.csv", penguins_csv(raw=True)]
 
 
 @pytest.mark.parametrize("path", real_tables(), ids=lambda path: path.name)
