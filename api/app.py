@@ -29,6 +29,7 @@ from api.pages import (
     public,
     signing,
     staff,
+    statements,
 )
 from api.pages import (
     broker as broker_pages,
@@ -154,7 +155,7 @@ MODULES = (
 
 OFFICE = (
     entry, signing, applicant, case, staff, notices, objecting, certificates, afterlife_pages, delivering, dealing,
-    deals, agreements, listings,
+    deals, agreements, listings, statements,
 )  # fmt: skip
 """Pages for people with a session, and what leads there; their writes are forms, not signed bodies."""
 

@@ -64,7 +64,7 @@ def _refuse_unknown(given: Any, understood: Any, path: str) -> None:
 def _members(understood: Any) -> dict[str, Any] | None:
     if isinstance(understood, dict):
         return understood
-    fields = getattr(understood, "__dataclass_fields__", None)
+    fields = getattr(understood, "__dataclass_fields__", None) or getattr(understood, "__struct_fields__", None)
     return None if fields is None else {name: getattr(understood, name) for name in fields}
 
 

@@ -14,6 +14,8 @@ from clearing.market.agreement import Role, Signer, typed_digest
 from clearing.market.delivery import service as delivering
 from clearing.market.negotiation.service import Refusal
 from clearing.market.shelf import service as shelf
+from clearing.settlement import service as settlement
+from clearing.settlement.dispute import service as disputing
 from ledger import eip712
 from ledger.facts import Signature, Signed, Statement
 from ledger.store import Appended
@@ -77,6 +79,15 @@ def _listing_move(session: Session, system: System, waiting: Waiting, at: int) -
     return shelf.move(session, waiting.signed, operator=system.settings.operator, at=at)
 
 
+def _confirmation(session: Session, system: System, waiting: Waiting, at: int) -> Appended:
+    return Appended(settlement.confirm_statement(session, system.office, waiting.signed, at=at), replayed=False)
+
+
+def _complaint(session: Session, system: System, waiting: Waiting, at: int) -> Appended:
+    operator = system.settings.operator
+    return disputing.take(session, waiting.signed, system.office, operator=operator, at=at)
+
+
 def _message(session: Session, system: System, waiting: Waiting, at: int) -> Appended | Refusal:
     return dealing.take(session, system, waiting.signed, waiting.parts, at=at)
 
@@ -104,6 +115,8 @@ TAKERS: Mapping[str, Taker] = {
     "register-objection/v1": _dispute,
     "register-objection-move/v1": _dispute_move,
     "delivery-act/v1": _delivery,
+    "statement-confirmed/v1": _confirmation,
+    "dispute-act/v1": _complaint,
     "listing-submitted/v1": _listing,
     "listing-move/v1": _listing_move,
     "negotiation-message/v1": _message,

@@ -9,6 +9,7 @@
   clerk is told it; `typed`: a form read field by field.
 - `deals`: a negotiation as one party sees it; `talk_form`: the forms of its messages, of them `price_form` and
   `terms_form`; `agreement_acts`: an agreement and the acts that can be done.
+- `statements`: a party's statement in words.
 - `listing_form`: the groups of product metadata, to a listing and back; `listing_drafts`: what is not submitted yet.
 - `todo`: the work list in words; `clocks`: what is due when; `history`: what has happened, by whom;
   `papers`: what was handed in and where to open it; `access`: who may look.

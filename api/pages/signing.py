@@ -140,6 +140,7 @@ PLACES: Mapping[str, tuple[str, str, str]] = {
     "negotiation": ("/office/deals/", "查看磋商", "The negotiation"),
     "agreement": ("/office/agreements/", "查看协议", "The agreement"),
     "listing": ("/office/listings/", "查看上架", "The listing"),
+    "dispute": ("/disputes/", "查看争议", "The dispute"),
 }
 """Where the page of a subject is, and what the way there is called."""
 
@@ -149,6 +150,8 @@ def _place(waiting: Waiting) -> tuple[str, str, str] | None:
     kind, _, identity = waiting.statement.subject.partition(":")
     if kind == "objection":
         kind, identity = "application", str(waiting.statement.body.get("application", ""))
+    if kind == "statement":
+        return f"/office/statements/{identity.rpartition('.')[0]}", "查看账单", "The statement"
     if kind not in PLACES or not identity:
         return None
     href, zh, en = PLACES[kind]

@@ -28,7 +28,7 @@ export function spoken(path, value, instant = false) {
 }
 export const beijing = (seconds) => new Date((seconds + 8 * 3600) * 1000).toISOString().slice(0, 19).replace("T", " ");
 /** Fen as yuan, without any arithmetic of fractions. */
-export const yuan = (value) => `${Math.trunc(value / 100)}.${String(value % 100).padStart(2, "0")}`;
+export const yuan = (value) => `${value < 0 ? "-" : ""}${Math.trunc(Math.abs(value) / 100)}.${String(Math.abs(value) % 100).padStart(2, "0")}`;
 /** value / whole with its decimals and no more. */
 function share(value, whole) {
   const rest = String(value % whole).padStart(String(whole).length - 1, "0").replace(/0+$/u, "");

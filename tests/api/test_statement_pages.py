@@ -1,0 +1,124 @@
+"""A statement in the office: read, traced to its evidence, confirmed and disputed with the party's own key."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from api.desk.waiting import Outcome
+from clearing.settlement import store
+from clearing.settlement.dispute import store as disputes
+from clearing.terms import DAY
+from tests.api.shop import Shop, open_shop
+from tests.api.trading import Trader, trader
+from tests.clearing.market.house import CONSUMER, COURT, PROVIDER, SELLER
+from tests.clearing.settlement.disputing import MAY, Month
+
+XSS = '"><script>alert(1)</script>'
+
+
+class Office:
+    """May's statements of one agreement, issued; everybody has a browser."""
+
+    def __init__(self, shop: Shop) -> None:
+        self.shop = shop
+        self.month = Month(shop.house, operator=shop.platform.system.settings.operator)
+        self.cycle = self.month.issue(MAY)
+        shop.house.session.commit()
+        shop.platform.now = MAY.end + 2 * DAY
+
+    @property
+    def path(self) -> str:
+        return f"/office/statements/{self.cycle}"
+
+    def person(self, party: str) -> Trader:
+        return trader(self.shop, f"party:{party}")
+
+
+@pytest.fixture
+def office(tmp_path: Path, empty_database: Path) -> Iterator[Office]:
+    with open_shop(tmp_path, empty_database) as shop:
+        yield Office(shop)
+
+
+def desk_of(answer_url: str) -> str:
+    found = re.search(r"/office/desk/([0-9a-f]{32})", answer_url)
+    assert found, answer_url
+    return found[1]
+
+
+def post(one: Trader, path: str, **fields: str) -> tuple[int, str, str]:
+    """(status, address after redirects, text) of a form of our page."""
+    answer = one.http.post(
+        path, data={**fields, "csrf": one.csrf}, headers={"Origin": str(one.http.base_url).rstrip("/")}
+    )
+    return answer.status_code, str(answer.url), answer.text
+
+
+def test_statement__read_and_confirmed_with_one_s_own_key(office: Office) -> None:
+    buyer = office.person(CONSUMER)
+    assert office.path in buyer.get("/office/statements")
+    page = buyer.get(office.path)
+    assert "3.50 元" in page
+    assert "确认账单，去签署" in page
+    status, url, text = post(buyer, f"{office.path}/confirmation")
+    assert status == 200, text
+    assert "确认账单：2026-05" in text
+    assert buyer.sign_desk(desk_of(url)) == Outcome.DONE.value
+    page = buyer.get(office.path)
+    assert "确认账单，去签署" not in page
+    assert "本单位已于" in page
+    with office.shop.platform.reading() as session:
+        assert store.statement_of(session, office.cycle, CONSUMER).confirmed_at is not None
+        assert store.statement_of(session, office.cycle, SELLER).confirmed_at is None
+
+
+def test_line__leads_to_its_facts_on_a_page_of_its_own(office: Office) -> None:
+    for party, names in ((CONSUMER, ("计费结果", "发票", "计量读数", "合约条款")), (PROVIDER, ("应分额", "计费结果"))):
+        one = office.person(party)
+        page = one.get(f"{office.path}/lines/0")
+        for name in names:
+            assert f"<strong>{name}</strong>" in page
+        assert "100 call" in page
+        assert "证明包" in page
+        assert "使用记录的批次" in page
+
+
+def test_charge__disputed_at_the_page__frozen_when_it_is_signed(office: Office) -> None:
+    buyer = office.person(CONSUMER)
+    page = buyer.get(office.path)
+    assert "对计费有异议" in page
+    assert "对计费有异议" not in office.person(PROVIDER).get(office.path), "who is paid has no charge to dispute"
+    words = {"charge": office.month.charge, "amount": "1.06", "text": f"多计 {XSS}", "demand": "退还"}
+    for wrong, said in (
+        ({"amount": "1.061"}, "两位小数"), ({"amount": "3.51"}, "3.50"), ({"amount": "0.00"}, "0.01"),
+        ({"text": " "}, "必填"), ({"charge": "0" * 64}, "charge"), ({"demand": ""}, "必填"),
+    ):  # fmt: skip
+        status, _, text = post(buyer, f"{office.path}/disputes", **(words | wrong))
+        assert status in (404, 422), (wrong, status)
+        assert said in text, wrong
+        assert XSS not in text
+    status, url, text = post(buyer, f"{office.path}/disputes", **words)
+    assert status == 200, text
+    assert XSS not in text
+    with office.shop.platform.reading() as session:
+        assert disputes.disputes(session, CONSUMER) == [], "nothing before it is signed"
+    assert buyer.sign_desk(desk_of(url)) == Outcome.DONE.value
+    with office.shop.platform.reading() as session:
+        [row] = disputes.disputes(session, CONSUMER)
+        held = store.hold(session, row.id)
+        assert held is not None
+        assert sum(part.amount for part in held.parts) == 106
+    assert "查看争议" in buyer.get(f"/office/desk/{desk_of(url)}")
+    assert "争议金额" in buyer.get(f"/disputes/{row.id}")
+
+
+def test_statement__of_nobody_s_concern__is_not_shown(office: Office) -> None:
+    stranger = office.person(COURT)
+    assert "还没有账单" in stranger.get("/office/statements")
+    assert stranger.http.get(office.path).status_code == 404
+    assert stranger.http.get(f"{office.path}/lines/0").status_code == 404
+    assert office.person(CONSUMER).http.get(f"{office.path}/lines/99").status_code == 404
