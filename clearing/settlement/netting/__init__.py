@@ -1,0 +1,55 @@
+"""轧差: obligations become one position per party, the fewest needed transfers, and a proof each party can check.
+
+positions → certificate → sum_tree
+
+- `positions`: what each party is owed less what it owes.
+- `certificate`: the payments of each mode, minimum funding, and the separate checker.
+- `sum_tree`: the Merkle-sum tree of a run, each party's proof and its check (D36).
+"""
+
+from clearing.settlement.netting.certificate import (
+    Certificate,
+    Transfer,
+    check_certificate,
+    check_payments,
+    net,
+    novated,
+    payments_of,
+    transfers_of,
+)
+from clearing.settlement.netting.positions import Position, bilateral, columns_of, positions_of
+from clearing.settlement.netting.sum_tree import (
+    LeafProof,
+    Proof,
+    Run,
+    Sibling,
+    Sum,
+    check_proof,
+    own_of,
+    participant_secret,
+    sum_tree,
+)
+
+__all__ = [
+    "Certificate",
+    "LeafProof",
+    "Position",
+    "Proof",
+    "Run",
+    "Sibling",
+    "Sum",
+    "Transfer",
+    "bilateral",
+    "check_certificate",
+    "check_payments",
+    "check_proof",
+    "columns_of",
+    "net",
+    "novated",
+    "own_of",
+    "participant_secret",
+    "payments_of",
+    "positions_of",
+    "sum_tree",
+    "transfers_of",
+]
