@@ -75,7 +75,7 @@ def net(obligations: Sequence[Obligation]) -> Certificate:
 
 
 def payments_of(obligations: Sequence[Obligation], mode: NettingMode, house: str = "") -> tuple[Transfer, ...]:
-    """The payments that discharge the obligations in a mode, in a fixed order; all modes leave everybody with the same balance.
+    """The payments that discharge the obligations in a mode; all modes leave everybody with the same balance.
 
     multilateral: `transfers_of`, F moves. bilateral: one payment for each pair that is not even, B moves. clearing
     house: one payment of each party to or from `house`, by its position; F moves in and out again. Raises BadTerms

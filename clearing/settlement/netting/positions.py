@@ -15,6 +15,7 @@ import numpy.typing as npt
 from clearing import money
 from clearing.errors import BadTerms
 from clearing.settlement.statement import Obligation
+from clearing.terms import MAX_FEN
 
 Integers = npt.NDArray[np.int64]
 
@@ -118,7 +119,7 @@ def columns_of(obligations: Sequence[Obligation]) -> Columns:
     """The arrays of a set of obligations. Raises BadTerms or BadMoney for a bad one, BadMoney for a gross amount
     beyond 10^15 − 1."""
     amounts = [item.amount for item in obligations]
-    if set(map(type, amounts)) - {int} or min(amounts, default=1) < 1 or max(amounts, default=1) > money.MAX_FEN:
+    if set(map(type, amounts)) - {int} or min(amounts, default=1) < 1 or max(amounts, default=1) > MAX_FEN:
         _refuse(obligations)
     debtors = [item.debtor for item in obligations]
     creditors = [item.creditor for item in obligations]
