@@ -111,7 +111,7 @@ class Paid:
 
 @dataclass(frozen=True, slots=True)
 class Backing:
-    """What stands behind a party that pays too little, fen: collateral, advance, and its guarantor up to `guarantee`."""
+    """What stands behind a party, fen: collateral, advance, and its guarantor up to `guarantee`."""
 
     party: str
     collateral: Money = 0

@@ -1,10 +1,11 @@
 """Netting of 10^6 obligations of 10^4 parties, with certificate and every proof: `netting()`, or run this module.
 
 Recipe: OBLIGATIONS (10^6) different pairs of PARTIES (10^4) drawn by a fixed seed, each 1 fen to 10^6 yuan with one
-item; made before the clock starts. Timed one after the other in one process, RUNS (3) times, medians: `net` (positions,
-bilateral funding, transfers), `check` (the separate checker), `tree` (the sum tree with all proofs), and one
-participant's `proof` check (median of PROOFS, 20). Baselines in the same run: `plain`, the definitions in dictionaries, whose
-result must be the same; `hashes`, the 2 × 10^6 SHA-256 calls no salted tree can do without. Memory is the peak of the
+item; made before the clock starts. Timed one after the other in one process, RUNS (3) times, medians: `net`
+(positions, bilateral funding, transfers), `check` (the separate checker), `tree` (the sum tree with all proofs), and
+one participant's `proof` check (median of PROOFS, 20); `processor_s` is what the process itself used of a processor,
+for a machine that others use too. Baselines in the same run: `plain`, the definitions in dictionaries, whose result
+must be the same; `hashes`, the 2 × 10^6 SHA-256 calls no salted tree can do without. Memory is the peak of the
 process, obligations included, before the baselines.
 
     python -m scripts.bench.netting
@@ -60,10 +61,13 @@ def measured() -> dict[str, Any]:
     gc.collect()
     gc.freeze()
     times: dict[str, list[float]] = {"net": [], "check": [], "tree": []}
+    used: list[float] = []
     for _ in range(RUNS):
+        before = time.process_time()
         certificate = _timed(times["net"], lambda: stage.net(owed))
         _timed(times["check"], lambda: stage.check_certificate(owed, certificate))  # noqa: B023
         root, proofs = _timed(times["tree"], lambda: stage.sum_tree(owed, SECRET))
+        used.append(time.process_time() - before)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1_000
     checks: list[float] = []
     for p in certificate.positions[:: PARTIES // PROOFS]:
@@ -79,6 +83,7 @@ def measured() -> dict[str, Any]:
     return {
         "seconds": median | {"net_and_check": round(median["net"] + median["check"], 2)},
         "all_s": round(statistics.median(map(sum, zip(*times.values(), strict=True))), 2),
+        "processor_s": round(statistics.median(used), 2),
         "proof_check_ms": round(1_000 * statistics.median(checks), 2),
         "peak_mb": round(peak),
         "proof_bytes_max": max(proof.packed_size() for proof in proofs.values()),

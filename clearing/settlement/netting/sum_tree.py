@@ -200,22 +200,19 @@ def _documents(obligations: Sequence[Obligation]) -> tuple[dict[str, list[bytes]
     columns = columns_of(obligations)
     texts = {text for item in obligations for part in item.items for text in (part.agreement, part.period)}
     canonical.encode(sorted(texts.union(columns.parties)))
+    data = [_encode(item) for item in obligations]
     pair = columns.debtor * len(columns.parties) + columns.creditor
-    order = np.lexsort((columns.amount, pair))
-    given = [_encode(item) for item in obligations]
-    data = [given[number] for number in order.tolist()]
-    again = (np.diff(pair[order]) == 0) & (np.diff(columns.amount[order]) == 0)
-    ranked: Iterable[int] = range(len(data))
-    if bool(again.any()):
-        same = np.concatenate(([0], np.cumsum(~again))).tolist()
-        ranked = sorted(ranked, key=lambda place: (same[place], data[place]))
+    ranked = np.argsort(pair, kind="stable")
+    order = ranked.tolist()
+    if bool((np.diff(pair[ranked]) == 0).any()):
+        order.sort(key=lambda number: (pair[number], columns.amount[number], data[number]))
     own: dict[str, list[bytes]] = {party: [] for party in columns.parties}
-    sides = [own[party] for party in columns.parties]
-    debtors, creditors = columns.debtor[order].tolist(), columns.creditor[order].tolist()
-    for place in ranked:
-        document = data[place]
-        sides[debtors[place]].append(document)
-        sides[creditors[place]].append(document)
+    sides = list(own.values())
+    debtors, creditors = columns.debtor[ranked].tolist(), columns.creditor[ranked].tolist()
+    for number, debtor, creditor in zip(order, debtors, creditors, strict=True):
+        document = data[number]
+        sides[debtor].append(document)
+        sides[creditor].append(document)
     return own, columns.positions()
 
 
