@@ -61,6 +61,7 @@ contracts: setup  ## recompile the contracts into contracts/artifacts
 
 bench: setup  ## measured numbers, medians, recipe and machine printed
 	@$(BIN)/python -m scripts.bench_ledger --json bench.json
+	@$(BIN)/python -m scripts.bench_clearing --json bench-clearing.json
 
 nightly: setup  ## the full counts of the issues
 	@echo "[nightly 1/3] contracts"

@@ -79,9 +79,16 @@ class StepKind(StrEnum):
 
 
 class NettingMode(StrEnum):
-    """多边轧差: payment netting over all parties of the cycle by signed clause, never a novation."""
+    """多边轧差 · 双边轧差 · 合约更替: what the parties signed for; only the last replaces obligations by new ones.
+
+    - multilateral: payment netting over all parties of the cycle, no novation (default)
+    - bilateral: each pair by itself, no novation
+    - clearing_house: each obligation becomes two against a clearing house
+    """
 
     MULTILATERAL = "multilateral"
+    BILATERAL = "bilateral"
+    CLEARING_HOUSE = "clearing_house"
 
 
 @dataclass(frozen=True, slots=True)

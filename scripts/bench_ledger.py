@@ -15,14 +15,7 @@ printed as such. The numbers mean nothing on another machine; this one is printe
 
 from __future__ import annotations
 
-import argparse
-import json
-import os
-import platform
-import sys
-import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 from scripts.bench import (
@@ -43,6 +36,7 @@ from scripts.bench import (
     signatures,
     single,
 )
+from scripts.bench.telling import run
 from tests.services.server import Missing, postgresql, provide
 
 
@@ -167,34 +161,5 @@ def targets(results: dict[str, Any]) -> Iterator[tuple[str, float, str, float]]:
         yield "1,000 signed certificate papers, 2 processes, s", results["papers"]["seconds"], "≤", papers.TARGET
 
 
-def told(what: str, measured: float, sign: str, target: float) -> str:
-    """One figure beside its target."""
-    met = measured >= target if sign == "≥" else measured <= target
-    return f"{'✓' if met else '✗ 未达 / short'}  {what}: {measured:,} ({sign} {target:,})"
-
-
-def main() -> int:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--only", default=",".join(PARTS), help="parts, by comma")
-    parser.add_argument("--json", type=Path, help="also write everything there")
-    given = parser.parse_args()
-    machine = {"python": platform.python_version(), "machine": platform.machine(), "cores": os.cpu_count()}
-    results: dict[str, Any] = {}
-    for name in given.only.split(","):
-        started, load = time.monotonic(), os.getloadavg()[0]
-        results[name] = PARTS[name]()
-        print(f"… {name}: {time.monotonic() - started:.0f} s, load before {load:.1f}", file=sys.stderr, flush=True)
-        for line in targets({name: results[name]}):
-            print(told(*line), file=sys.stderr, flush=True)
-    document = {"machine": machine, "results": results}
-    print(json.dumps(document, ensure_ascii=False, indent=1))
-    print()
-    for line in targets(results):
-        print(told(*line))
-    if given.json:
-        given.json.write_text(json.dumps(document, ensure_ascii=False, indent=1) + "\n", "utf-8")
-    return 0
-
-
 if __name__ == "__main__":
-    raise SystemExit(main())
+    raise SystemExit(run(__doc__ or "", PARTS, targets))

@@ -7,19 +7,33 @@ ClearingError naming the field. Formats are those of the dataclasses below; amou
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 
 from clearing import money
 from clearing.errors import BadTerms
 from clearing.settlement import journal, netting, rating, sharing
+from clearing.settlement.netting import default, gridlock
 from clearing.settlement.statement import Item, Obligation, obligations_of
-from clearing.terms import AgreementTerms, Fen, Period, Quantity, SharingPlan, Terms, check_plan, check_terms
+from clearing.terms import (
+    MAX_FEN,
+    AgreementTerms,
+    Fen,
+    NettingMode,
+    Period,
+    Quantity,
+    SharingPlan,
+    Terms,
+    check_plan,
+    check_terms,
+)
 from clearing.usage.metering import MeterReading
 from ledger.reading import body_of, read
 
-Amount = Annotated[int, msgspec.Meta(ge=-money.MAX_FEN, le=money.MAX_FEN)]
+K = TypeVar("K")
+V = TypeVar("V")
+Amount = Annotated[int, msgspec.Meta(ge=-MAX_FEN, le=MAX_FEN)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,29 +66,136 @@ def trial_split(document: Any) -> dict[str, Any]:
     return {"payments": rows, "totals": totals, "sum": total}
 
 
+Money = Annotated[int, msgspec.Meta(ge=0, le=MAX_FEN)]
+QUEUE = 5_000
+"""Obligations that may wait for limits in one trial."""
+
+
 @dataclass(frozen=True, slots=True)
 class Debt:
-    """One obligation of a netting case."""
+    """One obligation of a netting case. `id`, `due` (seconds UTC) and `divisible` matter where limits choose."""
 
     debtor: str
     creditor: str
-    amount: Annotated[int, msgspec.Meta(ge=1, le=money.MAX_FEN)]
+    amount: Annotated[int, msgspec.Meta(ge=1, le=MAX_FEN)]
+    id: str = ""
+    due: Annotated[int, msgspec.Meta(ge=0)] = 0
+    divisible: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PartyLimit:
+    """What a party has available and its net debit cap, fen. Who has no entry is not limited."""
+
+    party: str
+    funds: Money = 0
+    cap: Money = 0
+
+
+@dataclass(frozen=True, slots=True)
+class PairLimit:
+    """The most that may go through from `debtor` to `creditor`, fen."""
+
+    debtor: str
+    creditor: str
+    limit: Money
+
+
+@dataclass(frozen=True, slots=True)
+class Paid:
+    """What a party paid in for the run, fen."""
+
+    party: str
+    amount: Money
+
+
+@dataclass(frozen=True, slots=True)
+class Backing:
+    """What stands behind a party, fen: collateral, advance, and its guarantor up to `guarantee`."""
+
+    party: str
+    collateral: Money = 0
+    advance: Money = 0
+    guarantor: str = ""
+    guarantee: Money = 0
 
 
 @dataclass(frozen=True, slots=True)
 class NettingCase:
-    """`{"obligations": [{"debtor", "creditor", "amount"}, …]}`; several between the same pair are added up."""
+    """`{"obligations": [{"debtor", "creditor", "amount"}, …]}`; several between the same pair are added up.
+
+    `mode` and, for a clearing house, `house`. `limits` and `pairs` choose what goes through, the rest waits. With
+    `funded` the money is in: who paid less than its position is a defaulter, and `covers` stand behind it.
+    """
 
     obligations: Annotated[tuple[Debt, ...], msgspec.Meta(min_length=1, max_length=100_000)]
+    mode: NettingMode = NettingMode.MULTILATERAL
+    house: str = ""
+    limits: tuple[PartyLimit, ...] = ()
+    pairs: tuple[PairLimit, ...] = ()
+    funded: tuple[Paid, ...] | None = None
+    covers: tuple[Backing, ...] = ()
 
 
 def trial_netting(document: Any) -> dict[str, Any]:
     """Net obligations multilaterally and check the result with the separate checker.
 
     Returns gross, bilateral and minimum funding, positions, transfers, and `efficiency` = 1 − F/G as an exact fraction.
+    With limits also `queue`: what passed, what waits and why, value, bound and prices. In another mode also `payments`.
+    With `funded` also `default`: who bears what, and the run over the rest.
     """
     case = read(NettingCase, document, "netting")
-    return _netted(_summed(case.obligations))
+    queue = None
+    debts = case.obligations
+    if case.limits or case.pairs:
+        debts, queue = _queued(case)
+    obligations = _summed(debts)
+    result = _netted(obligations)
+    if case.mode is not NettingMode.MULTILATERAL:
+        payments = netting.payments_of(obligations, case.mode, case.house)
+        result |= {"mode": case.mode.value, "payments": body_of(payments)}
+    if queue is not None:
+        result["queue"] = body_of(queue) | {"prices": dict(queue.prices)}
+    if case.funded is not None:
+        result["default"] = body_of(default.resolve(obligations, _funded(case.funded), _covers(case.covers)))
+    return result
+
+
+def _queued(case: NettingCase) -> tuple[tuple[Debt, ...], gridlock.Outcome]:
+    if len(case.obligations) > QUEUE:
+        raise BadTerms("obligations", f"at most {QUEUE} where limits choose", len(case.obligations))
+    queue = [
+        gridlock.Queued(debt.id or f"{number:04d}", debt.debtor, debt.creditor, debt.amount, debt.due, debt.divisible)
+        for number, debt in enumerate(case.obligations, 1)
+    ]
+    limits = gridlock.Limits(
+        _once("limits", [(entry.party, entry.funds + entry.cap) for entry in case.limits]),
+        _once("pairs", [((entry.debtor, entry.creditor), entry.limit) for entry in case.pairs]),
+    )
+    outcome = gridlock.choose(queue, limits)
+    gridlock.check_choice(queue, limits, outcome)
+    amounts = {entry.id: entry.amount for entry in outcome.passed}
+    passed = tuple(Debt(item.debtor, item.creditor, amounts[item.id]) for item in queue if item.id in amounts)
+    return passed, outcome
+
+
+def _funded(given: tuple[Paid, ...]) -> dict[str, int]:
+    return _once("funded", [(entry.party, entry.amount) for entry in given])
+
+
+def _covers(given: tuple[Backing, ...]) -> dict[str, default.Cover]:
+    covers = []
+    for entry in given:
+        guarantee = default.Guarantee(entry.guarantor, entry.guarantee) if entry.guarantor else None
+        covers.append((entry.party, default.Cover(entry.collateral, entry.advance, guarantee)))
+    return _once("covers", covers)
+
+
+def _once(field: str, pairs: list[tuple[K, V]]) -> dict[K, V]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise BadTerms(field, "each once", [str(key) for key, _ in pairs])
+    return found
 
 
 def _summed(debts: tuple[Debt, ...]) -> tuple[Obligation, ...]:

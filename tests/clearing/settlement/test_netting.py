@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 from dataclasses import replace
 from itertools import permutations, product
 
@@ -9,20 +11,28 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from clearing.errors import BadTerms, ProofRefused
+from clearing.errors import BadMoney, BadTerms, ProofRefused
 from clearing.settlement import netting
 from clearing.settlement.netting import (
     Certificate,
     Position,
     Transfer,
+    bilateral,
     check_certificate,
+    check_payments,
     check_proof,
+    columns_of,
     net,
+    novated,
     own_of,
     participant_secret,
+    payments_of,
+    positions_of,
     sum_tree,
 )
 from clearing.settlement.statement import Item, Obligation
+from clearing.terms import NettingMode
+from ledger.errors import FieldError
 from tests.counts import few
 
 check = settings(deadline=None, max_examples=few(60))
@@ -197,3 +207,136 @@ def test_net__nothing__is_an_empty_certificate() -> None:
     assert net([]) == Certificate(0, 0, 0, (), ())
     with pytest.raises(BadTerms):
         sum_tree([], SECRET)
+
+
+def huge(amounts: list[int]) -> list[Obligation]:
+    return [owe("A", "B", amount) for amount in amounts]
+
+
+@check
+@given(graphs(), st.lists(st.integers(0, 11), max_size=6))
+def test_columns__any_obligations_also_repeated__equal_the_definitions(
+    obligations: list[Obligation], again: list[int]
+) -> None:
+    """The arrays that sum a million against the dictionaries that define the sums."""
+    all_ = obligations + [obligations[place % len(obligations)] for place in again]
+    found = columns_of(all_)
+    assert found.positions() == positions_of(all_)
+    assert found.bilateral() == bilateral(all_)
+    assert found.gross == sum(item.amount for item in all_)
+
+
+@pytest.mark.parametrize("amounts", [[2**63], [10**15], [10**15 - 1, 1], [True], [1, 2**70]])
+def test_net__amounts_out_of_bounds_alone_or_together__are_refused(amounts: list[int]) -> None:
+    for run in (net, lambda owed: sum_tree(owed, SECRET), lambda owed: check_certificate(owed, net(SAMPLE))):
+        with pytest.raises(BadMoney):
+            run(huge(amounts))  # type: ignore[operator]
+
+
+@check
+@given(graphs())
+def test_payments_of__every_mode__leaves_everybody_with_its_position(obligations: list[Obligation]) -> None:
+    found = net(obligations)
+    balance = {item.party: item.net for item in found.positions}
+    moved = {}
+    for mode in NettingMode:
+        payments = payments_of(obligations, mode, "house")
+        check_payments(balance, payments)
+        moved[mode] = sum(item.amount for item in payments if item.payer != "house")
+        assert all(item.amount > 0 for item in payments)
+    assert moved[NettingMode.MULTILATERAL] == moved[NettingMode.CLEARING_HOUSE] == found.minimum
+    assert moved[NettingMode.BILATERAL] == found.bilateral
+
+
+@check
+@given(graphs())
+def test_novated__to_a_house__nobodys_position_moves_and_the_houses_is_nothing(obligations: list[Obligation]) -> None:
+    before = {item.party: item.net for item in positions_of(obligations)}
+    after = {item.party: item.net for item in positions_of(novated(obligations, "house"))}
+    assert after == before | {"house": 0}
+    assert all("house" in (item.debtor, item.creditor) for item in novated(obligations, "house"))
+
+
+def test_novated__to_a_party_or_nobody__is_refused() -> None:
+    for house in ("A", ""):
+        with pytest.raises(BadTerms, match="house"):
+            novated(SAMPLE, house)
+        with pytest.raises(BadTerms, match="house"):
+            payments_of(SAMPLE, NettingMode.CLEARING_HOUSE, house)
+
+
+@check
+@given(graphs(), st.lists(st.integers(0, 11), max_size=4), st.randoms(use_true_random=False))
+def test_sum_tree__in_another_order__is_the_same_also_with_repeated_pairs(
+    obligations: list[Obligation], again: list[int], rng: object
+) -> None:
+    twins = [obligations[place % len(obligations)] for place in again]
+    all_ = obligations + [replace(item, items=(Item("h", "2026-04", item.amount),)) for item in twins]
+    shuffled = list(all_)
+    rng.shuffle(shuffled)  # type: ignore[attr-defined]
+    assert sum_tree(shuffled, SECRET) == sum_tree(all_, SECRET)
+    root, proofs = sum_tree(all_, SECRET)
+    for position in positions_of(all_):
+        own = own_of(position.party, shuffled)
+        check_proof(own, proofs[position.party], root, sum(item.amount for item in all_), position.net)
+
+
+def test_sum_tree__a_fixed_run__has_this_root() -> None:
+    """Format 2, rebuilt here from the docstring by the standard library alone."""
+    obligations = [owe("A", "B", 50), owe("B", "A", 20)]
+    root, proofs = sum_tree(obligations, SECRET)
+    documents = [
+        b'{"amount":%d,"creditor":"%s","debtor":"%s","items":[{"agreement":"g","amount":%d,"period":"2026-03"}]}' % row
+        for row in ((50, b"B", b"A", 50), (20, b"A", b"B", 20))
+    ]
+    leaves = []
+    for party, owed in (("A", 20), ("B", 50)):
+        secret = mac(SECRET, b"participant\0" + party.encode())
+        salts = mac(secret, b"obligation\0\0\0\1")
+        hashes = [sha(b"\2" + salts[16 * k : 16 * k + 16] + document) for k, document in enumerate(documents)]
+        top = sha(b"\4" + b"".join(hashes))
+        totals = (owed, 70 - owed, 2)
+        first = [
+            int.from_bytes(mac(secret, b"split/%d\0" % n)[:16], "big") % (total + 1) for n, total in enumerate(totals)
+        ]
+        for number, part in enumerate((first, [total - one for total, one in zip(totals, first, strict=True)])):
+            name = mac(secret, b"pseudonym/%d\0" % number)
+            sums = b"".join(x.to_bytes(size, "big") for x, size in zip(part, (8, 8, 4), strict=True))
+            commitment = sha(b"\3" + top + mac(secret, b"salt/%d\0" % number))
+            leaves.append((name[:8], name[:8], part, sha(b"\0" + name + commitment + sums)))
+    leaves.sort()
+    while len(leaves) > 1:
+        pairs = list(zip(leaves[::2], leaves[1::2], strict=True))
+        leaves = [
+            (
+                one[0],
+                two[1],
+                [a + b for a, b in zip(one[2], two[2], strict=True)],
+                sha(b"\1" + packed(one) + packed(two)),
+            )
+            for one, two in pairs
+        ]
+    assert leaves[0][3].hex() == root.hash
+    assert leaves[0][2] == [70, 70, 4]
+    assert root.hash == "758b1054418deb24332b0e2b92d45f5f23c5920f0b8a0d60444b88e0e74bbd03"
+    assert proofs["A"].packed_size() == 32 + 2 * (20 + 69 * 2)
+
+
+def sha(data: bytes) -> bytes:
+    return hashlib.sha256(data).digest()
+
+
+def mac(key: bytes, data: bytes) -> bytes:
+    return hmac.new(key, data, hashlib.sha256).digest()
+
+
+def packed(node: tuple[bytes, bytes, list[int], bytes]) -> bytes:
+    low, high, sums, digest = node
+    return digest + low + high + b"".join(x.to_bytes(size, "big") for x, size in zip(sums, (8, 8, 4), strict=True))
+
+
+def test_sum_tree__a_text_without_canonical_form__is_refused() -> None:
+    """The fast encoder would take it; the check of texts must not let it get there."""
+    for bad in (owe("A\u200b", "B", 1), Obligation("A", "B", 1, (Item("g\n", "p", 1),))):
+        with pytest.raises(FieldError):
+            sum_tree([bad], SECRET)

@@ -10,8 +10,8 @@ import pytest
 from sqlalchemy import delete, insert, select, update
 from sqlalchemy.orm import Session
 
-from clearing.errors import BadTerms, BankFileRefused, Clash, NotSigned, TooEarly, WrongMove
-from clearing.settlement import journal, netting, notice, service, statement, store, tables
+from clearing.errors import BadTerms, BankFileRefused, Clash, NotSigned, ProofRefused, TooEarly, WrongMove
+from clearing.settlement import journal, notice, service, statement, store, tables
 from clearing.settlement.cycle import State
 from clearing.settlement.journal import Account, Kind
 from clearing.settlement.netting import Run
@@ -113,7 +113,7 @@ def test_notices__every_party__verifies_its_own_proof(session: Session, market: 
             if isinstance(part, ObligationPart)
         ]
         notice.check(part_b, own)
-        with pytest.raises(netting.ProofRefused):
+        with pytest.raises(ProofRefused):
             notice.check(part_b, own[1:])
 
 

@@ -42,6 +42,36 @@ def test_trial_netting__the_example__needs_less_money_than_gross() -> None:
     assert sum(position["net"] for position in result["positions"]) == 0
 
 
+def test_trial_netting__limits_a_house_and_missed_funding__as_worked_out_by_hand() -> None:
+    """Buyer has 700,000: a needs 705,000 and 90,000 come in from d, so b waits; c is cut to the limit of its pair. The
+    buyer then lacks 25,000, which its collateral and guarantor bring; the processor lacks 40,000 and nobody stands
+    behind it: its 60,000 go to the holder, who bears the other 40,000."""
+    found = trial_netting(example("netting_limits"))
+    assert {entry["id"]: entry["amount"] for entry in found["queue"]["passed"]} == {
+        "a": 705_000, "c": 100_000, "d": 90_000, "e": 15_000
+    }  # fmt: skip
+    assert [(entry["id"], entry["reason"]) for entry in found["queue"]["waiting"]] == [
+        ("b", "debit_cap"), ("c", "pair_limit")
+    ]  # fmt: skip
+    assert found["queue"]["value"] == 910_000 == found["gross"]
+    assert found["queue"]["bound"] == 910_000 + (700_000 - (705_000 - 90_000))
+    assert {(move["payer"], move["payee"]): move["amount"] for move in found["payments"]} == {
+        ("buyer-demo", "house-demo"): 615_000, ("processor-demo", "house-demo"): 100_000,
+        ("house-demo", "holder-demo"): 700_000, ("house-demo", "platform-demo"): 15_000,
+    }  # fmt: skip
+    default = found["default"]
+    assert (default["cured"], default["excluded"]) == (["buyer-demo"], ["processor-demo"])
+    assert [(line["source"], line["amount"]) for line in default["borne"]] == [
+        ("collateral", 20_000), ("guarantee", 5_000), ("funded", 60_000)
+    ]  # fmt: skip
+    assert [(line["creditor"], line["covered"], line["borne"]) for line in default["exposures"]] == [
+        ("holder-demo", 60_000, 40_000)
+    ]  # fmt: skip
+    assert {line["party"]: line["paid_out"] for line in default["funding"] if line["paid_out"]} == {
+        "holder-demo": 600_000, "platform-demo": 15_000
+    }  # fmt: skip
+
+
 def test_trial_settlement__the_example__is_shared_and_netted_in_full() -> None:
     result = trial_settlement(example("settlement"))
     gross = sum(charge["gross"] for charge in result["charges"])
@@ -61,6 +91,13 @@ def test_trial_settlement__the_example__is_shared_and_netted_in_full() -> None:
         (trial_netting, "netting", ("obligations", 0, "amount"), 0, "amount"),
         (trial_netting, "netting", ("obligations", 0, "amount"), "1", "amount"),
         (trial_netting, "netting", ("obligations", 0, "creditor"), 7, "creditor"),
+        (trial_netting, "netting_limits", ("mode",), "novation", "mode"),
+        (trial_netting, "netting_limits", ("house",), "buyer-demo", "house"),
+        (trial_netting, "netting_limits", ("limits", 0, "cap"), -1, "cap"),
+        (trial_netting, "netting_limits", ("limits", 1, "party"), "buyer-demo", "limits"),
+        (trial_netting, "netting_limits", ("obligations", 1, "id"), "a", "queue"),
+        (trial_netting, "netting_limits", ("funded", 0, "party"), "nobody", "funded"),
+        (trial_netting, "netting_limits", ("covers", 0, "guarantor"), "buyer-demo", "guarantee"),
         (trial_settlement, "settlement", ("agreements", 0, "quantity"), -1, "quantity"),
         (trial_settlement, "settlement", ("agreements", 0, "terms", "currency"), "USD", "currency"),
         (trial_settlement, "settlement", ("agreements", 0, "terms", "tax", "bp"), 10_001, "bp"),

@@ -1,14 +1,17 @@
-"""轧差: obligations become one position per party, the fewest needed transfers, and a proof each party can check.
+"""A proof each party can check: all of its obligations and only those are in the run, and nobody else's money shows.
 
-Multilateral payment netting without novation. Minimum funding F = Σ max(0, −position) is reached by paying positions
-only; a separate checker confirms it. The proof is a Merkle-sum tree over salted leaves that look random: a party sees
-that its own obligations and only those are in, and nobody else's totals. Source: domain clearing §8; decision D36.
+The proof is a Merkle-sum tree over salted leaves that look random (D36). Source: domain clearing §8.
 
-Tree. Each participant has two leaves between which its sums are split. A leaf is
+Tree, format 2. Each participant has two leaves between which its sums are split. A leaf is
 `H(0x00 ‖ pseudonym ‖ commitment ‖ in ‖ out ‖ count)`, commitment = `H(0x03 ‖ sub-root ‖ salt)`; a node is
 `H(0x01 ‖ left ‖ right)`, each side as hash 32, low 8, high 8, in 8, out 8, count 4 bytes. low and high are the first
 eight bytes of the smallest and largest pseudonym below; leaves are sorted by pseudonym, so a second leaf of the same
-pseudonym has no place. Obligation leaves of the sub-tree are `H(0x02 ‖ salt ‖ canonical obligation)`. H is SHA-256.
+pseudonym has no place. H is SHA-256.
+
+Sub-tree. A leaf is `H(0x02 ‖ salt ‖ canonical obligation)`, sorted by debtor, creditor, amount, bytes; a node is
+`H(0x04 ‖ up to 16 hashes below)`, level by level up to one hash. Leaf number k (from 0) is salted with bytes
+16k to 16k + 15 of HMAC-SHA-256 in counter mode under the participant's secret, whose block b (from 1) is
+`HMAC(secret, "obligation" ‖ b as 4 bytes)`: PBKDF2 of one round. Format 1 had binary nodes and one HMAC call a leaf.
 """
 
 from __future__ import annotations
@@ -17,144 +20,22 @@ import hashlib
 import hmac
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from heapq import heapify, heappop, heappush
 
-from clearing import money
+import msgspec
+import numpy as np
+
 from clearing.errors import BadTerms, ProofRefused
+from clearing.settlement.netting.certificate import Certificate
+from clearing.settlement.netting.positions import Position, columns_of
 from clearing.settlement.statement import Obligation
 from ledger import canonical
 from ledger.reading import body_of
 
 LEAVES = 2
 LIMIT = 2**63
-
-
-@dataclass(frozen=True, slots=True)
-class Position:
-    """净头寸 of one party: `incoming` − `outgoing` = `net`, fen; `count` obligations it is part of."""
-
-    party: str
-    incoming: int
-    outgoing: int
-    count: int
-    net: int
-
-
-@dataclass(frozen=True, slots=True)
-class Transfer:
-    """Money that has to move: `payer` → `payee`, fen > 0."""
-
-    payer: str
-    payee: str
-    amount: int
-
-
-@dataclass(frozen=True, slots=True)
-class Certificate:
-    """What the checker needs: gross G, bilateral funding B, minimum funding F, positions and transfers."""
-
-    gross: int
-    bilateral: int
-    minimum: int
-    positions: tuple[Position, ...]
-    transfers: tuple[Transfer, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Run:
-    """The body of a netting fact; the netted obligations are its parts. `root` carries the sum root (D36)."""
-
-    cycle: str
-    operator: str
-    period: str
-    currency: str
-    certificate: Certificate
-    root: Sum
-
-
-def positions_of(obligations: Iterable[Obligation]) -> tuple[Position, ...]:
-    """One position per party named, sorted by party. Sums to 0. Raises BadTerms for a bad obligation."""
-    incoming: dict[str, int] = {}
-    outgoing: dict[str, int] = {}
-    count: dict[str, int] = {}
-    for item in obligations:
-        if item.debtor == item.creditor or item.amount <= 0:
-            raise BadTerms("obligation", "two parties and an amount > 0", (item.debtor, item.creditor, item.amount))
-        money.fen(item.amount, "obligation")
-        outgoing[item.debtor] = outgoing.get(item.debtor, 0) + item.amount
-        incoming[item.creditor] = incoming.get(item.creditor, 0) + item.amount
-        for party in (item.debtor, item.creditor):
-            count[party] = count.get(party, 0) + 1
-    return tuple(
-        Position(party, inn := incoming.get(party, 0), out := outgoing.get(party, 0), count[party], inn - out)
-        for party in sorted(count)
-    )
-
-
-def bilateral(obligations: Iterable[Obligation]) -> int:
-    """B: the money needed when each pair nets by itself."""
-    pairs: dict[tuple[str, str], int] = {}
-    for item in obligations:
-        first, second = sorted((item.debtor, item.creditor))
-        pairs[first, second] = pairs.get((first, second), 0) + (item.amount if item.debtor == first else -item.amount)
-    return sum(abs(amount) for amount in pairs.values())
-
-
-def transfers_of(positions: Sequence[Position]) -> tuple[Transfer, ...]:
-    """At most n − 1 transfers that discharge all positions: largest payer to largest receiver, ties by party id."""
-    owing = [(item.net, item.party) for item in positions if item.net < 0]
-    due = [(-item.net, item.party) for item in positions if item.net > 0]
-    heapify(owing)
-    heapify(due)
-    found: list[Transfer] = []
-    while owing and due:
-        (debt, payer), (claim, payee) = heappop(owing), heappop(due)
-        amount = min(-debt, -claim)
-        found.append(Transfer(payer, payee, amount))
-        if debt + amount:
-            heappush(owing, (debt + amount, payer))
-        if claim + amount:
-            heappush(due, (claim + amount, payee))
-    return tuple(found)
-
-
-def net(obligations: Sequence[Obligation]) -> Certificate:
-    """Net a set of obligations. The order of the set has no effect."""
-    positions = positions_of(obligations)
-    return Certificate(
-        gross=sum(item.amount for item in obligations),
-        bilateral=bilateral(obligations),
-        minimum=sum(max(0, -item.net) for item in positions),
-        positions=positions,
-        transfers=transfers_of(positions),
-    )
-
-
-def check_certificate(obligations: Sequence[Obligation], given: Certificate) -> None:
-    """Confirm a netting run without re-running it. Raises ProofRefused with the number of the first step that fails.
-
-    (1) each position is the sum of its obligations  (2) positions sum to 0  (3) gross  (4) F ≤ B ≤ G
-    (5) transfers discharge every position exactly  (6) they move F, and no set of transfers can move less, because
-    every net payer has to pay its position  (7) there are at most n − 1 of them
-    """
-    balance: dict[str, int] = {}
-    for item in obligations:
-        balance[item.debtor] = balance.get(item.debtor, 0) - item.amount
-        balance[item.creditor] = balance.get(item.creditor, 0) + item.amount
-    stated = {item.party: item.net for item in given.positions}
-    _step(1, balance, stated)
-    _step(2, 0, sum(stated.values()))
-    _step(3, sum(item.amount for item in obligations), given.gross)
-    if not given.minimum <= given.bilateral <= given.gross or given.bilateral != bilateral(obligations):
-        raise ProofRefused(4, "F ≤ B ≤ G", (given.minimum, given.bilateral, given.gross))
-    for move in given.transfers:
-        balance[move.payer] = balance.get(move.payer, 0) + move.amount
-        balance[move.payee] = balance.get(move.payee, 0) - move.amount
-    _step(5, dict.fromkeys(balance, 0), balance)
-    moved = sum(move.amount for move in given.transfers)
-    _step(6, (sum(-amount for amount in stated.values() if amount < 0),) * 2, (given.minimum, moved))
-    if len(given.transfers) > max(0, len(stated) - 1) or any(move.amount <= 0 for move in given.transfers):
-        raise ProofRefused(7, f"at most {max(0, len(stated) - 1)} transfers > 0", len(given.transfers))
+WIDTH = 16
+SALT = 16
+_encode = msgspec.json.Encoder(order="sorted").encode
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,21 +93,33 @@ class Proof:
 
 def participant_secret(cycle_secret: bytes, party: str) -> bytes:
     """The per-participant secret: HMAC-SHA-256(secret of the cycle, party), so a re-run has the same bytes."""
-    return hmac.new(cycle_secret, b"participant\x00" + party.encode(), hashlib.sha256).digest()
+    return hmac.digest(cycle_secret, b"participant\x00" + party.encode(), "sha256")
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """The body of a netting fact; the netted obligations are its parts. `root` carries the sum root (D36)."""
+
+    cycle: str
+    operator: str
+    period: str
+    currency: str
+    certificate: Certificate
+    root: Sum
 
 
 def sum_tree(obligations: Sequence[Obligation], cycle_secret: bytes) -> tuple[Sum, dict[str, Proof]]:
-    """The root with its sums, and one proof per participant. Raises BadTerms for no obligations."""
+    """The root with its sums, and one proof per participant. The order of the obligations has no effect.
+
+    Raises BadTerms for no obligations, FieldError for a text that has no canonical form, and as `columns_of`.
+    """
     if not obligations:
         raise BadTerms("obligations", "at least one", 0)
     leaves: list[tuple[bytes, str, int, Sum]] = []
     shares: dict[str, list[tuple[int, int, int]]] = {}
     secrets: dict[str, bytes] = {}
-    own: dict[str, list[Obligation]] = {}
-    for item in obligations:
-        own.setdefault(item.debtor, []).append(item)
-        own.setdefault(item.creditor, []).append(item)
-    for position in positions_of(obligations):
+    own, positions = _documents(obligations)
+    for position in positions:
         secret = secrets[position.party] = participant_secret(cycle_secret, position.party)
         parts = shares[position.party] = _split_sums(secret, position)
         top = _sub_root(secret, own[position.party])
@@ -266,7 +159,7 @@ def check_proof(own: Sequence[Obligation], proof: Proof, root: Sum, gross: int, 
     _step(1, (incoming, outgoing, len(own)), stated)
     if any(proof.party not in (item.debtor, item.creditor) for item in own):
         raise ProofRefused(1, f"obligations of {proof.party} only", "another party's obligation")
-    top = _sub_root(secret, own)
+    top = _sub_root(secret, _own_documents(own))
     for number, leaf in enumerate(proof.leaves):
         node = _leaf(secret, number, top, leaf.incoming, leaf.outgoing, leaf.count)
         for step in leaf.path:
@@ -285,8 +178,8 @@ def _step(step: int, expected: object, given: object) -> None:
         raise ProofRefused(step, str(expected), given)
 
 
-def _derive(secret: bytes, label: str, number: int, extra: bytes = b"") -> bytes:
-    return hmac.new(secret, f"{label}/{number}".encode() + b"\x00" + extra, hashlib.sha256).digest()
+def _derive(secret: bytes, label: str, number: int) -> bytes:
+    return hmac.digest(secret, f"{label}/{number}".encode() + b"\x00", "sha256")
 
 
 def _split_sums(secret: bytes, position: Position) -> list[tuple[int, int, int]]:
@@ -299,20 +192,49 @@ def _split_sums(secret: bytes, position: Position) -> list[tuple[int, int, int]]
     return [(first[0], first[1], first[2]), (second[0], second[1], second[2])]
 
 
-def _sub_root(secret: bytes, own: Sequence[Obligation]) -> bytes:
-    """Root over one party's obligations, each hashed with a salt from the party's secret, sorted by pair."""
-    level = []
-    for item in sorted(own, key=_pair):
-        data = canonical.encode(body_of(item))
-        level.append(hashlib.sha256(b"\x02" + _derive(secret, "obligation", 0, data) + data).digest())
+def _documents(obligations: Sequence[Obligation]) -> tuple[dict[str, list[bytes]], tuple[Position, ...]]:
+    """Each party's canonical obligations in the order of its sub-tree, and the positions.
+
+    Every different text is checked once; then the encoder that the canonical form rests on gives the same bytes.
+    """
+    columns = columns_of(obligations)
+    texts = {text for item in obligations for part in item.items for text in (part.agreement, part.period)}
+    canonical.encode(sorted(texts.union(columns.parties)))
+    data = [_encode(item) for item in obligations]
+    pair = columns.debtor * len(columns.parties) + columns.creditor
+    ranked = np.argsort(pair, kind="stable")
+    order = ranked.tolist()
+    if bool((np.diff(pair[ranked]) == 0).any()):
+        order.sort(key=lambda number: (pair[number], columns.amount[number], data[number]))
+    own: dict[str, list[bytes]] = {party: [] for party in columns.parties}
+    sides = list(own.values())
+    debtors, creditors = columns.debtor[ranked].tolist(), columns.creditor[ranked].tolist()
+    for number, debtor, creditor in zip(order, debtors, creditors, strict=True):
+        document = data[number]
+        sides[debtor].append(document)
+        sides[creditor].append(document)
+    return own, columns.positions()
+
+
+def _own_documents(own: Sequence[Obligation]) -> list[bytes]:
+    """The same for the few obligations of one party, by the definition."""
+    found = sorted((item.debtor, item.creditor, item.amount, canonical.encode(body_of(item))) for item in own)
+    return [document for *_, document in found]
+
+
+def _sub_root(secret: bytes, own: Sequence[bytes]) -> bytes:
+    """Root over one party's canonical obligations, each hashed with a salt of its own."""
+    if not own:
+        return hashlib.sha256(b"\x02").digest()
+    sha = hashlib.sha256
+    salts = hashlib.pbkdf2_hmac("sha256", secret, b"obligation", 1, SALT * len(own))
+    level = [
+        sha(b"\x02" + salts[start : start + SALT] + document).digest()
+        for start, document in zip(range(0, len(salts), SALT), own, strict=True)
+    ]
     while len(level) > 1:
-        pairs = [level[index : index + 2] for index in range(0, len(level), 2)]
-        level = [hashlib.sha256(b"\x01" + b"".join(pair)).digest() if len(pair) == 2 else pair[0] for pair in pairs]
-    return level[0] if level else hashlib.sha256(b"\x02").digest()
-
-
-def _pair(item: Obligation) -> tuple[str, str]:
-    return item.debtor, item.creditor
+        level = [sha(b"\x04" + b"".join(level[at : at + WIDTH])).digest() for at in range(0, len(level), WIDTH)]
+    return level[0]
 
 
 def _leaf(secret: bytes, number: int, top: bytes, incoming: int, outgoing: int, count: int) -> Sum:
@@ -342,8 +264,12 @@ def _build(leaves: Sequence[Sum], paths: list[list[Sibling]], start: int) -> Sum
     cut = 1 << (len(leaves) - 1).bit_length() - 1
     left = _build(leaves[:cut], paths, start)
     right = _build(leaves[cut:], paths, start + cut)
-    for index in range(len(leaves)):
-        paths[start + index].append(Sibling(False, right) if index < cut else Sibling(True, left))
+    beside = Sibling(False, right)
+    for path in paths[start : start + cut]:
+        path.append(beside)
+    beside = Sibling(True, left)
+    for path in paths[start + cut : start + len(leaves)]:
+        path.append(beside)
     return _node(left, right)
 
 
