@@ -403,6 +403,8 @@ def check_terms(terms: Terms) -> None:
     check_tariff(terms.tariff)
     check_plan(terms.plan)
     parties = {holder.party for holder in terms.plan.holders}
+    expected = "multilateral：其他方式尚不办理 / other modes are not offered yet"
+    _require(terms.netting is NettingMode.MULTILATERAL, "netting", expected, terms.netting)
     _require(terms.currency == CURRENCY, "currency", CURRENCY, terms.currency)
     _require(0 <= terms.tax.bp <= 10_000, "tax.bp", "0 to 10000", terms.tax.bp)
     _require(terms.invoice_issuer in parties, "invoice_issuer", "a party of plan.holders", terms.invoice_issuer)

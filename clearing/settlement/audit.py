@@ -18,7 +18,8 @@ from clearing.settlement.cycle import ORDER, CycleMove, State
 from clearing.settlement.hold import Hold
 from clearing.settlement.invoice import Invoice
 from clearing.settlement.journal import Transaction
-from clearing.settlement.netting import Run
+from clearing.settlement.netting import Funded, Run, default
+from clearing.settlement.netting.default import Default
 from clearing.settlement.notice import PartB
 from clearing.settlement.payment import Batch
 from clearing.settlement.rating import Charge
@@ -52,6 +53,19 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
+class StoredRun:
+    """One netting run of a cycle as stored: its fact id and obligations, the instructions it led to with what was paid
+    in on them (fen), and the default that undid it."""
+
+    fact_id: str
+    run: Run
+    parts: Sequence[Part]
+    batch: tuple[str, Batch] | None
+    paid: Mapping[str, int]
+    default: tuple[str, Default] | None
+
+
+@dataclass(frozen=True, slots=True)
 class Stored:
     """Everything stored about one cycle, as values. Pairs are (fact id, body); `lineages`, `openings` and `earlier`
     (the last readings of earlier periods, each with the charge in force) come from before the cycle; `corrected` are
@@ -74,10 +88,8 @@ class Stored:
     openings: Mapping[str, PartA]
     buyers: Mapping[str, str]
     confirmed: frozenset[str]
-    netting: tuple[str, Run] | None
-    netted: Sequence[Part]
+    runs: Sequence[StoredRun]
     notices: Mapping[str, PartB]
-    batch: tuple[str, Batch] | None
 
 
 def audit_cycle(
@@ -229,17 +241,8 @@ def _journal(stored: Stored, expected: _Recomputed) -> Iterator[Finding]:
         due.append(journal.held(name, hold, stored.move.currency, 0))
         if release is not None:
             due.append(journal.released(release, hold, stored.move.currency, 0))
-    if stored.netting is not None:
-        name, run = stored.netting
-        net = {item.party: item.net for item in run.certificate.positions}
-        items = statements.netted_items(stored.netted, stored.buyers)
-        due.append(journal.netted(name, run.period, items, net, run.currency, 0))
-    if stored.batch is not None:
-        name, batch = stored.batch
-        payouts = [
-            (item.party, item.amount) for item in batch.instructions if item.direction is payment.Direction.PAYOUT
-        ]
-        due.append(journal.instructed(name, batch.period, payouts, batch.currency, 0))
+    for one in stored.runs:
+        due += _of_run(stored, one)
     for item in due:
         row = f"journal {item.event} {item.event_id}"
         found = posted.get((item.event, item.event_id))
@@ -254,6 +257,22 @@ def _journal(stored: Stored, expected: _Recomputed) -> Iterator[Finding]:
     difference = sum(posting.amount for _, item in stored.transactions for posting in item.postings)
     if difference:
         yield Finding("journal", "sum of postings", "0", str(difference))
+
+
+def _of_run(stored: Stored, one: StoredRun) -> Iterator[Transaction]:
+    """What a run posts, what its instructions do, and both mirrored by the default that undid it."""
+    run, funded = one.run, {item.party: item.amount for item in one.run.funded or ()}
+    items = statements.netted_items(one.parts, stored.buyers)
+    posted = [journal.netted(one.fact_id, run.period, items, run.final, run.currency, 0, funded)]
+    if one.batch is not None:
+        name, batch = one.batch
+        payouts = [
+            (item.party, item.amount) for item in batch.instructions if item.direction is payment.Direction.PAYOUT
+        ]
+        posted.append(journal.instructed(name, batch.period, payouts, batch.currency, 0))
+    yield from posted
+    if one.default is not None:
+        yield from (item.mirror(one.default[0], 0) for item in posted)
 
 
 def _is_of(stored: Stored, item: Transaction) -> bool:
@@ -311,34 +330,59 @@ def _statements(stored: Stored) -> Iterator[Finding]:
 
 
 def _netting(stored: Stored, secret: bytes | None) -> Iterator[Finding]:
-    if stored.netting is None:
+    """Every run from the statements, or from the default of the run before; the notices against the last."""
+    if not stored.runs:
         return
-    name, run = stored.netting
-    row = f"netting ({name})"
-    posted = next((number for number, item in stored.transactions if (item.event, item.event_id) == ("netting", name)),
+    first = ("netting", stored.runs[0].fact_id)
+    posted = next((number for number, item in stored.transactions if (item.event, item.event_id) == first),
                   len(stored.transactions))  # fmt: skip
     balance = journal.balances(item for number, item in stored.transactions if number < posted)
     obligations, held = notices.sort_out(_stated(stored), stored.confirmed, balance, stored.buyers)
-    netted = [
-        Obligation(part.debtor, part.creditor, part.amount, part.items)
-        for part in stored.netted
-        if isinstance(part, ObligationPart)
-    ]
-    yield from _fields(row, body_of(list(obligations)), body_of(netted), "obligations")
-    yield from _fields(row, body_of(netting.net(obligations)), body_of(run.certificate), "certificate")
-    if secret is not None and obligations:
-        root, _ = netting.sum_tree(obligations, secret)
-        yield from _fields(row, body_of(root), body_of(run.root), "root")
+    funded: tuple[Funded, ...] = ()
+    for one in stored.runs:
+        yield from _run(one, obligations, funded, secret)
+        if one.default is None or one.batch is None:
+            continue
+        paid = {item.party: item.amount for item in funded}
+        for party, amount in one.paid.items():
+            paid[party] = paid.get(party, 0) + amount
+        found = default.resolve(obligations, paid, {})
+        demanded = default.default_of(stored.move.cycle, one.fact_id, one.batch[0], found, paid)
+        yield from _fields(f"default ({one.default[0]})", body_of(demanded), body_of(one.default[1]))
+        obligations, held, funded = found.kept, (*held, *notices.left(found.removed)), demanded.funded
+    last = stored.runs[-1].run
     for party, part_b in sorted(stored.notices.items()):
-        waiting = [item for item in held if party in (item.debtor, item.creditor)]
-        yield from _fields(f"notice {party}", body_of(waiting), body_of(list(part_b.held)), "held")
+        waiting = sorted((item for item in held if party in (item.debtor, item.creditor)), key=_held_key)
+        given = sorted(part_b.held, key=_held_key)
+        yield from _fields(f"notice {party}", body_of(waiting), body_of(given), "held")
+        yield from _fields(f"notice {party}", body_of(last.root), body_of(part_b.root), "root")
         if not part_b.proof.leaves:
             continue
         try:
             notices.check(part_b, netting.own_of(party, [item for item in _stated(stored) if party in _pair(item)]))
         except ClearingError as error:
             yield Finding(f"notice {party}", "proof", "a proof that holds", str(error))
-        yield from _fields(f"notice {party}", body_of(run.root), body_of(part_b.root), "root")
+
+
+def _run(
+    one: StoredRun, obligations: Sequence[Obligation], funded: Sequence[Funded], secret: bytes | None
+) -> Iterator[Finding]:
+    row = f"netting ({one.fact_id})"
+    netted = [
+        Obligation(part.debtor, part.creditor, part.amount, part.items)
+        for part in one.parts
+        if isinstance(part, ObligationPart)
+    ]
+    yield from _fields(row, body_of(list(obligations)), body_of(netted), "obligations")
+    yield from _fields(row, body_of(netting.net(obligations)), body_of(one.run.certificate), "certificate")
+    yield from _fields(row, body_of(list(funded)), body_of(list(one.run.funded or ())), "funded")
+    if secret is not None and obligations:
+        root, _ = netting.sum_tree(obligations, secret)
+        yield from _fields(row, body_of(root), body_of(one.run.root), "root")
+
+
+def _held_key(item: notices.Held) -> tuple[str, str, str]:
+    return item.debtor, item.creditor, item.reason
 
 
 def _stated(stored: Stored) -> list[Obligation]:
@@ -357,18 +401,20 @@ def _pair(item: Obligation) -> tuple[str, str]:
 
 
 def _instructions(stored: Stored) -> Iterator[Finding]:
-    if stored.batch is None or stored.netting is None:
-        return
-    name, batch = stored.batch
-    accounts = {item.party: item.account for item in batch.instructions}
-    demanded = payment.batch_of(
-        stored.move.cycle,
-        stored.move.operator,
-        stored.move.period,
-        stored.netting[0],
-        stored.move.currency,
-        stored.netting[1].certificate.positions,
-        batch.account,
-        accounts,
-    )
-    yield from _fields(f"payment instructions ({name})", body_of(demanded), body_of(batch))
+    for one in stored.runs:
+        if one.batch is None:
+            continue
+        name, batch = one.batch
+        accounts = {item.party: item.account for item in batch.instructions}
+        demanded = payment.batch_of(
+            stored.move.cycle,
+            stored.move.operator,
+            stored.move.period,
+            one.fact_id,
+            stored.move.currency,
+            one.run.final,
+            batch.account,
+            accounts,
+            sum(item.amount for item in one.run.funded or ()),
+        )
+        yield from _fields(f"payment instructions ({name})", body_of(demanded), body_of(batch))

@@ -83,6 +83,11 @@ def opened(operator: str, period: Period, grace: int) -> CycleMove:
     return CycleMove(name, operator, period.name, period.start, period.end, CURRENCY, State.OPEN, period.end + grace)
 
 
+def renewed(now: CycleMove, at: int, working_days: WorkingDays) -> CycleMove:
+    """The cycle in the state it is in, its clock begun anew: instructions that replace those nobody funded."""
+    return replace(now, until=working_days(at, CLOCKS[now.state]))
+
+
 def advanced(
     now: CycleMove, to: State, at: int, working_days: WorkingDays, *, high_water: int | None = None
 ) -> CycleMove:

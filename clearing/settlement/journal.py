@@ -164,9 +164,12 @@ class Netted:
 
 
 def netted(
-    netting_id: str, period: str, items: Iterable[Netted], positions: Mapping[str, int], currency: str, at: int
-) -> Transaction:
-    """Netting: gross claims and debts are replaced by one net leg per party under `net:period`."""
+    netting_id: str, period: str, items: Iterable[Netted], positions: Mapping[str, int], currency: str, at: int,
+    funded: Mapping[str, int] | None = None,
+) -> Transaction:  # fmt: skip
+    """Netting: gross claims and debts are replaced by one net leg per party under `net:period`. `funded` is what
+    parties had paid in under the run that this one replaces: it counts in their `positions`, and is owed to them no
+    more."""
     legs: list[tuple[Account, int]] = []
     for item in items:
         legs.append((Account(Kind.PAY, item.creditor, item.agreement, item.period), item.amount))
@@ -174,6 +177,8 @@ def netted(
     for party in sorted(positions):
         kind = Kind.PAY if positions[party] > 0 else Kind.RCV
         legs.append((Account(kind, party, NET, period), -positions[party]))
+    for party, amount in (funded or {}).items():
+        legs.append((Account(Kind.RCV, party, NET, period), amount))
     return _transaction("netting", netting_id, at, currency, legs)
 
 

@@ -10,6 +10,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from clearing.errors import ProofRefused
 from clearing.settlement import netting
 from clearing.settlement import statement as statements
 from clearing.settlement.journal import Account, Kind
@@ -23,6 +24,7 @@ class Reason(StrEnum):
     UNCONFIRMED = "unconfirmed"  # both sides have not confirmed their statement
     DISPUTED = "disputed"  # frozen until somebody decides
     CORRECTED = "corrected"  # credited since the statement was issued
+    DEFAULTED = "defaulted"  # a party did not bring its money: its obligations left the run
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +40,8 @@ class Held:
 
 @dataclass(frozen=True, slots=True)
 class PartB:
-    """The body of a notice fact. `statement` and `netting` are fact ids; `root` is the whole run's sum root."""
+    """The body of a notice fact. `statement` and `netting` are fact ids; `root` is the whole run's sum root, absent
+    when nothing is left in it; `funded` is what the party had paid in under the run that was replaced."""
 
     cycle: str
     operator: str
@@ -49,9 +52,10 @@ class PartB:
     netting: str
     gross: int
     position: Position
-    root: Sum
     proof: Proof
     held: tuple[Held, ...]
+    root: Sum | None = None
+    funded: int | None = None
 
 
 def sort_out(
@@ -76,6 +80,11 @@ def sort_out(
     return tuple(ready), tuple(held)
 
 
+def left(removed: Sequence[Obligation]) -> tuple[Held, ...]:
+    """The obligations that left a run with a party that did not fund it."""
+    return tuple(Held(item.debtor, item.creditor, item.amount, Reason.DEFAULTED, item.items) for item in removed)
+
+
 def _held(stated: Obligation, ready: Sequence[Item], balance: Mapping[Account, int]) -> Held:
     netted = {(item.agreement, item.period): item.amount for item in ready}
     rest = [(item, item.amount - netted.get((item.agreement, item.period), 0)) for item in stated.items]
@@ -94,7 +103,12 @@ def check(notice: PartB, obligations: Sequence[Obligation]) -> None:
 
     Raises ProofRefused with the step of `netting.check_proof`.
     """
-    netting.check_proof(without(obligations, notice.held), notice.proof, notice.root, notice.gross, notice.position.net)
+    own = without(obligations, notice.held)
+    if notice.root is None:
+        if own or notice.position.net:
+            raise ProofRefused(1, "nothing left in the run", len(own))
+        return
+    netting.check_proof(own, notice.proof, notice.root, notice.gross, notice.position.net)
 
 
 def without(obligations: Sequence[Obligation], held: Sequence[Held]) -> list[Obligation]:

@@ -18,7 +18,6 @@ from enum import StrEnum
 from clearing import money
 from clearing.errors import BadMoney, BadTerms, BankFileRefused
 from clearing.settlement.journal import BankEffect, BankPosting
-from clearing.settlement.netting import Position
 
 BATCH_COLUMNS = ("序号", "付款账号", "收款户名", "收款账号", "开户行", "联行号", "金额(元)", "用途", "指令号")
 FILE_COLUMNS = ("bank", "account", "currency", "opening", "closing", "first_day", "last_day")
@@ -97,35 +96,37 @@ def batch_of(
     period: str,
     netting: str,
     currency: str,
-    positions: Sequence[Position],
+    positions: Mapping[str, int],
     account: BankAccount,
     accounts: Mapping[str, BankAccount],
+    paid_in: int = 0,
 ) -> Batch:
-    """The instructions that discharge the positions of one netting run.
+    """The instructions that discharge the positions of one netting run: fen a party is due (> 0) or brings (< 0). They
+    sum to what the account holds for them already.
 
     Raises BadTerms when a party with a position has no usable account on record.
     """
     check_account(account, "account")
     instructions = []
-    for position in positions:
-        if not position.net:
+    for party, amount in sorted(positions.items()):
+        if not amount:
             continue
-        if position.party not in accounts:
-            raise BadTerms("accounts", f"a bank account of {position.party}", "missing")
-        check_account(accounts[position.party], f"accounts.{position.party}")
-        direction = Direction.PAYOUT if position.net > 0 else Direction.FUNDING
+        if party not in accounts:
+            raise BadTerms("accounts", f"a bank account of {party}", "missing")
+        check_account(accounts[party], f"accounts.{party}")
+        direction = Direction.PAYOUT if amount > 0 else Direction.FUNDING
         instructions.append(
             Instruction(
-                end_to_end=end_to_end_of(netting, direction, position.party),
+                end_to_end=end_to_end_of(netting, direction, party),
                 direction=direction,
-                party=position.party,
-                amount=abs(position.net),
-                account=accounts[position.party],
+                party=party,
+                amount=abs(amount),
+                account=accounts[party],
             )
         )
     sums = {way: sum(item.amount for item in instructions if item.direction is way) for way in Direction}
-    if sums[Direction.FUNDING] != sums[Direction.PAYOUT]:
-        raise BadMoney("positions", "a sum of 0", sums[Direction.PAYOUT] - sums[Direction.FUNDING])
+    if sums[Direction.PAYOUT] - sums[Direction.FUNDING] != paid_in:
+        raise BadMoney("positions", f"a sum of {paid_in}", sums[Direction.PAYOUT] - sums[Direction.FUNDING])
     return Batch(
         cycle=cycle,
         operator=operator,

@@ -16,18 +16,18 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from clearing import money
-from clearing.errors import BadTerms, Clash, ClearingError, NotSigned, WrongMove
+from clearing.errors import BadTerms, Clash, ClearingError, NotSigned, TooEarly, WrongMove
 from clearing.settlement import correcting, netting, payment, rating, sharing, store
 from clearing.settlement import cycle as cycles
 from clearing.settlement import notice as notices
 from clearing.settlement import statement as statements
-from clearing.settlement.audit import Finding, Stored, audit_cycle
+from clearing.settlement.audit import Finding, Stored, StoredRun, audit_cycle
 from clearing.settlement.close import CycleClose, Totals, close_of
 from clearing.settlement.cycle import CycleMove, State, WorkingDays
 from clearing.settlement.dispute import store as disputes
 from clearing.settlement.invoice import Invoice, check_invoice
 from clearing.settlement.journal import PARTY_KINDS, Account, BankEffect, Kind
-from clearing.settlement.netting import Proof, Run
+from clearing.settlement.netting import Funded, Proof, Run, default
 from clearing.settlement.notice import Held, PartB
 from clearing.settlement.payment import BankAccount, Batch, Direction
 from clearing.settlement.sharing import Shares
@@ -292,11 +292,8 @@ def net(session: Session, office: Office, *, cycle: str, at: int) -> str | None:
     Without any eligible obligation nothing is netted and None is returned; the cycle moves on all the same.
     """
     now = _in_state(session, cycle, State.CONFIRMED)
-    issued = store.statements(session, cycle)
     obligations, held = eligible(session, cycle)
-    run_id = None
-    if obligations:
-        run_id = _net(session, office, now, obligations, held, issued, at)
+    run_id = _net(session, office, now, obligations, held, at) if obligations else None
     _advance(session, office, now, State.NETTED, at)
     return run_id
 
@@ -322,22 +319,24 @@ def _net(
     now: CycleMove,
     obligations: Sequence[Obligation],
     held: Sequence[Held],
-    issued: Sequence[store.StoredStatement],
     at: int,
+    funded: tuple[Funded, ...] = (),
 ) -> str:
+    """The run and a notice to every party. `funded` is what was paid in under the run that this one replaces."""
     certificate = netting.net(obligations)
     netting.check_certificate(obligations, certificate)
-    root, proofs = netting.sum_tree(obligations, netting_secret(office, now.cycle))
+    root, proofs = netting.sum_tree(obligations, netting_secret(office, now.cycle)) if obligations else (None, {})
     subject = f"netting:{now.cycle}"
     parts = [
         ObligationPart("obligation", number, item.debtor, item.creditor, item.amount, item.items)
         for number, item in enumerate(obligations)
     ]
     data = statements.salted(parts, lambda no: _salt(office, subject, no))
-    run = Run(now.cycle, now.operator, now.period, now.currency, certificate, root)
+    run = Run(now.cycle, now.operator, now.period, now.currency, certificate, root, funded or None)
     fact = _system(session, office, "netting/v1", subject, run, at, parts=data)
     by_party = {item.party: item for item in certificate.positions}
-    for item in issued:
+    paid = {item.party: item.amount for item in funded}
+    for item in store.statements(session, now.cycle):
         party = item.body.party
         body = PartB(
             cycle=now.cycle,
@@ -352,6 +351,7 @@ def _net(
             root=root,
             proof=proofs.get(party, Proof(party, "", ())),
             held=tuple(entry for entry in held if party in (entry.debtor, entry.creditor)),
+            funded=paid.get(party),
         )
         _system(session, office, "notice/v1", f"notice:{now.cycle}.{party}", body, at)
     return fact.id
@@ -367,16 +367,19 @@ def draft_instructions(
 ) -> Statement:
     """The payment instructions of a netted cycle, for two persons to sign. `account` is the supervised one.
 
-    Raises WrongMove unless netted, BadTerms when a party has no usable account.
+    Raises WrongMove unless netted and not instructed yet, BadTerms when a party has no usable account.
     """
-    now = _in_state(session, cycle, State.NETTED)
+    now = store.cycle(session, cycle)
+    if now.state is not State.INSTRUCTED or store.instructions_of(session, cycle) is not None:
+        now = _in_state(session, cycle, State.NETTED)
     run_id = store.netting_of(session, cycle)
     if run_id is None:
         raise WrongMove(cycle, "a netting run", "nothing was netted")
     run = read(Run, facts.fact(session, run_id).body)
     batch = payment.batch_of(
-        cycle, now.operator, now.period, run_id, now.currency, run.certificate.positions, account, accounts
-    )
+        cycle, now.operator, now.period, run_id, now.currency, run.final, account, accounts,
+        sum(item.amount for item in run.funded or ()),
+    )  # fmt: skip
     return _next(session, "payment-instructions/v1", f"payments:{cycle}", body_of(batch))
 
 
@@ -398,8 +401,49 @@ def instruct(session: Session, office: Office, signed: Signed, *, at: int) -> Fa
     for role, by in signers.items():
         office.require_signature(session, signed, by, role, at)
     fact = _take(session, signed, at)
-    _advance(session, office, store.cycle(session, batch.cycle), State.INSTRUCTED, at)
+    now = store.cycle(session, batch.cycle)
+    if now.state is State.INSTRUCTED:
+        _state(session, office, cycles.renewed(now, at, office.working_days), at)
+    else:
+        _advance(session, office, now, State.INSTRUCTED, at)
     return fact
+
+
+def declare_default(session: Session, office: Office, *, cycle: str, at: int) -> str:
+    """A net payer has not brought its money in time: its obligations leave the run, the rest is netted again, and what
+    others had paid in counts towards their new position (§8). New instructions are to be signed; what is paid on the
+    old ones later waits in suspense. Returns the fact id of the default.
+
+    Raises WrongMove unless instructed and somebody is short, TooEarly before the funding clock has run out.
+    """
+    now = _in_state(session, cycle, State.INSTRUCTED)
+    run_id, batch_id = store.netting_of(session, cycle), store.instructions_of(session, cycle)
+    if run_id is None or batch_id is None:
+        raise WrongMove(cycle, "付款指令 / payment instructions", "无 / none")
+    if at < now.until:
+        raise TooEarly(cycle, now.until, at)
+    obligations, held = netted_in(session, cycle, run_id)
+    funded = store.paid_in(session, run_id, batch_id)
+    found = default.resolve(obligations, funded, {})
+    if not found.excluded:
+        raise WrongMove(cycle, "未备付的净付款方 / a net payer that is short", "均已到账 / everything is there")
+    body = default.default_of(cycle, run_id, batch_id, found, funded)
+    fact = _system(session, office, "funding-default/v1", f"netting:{cycle}", body, at)
+    _net(session, office, now, found.kept, (*held, *notices.left(found.removed)), at, body.funded)
+    return fact.id
+
+
+def netted_in(session: Session, cycle: str, run_id: str) -> tuple[tuple[Obligation, ...], tuple[Held, ...]]:
+    """The obligations of a run, and what its notices say was left out of it."""
+    parts = [part for part in store.part_documents(session, run_id) if isinstance(part, ObligationPart)]
+    held = {
+        (item.debtor, item.creditor, item.reason): item
+        for stored in store.statements(session, cycle)
+        if stored.notice is not None
+        for item in read(PartB, facts.fact(session, stored.notice).body).held
+    }
+    obligations = tuple(Obligation(part.debtor, part.creditor, part.amount, part.items) for part in parts)
+    return obligations, tuple(held[pair] for pair in sorted(held))
 
 
 @dataclass(frozen=True, slots=True)
@@ -467,8 +511,7 @@ class MoneySums:
 def money_sums(session: Session, *, cycle: str) -> MoneySums:
     """The sums that must agree when a cycle is settled; out is net of returned payments."""
     now = store.cycle(session, cycle)
-    batch = store.instructions_of(session, cycle)
-    entries = store.booked(session, batch) if batch else []
+    entries = store.booked(session, now.period)
     paid_in = sum(applied for effect, _, applied in entries if effect in (BankEffect.RECEIPT, BankEffect.OVER))
     paid_out = -sum(amount for effect, amount, _ in entries if effect in (BankEffect.PAID, BankEffect.RETURNED))
     journal_in = journal_out = 0
@@ -577,7 +620,6 @@ def audit(
 
 def _load(session: Session, cycle: str, torn: Mapping[int, int], earlier: Sequence[AgreementTerms]) -> Stored:
     now = store.cycle(session, cycle)
-    run_id, batch_id = store.netting_of(session, cycle), store.instructions_of(session, cycle)
     issued = store.statements(session, cycle)
     return Stored(
         move=now,
@@ -599,11 +641,28 @@ def _load(session: Session, cycle: str, torn: Mapping[int, int], earlier: Sequen
         openings=store.statements_before(session, now),
         buyers=store.buyers(session),
         confirmed=frozenset(item.body.party for item in issued if item.confirmed_at is not None),
-        netting=None if run_id is None else (run_id, read(Run, facts.fact(session, run_id).body)),
-        netted=() if run_id is None else tuple(store.part_documents(session, run_id)),
+        runs=_runs(session, cycle),
         notices={item.body.party: read(PartB, facts.fact(session, item.notice).body) for item in issued if item.notice},
-        batch=None if batch_id is None else (batch_id, read(Batch, facts.fact(session, batch_id).body)),
     )
+
+
+def _runs(session: Session, cycle: str) -> list[StoredRun]:
+    """Every netting run of a cycle in order, with what came of it."""
+    defaults = {body.netting: (name, body) for name, body in store.defaults(session, cycle)}
+    batches = {}
+    for fact in facts.facts_of(session, f"payments:{cycle}"):
+        body = read(Batch, fact.body)
+        batches[body.netting] = (fact.id, body)
+    found = []
+    for fact in facts.facts_of(session, f"netting:{cycle}"):
+        if fact.kind != "netting/v1":
+            continue
+        batch = batches.get(fact.id)
+        orders = store.instructions(session, batch[0]).values() if batch else ()
+        paid = {item.party: item.booked for item in orders if item.direction is Direction.FUNDING and item.booked}
+        parts = tuple(store.part_documents(session, fact.id))
+        found.append(StoredRun(fact.id, read(Run, fact.body), parts, batch, paid, defaults.get(fact.id)))
+    return found
 
 
 def _credits_due(session: Session, period: str) -> list[rating.Charge]:

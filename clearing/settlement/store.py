@@ -17,6 +17,7 @@ from clearing.settlement.hold import Hold
 from clearing.settlement.invoice import Invoice
 from clearing.settlement.journal import Account, BankEffect, BankPosting, Kind, Posting, Transaction
 from clearing.settlement.netting import Run
+from clearing.settlement.netting.default import Default
 from clearing.settlement.notice import PartB
 from clearing.settlement.payment import BankEntry, BankFile, Batch, Direction, Expected
 from clearing.settlement.rating import Charge, CorrectionKind
@@ -197,11 +198,25 @@ def _netting(session: Session, fact: Fact) -> None:
         }
         for item in body.certificate.positions
     ]
-    session.execute(insert(tables.position), rows)
+    if rows:
+        session.execute(insert(tables.position), rows)
     session.execute(update(tables.cycle).where(tables.cycle.c.cycle == body.cycle).values(netting=fact.id))
-    positions = {item.party: item.net for item in body.certificate.positions}
     items = netted_items(part_documents(session, fact.id), buyers(session))
-    _post(session, journal.netted(fact.id, body.period, items, positions, body.currency, fact.at))
+    funded = {item.party: item.amount for item in body.funded or ()}
+    _post(session, journal.netted(fact.id, body.period, items, body.final, body.currency, fact.at, funded))
+
+
+def _default(session: Session, fact: Fact) -> None:
+    """Undoes the run and the instructions that were not funded: both transactions are mirrored, nothing of them can be
+    booked any more."""
+    body = read(Default, fact.body)
+    undone = {("instruction", body.instructions), ("netting", body.netting)}
+    for _, item in reversed(transactions(session)):
+        if (item.event, item.event_id) in undone:
+            _post(session, item.mirror(fact.id, fact.at))
+    orders, table = tables.instruction, tables.cycle
+    session.execute(update(orders).where(orders.c.fact_id == body.instructions).values(void=1))
+    session.execute(update(table).where(table.c.cycle == body.cycle).values(netting=None, instructions=None))
 
 
 def _notice(session: Session, fact: Fact) -> None:
@@ -222,6 +237,7 @@ def _instructions(session: Session, fact: Fact) -> None:
             "amount": item.amount,
             "booked": 0,
             "returned": 0,
+            "void": 0,
         }
         for item in body.instructions
     ]
@@ -306,6 +322,7 @@ PROJECTORS: dict[str, Callable[[Session, Fact], None]] = {
     "statement/v1": _statement,
     "statement-confirmed/v1": _confirmed,
     "netting/v1": _netting,
+    "funding-default/v1": _default,
     "notice/v1": _notice,
     "payment-instructions/v1": _instructions,
     "bank-file/v1": _bank_file,
@@ -547,7 +564,7 @@ def part_documents(session: Session, fact_id: str) -> list[Line | ObligationPart
 def expected(session: Session, end_to_end: str) -> Mapping[str, Expected]:
     """The instruction with this id as it stands, or nothing."""
     table = tables.instruction
-    row = session.execute(select(table).where(table.c.end_to_end == end_to_end)).first()
+    row = session.execute(select(table).where(table.c.end_to_end == end_to_end, table.c.void == 0)).first()
     return {} if row is None else {end_to_end: _expected(row)}
 
 
@@ -557,6 +574,22 @@ def batch(session: Session, name: str) -> Batch:
     if fact_id is None:
         raise UnknownFact("payment instructions", name)
     return read(Batch, facts.fact(session, fact_id).body)
+
+
+def paid_in(session: Session, run_id: str, batch_id: str) -> dict[str, int]:
+    """What each party has paid in so far, fen: on the instructions of a batch, and before it under earlier runs."""
+    run = read(Run, facts.fact(session, run_id).body)
+    found = {item.party: item.amount for item in run.funded or ()}
+    for item in instructions(session, batch_id).values():
+        if item.direction is Direction.FUNDING and item.booked:
+            found[item.party] = found.get(item.party, 0) + item.booked
+    return found
+
+
+def defaults(session: Session, name: str) -> list[tuple[str, Default]]:
+    """(fact id, default) of a cycle, in order."""
+    chain = facts.facts_of(session, f"netting:{name}")
+    return [(fact.id, read(Default, fact.body)) for fact in chain if fact.kind == "funding-default/v1"]
 
 
 def instructions(session: Session, fact_id: str) -> dict[str, Expected]:
@@ -616,13 +649,13 @@ def bank_entry(session: Session, event_id: str) -> BookedEntry:
     return BookedEntry(row.fact_id, row.batch)
 
 
-def booked(session: Session, batch: str) -> list[tuple[BankEffect, int, int]]:
-    """(effect, amount, applied) of every bank entry matched to a batch's instructions."""
+def booked(session: Session, period: str) -> list[tuple[BankEffect, int, int]]:
+    """(effect, amount, applied) of every bank entry matched to an instruction of the period's cycle, void ones too."""
     entry, order = tables.bank_entry, tables.instruction
     rows = session.execute(
         select(entry.c.effect, entry.c.amount, entry.c.applied)
         .join(order, order.c.end_to_end == entry.c.end_to_end)
-        .where(order.c.fact_id == batch, entry.c.effect != str(BankEffect.UNKNOWN))
+        .where(order.c.period == period, entry.c.effect != str(BankEffect.UNKNOWN))
     )
     return [(BankEffect(row.effect), row.amount, row.applied) for row in rows]
 

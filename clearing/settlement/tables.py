@@ -157,6 +157,7 @@ instruction = Table(
     derived("amount", BigInteger),
     derived("booked", BigInteger),
     derived("returned", Integer),
+    derived("void", Integer),
 )
 
 bank_file = Table(

@@ -23,6 +23,7 @@ from clearing.settlement.netting.certificate import (
 )
 from clearing.settlement.netting.positions import Position, bilateral, columns_of, positions_of
 from clearing.settlement.netting.sum_tree import (
+    Funded,
     LeafProof,
     Proof,
     Run,
@@ -36,6 +37,7 @@ from clearing.settlement.netting.sum_tree import (
 
 __all__ = [
     "Certificate",
+    "Funded",
     "LeafProof",
     "Position",
     "Proof",

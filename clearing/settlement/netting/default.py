@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from clearing import money
 from clearing.errors import BadTerms
 from clearing.settlement.netting.certificate import Certificate, net
+from clearing.settlement.netting.sum_tree import Funded
 from clearing.settlement.statement import Obligation
 
 
@@ -91,6 +92,25 @@ class Resolution:
     removed: tuple[Obligation, ...]
     certificate: Certificate
     funding: tuple[Funding, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Default:
+    """The body of a funding-default fact: the run and the instructions it undoes (fact ids), what was paid in under
+    them, who left, and what each creditor of those bears. What is owed between them stays owed, outside of the run."""
+
+    cycle: str
+    netting: str
+    instructions: str
+    funded: tuple[Funded, ...]
+    excluded: tuple[str, ...]
+    exposures: tuple[Exposure, ...]
+
+
+def default_of(cycle: str, netting: str, instructions: str, found: Resolution, funded: Mapping[str, int]) -> Default:
+    """What is stated of a resolution."""
+    paid = tuple(Funded(party, funded[party]) for party in sorted(funded) if funded[party])
+    return Default(cycle, netting, instructions, paid, found.excluded, found.exposures)
 
 
 _NONE = Cover()

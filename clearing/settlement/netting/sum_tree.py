@@ -97,15 +97,33 @@ def participant_secret(cycle_secret: bytes, party: str) -> bytes:
 
 
 @dataclass(frozen=True, slots=True)
+class Funded:
+    """Fen > 0 that a party has paid in."""
+
+    party: str
+    amount: int
+
+
+@dataclass(frozen=True, slots=True)
 class Run:
-    """The body of a netting fact; the netted obligations are its parts. `root` carries the sum root (D36)."""
+    """The body of a netting fact; the netted obligations are its parts. `root` carries the sum root (D36), absent when
+    nothing is left to net after a default; `funded` what was paid in under the run that this one replaces."""
 
     cycle: str
     operator: str
     period: str
     currency: str
     certificate: Certificate
-    root: Sum
+    root: Sum | None = None
+    funded: tuple[Funded, ...] | None = None
+
+    @property
+    def final(self) -> dict[str, int]:
+        """What each party is due (> 0) or has yet to bring (< 0), fen: its position and what it has paid in."""
+        found = {item.party: item.net for item in self.certificate.positions}
+        for paid in self.funded or ():
+            found[paid.party] = found.get(paid.party, 0) + paid.amount
+        return dict(sorted(found.items()))
 
 
 def sum_tree(obligations: Sequence[Obligation], cycle_secret: bytes) -> tuple[Sum, dict[str, Proof]]:

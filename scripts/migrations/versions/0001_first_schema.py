@@ -435,6 +435,7 @@ def upgrade() -> None:
         sa.Column("amount", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("booked", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("returned", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("void", sa.Integer(), autoincrement=False, nullable=False),
         sa.PrimaryKeyConstraint("end_to_end"),
     )
     with op.batch_alter_table("clearing_payment_instruction", schema=None) as batch_op:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from sqlalchemy import delete, select, update
 from sqlmodel import Session, SQLModel, create_engine
 
-from clearing.errors import BadTerms, WrongMove
+from clearing.errors import BadTerms, ProofRefused, WrongMove
 from clearing.market.errors import NotEntitled
 from clearing.settlement import notice, store, tables
 from clearing.settlement.dispute import store as disputes
@@ -82,7 +82,7 @@ def test_net__while_disputed__the_rest_goes_on_and_the_notice_says_what_waits(ma
             if isinstance(part, ObligationPart)
         ]
         notice.check(part_b, own)
-        with pytest.raises(notice.netting.ProofRefused):
+        with pytest.raises(ProofRefused):
             notice.check(replace(part_b, held=()), own)
     assert may.balance()["PAY provider"] == -115, "net, the held part apart"
     assert may.audit(MAY) == []

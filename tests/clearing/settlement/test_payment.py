@@ -11,13 +11,12 @@ import pytest
 from clearing.errors import BadTerms, BankFileRefused
 from clearing.settlement import payment
 from clearing.settlement.journal import BankEffect
-from clearing.settlement.netting import Position
 from clearing.settlement.payment import BankAccount, Direction, Expected, batch_csv, batch_of, match, read_bank_csv
 from tests.clearing.settlement.bank import bank_file, entry
 
 SUPERVISED = BankAccount("102100099996", "演示银行", "0100000000000001", "演示监管账户")
 ACCOUNTS = {p: BankAccount("102100099996", "演示银行", f"00{ord(p)}", f"演示{p}公司") for p in "ABZ"}
-POSITIONS = [Position("A", 70, 0, 1, 70), Position("B", 30, 0, 1, 30), Position("Z", 0, 100, 2, -100)]
+POSITIONS = {"A": 70, "B": 30, "Z": -100}
 
 
 def a_batch(accounts: dict[str, BankAccount] | None = None) -> payment.Batch:
