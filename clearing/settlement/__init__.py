@@ -10,7 +10,9 @@ rating → sharing → journal → invoice → statement → netting → notice 
 - `netting` makes one position per party, the transfers, and a Merkle-sum proof (D36)
 - `notice` is part B: the position with its proof
 - `cycle` is the order of states and their clocks
-- `payment` writes instructions and reads bank files
+- `payment` writes instructions and matches what was booked; `bank_file` holds a statement file and reads its CSV form
+- `pain001` writes the same instructions as ISO 20022 pain.001 for CNAPS, `camt053` reads statements of that standard,
+  both through `bank_xml`, the one strict reader of XML from a bank
 - `close` is what operator and auditor sign at the end; `onchain` takes it to SettlementBook (D23)
 - `proof` checks what only settlement knows when its bundles are verified (D40)
 - `dispute`: a complaint about delivery or use with its evidence, until somebody decides

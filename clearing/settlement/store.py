@@ -11,13 +11,14 @@ from sqlalchemy.orm import Session
 
 from clearing.errors import UnknownFact
 from clearing.settlement import journal, payment, tables
+from clearing.settlement.bank_file import BankEntry, BankFile
 from clearing.settlement.close import CycleClose
 from clearing.settlement.cycle import CycleMove
 from clearing.settlement.invoice import Invoice
 from clearing.settlement.journal import Account, BankEffect, BankPosting, Kind, Netted, Posting, Transaction
 from clearing.settlement.netting import Run
 from clearing.settlement.notice import PartB
-from clearing.settlement.payment import BankEntry, BankFile, Batch, Direction, Expected
+from clearing.settlement.payment import Batch, Direction, Expected
 from clearing.settlement.rating import Charge
 from clearing.settlement.sharing import Shares
 from clearing.settlement.statement import Line, ObligationPart, PartA, read_part

@@ -24,6 +24,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from clearing.settlement import payment
+from clearing.settlement.bank_file import new_entries, read_bank_csv
 from ledger import checkpoint, merkle, sm
 from ledger.checkpoint import Checkpoint, LogKeys
 from ledger.digest import TwinDigest, sha256, sm3, twin
@@ -462,13 +463,13 @@ def test_bank__statement__is_what_settlement_imports_and_is_signed(bank: Process
     clock.write_text(str(NOW + 86_400))
     bank.post("/instructions", batch(row("001", "003", "599.99", "SQB")))
     answer = bank.get("/statements/001.csv?from=2026-03-03&to=2026-03-03")
-    file, entries = payment.read_bank_csv(answer.content)
+    file, entries = read_bank_csv(answer.content)
     assert (file.bank, file.account, file.opening, file.closing) == (CODE, "001", 60_000, 1)
     assert [(entry.amount, entry.end_to_end, entry.name) for entry in entries] == [(-59_999, "SQB", "演示提供方")]
     assert entries[0].remark == "演示 清分结算 2026-03"
-    both, all_entries = payment.read_bank_csv(bank.get("/statements/001.csv?from=2026-03-01&to=2026-03-03").content)
+    both, all_entries = read_bank_csv(bank.get("/statements/001.csv?from=2026-03-01&to=2026-03-03").content)
     assert (both.opening, both.closing, both.first_day, len(all_entries)) == (0, 1, "2026-03-01", 2)
-    assert payment.new_entries(both, all_entries, {entries[0].reference: entries[0]}, None) == all_entries[:1]
+    assert new_entries(both, all_entries, {entries[0].reference: entries[0]}, None) == all_entries[:1]
 
     key = bank.get("/key").json()["key"]
     signature = json.loads(answer.headers["X-Shuqing-Signature"])
