@@ -5,6 +5,7 @@ rating → sharing → journal → invoice → statement → netting → notice 
 - `rating` prices a meter reading, rounded once, net and tax apart
 - `sharing` divides each charge; nobody is ever a whole fen off (D33)
 - `journal` posts each event as a transaction that balances or cannot exist
+- `journal_export` writes it, and its balances at any second, for programs of others
 - `invoice` turns the tax of a charge into something owed
 - `statement` is part A: opening, lines, closing and the obligations to confirm
 - `netting` makes one position per party, the transfers, and a Merkle-sum proof (D36)
