@@ -14,10 +14,14 @@ rating → sharing → journal → invoice → statement → netting → notice 
 - `payment` writes instructions and matches what was booked; `bank_file` holds a statement file and reads its CSV form
 - `pain001` writes the same instructions as ISO 20022 pain.001 for CNAPS, `camt053` reads statements of that standard,
   both through `bank_xml`, the one strict reader of XML from a bank
+- `batch_sheet` is the bank's batch table as XLSX, and what the bank says of each row
+- `suspense` suggests, ages and finds what no id matched; `partial` spreads what was too little; `reissue` pays again
+  what came back
 - `close` is what operator and auditor sign at the end; `onchain` takes it to SettlementBook (D23)
 - `proof` checks what only settlement knows when its bundles are verified (D40)
 - `dispute`: a complaint about delivery or use with its evidence, until somebody decides
-- `report` lists the deals, `workbook` renders a statement as XLSX, `trial` computes a case without a database
+- `report` lists the deals, `workbook` renders a statement as XLSX, `trace_sheet` the 台账
+- `trial` computes a case without a database
 - `audit` recomputes a cycle from agreements and usage records alone
 - `tables`, `store` and `service` hold rows, queries and steps
 
