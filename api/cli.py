@@ -24,6 +24,7 @@ from api import (
     cli_element,
     cli_foreign,
     cli_intake,
+    cli_journal,
     cli_likeness,
     cli_market,
     cli_national,
@@ -87,6 +88,7 @@ app.add_typer(cli_element.app, name="element")
 app.add_typer(cli_price.app, name="price")
 app.add_typer(cli_deals.app, name="deals")
 app.add_typer(cli_connector.app, name="connector")
+app.add_typer(cli_journal.app, name="journal")
 app.add_typer(cli_retention.app, name="retention")
 app.add_typer(cli_agency.handover_app, name="handover")
 

@@ -198,7 +198,7 @@ def funding_file(cycle: str, party: str, caller: CallerDep, session: ReadDep, sy
     return Response(data, media_type="text/csv; charset=utf-8")
 
 
-@router.post("/bank-files", summary="导入银行对账文件 / import a bank statement file (CSV body)")
+@router.post("/bank-files", summary="导入银行对账文件 / import a bank statement file (CSV or camt.053)")
 def bank_file(raw: RawDep, caller: OperatorDep, session: WriteDep, system: SystemDep, now: NowDep) -> dict[str, Any]:
     return plain(settlement.import_bank_file(session, system.office, raw, at=now))  # type: ignore[no-any-return]
 

@@ -7,17 +7,24 @@ tracing → audit
 - `sharing` divides each charge; nobody is ever a whole fen off (D33)
 - `correcting` reads an earlier period again, reverses and charges anew, gives back part of a charge
 - `journal` posts each event as a transaction that balances or cannot exist
+- `journal_export` writes it, and its balances at any second, for programs of others
 - `invoice` turns the tax of a charge into something owed
 - `statement` is part A: opening, lines, closing and the obligations to confirm
 - `netting` makes one position per party, the transfers, and a Merkle-sum proof (D36)
 - `notice` is part B: the position with its proof
 - `cycle` is the order of states and their clocks
-- `payment` writes instructions and reads bank files
+- `payment` writes instructions and matches what was booked; `bank_file` holds a statement file and reads its CSV form
+- `pain001` writes the same instructions as ISO 20022 pain.001 for CNAPS, `camt053` reads statements of that standard,
+  both through `bank_xml`, the one strict reader of XML from a bank
+- `batch_sheet` is the bank's batch table as XLSX, and what the bank says of each row
+- `suspense` suggests, ages and finds what no id matched; `partial` spreads what was too little; `reissue` pays again
+  what came back
 - `close` is what operator and auditor sign at the end; `onchain` takes it to SettlementBook (D23)
 - `proof` checks what only settlement knows when its bundles are verified (D40)
 - `dispute`: a complaint about delivery, use or a charge, negotiated, mediated or decided; `hold` says what waits
   meanwhile, `disputed` freezes, releases and gives back
-- `report` lists the deals, `workbook` renders a statement as XLSX, `trial` computes a case without a database
+- `report` lists the deals, `workbook` renders a statement as XLSX, `trace_sheet` the 台账
+- `trial` computes a case without a database
 - `tracing` leads from a statement's line back to the facts it follows from
 - `audit` recomputes a cycle from agreements and usage records alone
 - `tables`, `store` and `service` hold rows, queries and steps

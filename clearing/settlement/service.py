@@ -22,6 +22,8 @@ from clearing.settlement import cycle as cycles
 from clearing.settlement import notice as notices
 from clearing.settlement import statement as statements
 from clearing.settlement.audit import Finding, Stored, StoredRun, audit_cycle
+from clearing.settlement.bank_file import new_entries
+from clearing.settlement.camt053 import read_bank_file
 from clearing.settlement.close import CycleClose, Totals, close_of
 from clearing.settlement.cycle import CycleMove, State, WorkingDays
 from clearing.settlement.dispute import store as disputes
@@ -458,11 +460,11 @@ class BankImport:
 
 def import_bank_file(session: Session, office: Office, data: bytes, *, at: int) -> BankImport:
     """Import a bank statement file. A repeated file or entry is ignored, a changed one refused with BankFileRefused."""
-    file, entries = payment.read_bank_csv(data)
+    file, entries = read_bank_file(data)
     known = store.bank_file(session, file.digest)
     if known is not None:
         return BankImport(known, True, 0, file.closing)
-    fresh = payment.new_entries(
+    fresh = new_entries(
         file,
         entries,
         store.bank_entries(session, file.bank, file.account),

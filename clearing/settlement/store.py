@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from clearing.errors import UnknownFact
 from clearing.settlement import journal, payment, tables
+from clearing.settlement.bank_file import BankEntry, BankFile
 from clearing.settlement.close import CycleClose
 from clearing.settlement.cycle import ORDER, CycleMove, State
 from clearing.settlement.hold import Hold
@@ -19,7 +20,7 @@ from clearing.settlement.journal import Account, BankEffect, BankPosting, Kind, 
 from clearing.settlement.netting import Run
 from clearing.settlement.netting.default import Default
 from clearing.settlement.notice import PartB
-from clearing.settlement.payment import BankEntry, BankFile, Batch, Direction, Expected
+from clearing.settlement.payment import Batch, Direction, Expected
 from clearing.settlement.rating import Charge, CorrectionKind
 from clearing.settlement.sharing import Shares
 from clearing.settlement.statement import Line, ObligationPart, PartA, netted_items, read_part

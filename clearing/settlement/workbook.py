@@ -1,9 +1,10 @@
-"""A statement as XLSX. Every text cell is written as a string, so nothing a party typed can become a formula."""
+"""Workbooks, and a statement as one. Every cell is written as a string, so nothing a party typed becomes a formula."""
 
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 
 import xlsxwriter
 
@@ -26,6 +27,8 @@ EVENT_NAMES = {
     "bank-opening": "银行期初余额",
 }
 """What a clerk calls the events of the journal; a reversal is shown as 冲销 of its event."""
+_NO_TIME = datetime(2000, 1, 1)
+"""The program would write the moment it ran into the file."""
 _WIDTHS = (18, 22, 40, 40, 12, 16)
 _LINE_COLUMNS = ("序号", "事项", "凭据", "合约", "账期", "金额(元)")
 _OBLIGATION_COLUMNS = ("序号", "付款方", "收款方", "金额(元)")
@@ -33,21 +36,30 @@ _OBLIGATION_COLUMNS = ("序号", "付款方", "收款方", "金额(元)")
 
 def statement_xlsx(body: PartA, parts: Sequence[Line | ObligationPart]) -> bytes:
     """The workbook of one statement: sheets 清分账单, 明细, 应付义务. Amounts are yuan text with two decimals."""
+    return text_book(
+        {
+            "清分账单": _summary(body),
+            "明细": [_LINE_COLUMNS, *(_line(part) for part in parts if isinstance(part, Line))],
+            "应付义务": [
+                _OBLIGATION_COLUMNS,
+                *(
+                    (str(part.no), part.debtor, part.creditor, money.yuan(part.amount))
+                    for part in parts
+                    if isinstance(part, ObligationPart)
+                ),
+            ],
+        },
+        _WIDTHS,
+    )
+
+
+def text_book(sheets: Mapping[str, Sequence[Sequence[str]]], widths: Sequence[int]) -> bytes:
+    """A workbook of these sheets, every cell a string and the first row fixed; the same rows give the same bytes."""
     out = io.BytesIO()
     book = xlsxwriter.Workbook(out, {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False})
-    _write(book.add_worksheet("清分账单"), _summary(body))
-    _write(book.add_worksheet("明细"), [_LINE_COLUMNS, *(_line(part) for part in parts if isinstance(part, Line))])
-    _write(
-        book.add_worksheet("应付义务"),
-        [
-            _OBLIGATION_COLUMNS,
-            *(
-                (str(part.no), part.debtor, part.creditor, money.yuan(part.amount))
-                for part in parts
-                if isinstance(part, ObligationPart)
-            ),
-        ],
-    )
+    book.set_properties({"created": _NO_TIME})
+    for name, rows in sheets.items():
+        _write(book.add_worksheet(name), rows, widths)
     book.close()
     return out.getvalue()
 
@@ -77,8 +89,8 @@ def _summary(body: PartA) -> list[tuple[str, ...]]:
     ]
 
 
-def _write(sheet: xlsxwriter.worksheet.Worksheet, rows: Sequence[tuple[str, ...]]) -> None:
-    for column, width in enumerate(_WIDTHS):
+def _write(sheet: xlsxwriter.worksheet.Worksheet, rows: Sequence[Sequence[str]], widths: Sequence[int]) -> None:
+    for column, width in enumerate(widths):
         sheet.set_column(column, column, width)
     sheet.freeze_panes(1, 0)
     for number, row in enumerate(rows):

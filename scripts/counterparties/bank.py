@@ -9,6 +9,7 @@ POST /instructions       a CSV file (UTF-8, BOM allowed) of COLUMNS, amounts in 
                          "instruction", "status": "executed" | "refused", "code", "message", "amount_fen", "reference",
                          "replayed": bool}, …]}; a file of another form is refused whole with 400
 GET  /statements/⟨no⟩.csv?from=YYYY-MM-DD&to=YYYY-MM-DD    the entries booked on these days (Asia/Shanghai, inclusive)
+GET  /statements/⟨no⟩.xml?from=…&to=…                      the same as ISO 20022 camt.053.001.08
 
 An instruction is executed once for all time by its 指令号: the same row again gets the first answer ("replayed": true),
 another row under an executed 指令号 is refused (conflict). A refused row leaves nothing and may be sent again. Codes:
@@ -51,6 +52,7 @@ from scripts.counterparties import (
     sm2_key_document,
     store,
 )  # fmt: skip
+from scripts.counterparties.camt_statement import camt053
 
 COLUMNS = ("序号", "付款账号", "收款户名", "收款账号", "开户行", "联行号", "金额(元)", "用途", "指令号")
 FILE_COLUMNS = ("bank", "account", "currency", "opening", "closing", "first_day", "last_day")
@@ -143,7 +145,8 @@ class Bank:
             }
         )
 
-    def statement(self, request: Request) -> Answer:
+    def _booked(self, request: Request) -> tuple[str, tuple[str, str], tuple[int, int], list[sqlite3.Row]]:
+        """(account, first and last day, opening and closing, entries) of the statement asked for."""
         query, no = request.only("from", "to"), request.path["no"]
         first, last = _day(query.get("from", ""), "from"), _day(query.get("to", ""), "to")
         today = self._today()
@@ -158,7 +161,15 @@ class Bank:
                 "SELECT * FROM entry WHERE account = ? AND day BETWEEN ? AND ? ORDER BY no", (no, first, last)
             ).fetchall()
         opening = account["opening_fen"] + before
-        closing = opening + sum(entry["amount_fen"] for entry in entries)
+        return no, (first, last), (opening, opening + sum(entry["amount_fen"] for entry in entries)), entries
+
+    def statement_xml(self, request: Request) -> Answer:
+        no, days, balances, entries = self._booked(request)
+        made = datetime.fromtimestamp(self.clock.now(), UTC).astimezone(SHANGHAI).isoformat(timespec="seconds")
+        return self._signed(camt053(self.code, no, balances, days, made, entries), "application/xml")
+
+    def statement(self, request: Request) -> Answer:
+        no, (first, last), (opening, closing), entries = self._booked(request)
         out = io.StringIO()
         writer = csv.writer(out, lineterminator="\r\n")
         writer.writerow(FILE_COLUMNS)
@@ -171,9 +182,11 @@ class Bank:
             )
             for entry in entries
         )  # fmt: skip
-        data = out.getvalue().encode()
+        return self._signed(out.getvalue().encode(), "text/csv; charset=utf-8")
+
+    def _signed(self, data: bytes, form: str) -> Answer:
         signature = canonical.encode(signed_over(STATEMENT_TAG, data, self.key)).decode()
-        return Answer(200, data, "text/csv; charset=utf-8", (("X-Shuqing-Signature", signature),))
+        return Answer(200, data, form, (("X-Shuqing-Signature", signature),))
 
     def _today(self) -> str:
         return datetime.fromtimestamp(self.clock.now(), UTC).astimezone(SHANGHAI).date().isoformat()
@@ -321,6 +334,7 @@ def main() -> None:
         Route("GET", "/accounts/(?P<no>[0-9]{1,32})", bank.show_account),
         Route("POST", "/instructions", bank.instruct),
         Route("GET", r"/statements/(?P<no>[0-9]{1,32})\.csv", bank.statement),
+        Route("GET", r"/statements/(?P<no>[0-9]{1,32})\.xml", bank.statement_xml),
     )
     serve(routes, given.port)
 

@@ -12,6 +12,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
@@ -24,6 +25,8 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from clearing.settlement import payment
+from clearing.settlement.bank_file import new_entries, read_bank_csv
+from clearing.settlement.camt053 import read_bank_file
 from ledger import checkpoint, merkle, sm
 from ledger.checkpoint import Checkpoint, LogKeys
 from ledger.digest import TwinDigest, sha256, sm3, twin
@@ -34,6 +37,7 @@ from ledger.witness import HttpWitness, Reason, Refused
 from registry.asset import Twin
 from registry.certificate import DEPOSIT_RECEIPT, DepositReceipt, DepositRequest, deposit_subject
 from registry.party import Party, PartyKind, check_party
+from tests.clearing.settlement.schemas import problems
 from tests.second_sm2 import second_sm2
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -462,13 +466,19 @@ def test_bank__statement__is_what_settlement_imports_and_is_signed(bank: Process
     clock.write_text(str(NOW + 86_400))
     bank.post("/instructions", batch(row("001", "003", "599.99", "SQB")))
     answer = bank.get("/statements/001.csv?from=2026-03-03&to=2026-03-03")
-    file, entries = payment.read_bank_csv(answer.content)
+    file, entries = read_bank_csv(answer.content)
     assert (file.bank, file.account, file.opening, file.closing) == (CODE, "001", 60_000, 1)
     assert [(entry.amount, entry.end_to_end, entry.name) for entry in entries] == [(-59_999, "SQB", "演示提供方")]
     assert entries[0].remark == "演示 清分结算 2026-03"
-    both, all_entries = payment.read_bank_csv(bank.get("/statements/001.csv?from=2026-03-01&to=2026-03-03").content)
+    both, all_entries = read_bank_csv(bank.get("/statements/001.csv?from=2026-03-01&to=2026-03-03").content)
     assert (both.opening, both.closing, both.first_day, len(all_entries)) == (0, 1, "2026-03-01", 2)
-    assert payment.new_entries(both, all_entries, {entries[0].reference: entries[0]}, None) == all_entries[:1]
+    assert new_entries(both, all_entries, {entries[0].reference: entries[0]}, None) == all_entries[:1]
+
+    standard = bank.get("/statements/001.xml?from=2026-03-01&to=2026-03-03").content
+    assert problems("camt.053.001.08", standard) == []
+    same, same_entries = read_bank_file(standard)
+    assert same_entries == all_entries
+    assert replace(same, digest="") == replace(both, digest="")
 
     key = bank.get("/key").json()["key"]
     signature = json.loads(answer.headers["X-Shuqing-Signature"])

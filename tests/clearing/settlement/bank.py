@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 
-from clearing.settlement.payment import ENTRY_COLUMNS, FILE_COLUMNS
+from clearing.settlement.bank_file import ENTRY_COLUMNS, FILE_COLUMNS
 
 
 def entry(reference: str, amount: str, **more: str) -> dict[str, str]:

@@ -10,8 +10,9 @@ import pytest
 
 from clearing.errors import BadTerms, BankFileRefused
 from clearing.settlement import payment
+from clearing.settlement.bank_file import BankEntry, new_entries, read_bank_csv
 from clearing.settlement.journal import BankEffect
-from clearing.settlement.payment import BankAccount, Direction, Expected, batch_csv, batch_of, match, read_bank_csv
+from clearing.settlement.payment import BankAccount, Direction, Expected, batch_csv, batch_of, match
 from tests.clearing.settlement.bank import bank_file, entry
 
 SUPERVISED = BankAccount("102100099996", "演示银行", "0100000000000001", "演示监管账户")
@@ -88,11 +89,11 @@ def test_read_bank_csv__a_bad_file__is_refused_whole_with_row_and_field(data: by
 def test_new_entries__known_same_is_ignored_and_known_changed_refused() -> None:
     file, entries = read_bank_csv(bank_file("0.00", "3.00", entry("1", "1.00"), entry("2", "2.00")))
     known = {"1": entries[0]}
-    assert payment.new_entries(file, entries, known, 100) == (entries[1],)
+    assert new_entries(file, entries, known, 100) == (entries[1],)
     with pytest.raises(BankFileRefused, match="opening"):
-        payment.new_entries(file, entries, known, 99)
+        new_entries(file, entries, known, 99)
     with pytest.raises(BankFileRefused, match="reference"):
-        payment.new_entries(file, entries, {"1": replace(entries[0], amount=200)}, 100)
+        new_entries(file, entries, {"1": replace(entries[0], amount=200)}, 100)
 
 
 FUNDING = Expected(Direction.FUNDING, "Z", "p", 100, 0, False)
@@ -119,7 +120,7 @@ PAYOUT = Expected(Direction.PAYOUT, "A", "p", 70, 0, False)
 def test_match__each_case__does_what_the_table_says(
     item: Expected, amount: int, code: str, effect: BankEffect, applied: int
 ) -> None:
-    booked = payment.BankEntry("1", "2026-04-01", "2026-04-01", amount, "", "", "E2E", code, "")
+    booked = BankEntry("1", "2026-04-01", "2026-04-01", amount, "", "", "E2E", code, "")
     found = match(booked, {"E2E": item})
     assert (found.effect, found.applied) == (effect, applied)
     assert found.amount == amount

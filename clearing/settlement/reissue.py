@@ -1,0 +1,51 @@
+"""After a return 退汇: a new instruction with an id of its own, linked to the one that came back.
+
+The claim stands open in PAY again; what is paid anew never reuses the old id, so a second booking of the old one is
+found. The account is the one then on record: corrected, or the same once the payee has settled it with its bank.
+Source: domain clearing §10.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from clearing.errors import BadTerms
+from clearing.settlement.payment import BankAccount, Batch, Direction, Instruction, check_account
+
+
+@dataclass(frozen=True, slots=True)
+class Reissue:
+    """A new instruction and the id of the returned one it replaces."""
+
+    instruction: Instruction
+    replaces: str
+
+
+def reissued(instruction: Instruction, account: BankAccount) -> Reissue:
+    """The instruction that pays a returned one again. Its id follows from the old one and the account: a resend has the
+    same one, and a second return another.
+
+    Raises BadTerms for a funding, which is never returned to us, or an account no bank could use.
+    """
+    if instruction.direction is not Direction.PAYOUT:
+        raise BadTerms("direction", Direction.PAYOUT, instruction.direction)
+    check_account(account, f"accounts.{instruction.party}")
+    told = "|".join((instruction.end_to_end, account.code, account.number, account.name))
+    end_to_end = "SQ" + hashlib.sha256(told.encode()).hexdigest()[:32].upper()
+    return Reissue(replace(instruction, end_to_end=end_to_end, account=account), instruction.end_to_end)
+
+
+def reissue_batch(batch: Batch, accounts: Mapping[str, BankAccount]) -> tuple[Batch, tuple[Reissue, ...]]:
+    """(the batch to release, its links) that pays returned instructions of a batch again; `accounts` by their old id.
+
+    Nothing is funded anew: the money came back. Raises BadTerms for an id that is no pay-out of the batch.
+    """
+    known = {item.end_to_end: item for item in batch.instructions}
+    for name in accounts:
+        if name not in known:
+            raise BadTerms("end_to_end", "an instruction of this batch", name)
+    links = tuple(reissued(known[name], accounts[name]) for name in sorted(accounts))
+    made = tuple(link.instruction for link in links)
+    return replace(batch, instructions=made, funding=0, payout=sum(item.amount for item in made)), links
