@@ -14,6 +14,7 @@ rating → sharing → journal → invoice → statement → netting → notice 
 - `close` is what operator and auditor sign at the end; `onchain` takes it to SettlementBook (D23)
 - `proof` checks what only settlement knows when its bundles are verified (D40)
 - `dispute`: a complaint about delivery or use with its evidence, until somebody decides
+- `service_order`: the 服务单 scheme, from score cards to what is paid for a 项目周期
 - `report` lists the deals, `workbook` renders a statement as XLSX, `trial` computes a case without a database
 - `audit` recomputes a cycle from agreements and usage records alone
 - `tables`, `store` and `service` hold rows, queries and steps
