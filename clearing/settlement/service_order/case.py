@@ -134,8 +134,7 @@ class Outcome:
 
 def score_month(sheet: MonthSheet, scheme: Scheme, causes: Sequence[str] = ()) -> MonthScored:
     """4.3.1 for one month; `causes` are the root causes of the months before. Raises BadTerms."""
-    start = date(int(sheet.month[:4]), int(sheet.month[5:]), 1)
-    window = start_of(start), start_of(add_months(start, 1))
+    window = month_window(sheet.month)
     events = (
         *sheet.events,
         *fault_events(sheet.faults, scheme, frozenset(causes)),
@@ -144,6 +143,12 @@ def score_month(sheet: MonthSheet, scheme: Scheme, causes: Sequence[str] = ()) -
     scored = score(scheme.month_card, events, scheme.weeks, scheme.steps, f"months.{sheet.month}.events")
     findings = [FaultFinding(f.fact, level_of(f, scheme).code, broken_by(f, scheme)) for f in sheet.faults]
     return MonthScored(sheet.month, scored, tuple(findings))
+
+
+def month_window(month: str) -> tuple[int, int]:
+    """[start, end) of a month "YYYY-MM" in Asia/Shanghai, seconds UTC."""
+    start = date(int(month[:4]), int(month[5:]), 1)
+    return start_of(start), start_of(add_months(start, 1))
 
 
 def score_order(order: str, events: Sequence[Event], scheme: Scheme) -> Scored:

@@ -152,7 +152,7 @@ class Settlement:
     pay: int
     carry_out: Carry
     may_defer: bool
-    right: Right | None
+    right: Right | None = None
 
 
 def months_of(first: str, last: str) -> tuple[str, ...]:
