@@ -16,7 +16,7 @@ from msgspec import Meta
 from clearing.errors import BadTerms
 from clearing.market.agreement import Hex64, Seconds
 from clearing.settlement.service_order.card import Effect
-from clearing.settlement.service_order.clocks import Due, Invoiced, payment_due
+from clearing.settlement.service_order.clocks import Due, Instant, Invoiced, payment_due
 from clearing.settlement.service_order.damages import MonthScore
 from clearing.settlement.service_order.faults import Fault, Outage, availability_events, fault_events, level_of
 from clearing.settlement.service_order.faults import limits_broken as broken_by
@@ -86,7 +86,7 @@ class Case:
     scheme: Scheme = TENDER
     incidents: Annotated[tuple[IncidentSheet, ...], Meta(max_length=500)] = ()
     causes: tuple[Short, ...] = ()
-    report_at: Seconds | None = None
+    report_at: Instant | None = None
     invoice: Invoiced | None = None
     deferred_to: str | None = None
     pass_through: tuple[PassAccount, ...] = ()

@@ -8,12 +8,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, timedelta
+from typing import Annotated
+
+from msgspec import Meta
 
 from clearing.errors import BadTerms
-from clearing.market.agreement import Seconds
 from clearing.settlement.service_order.scheme import Response, Scheme
 from clearing.terms import Fen
 from registry.calendar import Calendar, day_of, end_of, last_day
+
+Instant = Annotated[int, Meta(ge=0, le=4_102_444_800)]
+"""Seconds UTC, up to the year 2100: a day of the calendar."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +26,7 @@ class Invoiced:
     """等额发票: its amount in fen and when the buyer received it, seconds UTC."""
 
     fen: Fen
-    received_at: Seconds
+    received_at: Instant
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,7 +33,7 @@ from clearing.settlement.service_order.damages import (
 from clearing.settlement.service_order.scheme import Negative, NettingBasis, Scheme, Stacking
 from clearing.terms import MAX_FEN, Fen, Positive, Quantity, Short
 
-MonthName = Annotated[str, Meta(pattern=r"^[0-9]{4}-(0[1-9]|1[0-2])\Z")]
+MonthName = Annotated[str, Meta(pattern=r"^2[0-9]{3}-(0[1-9]|1[0-2])\Z")]
 UNACCEPTED = "未验收 / not accepted"
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +12,7 @@ from sqlalchemy import update
 from clearing.errors import BadTerms, TooEarly, UnknownFact, WrongMove
 from clearing.market.errors import NotEntitled
 from clearing.settlement.service_order import service, statements, store, tables
-from clearing.settlement.service_order.case import Case, outcome
+from clearing.settlement.service_order.case import outcome
 from clearing.settlement.service_order.scheme import TENDER, Grade
 from clearing.settlement.service_order.settling import Advances, Carry
 from clearing.settlement.service_order.statements import (
@@ -21,7 +20,6 @@ from clearing.settlement.service_order.statements import (
     Contract,
     CycleAccepted,
     CycleInvoiced,
-    CycleSettled,
     IncidentFound,
     MonthlyScore,
     OrderAcceptance,
@@ -32,92 +30,25 @@ from clearing.settlement.service_order.statements import (
     Waiver,
     body_in,
     signers_of,
-    subject_of,
 )
 from ledger import signing
 from ledger import store as ledger
 from ledger.errors import BadSignature, FieldError
 from ledger.facts import Signed, Statement
-from ledger.reading import body_of, read
-from ledger.store import Appended
+from ledger.reading import body_of
 from tests.clearing.market.house import CONSUMER, COURT, PROVIDER, SELLER, House
 from tests.clearing.settlement.service_order.making import document, event, fact, instant
-
-EXAMPLE = Path(__file__).resolve().parents[4] / "scripts" / "examples" / "trial_order.json"
-CASE = read(Case, json.loads(EXAMPLE.read_text("utf-8")), "case")
-C = "c" * 32
-PARTIES = {"contract": C, "buyer": CONSUMER, "provider": PROVIDER, "supervisor": COURT}
-ORDERS = {"O-1": "1" * 32, "O-2": "2" * 32, "O-3": "3" * 32}
-KIND_OF: dict[type, str] = {body: kind for kind, (body, _, _) in KINDS.items()}
-MARCH, MAY_5 = instant(2026, 3, 1), instant(2026, 5, 5)
-ACCEPTED_AT = CASE.cycle.accepted_at
-
-
-class Office:
-    """The three parties and what they say, in order."""
-
-    def __init__(self, house: House) -> None:
-        self.house, self.session = house, house.session
-
-    def say(self, body: Stated, at: int, order: str = "", by: list[str] | None = None) -> Appended:
-        kind = KIND_OF[type(body)]
-        subject = subject_of(kind, body, order)
-        statement = Statement(kind, subject, *ledger.next_of(self.session, subject), body_of(body))
-        names = sorted(signers_of(kind, body)) if by is None else [f"party:{party}" for party in by]
-        keys = {f"party:{party}": keys.sm2 for party, keys in self.house.keys.items()}
-        signed = Signed(statement, tuple(signing.sign_sm2(keys[name], statement, by=name) for name in names))
-        return service.take(self.session, signed, at=at)
-
-    def conclude(self) -> Appended:
-        return self.say(Contract(**PARTIES, award=100_000_000, scheme=TENDER, budget=150_000_000), MARCH)
-
-    def place(self) -> None:
-        for sheet in CASE.orders:
-            self.say(Placed(**PARTIES, name=sheet.order, items=sheet.items), MARCH + 60, ORDERS[sheet.order])
-
-    def score(self) -> None:
-        """Everything of the example but the re-score of O-2, the acceptance and the settlement."""
-        for sheet in CASE.orders:
-            assert sheet.accepted
-            assert sheet.scored
-            self.say(OrderScore(**PARTIES, events=sheet.scored), MAY_5, ORDERS[sheet.order])
-            accepted = OrderAcceptance(**PARTIES, accepted=sheet.accepted, document=document(sheet.order))
-            self.say(accepted, MAY_5, ORDERS[sheet.order])
-        for month in CASE.months:
-            said = MonthlyScore(**PARTIES, month=month.month, events=month.events, faults=month.faults,
-                                outages=month.outages)  # fmt: skip
-            self.say(said, MAY_5)
-        self.say(IncidentFound(**PARTIES, fact=CASE.incidents[0].fact, number=5, document=document("leak")), MAY_5)
-
-    def rescore(self, at: int = MAY_5) -> Appended:
-        events = CASE.orders[1].rescored
-        assert events
-        return self.say(OrderScore(**PARTIES, events=events), at, ORDERS["O-2"])
-
-    def waive(self, month: str = "2026-03", at: int = ACCEPTED_AT - 1) -> Appended:
-        return self.say(Waiver(**PARTIES, month=month, document=document("waiver")), at)
-
-    def accept(
-        self, name: str = "2026-1", first: str = "2026-03", last: str = "2026-04", at: int = ACCEPTED_AT
-    ) -> None:
-        self.say(CycleAccepted(**PARTIES, cycle=name, first=first, last=last, report=document(name)), at)
-
-    def draft(self, name: str = "2026-1", advances: Advances = CASE.cycle.advances) -> CycleSettled:
-        return service.draft(self.session, C, name, advances, CASE.pass_through)
-
-    def settle(self, at: int = ACCEPTED_AT + 60) -> CycleSettled:
-        body = self.draft()
-        self.say(body, at)
-        return body
-
-    def play(self) -> CycleSettled:
-        self.conclude()
-        self.place()
-        self.score()
-        self.rescore()
-        self.waive()
-        self.accept()
-        return self.settle()
+from tests.clearing.settlement.service_order.playing import (
+    ACCEPTED_AT,
+    CASE,
+    KIND_OF,
+    MARCH,
+    MAY_5,
+    ORDERS,
+    PARTIES,
+    C,
+    Office,
+)
 
 
 @pytest.fixture
