@@ -1,4 +1,4 @@
-"""The three parties of a made-up contract and what they sign, in order: the example of `shuqing trial order` as facts."""
+"""The parties of a made-up contract and what they sign, in order: the example of `shuqing trial order` as facts."""
 
 from __future__ import annotations
 
