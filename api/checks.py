@@ -12,6 +12,7 @@ from api.bootstrap import System
 from clearing.market import service as market
 from clearing.settlement import service as settlement
 from clearing.settlement import store as settlement_store
+from clearing.settlement.service_order import service as service_orders
 from clearing.terms import LATEST
 from clearing.usage import store as usage_store
 from ledger import audit as ledger_audit
@@ -100,6 +101,11 @@ def settled(system: System, session: Session) -> Iterator[str]:
         yield from (f"{cycle.cycle} {finding}" for finding in findings)
 
 
+def ordered(system: System, session: Session) -> Iterator[str]:
+    """Every settled 项目周期 of service orders, from the facts its settlement names alone."""
+    return service_orders.audit(session)
+
+
 AREAS: dict[str, Callable[[System, Session], Iterator[Finding] | Iterator[str]]] = {
     "事实与其列 / facts and their columns": facts,
     "日志树、树头与签名 / tree, heads and signatures": tree,
@@ -107,6 +113,7 @@ AREAS: dict[str, Callable[[System, Session], Iterator[Finding] | Iterator[str]]]
     "链上记录 / what the chain holds": on_chain,
     "视图由事实重放 / views replayed from facts": views,
     "计量、计费、清分、轧差重算 / metering, rating, sharing, netting again": settled,
+    "服务单结算重算 / settlements of service orders again": ordered,
 }
 
 

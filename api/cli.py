@@ -50,6 +50,7 @@ from api.command import HomeOption, said_clearly, stored, system_of
 from api.proofs import ALL, bundle_of
 from api.trust_file import trust_of
 from clearing.pricing.trial import trial_allowance, trial_price, trial_value
+from clearing.settlement.service_order.trial import trial_order
 from clearing.settlement.trial import trial_netting, trial_settlement, trial_split
 from ledger import answer, archive, canonical, checkpoint, subject_map, trust, verify
 from ledger.errors import FieldError, Malformed
@@ -464,3 +465,9 @@ def trial_netting_(file: FileArgument) -> None:
 def trial_settlement_(file: FileArgument) -> None:
     """结算试算 / a whole period (format: clearing/settlement/trial.py)."""
     _trial(file, trial_settlement)
+
+
+@trial_app.command("order")
+def trial_order_(file: FileArgument) -> None:
+    """服务单项目周期试算 / a 项目周期 of service orders (format: clearing/settlement/service_order/case.py)."""
+    _trial(file, trial_order)

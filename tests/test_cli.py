@@ -491,6 +491,18 @@ def test_trial_settlement__the_example__as_worked_out_by_hand() -> None:
     }
 
 
+def test_trial_order__the_example__as_worked_out_by_hand() -> None:
+    """90 % of 250,000,000 + 7,007/3 fen − 70,000,000 of damages; 85,000,000 of advances; each score and date is worked
+    out in tests/clearing/settlement/service_order/test_settling.py."""
+    found = result("order")
+    fees = Fraction(250_000_000) + Fraction(7_007, 3)
+    settlement = int(fees * 90 / 100 - 70_000_000 + Fraction(1, 2))
+    assert found["settlement"]["settlement"] == settlement == 155_002_102
+    assert found["settlement"]["pay"] == settlement - 35_000_000 - 45_000_000 - 5_000_000 == found["due"]["fen"]
+    assert [month["scored"]["score"] for month in found["months"]] == ["261/5", "159/2"]
+    assert [line["grade"] for line in found["settlement"]["orders"]] == ["A", "E", "E"]
+
+
 def test_trial_price__the_example__value_as_computed_here() -> None:
     """V = 1/(1+exp(−N/C)), Q = (Σ weight·score)², D = E of the columns that count: recomputed from the counts given."""
     getcontext().prec = 50
@@ -555,6 +567,24 @@ WRONG_TRIALS = {
         (("agreements", 0, "terms", "colour"), 1, "colour"),
         (("period",), 202603, "period"),
         (("agreements",), [], "agreements"),
+    ],
+    "order": [
+        (("orders", 0, "accepted", 0, "accepted"), 101, "accepted"),
+        (("orders", 0, "accepted", 0, "accepted"), 0.5, ""),
+        (("orders", 0, "scored", 0, "part"), 11, "part"),
+        (("orders", 0, "scored", 0, "document"), None, "document"),
+        (("months", 0, "month"), "2026-13", "month"),
+        (("months", 0, "month"), "9999-12", "month"),
+        (("report_at",), 2**53 - 1, "report_at"),
+        (("invoice", "received_at"), 2**53 - 1, "received_at"),
+        (("months", 0, "month"), "2026-05", "months"),
+        (("months", 0, "events", 0, "row"), "1.9", "row"),
+        (("months", 0, "events", 0, "points"), "02", "points"),
+        (("incidents", 0, "number"), 7, "number"),
+        (("cycle", "last"), "2026-02", "last"),
+        (("cycle", "advances", "first"), -1, "first"),
+        (("scheme",), {"grades": [{"name": "A", "start": "1", "coefficient": "1"}]}, "grades"),
+        (("colour",), 1, "colour"),
     ],
     "price": [
         (("request", "as_of"), 1.5, ""),

@@ -58,6 +58,11 @@ from clearing.market.recommending import service as recommending
 from clearing.market.shelf import store as shelf
 from clearing.settlement.dispute import opening
 from clearing.settlement.dispute import service as disputes
+from clearing.settlement.service_order import service as service_orders
+from clearing.settlement.service_order import statements as ordering
+from clearing.settlement.service_order.scheme import TENDER
+from clearing.settlement.service_order.scorecard import Event
+from clearing.settlement.service_order.settling import Accepted, Advances, Item
 from clearing.terms import Tariff, TariffKind, Tax, TaxBasis
 from clearing.usage import closing
 from clearing.usage import service as usage
@@ -210,6 +215,7 @@ def bench(played: Played, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     _hand_over(played, home)
     _let_a_person_in(played, home)
     _trade(played, home)
+    _order(played, home)
     chain = bootstrap.connect(settings.load(home).model_copy(update={"rpc_url": played.rpc}), None)
     patch = pytest.MonkeyPatch()
     patch.setattr(ledger_audit, "verify_sm2", _remembered(ledger_audit.verify_sm2))
@@ -429,6 +435,39 @@ def _trade(played: Played, home: Path) -> None:
         profiles.evaluate(session, given, delivered=usage_store.has_billable, at=at)
         recommending.switch(session, held.consumer, on=False, signer=system.operator.signer, at=at)
         profiles.reply(session, signed("deal-reply/v1", about, DealReply("谢谢"), seller), at=at)
+
+
+def _order(played: Played, home: Path) -> None:
+    """A service contract with an order, a month, an incident, and its 项目周期 settled and invoiced: a row of each."""
+    with played.system(home) as system, jobs.transaction(system) as session:
+        at, keys = system.clock(), _party_keys(played)
+        buyer, provider, supervisor = sorted(keys)[:3]
+        names = [by.removeprefix("party:") for by in (buyer, provider, supervisor)]
+        about = dict(zip(("buyer", "provider", "supervisor"), names, strict=True)) | {"contract": "d" * 32}
+        month = (day_of(at).replace(day=1) - timedelta(days=1)).strftime("%Y-%m")
+        paper = Twin("1" * 64, "2" * 64)
+
+        def say(body: ordering.Stated) -> None:
+            kind = next(kind for kind, (type_, _, _) in ordering.KINDS.items() if type_ is type(body))
+            subject = ordering.subject_of(kind, body, "e" * 32)
+            said = Statement(kind, subject, *store.next_of(session, subject), body_of(body))
+            who = ordering.signers_of(kind, body)
+            service_orders.take(session, Signed(said, tuple(sign_sm2(keys[by], said, by=by) for by in who)), at=at)
+
+        def event(row: str, **more: Any) -> Event:
+            return Event(row, paper, row.replace(".", "").ljust(64, "0"), **more)
+
+        rates = (event("2.1", part=1, whole=1), event("2.2", part=1, whole=1), event("4.1", points="90"))
+        say(ordering.Contract(**about, award=100, scheme=TENDER))
+        say(ordering.Placed(**about, name="演示", items=(Item("I", "演示", 100_000_000, 1),)))
+        say(ordering.OrderScore(**about, events=rates))
+        say(ordering.OrderAcceptance(**about, accepted=(Accepted("I", 1, 1),), document=paper))
+        say(ordering.MonthlyScore(**about, month=month))
+        say(ordering.IncidentFound(**about, fact="f" * 64, number=1, document=paper))
+        say(ordering.CycleAccepted(**about, cycle="2026-1", first=month, last=month, report=paper))
+        body = service_orders.draft(session, "d" * 32, "2026-1", Advances())
+        say(body)
+        say(ordering.CycleInvoiced(**about, cycle="2026-1", number="1", fen=body.settlement.pay))
 
 
 def test_operational__tables_and_columns_are_a_closed_list() -> None:

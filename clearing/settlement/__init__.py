@@ -23,6 +23,7 @@ tracing → audit
 - `proof` checks what only settlement knows when its bundles are verified (D40)
 - `dispute`: a complaint about delivery, use or a charge, negotiated, mediated or decided; `hold` says what waits
   meanwhile, `disputed` freezes, releases and gives back
+- `service_order`: the 服务单 scheme, from score cards to what is paid for a 项目周期
 - `report` lists the deals, `workbook` renders a statement as XLSX, `trace_sheet` the 台账
 - `trial` computes a case without a database
 - `tracing` leads from a statement's line back to the facts it follows from

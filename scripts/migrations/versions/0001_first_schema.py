@@ -457,6 +457,60 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_clearing_posting_party"), ["party"], unique=False)
 
     op.create_table(
+        "clearing_project_cycle",
+        sa.Column("contract", sa.String(length=32), autoincrement=False, nullable=False),
+        sa.Column("cycle", sa.String(length=40), autoincrement=False, nullable=False),
+        sa.Column("first", sa.String(length=7), autoincrement=False, nullable=False),
+        sa.Column("last", sa.String(length=7), autoincrement=False, nullable=False),
+        sa.Column("accepted_at", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("acceptance", sa.String(length=64), autoincrement=False, nullable=False),
+        sa.Column("settlement", sa.String(length=64), autoincrement=False, nullable=True),
+        sa.Column("pay", sa.BigInteger(), autoincrement=False, nullable=True),
+        sa.Column("invoice", sa.String(length=64), autoincrement=False, nullable=True),
+        sa.Column("due", sa.BigInteger(), autoincrement=False, nullable=True),
+        sa.PrimaryKeyConstraint("contract", "cycle"),
+    )
+    op.create_table(
+        "clearing_service_contract",
+        sa.Column("id", sa.String(length=32), autoincrement=False, nullable=False),
+        sa.Column("buyer", sa.String(length=18), autoincrement=False, nullable=False),
+        sa.Column("provider", sa.String(length=18), autoincrement=False, nullable=False),
+        sa.Column("supervisor", sa.String(length=18), autoincrement=False, nullable=False),
+        sa.Column("fact_id", sa.String(length=64), autoincrement=False, nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    with op.batch_alter_table("clearing_service_contract", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_clearing_service_contract_buyer"), ["buyer"], unique=False)
+        batch_op.create_index(batch_op.f("ix_clearing_service_contract_provider"), ["provider"], unique=False)
+        batch_op.create_index(batch_op.f("ix_clearing_service_contract_supervisor"), ["supervisor"], unique=False)
+
+    op.create_table(
+        "clearing_service_incident",
+        sa.Column("contract", sa.String(length=32), autoincrement=False, nullable=False),
+        sa.Column("fact", sa.String(length=64), autoincrement=False, nullable=False),
+        sa.Column("fact_id", sa.String(length=64), autoincrement=False, nullable=False),
+        sa.Column("settled", sa.String(length=40), autoincrement=False, nullable=True),
+        sa.PrimaryKeyConstraint("contract", "fact"),
+    )
+    op.create_table(
+        "clearing_service_month",
+        sa.Column("contract", sa.String(length=32), autoincrement=False, nullable=False),
+        sa.Column("month", sa.String(length=7), autoincrement=False, nullable=False),
+        sa.Column("fact_id", sa.String(length=64), autoincrement=False, nullable=False),
+        sa.PrimaryKeyConstraint("contract", "month"),
+    )
+    op.create_table(
+        "clearing_service_order",
+        sa.Column("id", sa.String(length=32), autoincrement=False, nullable=False),
+        sa.Column("contract", sa.String(length=32), autoincrement=False, nullable=False),
+        sa.Column("name", sa.String(length=64), autoincrement=False, nullable=False),
+        sa.Column("settled", sa.String(length=40), autoincrement=False, nullable=True),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    with op.batch_alter_table("clearing_service_order", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_clearing_service_order_contract"), ["contract"], unique=False)
+
+    op.create_table(
         "clearing_share",
         sa.Column("fact_id", sa.String(length=64), autoincrement=False, nullable=False),
         sa.Column("party", sa.String(length=64), autoincrement=False, nullable=False),
@@ -2023,6 +2077,19 @@ def downgrade() -> None:
         batch_op.drop_index("ix_clearing_share_party")
 
     op.drop_table("clearing_share")
+    with op.batch_alter_table("clearing_service_order", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_clearing_service_order_contract"))
+
+    op.drop_table("clearing_service_order")
+    op.drop_table("clearing_service_month")
+    op.drop_table("clearing_service_incident")
+    with op.batch_alter_table("clearing_service_contract", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_clearing_service_contract_supervisor"))
+        batch_op.drop_index(batch_op.f("ix_clearing_service_contract_provider"))
+        batch_op.drop_index(batch_op.f("ix_clearing_service_contract_buyer"))
+
+    op.drop_table("clearing_service_contract")
+    op.drop_table("clearing_project_cycle")
     with op.batch_alter_table("clearing_posting", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_clearing_posting_party"))
         batch_op.drop_index("ix_clearing_posting_account")

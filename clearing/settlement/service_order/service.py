@@ -1,0 +1,269 @@
+"""Taking in what is stated about service orders, drafting a settlement, and recomputing settlements from their facts.
+
+Nothing here commits, reads a clock or repairs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from clearing import taking
+from clearing.errors import BadTerms, ClearingError, TooEarly, WrongMove
+from clearing.market.errors import NotEntitled
+from clearing.settlement.service_order import store
+from clearing.settlement.service_order.case import (
+    MonthSheet,
+    OrderSheet,
+    month_window,
+    outcome,
+    score_month,
+    score_order,
+)
+from clearing.settlement.service_order.coefficient import standing_of
+from clearing.settlement.service_order.damages import incident_fen
+from clearing.settlement.service_order.pass_through import PassAccount, passed
+from clearing.settlement.service_order.settling import Advances, advance, months_of, order_fee
+from clearing.settlement.service_order.statements import (
+    KINDS,
+    Contract,
+    CycleAccepted,
+    CycleInvoiced,
+    CycleSettled,
+    IncidentFound,
+    MonthlyScore,
+    OrderAcceptance,
+    OrderScore,
+    OrderZeroed,
+    Placed,
+    Waiver,
+    body_in,
+    case_of,
+    check_contract,
+    folded,
+    id_of,
+    signers_of,
+)
+from clearing.settlement.service_order.store import CycleRow
+from ledger import store as ledger
+from ledger.errors import LedgerError
+from ledger.facts import Fact, Signed
+from ledger.reading import body_of, read
+from ledger.store import Appended
+from registry import signers
+
+
+def take(session: Session, signed: Signed, *, at: int) -> Appended:
+    """Takes in a statement of one of `statements.KINDS` under exactly the signatures its kind asks for. The same
+    statement again gets the first fact.
+
+    Raises `BadTerms`, `FieldError`, `BadSignature`, `NotEntitled`, `WrongMove`, `TooEarly`, `UnknownFact`, and the
+    ledger's `Conflict`, `Stale`.
+    """
+    statement = signed.statement
+    body = body_in(statement)
+    signers.require_all(session, signed, signers_of(statement.kind, body), at)
+    if (first := taking.replay(session, signed, at)) is not None:
+        return first
+    if isinstance(body, Contract):
+        check_contract(body)
+    else:
+        terms = store.contract(session, body.contract).terms
+        _require_parties(statement.kind, body, terms)
+        _CHECKS[type(body)](session, id_of(statement.subject), body, terms, at)
+    return taking.take(session, signed, store.PROJECTORS, at=at)
+
+
+def draft(
+    session: Session, contract: str, cycle: str, advances: Advances, pass_through: tuple[PassAccount, ...] = ()
+) -> CycleSettled:
+    """What buyer and provider sign to settle a 项目周期: every figure follows from the facts and the advances paid.
+
+    Raises `UnknownFact`, `WrongMove` while a month has no score, `BadTerms`.
+    """
+    row, terms = store.cycle(session, contract, cycle), store.contract(session, contract).terms
+    facts = facts_for(session, row)
+    case = case_of(facts, advances, pass_through)
+    return CycleSettled(
+        contract=contract, buyer=terms.buyer, provider=terms.provider, supervisor=terms.supervisor, cycle=cycle,
+        advances=advances, settled_before=case.cycle.settled_before, facts=tuple(fact.id for fact in facts),
+        settlement=outcome(case).settlement, pass_through=pass_through,
+    )  # fmt: skip
+
+
+def facts_for(session: Session, row: CycleRow) -> list[Fact]:
+    """All facts a settlement of this 项目周期 rests on: contract, acceptance, the settlement before, orders not settled
+    yet, scores up to its last month with the waivers, incidents not counted yet; by subject and number."""
+    contract = store.contract(session, row.contract)
+    before = _before(session, row)
+    names = [contract.fact_id, row.acceptance, *store.incidents_unsettled(session, row.contract)]
+    names += [before.settlement] if before and before.settlement else []
+    facts = [ledger.fact(session, name) for name in names]
+    facts += store.month_facts(session, row.contract, row.last)
+    for order in store.orders(session, row.contract):
+        if order.settled is None:
+            facts += ledger.facts_of(session, f"service-order:{order.id}")
+    return sorted(facts, key=lambda fact: (fact.subject, fact.statement.no))
+
+
+def audit(session: Session) -> Iterator[str]:
+    """Every settled 项目周期 computed again from the facts it names: one finding for each that differs."""
+    for row in store.cycles(session):
+        if row.settlement is None:
+            continue
+        where = f"{row.contract}.{row.cycle}"
+        try:
+            stated = read(CycleSettled, ledger.fact(session, row.settlement).body)
+            facts = [ledger.fact(session, name) for name in stated.facts]
+            case = case_of(facts, stated.advances, stated.pass_through)
+            again = outcome(case).settlement
+        except (ClearingError, LedgerError) as error:
+            yield f"{where} 不可重算 / not recomputable: {error}"
+            continue
+        given, found = body_of(stated.settlement), body_of(again)
+        for name in sorted(given.keys() | found.keys()):
+            if given.get(name) != found.get(name):
+                yield f"{where} {name}: 应为 / expected {found.get(name)}, 实为 / given {given.get(name)}"[:400]
+        if stated.settled_before != case.cycle.settled_before:
+            yield f"{where} settled_before: {case.cycle.settled_before}, {stated.settled_before}"
+        if row.pay != again.pay:
+            yield f"{where} pay: 应为 / expected {again.pay}, 实为 / given {row.pay}"
+
+
+def sheet_of(session: Session, order: str) -> OrderSheet:
+    """Where an order stands by its own facts. Raises `UnknownFact`."""
+    row = store.order(session, order)
+    sheet: OrderSheet | None = None
+    for fact in ledger.facts_of(session, f"service-order:{order}"):
+        sheet = folded(sheet, order, body_in(fact.statement))
+    assert sheet is not None, row
+    return sheet
+
+
+def _require_parties(kind: str, body: Any, terms: Contract) -> None:
+    stands = (terms.buyer, terms.provider, terms.supervisor)
+    given = (body.buyer, body.provider, body.supervisor)
+    if given != stands:
+        raise NotEntitled(kind, " ".join(stands), " ".join(given))
+
+
+def _check_placed(session: Session, own: str, body: Placed, terms: Contract, at: int) -> None:
+    codes = [item.code for item in body.items]
+    if len(set(codes)) != len(codes):
+        raise BadTerms("body.items", "每项一次 / each item once", codes)
+
+
+def _open_order(session: Session, own: str, contract: str) -> OrderSheet:
+    row = store.order(session, own)
+    if row.contract != contract:
+        raise BadTerms("body.contract", row.contract, contract)
+    if row.settled is not None:
+        raise WrongMove(own, "未结算的服务单 / an order not settled", row.settled)
+    return sheet_of(session, own)
+
+
+def _score_text(sheet: OrderSheet, terms: Contract) -> str | None:
+    return None if sheet.scored is None else score_order(sheet.order, sheet.scored, terms.scheme).score
+
+
+def _check_score(session: Session, own: str, body: OrderScore, terms: Contract, at: int) -> None:
+    sheet = _open_order(session, own, body.contract)
+    found = score_order(own, body.events, terms.scheme).score
+    if sheet.rescored is not None:
+        raise WrongMove(own, "复评一次 / one re-score", "again")
+    if sheet.scored is not None:
+        standing_of(_score_text(sheet, terms), terms.scheme, rescore=found, zeroed=sheet.zeroed)
+
+
+def _check_acceptance(session: Session, own: str, body: OrderAcceptance, terms: Contract, at: int) -> None:
+    sheet = _open_order(session, own, body.contract)
+    if sheet.accepted is not None:
+        raise WrongMove(own, "未验收的服务单 / an order not accepted", "已验收 / accepted")
+    order_fee(sheet.items, body.accepted, "1")
+
+
+def _check_zeroed(session: Session, own: str, body: OrderZeroed, terms: Contract, at: int) -> None:
+    sheet = _open_order(session, own, body.contract)
+    if sheet.zeroed or sheet.rescored is not None:
+        raise WrongMove(own, "整改待复评 / rectification, not re-scored", "已定 / decided")
+    standing_of(_score_text(sheet, terms), terms.scheme, zeroed=True)
+
+
+def _check_month(session: Session, own: str, body: MonthlyScore, terms: Contract, at: int) -> None:
+    _, end = month_window(body.month)
+    if at < end:
+        raise TooEarly(own, end, at)
+    score_month(MonthSheet(body.month, body.events, body.faults, body.outages), terms.scheme)
+
+
+def _check_waiver(session: Session, own: str, body: Waiver, terms: Contract, at: int) -> None:
+    if len(ledger.facts_of(session, f"service-month:{own}")) != 1:
+        raise WrongMove(own, "未免除的月份 / a month not waived", "已免除 / waived")
+    for row in store.cycles(session, body.contract):
+        if row.first <= body.month <= row.last:
+            raise WrongMove(own, "验收前的决定 / a decision before the acceptance", f"{row.cycle} {row.accepted_at}")
+
+
+def _check_incident(session: Session, own: str, body: IncidentFound, terms: Contract, at: int) -> None:
+    incident_fen(body.number, terms.scheme)
+
+
+def _check_accepted(session: Session, own: str, body: CycleAccepted, terms: Contract, at: int) -> None:
+    months_of(body.first, body.last)
+    _, end = month_window(body.last)
+    if at < end:
+        raise TooEarly(own, end, at)
+    known = store.cycles(session, body.contract)
+    if not known:
+        return
+    if known[-1].settlement is None:
+        raise WrongMove(own, f"{known[-1].cycle} 已结算 / settled", "未结算 / not settled")
+    follows = months_of(known[-1].last, body.first)[1:] if known[-1].last <= body.first else ()
+    if follows != (body.first,):
+        raise BadTerms("body.first", f"{known[-1].last} 的下一月 / the month after", body.first)
+
+
+def _check_settled(session: Session, own: str, body: CycleSettled, terms: Contract, at: int) -> None:
+    row = store.cycle(session, body.contract, body.cycle)
+    if row.settlement is not None:
+        raise WrongMove(own, "未结算 / not settled", "已结算 / settled")
+    paid = ((terms.scheme.first, body.advances.first), (terms.scheme.second, body.advances.second))
+    for percent, fen in paid:
+        if fen > (most := advance(terms.award, percent)):
+            raise BadTerms("body.advances", f"≤ {most}", fen)
+    passed(body.pass_through)
+    expected = body_of(draft(session, body.contract, body.cycle, body.advances, body.pass_through))
+    given = body_of(body)
+    for name in sorted(expected.keys() | given.keys()):
+        if expected.get(name) != given.get(name):
+            raise BadTerms(f"body.{name}", str(expected.get(name))[:400], str(given.get(name))[:400])
+
+
+def _check_invoice(session: Session, own: str, body: CycleInvoiced, terms: Contract, at: int) -> None:
+    row = store.cycle(session, body.contract, body.cycle)
+    if row.settlement is None or row.invoice is not None:
+        raise WrongMove(own, "已结算、未开票 / settled and not invoiced", row.invoice or "未结算 / not settled")
+    if not row.pay or body.fen != row.pay:
+        raise BadTerms("body.fen", str(row.pay), body.fen)
+
+
+def _before(session: Session, row: CycleRow) -> CycleRow | None:
+    earlier = [other for other in store.cycles(session, row.contract) if other.first < row.first]
+    return earlier[-1] if earlier else None
+
+
+_CHECKS: dict[type, Callable[[Session, str, Any, Contract, int], None]] = {
+    Placed: _check_placed,
+    OrderScore: _check_score,
+    OrderAcceptance: _check_acceptance,
+    OrderZeroed: _check_zeroed,
+    MonthlyScore: _check_month,
+    Waiver: _check_waiver,
+    IncidentFound: _check_incident,
+    CycleAccepted: _check_accepted,
+    CycleSettled: _check_settled,
+    CycleInvoiced: _check_invoice,
+}
+assert {body for body, _, _ in KINDS.values()} == {Contract, *_CHECKS}
