@@ -1,8 +1,10 @@
 """From a counted quantity to money in a bank account and the proof of it, in the order the files are read.
 
-rating → sharing → journal → invoice → statement → netting → notice → cycle → payment → close → report → audit
+inputs → rating → weighing → sharing → journal → invoice → statement → netting → notice → cycle → payment → close → report → audit
 
+- `inputs` is what a price needs of a period besides the quantity; each part names its evidence
 - `rating` prices a meter reading, rounded once, net and tax apart
+- `weighing` derives the weights of a period from contributions or Shapley values
 - `sharing` divides each charge; nobody is ever a whole fen off (D33)
 - `journal` posts each event as a transaction that balances or cannot exist
 - `invoice` turns the tax of a charge into something owed
