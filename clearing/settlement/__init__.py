@@ -1,6 +1,7 @@
 """From a counted quantity to money in a bank account and the proof of it, in the order the files are read.
 
-inputs → rating → weighing → sharing → journal → invoice → statement → netting → notice → cycle → payment → close → report → audit
+inputs → rating → weighing → sharing → journal → invoice → statement → netting → notice → cycle → payment → close →
+report → audit
 
 - `inputs` is what a price needs of a period besides the quantity; each part names its evidence
 - `rating` prices a meter reading, rounded once, net and tax apart

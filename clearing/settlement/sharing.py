@@ -14,6 +14,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from operator import sub
+from typing import Annotated
+
+import msgspec
 
 from clearing import money
 from clearing.errors import BadMoney, BadTerms, Held, HoldReason
@@ -44,7 +47,7 @@ class Entitled:
     """The exact cumulative entitlement of one party, fen as `n` or `n/d`, before guarantees and caps."""
 
     party: str
-    exact: str
+    exact: Annotated[str, msgspec.Meta(pattern=r"^(0|-?[1-9][0-9]{0,30}(/[1-9][0-9]{0,9})?)\Z")]
 
 
 @dataclass(frozen=True, slots=True)
