@@ -99,7 +99,8 @@ def shapley(step: Step, coalitions: Sequence[Coalition], lineage: str, sampling:
     table = {frozenset(item.parties): value_of(item) for item in coalitions}
     if len(table) != len(coalitions) or any(len(set(item.parties)) != len(item.parties) for item in coalitions):
         raise BadTerms("coalitions", "each set of parties once", len(coalitions))
-    parties = tuple(sorted(max(table, key=lambda members: len(members)))) if table else ()
+    most = max((len(members) for members in table), default=0)
+    parties = tuple(sorted(next((members for members in table if len(members) == most), frozenset[str]())))
     if not parties or frozenset() in table:
         raise BadTerms("coalitions", "sets of at least one party; v(∅) is 0 by definition", len(coalitions))
     strangers = frozenset[str]().union(*table) - set(parties)
