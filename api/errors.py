@@ -74,6 +74,7 @@ STATUS: dict[type[Exception], int] = {
     c.ClearingError: 500,
     c.BadMoney: 422,
     c.BadTerms: 422,
+    c.Held: 409,
     c.Unbalanced: 500,
     c.WrongMove: 409,
     c.TooEarly: 409,

@@ -3,6 +3,7 @@
 ClearingError
   BadMoney            an amount outside the bounds, or text that is not an amount
   BadTerms            a tariff, plan or period rule that cannot be settled
+  Held                what cannot be computed until something is given or decided: never guessed
   Unbalanced          a journal transaction whose postings do not sum to zero
   WrongMove           a cycle asked to do what its state does not allow
   TooEarly            a clock of the cycle has not run out
@@ -14,6 +15,8 @@ ClearingError
 """
 
 from __future__ import annotations
+
+from enum import StrEnum
 
 
 class ClearingError(Exception):
@@ -34,6 +37,26 @@ class BadTerms(ClearingError):
     def __init__(self, field: str, expected: str, given: object) -> None:
         self.field, self.expected, self.given = field, expected, given
         super().__init__(f"合约条款不合规 bad terms: {field}: expected {expected}, given {given!r}")
+
+
+class HoldReason(StrEnum):
+    """Why a charge or its division waits."""
+
+    NOT_GIVEN = "NOT_GIVEN"  # what varies by period was not stated for this one
+    NO_COEFFICIENT = "NO_COEFFICIENT"  # 符合性审查 failed, or a band that has no coefficient
+    ABOVE_CAP = "ABOVE_CAP"  # dearer than the guided price
+    NO_CONTRIBUTION = "NO_CONTRIBUTION"  # nobody contributed: an equal split would be a guess
+    NO_VALUE = "NO_VALUE"  # all data together are worth nothing
+    NEGATIVE = "NEGATIVE"  # somebody's Shapley value is below 0
+    IMPRECISE = "IMPRECISE"  # sampled more coarsely than the plan allows
+
+
+class Held(ClearingError):
+    """暂缓: nothing is wrong with the terms, but what they ask for is missing; the charge waits, nothing is guessed."""
+
+    def __init__(self, reason: HoldReason, field: str, expected: str, given: object) -> None:
+        self.reason, self.field, self.expected, self.given = reason, field, expected, given
+        super().__init__(f"暂缓结算 held: {reason}: {field}: expected {expected}, given {given!r}")
 
 
 class Unbalanced(ClearingError):

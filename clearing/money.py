@@ -6,11 +6,12 @@ rounded here, once, half up (四舍五入). Source: domain clearing §3, §4, §
 
 from __future__ import annotations
 
+import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from math import floor
+from math import floor, gcd
 
 from clearing.errors import BadMoney
 from clearing.terms import MAX_FEN, Tax, TaxBasis
@@ -71,6 +72,41 @@ def round_together(exact: Mapping[str, Fraction], ties: Mapping[str, bytes]) -> 
     return {party: whole + (party in first) for party, whole in down.items()}
 
 
+def round_scaled(parts: Sequence[int], scale: int, tie: Callable[[int], bytes]) -> list[int]:
+    """`round_together` for exact amounts of parts[i] / scale fen, in integers: what many or large divisions use.
+
+    `tie(i)` is asked for only where equal fractions compete. One pass and one sort of the fractions.
+    Raises BadMoney when the sum is no integer or out of bounds.
+    """
+    total, rest = divmod(sum(parts), scale)
+    if rest:
+        raise BadMoney("entitlements", "a sum of whole fen", f"{sum(parts)}/{scale}")
+    down = [part // scale for part in parts]
+    left = fen(total, "total") - sum(down)
+    if not left:
+        return down
+    fractions = [part % scale for part in parts]
+    first = sorted(range(len(parts)), key=fractions.__getitem__, reverse=True)
+    least = fractions[first[left - 1]]
+    if fractions[first[left]] == least:
+        level = sorted((place for place in first if fractions[place] == least), key=tie)
+        first = [place for place in first[:left] if fractions[place] > least] + level
+    for place in first[:left]:
+        down[place] += 1
+    return down
+
+
+def scaled_text(part: int, scale: int) -> str:
+    """`fraction_text` of part / scale."""
+    common = gcd(part, scale)
+    return str(part // common) if common == scale else f"{part // common}/{scale // common}"
+
+
+def tie_key(lineage: str, party: str) -> bytes:
+    """Decides between equal fractions: SHA-256(lineage ‖ party). Fixed, and nobody's list position."""
+    return hashlib.sha256(lineage.encode() + party.encode()).digest()
+
+
 @dataclass(frozen=True, slots=True)
 class TaxSplit:
     """One charge (= one invoice line): `net + tax == gross`, all fen."""
@@ -91,6 +127,30 @@ def split_tax(amount: int, tax: Tax) -> TaxSplit:
         return TaxSplit(amount, net, amount - net)
     added = (2 * amount * tax.bp + 10_000) // 20_000
     return TaxSplit(fen(amount + added, "gross"), amount, added)
+
+
+def credit(original: TaxSplit, before: TaxSplit, gross: int) -> TaxSplit:
+    """The next credit note over `gross` fen of an invoice of which `before` was credited in all (§6).
+
+    Net credited is round(original net × credited gross / original gross) less what was credited, so notes never exceed
+    the invoice and the last one closes both net and tax to zero. Raises BadMoney for gross ≤ 0, for more than is left,
+    and for a `before` that no row of such notes adds up to.
+    """
+    fen(original.gross, "original.gross", least=1)
+    if original.net + original.tax != original.gross or min(original.net, original.tax) < 0:
+        raise BadMoney("original", "net + tax = gross, none below 0", original)
+    if not 0 <= before.gross <= original.gross or before != _credited(original, before.gross):
+        raise BadMoney("before", "the sum of the credit notes so far", before)
+    left = original.gross - before.gross
+    if not 1 <= fen(gross, "gross") <= left:
+        raise BadMoney("gross", f"1 to {left}", gross)
+    after = _credited(original, before.gross + gross)
+    return TaxSplit(gross, after.net - before.net, after.tax - before.tax)
+
+
+def _credited(original: TaxSplit, gross: int) -> TaxSplit:
+    net = round_half_up(Fraction(original.net * gross, original.gross))
+    return TaxSplit(gross, net, gross - net)
 
 
 def yuan(amount: int) -> str:

@@ -2,14 +2,20 @@
 
 Amounts are integer fen, prices are an integer numerator of fen per integer divisor of units, weights are integers
 that add up to 10^9. Nothing here computes a price: `settlement.rating` and `settlement.sharing` do. `check_terms`
-refuses at signing what could not be settled later. Source: domain clearing §2.5, §3, §4; D32, D33.
+refuses at signing what could not be settled later. A field that came later is None where it is not used and then has
+no place in the signed bytes, so terms signed before it keep theirs. Source: domain clearing §2.5, §3, §4; D32, D33.
 """
 
 from __future__ import annotations
 
+import re
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from enum import StrEnum
+from fractions import Fraction
+from itertools import pairwise
 from typing import Annotated
 
 import msgspec
@@ -18,6 +24,7 @@ from clearing.errors import BadTerms
 
 MAX_FEN = 10**15 - 1
 WHOLE = 10**9  # the sum of the weights of one ratio step
+MILLION = 10**6
 CURRENCY = "CNY"
 SHANGHAI = timezone(timedelta(hours=8))  # no daylight saving since 1991
 DAY = 86_400
@@ -26,19 +33,26 @@ LATEST = 366 * DAY  # the longest late limit that can be signed
 Fen = Annotated[int, msgspec.Meta(ge=0, le=MAX_FEN)]
 Quantity = Annotated[int, msgspec.Meta(ge=0, le=2**53 - 1)]
 Positive = Annotated[int, msgspec.Meta(ge=1, le=2**53 - 1)]
+Millionths = Annotated[int, msgspec.Meta(ge=0, le=MILLION)]
 Short = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
+_EXACT = re.compile(r"(0|[1-9][0-9]{0,17})(\.[0-9]{1,50})?", re.ASCII)
+Exact = Annotated[str, msgspec.Meta(pattern=rf"^{_EXACT.pattern}\Z")]
+"""A decimal ≥ 0 as text, read as an exact fraction."""
+Hex64 = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}\Z")]
 Address = Annotated[str, msgspec.Meta(pattern=r"^0x[0-9a-f]{40}\Z")]
 """A secp256k1 address in its one writing: lower case, since an EIP-712 signature does not cover the case."""
 
 
 class TariffKind(StrEnum):
-    """固定价 · 按量 · 分段累进 · 全量阶梯 · 订阅含量."""
+    """固定价 · 按量 (also 按次, 按条, 按时长) · 分段累进 · 全量阶梯 · 订阅含量 · 收入分成 · 成功费."""
 
     FIXED = "fixed"
     PER_UNIT = "per_unit"
     GRADUATED = "graduated"
     VOLUME = "volume"
     SUBSCRIPTION = "subscription"
+    REVENUE_SHARE = "revenue_share"
+    SUCCESS_FEE = "success_fee"
 
 
 class TaxBasis(StrEnum):
@@ -71,11 +85,22 @@ class ShareBase(StrEnum):
 
 
 class StepKind(StrEnum):
-    """成本补偿 · 比例 · 封顶."""
+    """成本补偿 · 瀑布 · 比例 · 阶梯 · 数据量贡献 · 信息价值贡献 (Shapley) · 保底 · 封顶."""
 
     COST_RECOVERY = "cost_recovery"
+    TRANCHE = "tranche"
     RATIO = "ratio"
+    TIERED = "tiered"
+    CONTRIBUTION = "contribution"
+    SHAPLEY = "shapley"
+    GUARANTEE = "guarantee"
     CAP = "cap"
+
+
+DERIVED = frozenset({StepKind.CONTRIBUTION, StepKind.SHAPLEY})
+"""Steps whose weights are no terms but facts of a period, derived from what was metered or measured."""
+DIVIDING = frozenset({StepKind.RATIO, StepKind.TIERED}) | DERIVED
+"""Steps that divide everything that is left; a plan has at most one."""
 
 
 class NettingMode(StrEnum):
@@ -104,6 +129,52 @@ class Tier:
 
 
 @dataclass(frozen=True, slots=True)
+class QualityBand:
+    """质量系数 `millionths` for scores from `least` on, up to the next band's. Without one the charge is held."""
+
+    least: Exact
+    millionths: Millionths | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Quality:
+    """What the amount is multiplied by, looked up in `bands` by the unrounded score under one version of a scheme.
+
+    The bands begin at score 0, each lower bound is inclusive, and a higher score never has a lower coefficient.
+    """
+
+    scheme: Short
+    version: Positive
+    bands: tuple[QualityBand, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Credit:
+    """服务抵扣 for an availability from `least` millionths on, up to the next row's.
+
+    What is taken off is `millionths` of the amount and `fen` besides.
+    """
+
+    least: Millionths
+    millionths: Millionths = 0
+    fen: Fen = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Success:
+    """成功费 and its limits: which `event` counts, and how late.
+
+    An event counts up to `window` seconds after what it is put down to, a claw-back up to `clawback` seconds after the
+    success it takes back. `cap_fen` is the most that one success costs.
+    """
+
+    event: Short
+    window: Quantity
+    clawback: Quantity
+    cap_fen: Fen | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Tariff:
     """One price rule. Which fields count depends on `kind`; `check_tariff` refuses the others.
 
@@ -112,7 +183,11 @@ class Tariff:
     - graduated: every slice of the quantity at its own tier's price
     - volume: the whole quantity at the price of the tier it ends in
     - subscription: `fixed_fen`, then the tiers (graduated) on what exceeds `allowance`
-    `minimum_fen` 保底 and `maximum_fen` 封顶 hold per agreement and period, on the tariff's own tax basis.
+    - revenue_share: `rate` millionths of the amount declared for the period, which `base` says in words
+    - success_fee: `fixed_fen` for each success, or `rate` millionths of its amount, within `success`
+    `minimum_fen` 保底 and `maximum_fen` 封顶 hold per agreement and period, on the tariff's own tax basis; `quality`
+    comes before them, `credits` after. With `part_period` the fixed amount of a period in which the agreement begins
+    or ends counts by its active days; the allowance stays whole.
     """
 
     kind: TariffKind
@@ -125,6 +200,12 @@ class Tariff:
     maximum_fen: Fen | None = None
     bill_failures: bool = False
     version: Positive = 1
+    part_period: bool | None = None
+    rate: Millionths | None = None
+    base: Short | None = None
+    success: Success | None = None
+    quality: Quality | None = None
+    credits: tuple[Credit, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,8 +217,23 @@ class Tax:
 
 
 @dataclass(frozen=True, slots=True)
+class PriceCap:
+    """政府指导价: the most `size` units of a product may cost, on the tax basis the authorising body set it on.
+
+    `document` is the SHA-256 of its decision.
+    """
+
+    product: Short
+    unit: Short
+    size: Positive
+    fen: Fen
+    basis: TaxBasis
+    document: Hex64
+
+
+@dataclass(frozen=True, slots=True)
 class Weight:
-    """One party's agreed proportion in a ratio step, of 10^9."""
+    """One party's agreed proportion in a dividing step, of 10^9."""
 
     party: Short
     weight: Annotated[int, msgspec.Meta(ge=0, le=WHOLE)]
@@ -152,12 +248,29 @@ class Holder:
 
 
 @dataclass(frozen=True, slots=True)
+class Slice:
+    """Weights (sum 10^9) for the revenue from `start` fen on, up to the next slice's start, half-open."""
+
+    start: Fen
+    weights: tuple[Weight, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Step:
     """One step of a plan, evaluated on the cumulative revenue of the plan version.
 
     - cost_recovery: `party` takes up to `limit_fen` in all, before what follows
-    - ratio: what is left is divided by `weights` (sum 10^9); always takes everything, so it comes once
-    - cap: `party` keeps at most `limit_fen` in all, the excess goes to `overflow`; stands after the ratio step
+    - tranche: the same for a place in a waterfall, after all costs; what it leaves flows on
+    - ratio: what is left is divided by `weights` (sum 10^9)
+    - tiered: the same by `slices` of what is left, counted from the start of the plan version
+    - contribution: `weights` are agreed proportions (sum < 10^9, may be none), the rest of 10^9 is divided by what
+      each contributor's connectors metered in the period
+    - shapley: the same by each contributor's Shapley value; a sampled one counts only up to a standard error of
+      `error` millionths of the value of all data together
+    - guarantee: `party` gets at least `limit_fen` in all, out of what `funder` has, never below 0; what is then
+      missing is owed by `guarantor`, outside of the division
+    - cap: `party` keeps at most `limit_fen` in all, the excess goes to `overflow`
+    Ratio, tiered, contribution and shapley always divide everything, so a plan has one of them at most.
     """
 
     kind: StepKind
@@ -165,14 +278,18 @@ class Step:
     limit_fen: Fen | None = None
     weights: tuple[Weight, ...] = ()
     overflow: Short | None = None
+    slices: tuple[Slice, ...] | None = None
+    funder: Short | None = None
+    guarantor: Short | None = None
+    error: Millionths | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class SharingPlan:
     """Who gets what of each charge. One version is one rounding lineage (D33).
 
-    `residual` takes what is left when no ratio step follows cost recovery; `effective` is seconds UTC: the version
-    serves periods that start at or after it.
+    `residual` takes what is left when no step divides it; `effective` is seconds UTC: the version serves periods that
+    start at or after it.
     """
 
     version: Positive
@@ -181,6 +298,11 @@ class SharingPlan:
     steps: tuple[Step, ...]
     residual: Short
     base: ShareBase = ShareBase.NET
+
+    @property
+    def derived(self) -> Step | None:
+        """The step whose weights are derived anew for every period, if there is one."""
+        return next((step for step in self.steps if step.kind in DERIVED), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,7 +332,8 @@ class Terms:
     """Everything settlement needs of one agreement version, copied and signed: no later stage looks further back.
 
     `buyer` pays; `invoice_issuer` receives the tax once its invoice is recorded and is one of the plan's holders.
-    Without a `tolerance` the two sides' records agree only when they are equal.
+    Without a `tolerance` the two sides' records agree only when they are equal. `cap` is the guided price of a product
+    of authorised public data.
     """
 
     buyer: Short
@@ -222,6 +345,7 @@ class Terms:
     netting: NettingMode = NettingMode.MULTILATERAL
     currency: Annotated[str, msgspec.Meta(pattern=r"^CNY\Z")] = CURRENCY
     tolerance: Tolerance | None = None
+    cap: PriceCap | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,41 +397,87 @@ def month_after(name: str) -> str:
     return datetime.fromtimestamp(month(name).end, SHANGHAI).strftime("%Y-%m")
 
 
+_TIERED = frozenset({TariffKind.PER_UNIT, TariffKind.GRADUATED, TariffKind.VOLUME, TariffKind.SUBSCRIPTION})
+_PERIODIC = frozenset({TariffKind.FIXED, TariffKind.SUBSCRIPTION})
+
+
 def check_tariff(tariff: Tariff) -> None:
     """Refuse a tariff that has no price, two prices or an impossible bound. Raises BadTerms naming the field."""
-    tiered = tariff.kind is not TariffKind.FIXED
-    _require(bool(tariff.tiers) == tiered, "tariff.tiers", "tiers for every kind but fixed", len(tariff.tiers))
-    if tiered:
+    kind = tariff.kind
+    wants = "tiers for every kind priced by the unit, none for the others"
+    _require(bool(tariff.tiers) == (kind in _TIERED), "tariff.tiers", wants, len(tariff.tiers))
+    if tariff.tiers:
         _check_tiers(tariff.tiers)
-    _require(
-        tariff.kind is not TariffKind.PER_UNIT or len(tariff.tiers) == 1,
-        "tariff.tiers",
-        "one tier for per_unit",
-        len(tariff.tiers),
-    )
-    has_fixed = tariff.kind in (TariffKind.FIXED, TariffKind.SUBSCRIPTION)
-    _require(has_fixed or tariff.fixed_fen == 0, "tariff.fixed_fen", f"0 for {tariff.kind}", tariff.fixed_fen)
+    one = kind is not TariffKind.PER_UNIT or len(tariff.tiers) == 1
+    _require(one, "tariff.tiers", "one tier for per_unit", len(tariff.tiers))
+    has_fixed = kind in _PERIODIC or (kind is TariffKind.SUCCESS_FEE and tariff.rate is None)
+    _require(has_fixed or tariff.fixed_fen == 0, "tariff.fixed_fen", f"0 for {kind}", tariff.fixed_fen)
     _require(0 <= tariff.fixed_fen <= MAX_FEN, "tariff.fixed_fen", f"0 to {MAX_FEN}", tariff.fixed_fen)
-    _require(
-        tariff.kind is TariffKind.SUBSCRIPTION or tariff.allowance == 0,
-        "tariff.allowance",
-        f"0 for {tariff.kind}",
-        tariff.allowance,
-    )
+    subscribed = kind is TariffKind.SUBSCRIPTION
+    _require(subscribed or tariff.allowance == 0, "tariff.allowance", f"0 for {kind}", tariff.allowance)
     _require(tariff.allowance >= 0, "tariff.allowance", "≥ 0", tariff.allowance)
     _require(tariff.block >= 1, "tariff.block", "≥ 1", tariff.block)
-    _require(
-        tariff.block == 1 or tariff.kind is TariffKind.PER_UNIT, "tariff.block", f"1 for {tariff.kind}", tariff.block
-    )
+    _require(tariff.block == 1 or kind is TariffKind.PER_UNIT, "tariff.block", f"1 for {kind}", tariff.block)
+    parted = tariff.part_period is None or kind in _PERIODIC
+    _require(parted, "tariff.part_period", f"none for {kind}", tariff.part_period)
+    _check_bounds(tariff)
+    _check_rate(tariff)
+    if tariff.quality is not None:
+        _check_quality(tariff.quality)
+    if tariff.credits is not None:
+        _check_credits(tariff.credits)
+
+
+def _check_bounds(tariff: Tariff) -> None:
     for field, amount in (("minimum_fen", tariff.minimum_fen), ("maximum_fen", tariff.maximum_fen)):
         _require(amount is None or 0 <= amount <= MAX_FEN, f"tariff.{field}", f"0 to {MAX_FEN}", amount)
     if tariff.minimum_fen is not None and tariff.maximum_fen is not None:
-        _require(
-            tariff.minimum_fen <= tariff.maximum_fen,
-            "tariff.minimum_fen",
-            f"≤ maximum {tariff.maximum_fen}",
-            tariff.minimum_fen,
-        )
+        expected = f"≤ maximum {tariff.maximum_fen}"
+        _require(tariff.minimum_fen <= tariff.maximum_fen, "tariff.minimum_fen", expected, tariff.minimum_fen)
+
+
+def _check_rate(tariff: Tariff) -> None:
+    """Revenue share and success fee: a rate of something that is named, and no adjustment a claw-back cannot undo."""
+    kind, succeeds = tariff.kind, tariff.kind is TariffKind.SUCCESS_FEE
+    if kind is TariffKind.REVENUE_SHARE:
+        _require(tariff.rate is not None, "tariff.rate", "millionths of the base", tariff.rate)
+        _require(tariff.base is not None, "tariff.base", "what the rate is taken of, in words", tariff.base)
+    else:
+        _require(tariff.base is None, "tariff.base", f"none for {kind}", tariff.base)
+        _require(succeeds or tariff.rate is None, "tariff.rate", f"none for {kind}", tariff.rate)
+    valid = tariff.rate is None or 0 <= tariff.rate <= MILLION
+    _require(valid, "tariff.rate", f"0 to {MILLION}", tariff.rate)
+    expected = "the event and its windows" if succeeds else f"none for {kind}"
+    _require((tariff.success is not None) == succeeds, "tariff.success", expected, tariff.success)
+    if succeeds:
+        expected = "none for success_fee: a claw-back must take back just what was charged"
+        for field in ("minimum_fen", "maximum_fen", "quality", "credits"):
+            given = getattr(tariff, field)
+            _require(given is None, f"tariff.{field}", expected, given)
+
+
+def _check_quality(quality: Quality) -> None:
+    field = "tariff.quality.bands"
+    _require(bool(quality.bands), field, "at least one band", 0)
+    least = [exact(band.least, f"{field}.least") for band in quality.bands]
+    _require(least[0] == 0, f"{field}[0].least", "0", quality.bands[0].least)
+    for number, (lower, upper) in enumerate(pairwise(least), start=1):
+        _require(lower < upper, f"{field}[{number}].least", f"> {lower}", quality.bands[number].least)
+    for number, (below, band) in enumerate(pairwise(quality.bands), start=1):
+        known = -1 if below.millionths is None else below.millionths
+        given = -1 if band.millionths is None else band.millionths
+        expected = "a coefficient no lower than the band below has"
+        _require(given >= known, f"{field}[{number}].millionths", expected, band.millionths)
+    _require(quality.bands[-1].millionths is not None, field, "a coefficient in the highest band", None)
+
+
+def _check_credits(rows: tuple[Credit, ...]) -> None:
+    field = "tariff.credits"
+    _require(bool(rows) and rows[0].least == 0, f"{field}[0].least", "0", rows[0].least if rows else None)
+    for number, (below, row) in enumerate(pairwise(rows), start=1):
+        _require(row.least > below.least, f"{field}[{number}].least", f"> {below.least}", row.least)
+        falls = row.millionths <= below.millionths and row.fen <= below.fen
+        _require(falls, f"{field}[{number}]", "no more than is taken off for a lower availability", row.millionths)
 
 
 def _check_tiers(tiers: tuple[Tier, ...]) -> None:
@@ -332,75 +502,168 @@ def volume_warnings(tariff: Tariff) -> tuple[str, ...]:
     )
 
 
+_ORDER: Mapping[StepKind, int] = {
+    StepKind.COST_RECOVERY: 0,
+    StepKind.TRANCHE: 1,
+    **dict.fromkeys(DIVIDING, 2),
+    StepKind.GUARANTEE: 3,
+    StepKind.CAP: 4,
+}
+_USED: Mapping[StepKind, frozenset[str]] = {
+    StepKind.COST_RECOVERY: frozenset({"party", "limit_fen"}),
+    StepKind.TRANCHE: frozenset({"party", "limit_fen"}),
+    StepKind.RATIO: frozenset({"weights"}),
+    StepKind.TIERED: frozenset({"slices"}),
+    StepKind.CONTRIBUTION: frozenset({"weights"}),
+    StepKind.SHAPLEY: frozenset({"weights", "error"}),
+    StepKind.GUARANTEE: frozenset({"party", "limit_fen", "funder", "guarantor"}),
+    StepKind.CAP: frozenset({"party", "limit_fen", "overflow"}),
+}
+"""The fields that mean something in a step of each kind; any other is refused."""
+_OPTIONAL = ("party", "limit_fen", "weights", "overflow", "slices", "funder", "guarantor", "error")
+
+
 def check_plan(plan: SharingPlan) -> None:
     """Refuse a plan that does not give away exactly what comes in. Raises BadTerms naming the field.
 
-    Order of steps: cost recovery (any number), at most one ratio, caps (any number, one per party, no overflow into a
-    capped party).
+    Order of steps: cost recovery, tranches, at most one step that divides, guarantees, caps; one guarantee and one cap
+    per party. Who funds a guarantee has none; excess never flows into a capped party; no cap is below its party's
+    guarantee.
     """
     parties = [holder.party for holder in plan.holders]
     _require(bool(parties), "plan.holders", "at least one party", 0)
-    _require(len(set(parties)) == len(parties), "plan.holders", "each party once", parties)
-    _require(plan.version >= 1, "plan.version", "≥ 1", plan.version)
     known = set(parties)
+    if len(known) != len(parties):
+        raise BadTerms("plan.holders", "each party once", _twice(parties))
+    _require(plan.version >= 1, "plan.version", "≥ 1", plan.version)
     _require(plan.residual in known, "plan.residual", "a party of plan.holders", plan.residual)
     _require(bool(plan.steps), "plan.steps", "at least one step", 0)
-    order = [StepKind.COST_RECOVERY, StepKind.RATIO, StepKind.CAP]
-    ranks = [order.index(step.kind) for step in plan.steps]
-    _require(
-        ranks == sorted(ranks),
-        "plan.steps",
-        "cost_recovery, then ratio, then cap",
-        [str(step.kind) for step in plan.steps],
-    )
-    _require(ranks.count(1) <= 1, "plan.steps", "at most one ratio step", ranks.count(1))
+    ranks = [_ORDER[step.kind] for step in plan.steps]
+    order = "cost_recovery, tranche, one dividing step, guarantee, cap, in this order"
+    _require(ranks == sorted(ranks), "plan.steps", order, [str(step.kind) for step in plan.steps])
+    _require(ranks.count(2) <= 1, "plan.steps", "at most one dividing step", ranks.count(2))
     for number, step in enumerate(plan.steps):
         _check_step(f"plan.steps[{number}]", step, known)
-    capped = [step.party for step in plan.steps if step.kind is StepKind.CAP]
-    _require(len(set(capped)) == len(capped), "plan.steps", "one cap per party", capped)
-    for step in plan.steps:
-        _require(
-            step.kind is not StepKind.CAP or step.overflow not in capped,
-            "plan.steps.overflow",
-            "a party without a cap",
-            step.overflow,
-        )
+    _check_guarantees(plan.steps)
 
 
 def _check_step(field: str, step: Step, known: set[str]) -> None:
-    if step.kind is StepKind.RATIO:
-        named = [weight.party for weight in step.weights]
-        _require(len(set(named)) == len(named), f"{field}.weights", "each party once", named)
-        for weight in step.weights:
-            _require(weight.party in known, f"{field}.weights.party", "a party of plan.holders", weight.party)
-            _require(0 <= weight.weight <= WHOLE, f"{field}.weights.weight", f"0 to {WHOLE}", weight.weight)
-        total = sum(weight.weight for weight in step.weights)
-        _require(total == WHOLE, f"{field}.weights", f"a sum of {WHOLE}", total)
-        unused = step.party is None and step.limit_fen is None and step.overflow is None
-        _require(unused, field, "no party, limit_fen or overflow in a ratio step", step.party)
+    used = _USED[step.kind]
+    for name in _OPTIONAL:
+        given = getattr(step, name)
+        if name not in used and given not in (None, ()):
+            raise BadTerms(f"{field}.{name}", f"none in a {step.kind} step", given)
+    if step.kind in DIVIDING:
+        _check_dividing(field, step, known)
         return
     _require(step.party in known, f"{field}.party", "a party of plan.holders", step.party)
-    _require(
-        step.limit_fen is not None and 0 <= step.limit_fen <= MAX_FEN,
-        f"{field}.limit_fen",
-        f"0 to {MAX_FEN}",
-        step.limit_fen,
-    )
-    _require(not step.weights, f"{field}.weights", f"none in a {step.kind} step", len(step.weights))
-    if step.kind is StepKind.CAP:
-        _require(
-            step.overflow in known and step.overflow != step.party,
-            f"{field}.overflow",
-            "another party of plan.holders",
-            step.overflow,
-        )
+    valid = step.limit_fen is not None and 0 <= step.limit_fen <= MAX_FEN
+    _require(valid, f"{field}.limit_fen", f"0 to {MAX_FEN}", step.limit_fen)
+    for name in ("overflow", "funder"):
+        if name in used:
+            given = getattr(step, name)
+            other = given in known and given != step.party
+            _require(other, f"{field}.{name}", "another party of plan.holders", given)
+    if step.kind is StepKind.GUARANTEE:
+        other = step.guarantor is not None and step.guarantor != step.party
+        _require(other, f"{field}.guarantor", "another party, which owes what the funder has not", step.guarantor)
+
+
+def _check_dividing(field: str, step: Step, known: set[str]) -> None:
+    if step.kind is StepKind.TIERED:
+        slices = step.slices or ()
+        _require(bool(slices) and slices[0].start == 0, f"{field}.slices", "a first slice from 0 on", len(slices))
+        for number, (below, part) in enumerate(pairwise(slices), start=1):
+            _require(part.start > below.start, f"{field}.slices[{number}].start", f"> {below.start}", part.start)
+        for number, part in enumerate(slices):
+            total = _weights_total(f"{field}.slices[{number}].weights", part.weights, known)
+            _require(total == WHOLE, f"{field}.slices[{number}].weights", f"a sum of {WHOLE}", total)
+        return
+    total = _weights_total(f"{field}.weights", step.weights, known)
+    if step.kind is StepKind.RATIO:
+        _require(total == WHOLE, f"{field}.weights", f"a sum of {WHOLE}", total)
     else:
-        _require(step.overflow is None, f"{field}.overflow", f"none in a {step.kind} step", step.overflow)
+        _require(total < WHOLE, f"{field}.weights", f"a sum below {WHOLE}, the rest is derived", total)
+    _require(step.error is None or 0 <= step.error <= MILLION, f"{field}.error", f"0 to {MILLION}", step.error)
+
+
+def _weights_total(field: str, weights: tuple[Weight, ...], known: set[str]) -> int:
+    named = [weight.party for weight in weights]
+    if len(set(named)) != len(named):
+        raise BadTerms(field, "each party once", _twice(named))
+    for weight in weights:
+        if weight.party not in known:
+            raise BadTerms(f"{field}.party", "a party of plan.holders", weight.party)
+        if not 0 <= weight.weight <= WHOLE:
+            raise BadTerms(f"{field}.weight", f"0 to {WHOLE}", weight.weight)
+    return sum(weight.weight for weight in weights)
+
+
+def _check_guarantees(steps: tuple[Step, ...]) -> None:
+    guaranteed = {step.party: step.limit_fen or 0 for step in steps if step.kind is StepKind.GUARANTEE}
+    capped = {step.party for step in steps if step.kind is StepKind.CAP}
+    for kind, parties in ((StepKind.GUARANTEE, guaranteed), (StepKind.CAP, capped)):
+        named = [str(step.party) for step in steps if step.kind is kind]
+        _require(len(named) == len(parties), "plan.steps", f"one {kind} per party", _twice(named))
+    for number, step in enumerate(steps):
+        field = f"plan.steps[{number}]"
+        if step.kind is StepKind.GUARANTEE:
+            expected = "a party without a guarantee of its own"
+            _require(step.funder not in guaranteed, f"{field}.funder", expected, step.funder)
+        elif step.kind is StepKind.CAP:
+            _require(step.overflow not in capped, f"{field}.overflow", "a party without a cap", step.overflow)
+            least = guaranteed.get(step.party, 0)
+            _require((step.limit_fen or 0) >= least, f"{field}.limit_fen", f"≥ its guarantee {least}", step.limit_fen)
+
+
+def _twice(names: list[str]) -> list[str]:
+    return sorted(name for name, count in Counter(names).items() if count > 1)
+
+
+def check_cap(tariff: Tariff, tax: Tax, cap: PriceCap) -> None:
+    """Refuse a price that may exceed a guided one, compared by the same unit and on the cap's tax basis.
+
+    Only a price by the unit or of a whole period can be compared; a minimum of a price by the unit would exceed every
+    cap where little is used. Raises BadTerms naming the field.
+    """
+    kind = tariff.kind
+    comparable = kind in _TIERED - {TariffKind.SUBSCRIPTION} or kind is TariffKind.FIXED
+    _require(comparable, "tariff.kind", "a price by the unit or the period under a guided price", str(kind))
+    _require(tariff.unit == cap.unit, "cap.unit", tariff.unit, cap.unit)
+    factor = tax_factor(tax, cap.basis)
+    limit = Fraction(cap.fen, cap.size)
+    if kind is TariffKind.FIXED:
+        for field, amount in (("fixed_fen", tariff.fixed_fen), ("minimum_fen", tariff.minimum_fen or 0)):
+            _require(amount * factor <= limit, f"tariff.{field}", f"≤ {limit} fen on the cap's tax basis", amount)
+        return
+    _require(not tariff.minimum_fen, "tariff.minimum_fen", "none under a guided price", tariff.minimum_fen)
+    _require(tariff.block in (1, cap.size), "tariff.block", f"1 or the cap's {cap.size}", tariff.block)
+    for number, tier in enumerate(tariff.tiers):
+        price = Fraction(tier.numerator, tier.divisor * tariff.block) * factor
+        expected = f"≤ {limit} fen per {cap.unit} on the cap's tax basis"
+        _require(price <= limit, f"tariff.tiers[{number}]", expected, str(price))
+
+
+def tax_factor(tax: Tax, basis: TaxBasis) -> Fraction:
+    """What an amount on the tariff's tax basis is multiplied by to stand on another."""
+    if tax.basis is basis:
+        return Fraction(1)
+    factor = Fraction(10_000 + tax.bp, 10_000)
+    return factor if basis is TaxBasis.INCLUSIVE else 1 / factor
+
+
+def exact(text: str, field: str) -> Fraction:
+    """A decimal ≥ 0 in its text as a fraction, never rounded. Raises BadTerms on any other text."""
+    if _EXACT.fullmatch(text) is None:
+        raise BadTerms(field, "a decimal ≥ 0 with at most 50 places", text)
+    return Fraction(text)
 
 
 def check_terms(terms: Terms) -> None:
     """Refuse terms that could not be settled. Raises BadTerms naming the field."""
     check_tariff(terms.tariff)
+    if terms.cap is not None:
+        check_cap(terms.tariff, terms.tax, terms.cap)
     check_plan(terms.plan)
     parties = {holder.party for holder in terms.plan.holders}
     expected = "multilateral：其他方式尚不办理 / other modes are not offered yet"
@@ -409,6 +672,9 @@ def check_terms(terms: Terms) -> None:
     _require(0 <= terms.tax.bp <= 10_000, "tax.bp", "0 to 10000", terms.tax.bp)
     _require(terms.invoice_issuer in parties, "invoice_issuer", "a party of plan.holders", terms.invoice_issuer)
     _require(terms.buyer not in parties, "buyer", "not a party of plan.holders", terms.buyer)
+    for number, step in enumerate(terms.plan.steps):
+        expected = "not the buyer"
+        _require(step.guarantor != terms.buyer, f"plan.steps[{number}].guarantor", expected, step.guarantor)
 
 
 def _require(holds: bool, field: str, expected: str, given: object) -> None:

@@ -13,12 +13,23 @@ from clearing.terms import Tariff, TariffKind, Tax, TaxBasis, Tier
 
 TIERS = 4
 """Price bands the form offers; empty ones are left out."""
-KINDS = {kind.value: words.VALUES["tariff.kind"][kind.value] for kind in TariffKind}
+OFFERED = (
+    TariffKind.FIXED, TariffKind.PER_UNIT, TariffKind.GRADUATED, TariffKind.VOLUME, TariffKind.SUBSCRIPTION,
+)  # fmt: skip
+KINDS = {kind.value: words.VALUES["tariff.kind"][kind.value] for kind in OFFERED}
 BASES = {basis.value: words.VALUES["tax.basis"][basis.value] for basis in TaxBasis}
 
 
+def plain(tariff: Tariff) -> bool:
+    """Is it a price that the form can say?"""
+    later = (tariff.part_period, tariff.quality, tariff.credits)
+    return tariff.kind in OFFERED and all(item is None for item in later)
+
+
 def values_of(tariff: Tariff, tax: Tax) -> dict[str, str]:
-    """What stands in the fields of this price."""
+    """What stands in the fields of this price; nothing where the form cannot say it."""
+    if not plain(tariff):
+        return {}
     found = {
         "price.kind": tariff.kind.value,
         "price.fixed": money.yuan(tariff.fixed_fen) if tariff.fixed_fen else "",
@@ -37,6 +48,12 @@ def values_of(tariff: Tariff, tax: Tax) -> dict[str, str]:
             f"tiers.{place}.per": str(tier.divisor),
         }
     return found
+
+
+def as_it_is() -> tuple[Group, ...]:
+    """In place of the fields, for a price that the form cannot say."""
+    told = "价格含收入分成、成功费、质量系数或服务抵扣，本页不改动；须改动时请用接口。"
+    return (Group("价格", "Price", (Widget("price", "价格", "Price", "fixed", value=told),)),)
 
 
 def groups(unit: str, tiers: int = TIERS) -> tuple[Group, ...]:

@@ -59,7 +59,7 @@ def values_of(asked: Asked) -> dict[str, str]:
     elif asked.content is Content.QUOTE:
         found = price_form.blank({"guide_price": asked.listing.guide_price})
         if isinstance(base, Quote):
-            found = {**price_form.values_of(base.tariff, base.tax), "guide_price": base.guide_price,
+            found = {**(price_form.values_of(base.tariff, base.tax) or found), "guide_price": base.guide_price,
                      "binding": "1" if base.binding else ""}  # fmt: skip
     elif isinstance(base, Terms):
         found = terms_form.values_of(base)

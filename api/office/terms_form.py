@@ -155,7 +155,8 @@ def groups(base: Terms, listing: Listing | None, names: Mapping[str, str]) -> tu
             Widget("acceptance_days", "检验期（天）", "Inspection days", "number", required=True, most=3),
             Widget("silence", "检验期内没有异议", "Silence means", "choice", tuple(SILENCE.items()), required=True),
         )),
-        *price_form.groups(unit, len(base.settlement.tariff.tiers)),
+        *(price_form.groups(unit, len(base.settlement.tariff.tiers)) if price_form.plain(base.settlement.tariff)
+          else price_form.as_it_is()),
         Group("结算", "Settlement", (
             Widget("billing", "按谁的使用记录计费", "Billing basis", "choice", tuple(BILLING.items()), required=True),
             *(Widget(f"connectors.{i}", f"{words.ROLES[party.role.value]}的连接器"
@@ -228,7 +229,7 @@ def read(typed: Typed, base: Terms, *, amends: bool = False) -> Terms:
     tariff, tax, plan = settlement.tariff, settlement.tax, settlement.plan
     if not kept("price.", "tiers.", "tax."):
         tariff, tax = price_form.read(typed, tariff.unit, tariff.version + step)
-    elif not tariff.tiers and tariff.kind is not TariffKind.FIXED:
+    elif not tariff.tiers and tariff.kind in price_form.OFFERED and tariff.kind is not TariffKind.FIXED:
         typed.wrong("tiers.0.price", "请填写单价。", "A price is needed.")
     if not kept("plan."):
         plan = _read_plan(typed, plan, step)
@@ -325,7 +326,7 @@ def _plain_plan(plan: SharingPlan) -> bool:
 
 def _plan_group(plan: SharingPlan) -> Group:
     if not _plain_plan(plan):
-        told = "分配方案含成本补偿或封顶，本页不改动；须改动时请用接口。"
+        told = "分配方案不止一步按比例分配，本页不改动；须改动时请用接口。"
         return Group("收益分配", "Sharing", (Widget("plan", "分配方案", "Plan", "fixed", value=told),))
     lines = tuple(
         widget

@@ -12,7 +12,7 @@ from fractions import Fraction
 
 from clearing import money
 from clearing.errors import BadMoney
-from clearing.settlement.sharing import tie_key
+from clearing.money import tie_key
 
 
 def spread(lineage: str, dues: Mapping[str, int], before: int, amount: int) -> dict[str, int]:

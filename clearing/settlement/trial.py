@@ -7,15 +7,20 @@ ClearingError naming the field. Formats are those of the dataclasses below; amou
 from __future__ import annotations
 
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Annotated, Any, TypeVar
 
 import msgspec
 
 from clearing import money
 from clearing.errors import BadTerms
-from clearing.settlement import journal, netting, rating, sharing
+from clearing.settlement import journal, netting, rating, sharing, weighing
+from clearing.settlement.inputs import Inputs
 from clearing.settlement.netting import default, gridlock
+from clearing.settlement.rating import Charge
+from clearing.settlement.sharing import Entitled
 from clearing.settlement.statement import Item, Obligation, obligations_of
+from clearing.settlement.weighing import Coalition, Contributed, Derived, Sampling
 from clearing.terms import (
     MAX_FEN,
     AgreementTerms,
@@ -24,6 +29,7 @@ from clearing.terms import (
     Period,
     Quantity,
     SharingPlan,
+    StepKind,
     Terms,
     check_plan,
     check_terms,
@@ -33,37 +39,103 @@ from ledger.reading import body_of, read
 
 K = TypeVar("K")
 V = TypeVar("V")
+Coalitions = Annotated[tuple[Coalition, ...], msgspec.Meta(min_length=1, max_length=100_000)]
 Amount = Annotated[int, msgspec.Meta(ge=-MAX_FEN, le=MAX_FEN)]
 
 
 @dataclass(frozen=True, slots=True)
 class SplitCase:
-    """`{"plan": SharingPlan, "payments": [fen, …]}`; payments < 0 are refunds. Net of tax."""
+    """`{"plan": SharingPlan, "payments": [fen, …]}`; payments < 0 are refunds. Net of tax.
+
+    A contribution step takes `contributed`, one list per payment; a Shapley step takes `coalitions`, above 12 parties
+    with `sampling`.
+    """
 
     plan: SharingPlan
     payments: Annotated[tuple[Amount, ...], msgspec.Meta(min_length=1, max_length=10_000)]
+    contributed: Annotated[tuple[tuple[Contributed, ...], ...], msgspec.Meta(max_length=10_000)] | None = None
+    coalitions: Coalitions | None = None
+    sampling: Sampling | None = None
 
 
 def trial_split(document: Any) -> dict[str, Any]:
     """Divide payments one after another in one rounding lineage.
 
-    Returns `{"payments": [{"amount", "shares": {party: fen}}], "totals": {party: {"paid", "exact", "carry"}}, "sum"}`.
+    Returns `{"payments": [{"amount", "shares": {party: fen}}], "totals": {party: {"paid", "exact", "carry"}}, "sum"}`;
+    a row names its derived `weights`, and `shortfalls` are what guarantors would owe after the last payment.
     """
     case = read(SplitCase, document, "split")
     check_plan(case.plan)
+    derived = case.plan.derived is not None
+    if case.contributed is not None and len(case.contributed) != len(case.payments):
+        raise BadTerms("contributed", f"a list for each of {len(case.payments)} payments", len(case.contributed))
     lineage = sharing.lineage_of("trial", case.plan, "CNY")
-    total, given, rows = 0, sharing.paid(case.plan, lineage, 0), []
-    for payment in case.payments:
-        total += payment
-        after = sharing.paid(case.plan, lineage, total)
-        rows.append({"amount": payment, "shares": {party: after[party] - given[party] for party in sorted(after)}})
-        given = after
-    exact = sharing.entitlements(case.plan, total)
+    paid = dict.fromkeys((holder.party for holder in case.plan.holders), 0)
+    exact = dict.fromkeys(paid, Fraction(0))
+    total, entitled, rows = 0, dict[str, Fraction](), []
+    for number, payment in enumerate(case.payments):
+        contributed = case.contributed[number] if case.contributed is not None else None
+        weights = _weights(case.plan, lineage, contributed, case.coalitions, case.sampling)
+        shares = sharing.share(
+            "trial", _payment(payment), case.plan, total, weights=weights, entitled=entitled if derived else None
+        )
+        total, entitled = shares.after, sharing.entitled_after(shares)
+        for line in shares.shares:
+            paid[line.party] += line.amount
+            exact[line.party] += Fraction(line.entitlement)
+        row: dict[str, Any] = {"amount": payment, "shares": {line.party: line.amount for line in shares.shares}}
+        rows.append(row | ({"weights": body_of(weights)} if weights else {}))
     totals = {
-        party: {"paid": given[party], "exact": str(exact[party]), "carry": str(exact[party] - given[party])}
+        party: {"paid": paid[party], "exact": str(exact[party]), "carry": str(exact[party] - paid[party])}
         for party in sorted(exact)
     }
-    return {"payments": rows, "totals": totals, "sum": total}
+    missing = body_of(list(sharing.shortfalls(case.plan, paid)))
+    return {"payments": rows, "totals": totals, "sum": total} | ({"shortfalls": missing} if missing else {})
+
+
+def _weights(
+    plan: SharingPlan,
+    lineage: str,
+    contributed: tuple[Contributed, ...] | None,
+    coalitions: tuple[Coalition, ...] | None,
+    sampling: Sampling | None,
+) -> Derived | None:
+    """The weights of one period; None where the plan agrees on them, or where nothing was given."""
+    step = plan.derived
+    kind = step.kind if step else None
+    if contributed is not None and kind is not StepKind.CONTRIBUTION:
+        raise BadTerms("contributed", "none without a contribution step", len(contributed))
+    if (coalitions is not None or sampling is not None) and kind is not StepKind.SHAPLEY:
+        raise BadTerms("coalitions", "none without a shapley step", len(coalitions or ()))
+    if step is not None and contributed is not None:
+        return weighing.contribution(step, contributed, lineage)
+    if step is not None and coalitions is not None:
+        return weighing.shapley(step, coalitions, lineage, sampling)
+    return None
+
+
+def _payment(net: int) -> Charge:
+    """A payment as a charge without tax."""
+    return Charge(
+        reading="trial",
+        agreement="trial",
+        revision=0,
+        period="trial",
+        buyer="trial",
+        invoice_issuer="trial",
+        currency="CNY",
+        tariff_version=1,
+        unit="trial",
+        quantity=0,
+        lines=(),
+        bound="",
+        exact=str(net),
+        rounding="half-up-once",
+        gross=net,
+        net=net,
+        tax=0,
+        tax_bp=0,
+    )
 
 
 Money = Annotated[int, msgspec.Meta(ge=0, le=MAX_FEN)]
@@ -216,13 +288,22 @@ def _netted(obligations: tuple[Obligation, ...]) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What one agreement used in the period, and its terms. `free` marks 公共治理 or 公益事业."""
+    """What one agreement used in the period, and its terms. `free` marks 公共治理 or 公益事业.
+
+    `inputs` are what the tariff asks for besides; `contributed` or `coalitions` with `sampling` what the plan asks for,
+    with what its holders were `entitled` to before where `earned_before` is not 0.
+    """
 
     agreement: str
     terms: Terms
     quantity: Quantity
     earned_before: Fen = 0
     free: bool = False
+    inputs: Inputs | None = None
+    contributed: tuple[Contributed, ...] | None = None
+    coalitions: Coalitions | None = None
+    sampling: Sampling | None = None
+    entitled: tuple[Entitled, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,8 +331,18 @@ def trial_settlement(document: Any) -> dict[str, Any]:
     for usage in case.agreements:
         check_terms(usage.terms)
         item = AgreementTerms(usage.agreement, 0, usage.terms, usage.free)
-        charge = rating.rate("trial", _reading(item, case.period, usage.quantity), usage.terms, free=usage.free)
-        divided = sharing.share(usage.agreement, charge, usage.terms.plan, usage.earned_before)
+        reading = _reading(item, case.period, usage.quantity)
+        charge = rating.rate("trial", reading, usage.terms, free=usage.free, inputs=usage.inputs)
+        plan = usage.terms.plan
+        lineage = sharing.lineage_of(usage.agreement, plan, usage.terms.currency)
+        divided = sharing.share(
+            usage.agreement,
+            charge,
+            plan,
+            usage.earned_before,
+            weights=_weights(plan, lineage, usage.contributed, usage.coalitions, usage.sampling),
+            entitled=None if usage.entitled is None else {one.party: Fraction(one.exact) for one in usage.entitled},
+        )
         transactions += [
             journal.charged(usage.agreement, charge, 0),
             journal.shared(usage.agreement, divided, 0),

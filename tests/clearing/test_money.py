@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 from fractions import Fraction
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from clearing import money
@@ -86,6 +87,66 @@ def test_yuan__any_amount__reads_back(amount: int) -> None:
 def test_parse_yuan__anything_but_two_decimals__is_refused(text: str) -> None:
     with pytest.raises(BadMoney):
         money.parse_yuan(text)
+
+
+@check
+@given(
+    st.lists(st.integers(-5000, 5000), min_size=1, max_size=9),
+    st.integers(1, 40),
+    st.sampled_from([0, 10**15 - 60_000]),
+)
+def test_round_scaled__in_integers__equals_the_exact_fractions(parts: list[int], scale: int, far: int) -> None:
+    """Few denominators, so many fractions are equal and the tie keys decide."""
+    parts = [*parts, far * scale, -sum(parts) % scale]
+    keys = {str(place): hashlib.sha256(b"%d" % place).digest() for place in range(len(parts))}
+    exact = {str(place): Fraction(part, scale) for place, part in enumerate(parts)}
+    assert money.round_scaled(parts, scale, lambda place: keys[str(place)]) == list(
+        money.round_together(exact, keys).values()
+    )
+    assert [money.scaled_text(part, scale) for part in parts] == [str(part) for part in exact.values()]
+    if scale > 1:
+        with pytest.raises(BadMoney, match="whole fen"):
+            money.round_scaled([*parts, 1], scale, lambda place: b"")
+
+
+@check
+@given(st.integers(1, 10**15 - 1), st.integers(0, 10_000), st.sampled_from(TaxBasis), st.lists(st.integers(1, 10**14)))
+def test_credit__any_notes_and_the_rest__never_exceed_the_invoice_and_close_to_zero(
+    amount: int, bp: int, basis: TaxBasis, asked: list[int]
+) -> None:
+    """Each note is within half a fen of its exact net in all, whatever was credited before."""
+    invoice = money.split_tax(amount // (1 if basis is TaxBasis.INCLUSIVE else 2), Tax(basis, bp))
+    assume(invoice.gross > 0)
+    credited = money.TaxSplit(0, 0, 0)
+    for gross in [*asked, invoice.gross]:
+        left = invoice.gross - credited.gross
+        if not left:
+            break
+        note = money.credit(invoice, credited, min(gross, left))
+        assert note.net + note.tax == note.gross == min(gross, left)
+        assert min(note.net, note.tax) >= 0
+        credited = money.TaxSplit(credited.gross + note.gross, credited.net + note.net, credited.tax + note.tax)
+        assert abs(credited.net - Fraction(invoice.net * credited.gross, invoice.gross)) <= Fraction(1, 2)
+    assert credited == invoice
+
+
+def test_credit__by_hand_and_refused() -> None:
+    """7,368 with 417 tax: three notes of 2,456 take 139 tax each; a fourth has nothing left."""
+    invoice, credited = money.TaxSplit(7368, 6951, 417), money.TaxSplit(0, 0, 0)
+    for _ in range(3):
+        note = money.credit(invoice, credited, 2456)
+        assert note == money.TaxSplit(2456, 2317, 139)
+        credited = money.TaxSplit(credited.gross + 2456, credited.net + note.net, credited.tax + note.tax)
+    for original, before, gross, field in (
+        (invoice, credited, 1, "gross"),
+        (invoice, money.TaxSplit(0, 0, 0), 0, "gross"),
+        (invoice, money.TaxSplit(0, 0, 0), 7369, "gross"),
+        (invoice, money.TaxSplit(100, 90, 10), 1, "before"),
+        (money.TaxSplit(0, 0, 0), money.TaxSplit(0, 0, 0), 1, "original"),
+        (money.TaxSplit(2, 1, 2), money.TaxSplit(0, 0, 0), 1, "original"),
+    ):
+        with pytest.raises(BadMoney, match=field):
+            money.credit(original, before, gross)
 
 
 def test_round_together__a_sum_that_is_no_whole_fen__is_refused() -> None:

@@ -394,7 +394,7 @@ def _check_price(quote: Quote, regime: PriceRegime, guide_price: str, unit: str)
 
 
 def _asks_money(tariff: Tariff) -> bool:
-    return bool(tariff.fixed_fen or tariff.minimum_fen or any(tier.numerator for tier in tariff.tiers))
+    return bool(tariff.fixed_fen or tariff.minimum_fen or tariff.rate or any(tier.numerator for tier in tariff.tiers))
 
 
 def _check_addresses(session: Session, act: AgreementAct, at: int) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import openpyxl
 import pytest
 
-from clearing.errors import BadTerms
+from clearing.errors import BadMoney, BadTerms, Held
 from clearing.settlement.journal import BankEffect
 from clearing.settlement.statement import Item, Line, Obligation, part_a
 from clearing.settlement.trial import trial_netting, trial_settlement, trial_split
@@ -33,6 +33,96 @@ def test_trial_split__the_example__adds_up_and_stays_within_a_fen() -> None:
     for row in result["payments"]:
         assert sum(row["shares"].values()) == row["amount"]
     assert all(abs(Fraction(line["carry"])) < 1 for line in result["totals"].values())
+
+
+def test_trial_split__every_step__as_worked_out_by_hand() -> None:
+    """90,000 fen: 20,000 cost, 5,000 tranche; 50,000 at 2:5:3, 15,000 at 60:25:15 %. The holder has 19,000 of its
+    60,000; the operator gives its 17,250; the sponsor would owe the rest."""
+    result = trial_split(example("split_steps"))
+    assert {party: line["paid"] for party, line in result["totals"].items()} == {
+        "processor-demo": 20_000 + 25_000 + 3_750, "platform-demo": 5_000, "operator-demo": 0,
+        "holder-demo": 10_000 + 9_000 + 15_000 + 2_250,
+    }  # fmt: skip
+    assert result["shortfalls"] == [{"party": "holder-demo", "guarantor": "sponsor-demo", "amount": 60_000 - 36_250}]
+
+
+def test_trial_split__contributions_of_each_period__as_worked_out_by_hand() -> None:
+    """A tenth to the platform; the rest 7:2 of 10,000, then 1:1 of 20,001."""
+    result = trial_split(example("split_contribution"))
+    exact = {
+        "platform-demo": Fraction(30_001, 10), "hospital-demo": 7_000 + Fraction(20_001 * 9, 20),
+        "clinic-demo": 2_000 + Fraction(20_001 * 9, 20),
+    }  # fmt: skip
+    assert {party: Fraction(line["exact"]) for party, line in result["totals"].items()} == exact
+    assert all(abs(Fraction(line["carry"])) < 1 for line in result["totals"].values())
+    assert result["payments"][0]["shares"] == {"platform-demo": 1_000, "hospital-demo": 7_000, "clinic-demo": 2_000}
+
+
+def test_trial_split__shapley__as_worked_out_by_hand() -> None:
+    """φ = 8.5, 5.5 and 4 of 18."""
+    result = trial_split(example("split_shapley"))
+    weights = {item["party"]: item["weight"] for item in result["payments"][0]["weights"]["weights"]}
+    assert {party: round(Fraction(18 * weight, 10**9), 6) for party, weight in weights.items()} == {
+        "hospital-demo": Fraction(17, 2), "clinic-demo": Fraction(11, 2), "laboratory-demo": 4,
+    }  # fmt: skip
+    assert result["payments"][0]["shares"] == {"hospital-demo": 4_250, "clinic-demo": 2_750, "laboratory-demo": 2_000}
+
+
+def test_trial_settlement__every_kind_of_tariff__as_worked_out_by_hand() -> None:
+    """10 of 31 days; 3.5 % of 1,000,001; 50,000 of a capped success less 6,000 taken back; 3,500 × 0.95 less 10 %."""
+    result = trial_settlement(example("settlement_tariffs"))
+    assert [Fraction(charge["exact"]) for charge in result["charges"]] == [
+        100_000, Fraction(7_000_007, 200), 50_000 - 6_000, Fraction(35 * 95 * 9, 10),
+    ]  # fmt: skip
+    graded = result["charges"][-1]
+    assert (graded["coefficient"], graded["credit"], graded["gross"]) == (950_000, "665/2", 2_993)
+    assert graded["inputs"] == example("settlement_tariffs")["agreements"][-1]["inputs"]
+    shares = {line["party"]: line["amount"] for line in result["shares"][-1]["shares"]}
+    assert shares == {"developer-demo": 706, "provider-demo": 2_118}
+    assert sum(charge["gross"] for charge in result["charges"]) == result["netting"]["gross"]
+
+
+@pytest.mark.parametrize(
+    ("run", "name", "path", "value", "field"),
+    [
+        (trial_split, "split_contribution", ("contributed",), [], "contributed"),
+        (trial_split, "split_contribution", ("contributed", 0, 0, "quantity"), -1, "quantity"),
+        (trial_split, "split_contribution", ("coalitions",), [], "coalitions"),
+        (trial_split, "split_shapley", ("contributed",), [[], []], "contributed"),
+        (trial_split, "split_shapley", ("coalitions", 0, "amount"), "06", "amount"),
+        (trial_split, "split_steps", ("plan", "steps", 3, "funder"), "nobody", "funder"),
+        (trial_split, "split_steps", ("plan", "steps", 3, "guarantor"), None, "guarantor"),
+        (trial_settlement, "settlement_tariffs", ("agreements", 3, "terms", "cap", "fen"), 3499, "tiers"),
+        (trial_settlement, "settlement_tariffs", ("agreements", 3, "earned_before"), 5, "entitled"),
+        (trial_settlement, "settlement_tariffs", ("agreements", 2, "inputs", "events", 1, "before"), 1, "amount"),
+        (trial_settlement, "settlement_tariffs", ("agreements", 1, "inputs", "declared", "evidence"), "x", "evidence"),
+    ],
+)
+def test_trial__a_wrong_step_or_input__names_the_field(
+    run: Any, name: str, path: tuple[Any, ...], value: Any, field: str
+) -> None:
+    document = example(name)
+    spot = document
+    for key in path[:-1]:
+        spot = spot[key]
+    spot[path[-1]] = value
+    with pytest.raises((FieldError, BadTerms, BadMoney), match=field):
+        run(document)
+
+
+def test_trial__what_is_missing_is_held_not_guessed() -> None:
+    case = example("settlement_tariffs")
+    case["agreements"][3]["inputs"]["scored"].pop("score")
+    with pytest.raises(Held, match="NO_COEFFICIENT"):
+        trial_settlement(case)
+    split = example("split_contribution")
+    del split["contributed"]
+    with pytest.raises(Held, match="NOT_GIVEN"):
+        trial_split(split)
+    split = example("split_contribution")
+    split["contributed"][1] = [{"party": "clinic-demo", "quantity": 0}]
+    with pytest.raises(Held, match="NO_CONTRIBUTION"):
+        trial_split(split)
 
 
 def test_trial_netting__the_example__needs_less_money_than_gross() -> None:
