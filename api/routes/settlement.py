@@ -186,6 +186,11 @@ def instruct(body: SignedDep, caller: CallerDep, session: WriteDep, system: Syst
     return {"fact": settlement.instruct(session, system.office, body.signed, at=now).id}
 
 
+@router.post("/cycles/{cycle}/default", summary="逾期未备付：移出轧差，其余重新轧差 / a net payer that brought nothing")
+def default(cycle: str, caller: OperatorDep, session: WriteDep, system: SystemDep, now: NowDep) -> dict[str, Any]:
+    return {"default": settlement.declare_default(session, system.office, cycle=cycle, at=now)}
+
+
 @router.get("/cycles/{cycle}/instructions.csv", summary="银行批量文件 / the bank batch file")
 def instructions_file(cycle: str, caller: OperatorDep, session: ReadDep) -> Response:
     return Response(payment.batch_csv(settlement_store.batch(session, cycle)), media_type="text/csv; charset=utf-8")

@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from clearing.errors import BadTerms
+from clearing import money
+from clearing.money import TaxSplit
 from clearing.settlement import rating
 from clearing.settlement.rating import Charge, Correction, CorrectionKind
 from clearing.terms import AgreementTerms, Period
@@ -54,19 +55,13 @@ def charged_again(reading_id: str, reading: MeterReading, item: AgreementTerms, 
 
 
 def credit(charge_id: str, charge: Charge, credited: Iterable[Charge], amount: int, basis: str, booked: str) -> Charge:
-    """Gives back `amount` fen gross of a charge, because of the fact `basis` (a decided dispute).
-
-    Net and tax are those of everything credited so far less what earlier credits took, so the last one closes both to
-    zero. Raises BadTerms when more is given back than was charged.
-    """
+    """Gives back `amount` fen gross of a charge, because of the fact `basis` (a decided dispute): the next credit note
+    after those in `credited`. Raises BadMoney when more is given back than was charged."""
     earlier = tuple(credited)
-    given = -sum(item.gross for item in earlier)
-    if not 0 < amount <= charge.gross - given:
-        raise BadTerms("credit.amount", f"1 – {charge.gross - given} fen", amount)
-    gross = given + amount
-    net = (2 * charge.net * gross + charge.gross) // (2 * charge.gross) + sum(item.net for item in earlier)
+    before = TaxSplit(*(-sum(getattr(item, name) for item in earlier) for name in ("gross", "net", "tax")))
+    part = money.credit(TaxSplit(charge.gross, charge.net, charge.tax), before, amount)
     correction = Correction(CorrectionKind.CREDIT, charge_id, basis)
-    return _given_back(charge, 0, amount, net, amount - net, correction, booked)
+    return _given_back(charge, 0, part.gross, part.net, part.tax, correction, booked)
 
 
 def _given_back(

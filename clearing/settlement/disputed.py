@@ -34,7 +34,7 @@ def freeze(
     """Freeze what is still owed of a charge of which now `disputed` fen gross are disputed in all, less what is frozen
     of it already; None when all of it was netted before.
 
-    Raises UnknownFact, BadTerms when more is disputed than was charged and not given back yet.
+    Raises UnknownFact, BadMoney when more is disputed than was charged and not given back yet.
     """
     charge, invoice = store.charge(session, charge_id)
     taken = _taken(session, charge_id, charge, disputed, plan, invoiced=invoice is not None)
@@ -61,7 +61,7 @@ def give_back(
 ) -> str:
     """Credit `amount` fen gross of a charge because of the fact `basis`. Returns the fact id of the credit.
 
-    Raises UnknownFact, BadTerms when more is given back than was charged.
+    Raises UnknownFact, BadMoney when more is given back than was charged.
     """
     charge, _ = store.charge(session, charge_id)
     booked = store.posting_period(session, charge)

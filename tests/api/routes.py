@@ -77,7 +77,8 @@ READING_POSTS = {
 """POST because they take a body, but they write nothing."""
 
 BODILESS_POSTS = {
-    f"/api/cycles/{{cycle}}/{step}" for step in ("cut-off", "rating", "statements", "window", "netting", "payments")
+    f"/api/cycles/{{cycle}}/{step}"
+    for step in ("cut-off", "rating", "statements", "window", "netting", "default", "payments")
 }
 BODILESS_POSTS |= {"/api/drafts/{draft}/withdrawal", "/api/inspections/{inspection}/copies/{paper}"}
 BODILESS_POSTS |= {"/api/demands/{demand}/rankings"}

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy.orm import Session
 
-from clearing.errors import BadTerms
+from clearing.errors import BadMoney, BadTerms
 from clearing.settlement import correcting, journal, notice, service, store
 from clearing.settlement import statement as statements
 from clearing.settlement.cycle import State
@@ -174,12 +174,12 @@ def test_credit__in_parts__never_more_than_was_charged_and_the_last_closes_to_ze
         assert item.gross == item.net + item.tax < 0
     rest = charge.gross + sum(item.gross for item in credits)
     if rest:
-        with pytest.raises(BadTerms):
+        with pytest.raises(BadMoney):
             correcting.credit("c", charge, credits, rest + 1, "b", "2026-04")
         credits.append(correcting.credit("c", charge, credits, rest, "b", "2026-04"))
     for name in ("gross", "net", "tax"):
         assert getattr(charge, name) + sum(getattr(item, name) for item in credits) == 0
-    with pytest.raises(BadTerms):
+    with pytest.raises(BadMoney):
         correcting.credit("c", charge, credits, 1, "b", "2026-04")
 
 
