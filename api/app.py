@@ -26,6 +26,7 @@ from api.pages import (
     listings,
     notices,
     objecting,
+    pricing,
     public,
     signing,
     staff,
@@ -154,7 +155,7 @@ MODULES = (
 
 OFFICE = (
     entry, signing, applicant, case, staff, notices, objecting, certificates, afterlife_pages, delivering, dealing,
-    deals, agreements, listings,
+    deals, agreements, listings, pricing,
 )  # fmt: skip
 """Pages for people with a session, and what leads there; their writes are forms, not signed bodies."""
 

@@ -15,5 +15,6 @@
 - `certificates`: a certificate and its later registrations; `afterlife`: remarks, late objections, endings.
 - `deals`: a party's negotiations, the form of each message; `agreements`: its agreements, the form of each act.
 - `listings`: a seller's listings: drafting, pre-check, submission, moves.
+- `pricing`: the pricing workbench: a case from a file or evidence, its price, its quote; quotes side by side.
 - `guard`: headers and a limit per address; `render`: templates to pages.
 """

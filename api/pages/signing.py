@@ -140,6 +140,7 @@ PLACES: Mapping[str, tuple[str, str, str]] = {
     "negotiation": ("/office/deals/", "查看磋商", "The negotiation"),
     "agreement": ("/office/agreements/", "查看协议", "The agreement"),
     "listing": ("/office/listings/", "查看上架", "The listing"),
+    "quote": ("/office/pricing/quotes/", "查看报价", "The quote"),
 }
 """Where the page of a subject is, and what the way there is called."""
 
