@@ -28,7 +28,7 @@ from ledger.errors import FieldError
 from ledger.reading import body_of
 from registry.calendar import SHANGHAI
 
-SPARE = 2
+SPARE: Mapping[str, int] = {"costs": 2, "sources": 2, "trades": 1, "flows": 2}
 """Empty rows shown below those that are filled."""
 MOST_ROWS = 50
 """Rows of a repeated group; more are for the command line."""
@@ -581,7 +581,7 @@ def _repeated(values: Mapping[str, str], group: str, zh: str, en: str, made: Any
     """One set of fields for each row that is filled, and some spare ones."""
     filled = _places(values, group, ROWS[group])
     first = max(filled, default=-1) + 1
-    places = (*filled, *range(first, first + SPARE))
+    places = (*filled, *range(first, first + SPARE[group]))
     return Group(zh, en, tuple(widget for place in places for widget in made(f"{group}.{place}")), group, told, group)
 
 
