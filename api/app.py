@@ -26,6 +26,7 @@ from api.pages import (
     listings,
     notices,
     objecting,
+    pricing,
     public,
     signing,
     staff,
@@ -157,7 +158,7 @@ MODULES = (
 
 OFFICE = (
     entry, signing, applicant, case, staff, notices, objecting, certificates, afterlife_pages, delivering, dealing,
-    deals, agreements, listings, statements,
+    deals, agreements, listings, statements, pricing,
 )  # fmt: skip
 """Pages for people with a session, and what leads there; their writes are forms, not signed bodies."""
 

@@ -40,6 +40,7 @@ from clearing.market.negotiation.message import (
     read_document,
     subject_of,
 )
+from clearing.pricing.quote import PRICE_QUOTE, check_parts
 from ledger import canonical
 from ledger.errors import FieldError
 from ledger.facts import EIP712, Signed, Statement
@@ -278,7 +279,8 @@ def _until(day: str) -> int:
 
 
 def _check(statement: Statement, parts: tuple[bytes, ...]) -> None:
-    """The fields shown are those the statement commits to; then they are shown. Raises `FieldError`, `BadTerms`."""
+    """The fields shown are those the statement commits to; then they are shown. Raises `FieldError`, `BadTerms`,
+    `PricingRefused`."""
     if statement.kind == AGREEMENT_ACT:
         act = act_of(statement)
         terms = read_terms(statement, act, parts)
@@ -291,7 +293,9 @@ def _check(statement: Statement, parts: tuple[bytes, ...]) -> None:
         document = read_document(statement, body, parts)
         if document is not None:
             tell(str(body.content), body_of(document))
-    tell("body", statement.body)
+    elif statement.kind == PRICE_QUOTE:
+        check_parts(statement, parts)
+    tell("quote" if statement.kind == PRICE_QUOTE else "body", statement.body)
 
 
 @contextmanager

@@ -30,6 +30,7 @@ from api.group import NotStored, Overloaded
 from api.pages.guard import HEADERS, TooMany
 from api.pages.render import error_page
 from api.sessions import Forged, NotLoggedIn
+from api.uploads import DataTooLarge
 from api.verifiers import NotBuilt
 from clearing.market.negotiation.dataspace import BASE
 from ledger.answer import NotCovered
@@ -95,6 +96,7 @@ STATUS: dict[type[Exception], int] = {
     DeskRefused: 409,
     Forged: 403,
     TooLarge: 413,
+    DataTooLarge: 413,
     WrongType: 415,
     TooMany: 429,
     NotStored: 503,

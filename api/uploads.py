@@ -6,9 +6,12 @@ Two ways of sending are read: a form (multipart/form-data, RFC 7578, as browsers
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from typing import Annotated
+from pathlib import Path
+from types import TracebackType
+from typing import Annotated, Protocol
 
 from fastapi import Depends, Request
 from fastapi.concurrency import run_in_threadpool
@@ -21,7 +24,7 @@ from api.bodies import TooLarge
 from api.bootstrap import System
 from api.deps import SystemDep
 from api.sealed import Incoming
-from api.sessions import require_own_page
+from api.sessions import HolderDep, require_own_page
 from ledger.errors import FieldError
 from registry.intake.attachment import LIMITS
 
@@ -29,12 +32,64 @@ FORM = "multipart/form-data"
 MAX_TEXT = 4_000
 """Bytes of one short text of a form."""
 MAX_TEXTS = 10
+MAX_DATA = 256 << 20
+"""Bytes of a data file that is counted for a price; `shuqing price` counts larger ones where they lie."""
+_ENDINGS = (".csv", ".tsv", ".txt", ".parquet", ".pq", ".xlsx", ".json")
+
+
+class DataTooLarge(TooLarge):
+    """The data file is larger than the page counts."""
+
+    def __init__(self, limit: int) -> None:
+        Exception.__init__(
+            self,
+            f"数据文件超过 {limit >> 20} MiB：请在自己的机器上用 shuqing price case 与 report 计数，再交入证据 JSON。"
+            f" / More than {limit >> 20} MiB: count it yourself with shuqing price, and hand in the evidence.",
+        )
+
+
+class Taking(Protocol):
+    """What a form's file is written to."""
+
+    name: str
+    declared: str
+    named: bool
+
+    def write(self, data: bytes) -> object: ...
+
+
+class Passing:
+    """A file that is looked at and never kept: plain in a temporary folder of this process's user alone, and gone when
+    the request ends, in whatever way it ends. `texts` are the other fields of the form."""
+
+    def __init__(self) -> None:
+        self.name, self.declared, self.named = "", "", False
+        self.texts: dict[str, str] = {}
+
+    def __enter__(self) -> Passing:
+        self._folder = tempfile.TemporaryDirectory(prefix="shuqing-data-")
+        self._first = Path(self._folder.name) / "incoming"
+        self._file = self._first.open("xb")
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._file.close()
+        self._folder.cleanup()
+
+    def write(self, data: bytes) -> None:
+        self._file.write(data)
+
+    def finish(self) -> Path:
+        """All bytes have come; the file, under a plain name with the ending it came with."""
+        self._file.close()
+        ending = Path(self.name).suffix.lower()
+        return self._first.rename(self._first.with_name(f"data{ending if ending in _ENDINGS else ''}"))
 
 
 class Form:
     """Reads a form as it arrives: the field "file" goes into `incoming`, the others are kept as texts."""
 
-    def __init__(self, boundary: bytes, incoming: Incoming) -> None:
+    def __init__(self, boundary: bytes, incoming: Taking) -> None:
         self.incoming, self.texts, self.ended = incoming, dict[str, bytes](), False
         self._name, self._headers, self._header, self._value = "", dict[bytes, bytes](), b"", b""
         self.parser = MultipartParser(
@@ -97,7 +152,7 @@ async def _reading(request: Request, system: System) -> AsyncIterator[Incoming]:
         incoming.texts = dict(request.query_params)
         kind, options = parse_options_header(request.headers.get("content-type", ""))
         if kind == FORM.encode():
-            await _form(request, options.get(b"boundary", b""), incoming)
+            incoming.texts |= await _form(request, options.get(b"boundary", b""), incoming, LIMITS.file)
         else:
             incoming.name = incoming.texts.get("name", "")
             incoming.declared = request.headers.get("content-type", "")
@@ -120,23 +175,38 @@ async def _posted(request: Request, caller: SenderDep, system: SystemDep) -> Asy
         yield incoming
 
 
+async def _passing(request: Request, _holder: HolderDep) -> AsyncIterator[Passing]:
+    """The file of a form of our own page, from who is logged in."""
+    with Passing() as passing:
+        kind, options = parse_options_header(request.headers.get("content-type", ""))
+        try:
+            boundary = options.get(b"boundary", b"") if kind == FORM.encode() else b""
+            passing.texts = await _form(request, boundary, passing, MAX_DATA)
+        except TooLarge as error:
+            raise DataTooLarge(MAX_DATA) from error
+        require_own_page(request, passing.texts.pop("csrf", ""))
+        yield passing
+
+
 # What was not kept is thrown away before the answer is sent.
 ReceivedDep = Annotated[Incoming, Depends(_received, scope="function")]
 PostedDep = Annotated[Incoming, Depends(_posted, scope="function")]
+PassingDep = Annotated[Passing, Depends(_passing, scope="function")]
 
 
-async def _form(request: Request, boundary: bytes, incoming: Incoming) -> None:
+async def _form(request: Request, boundary: bytes, incoming: Taking, limit: int) -> dict[str, str]:
+    """Reads the form: its file into `incoming`, its other fields as texts."""
     if not boundary:
         raise FieldError("Content-Type", f"{FORM}; boundary=…", "没有 boundary / no boundary")
     try:
         form = Form(boundary, incoming)
-        await _pour(request, form.parser.write, LIMITS.file + (1 << 20))
+        await _pour(request, form.parser.write, limit + (1 << 20))
         form.parser.finalize()
     except (FormParserError, MultipartParseError) as error:
         raise FieldError("form", "完整的表单 / a complete form", str(error)[:80]) from error
     if not form.ended or not incoming.named:
         raise FieldError("form.file", "一个文件 / a file", "没有 / none")
-    incoming.texts |= {name: text.decode("utf-8", "replace") for name, text in form.texts.items()}
+    return {name: text.decode("utf-8", "replace") for name, text in form.texts.items()}
 
 
 async def _pour(request: Request, write: Callable[[bytes], object], limit: int) -> None:

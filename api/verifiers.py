@@ -1,4 +1,4 @@
-"""Files made at set-up and handed out: the two stand-alone verifiers, and the script of the office pages."""
+"""Files made at set-up and handed out: the two stand-alone verifiers, and the scripts of the office pages."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "api" / "built" / "verifier.html"
 SCRIPT = ROOT / "api" / "built" / "office.js"
+PRICING = ROOT / "api" / "built" / "pricing.js"
 PROGRAM = ROOT / "scripts" / "verify_bundle.py"
 _POLICY = re.compile(rb'http-equiv="Content-Security-Policy" content="([^"]+)"')
 
@@ -33,6 +34,16 @@ def office_script() -> bytes:
             "本安装没有构建办事页面的脚本：请先运行 make setup。 / The office script is not built here: run make setup."
         )
     return SCRIPT.read_bytes()
+
+
+def pricing_script() -> bytes:
+    """The script of the pricing workbench, made at set-up from npm packages. Raises `NotBuilt`."""
+    if not PRICING.exists():
+        raise NotBuilt(
+            "本安装没有构建定价页面的脚本：请先运行 make setup。"
+            " / The script of the pricing pages is not built here: run make setup."
+        )
+    return PRICING.read_bytes()
 
 
 def program() -> bytes:

@@ -1,25 +1,35 @@
-"""Builds the script of the office pages: one file for `/office.js`, bundled from scripts/office_page/ at set-up.
+"""Builds the scripts of the office pages, bundled from scripts/office_page/ at set-up.
 
 `python -m scripts.build_office_page` bundles with the locked npm libraries (esbuild, no network) into
-api/built/office.js, which the server offers and the wheel carries; third-party code is never committed. The bundle is
-the same on every machine; its digests are printed, and `GET /office.js` can be compared with them.
+api/built/office.js, which every office page runs, and api/built/pricing.js, which the pricing workbench runs beside it
+(Apache ECharts, only the charts it draws). The server offers both and the wheel carries them; third-party code is never
+committed. The bundles are the same on every machine; their digests are printed, and `GET /office.js` and
+`GET /pricing.js` can be compared with them.
 """
 
 from __future__ import annotations
 
 import subprocess
+from pathlib import Path
 
 from ledger.digest import twin
 from scripts.build_verifier_page import ESBUILD, OPTIONS, ROOT
 
-SCRIPT = ROOT / "api" / "built" / "office.js"
+BUILT = ROOT / "api" / "built"
+SCRIPT, PRICING = BUILT / "office.js", BUILT / "pricing.js"
+SOURCES: dict[Path, tuple[str, ...]] = {
+    SCRIPT: ("scripts/office_page/page.mjs",),
+    PRICING: ("scripts/office_page/pricing.mjs", "--minify"),
+}
+"""What each file is bundled from; the pictures are minified, because most of them is a library's code."""
 
 
-def build() -> bytes:
-    """The script's bytes. Raises `SystemExit` with a clear message when a tool is missing or something does not fit."""
+def build(target: Path = SCRIPT) -> bytes:
+    """The bytes of a script. Raises `SystemExit` with a clear message when a tool is missing or something does not
+    fit."""
     if not ESBUILD.exists():
         raise SystemExit("缺少 npm 依赖，请先运行 npm ci。 / npm packages are missing; run npm ci first.")
-    command = [str(ESBUILD), "scripts/office_page/page.mjs", *OPTIONS]
+    command = [str(ESBUILD), *SOURCES[target], *OPTIONS]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, check=False)
     if done.returncode:
         raise SystemExit(done.stderr.decode(errors="replace"))
@@ -27,12 +37,13 @@ def build() -> bytes:
 
 
 def main() -> None:
-    """Builds the script and writes it."""
-    data = build()
-    SCRIPT.parent.mkdir(exist_ok=True)
-    SCRIPT.write_bytes(data)
-    digest = twin(data)
-    print(f"{SCRIPT.relative_to(ROOT)} {len(data)} B\nSHA-256 {digest.sha256.hex()}\nSM3 {digest.sm3.hex()}")
+    """Builds the scripts and writes them."""
+    BUILT.mkdir(exist_ok=True)
+    for target in SOURCES:
+        data = build(target)
+        target.write_bytes(data)
+        digest = twin(data)
+        print(f"{target.relative_to(ROOT)} {len(data)} B\nSHA-256 {digest.sha256.hex()}\nSM3 {digest.sm3.hex()}")
 
 
 if __name__ == "__main__":

@@ -116,6 +116,7 @@ OPERATIONAL_TABLES = {
     "market_search_total",
     "objection_request",
     "outbox",
+    "pricing_case",
     "subject_secret",
     "usage_answer",
     "usage_refusal",

@@ -14,9 +14,11 @@ from clearing.market.agreement import Role, Signer, typed_digest
 from clearing.market.delivery import service as delivering
 from clearing.market.negotiation.service import Refusal
 from clearing.market.shelf import service as shelf
+from clearing.pricing import service as pricing
 from clearing.settlement import service as settlement
 from clearing.settlement.dispute import service as disputing
 from ledger import eip712
+from ledger import store as facts
 from ledger.facts import Signature, Signed, Statement
 from ledger.store import Appended
 from registry import admitting, filing, moving
@@ -103,6 +105,14 @@ def _delivery(session: Session, system: System, waiting: Waiting, at: int) -> Ap
     return delivering.take(session, waiting.signed, calendar=system.calendar, at=at)
 
 
+def _quote(session: Session, system: System, waiting: Waiting, at: int) -> Appended:
+    pricing.take_quote(
+        session, waiting.signed, waiting.parts, at=at, require_signature=system.require_signature,
+        right_in_force=system.right_in_force,
+    )  # fmt: skip
+    return Appended(facts.facts_of(session, waiting.statement.subject)[-1], False)
+
+
 TAKERS: Mapping[str, Taker] = {
     "party/v1": _party,
     "staff/v1": _staff,
@@ -121,6 +131,7 @@ TAKERS: Mapping[str, Taker] = {
     "listing-move/v1": _listing_move,
     "negotiation-message/v1": _message,
     "agreement-act/v1": _act,
+    "price-quote/v1": _quote,
 }
 
 

@@ -11,6 +11,8 @@
   `terms_form`; `agreement_acts`: an agreement and the acts that can be done.
 - `statements`: a party's statement in words.
 - `listing_form`: the groups of product metadata, to a listing and back; `listing_drafts`: what is not submitted yet.
+- `pricing_form`: what a price asks, to a request and back; `pricing_cases`: prices being worked out (operational);
+  `pricing`: a case begun, priced and drawn; `pricing_compare`: quotes side by side, deal prices beside them.
 - `todo`: the work list in words; `clocks`: what is due when; `history`: what has happened, by whom;
   `papers`: what was handed in and where to open it; `access`: who may look.
 - `tables`: drafts and objections of the public (operational); `store`: questions asked of them.

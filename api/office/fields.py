@@ -32,10 +32,24 @@ def read_fields(content_type: str, body: bytes) -> dict[str, str]:
         )
     except ValueError as error:
         raise Malformed("表单无法读取。 / The form cannot be read.") from error
-    for name, _ in pairs:
-        if not _NAME.fullmatch(name) or len(name) > 128:
-            raise FieldError("form", "表单字段名 / a field name", repr(name)[:80])
-    return {name: tidy(value) for name, value in pairs}
+    return {_name(name): tidy(value) for name, value in pairs}
+
+
+def of_document(value: Any) -> dict[str, str]:
+    """The fields of a form that our script sends as {"fields": {name: text}}, read as strictly. Raises `FieldError`."""
+    fields = value.get("fields") if isinstance(value, dict) and set(value) == {"fields"} else None
+    if not isinstance(fields, dict) or len(fields) > MAX_FIELDS:
+        raise FieldError("request", '{"fields": {…}}', repr(value)[:80])
+    for name, text in fields.items():
+        if not isinstance(text, str):
+            raise FieldError(f"fields.{_name(name)}", "文本 / a text", repr(text)[:80])
+    return {_name(name): tidy(text) for name, text in fields.items()}
+
+
+def _name(name: str) -> str:
+    if not _NAME.fullmatch(name) or len(name) > 128:
+        raise FieldError("form", "表单字段名 / a field name", repr(name)[:80])
+    return name
 
 
 def tidy(text: str) -> str:

@@ -1,4 +1,5 @@
-"""Objections of people without a key: operational, never facts. Drafts lie in `registry.intake.tables`."""
+"""Objections of people without a key, and pricing cases: operational, never facts. Drafts lie in
+`registry.intake.tables`."""
 
 from __future__ import annotations
 
@@ -30,3 +31,22 @@ class ObjectionRequestRow(SQLModel, table=True):
     certificate: str = _column(String(15), index=True)
     ground: str = _column(String(20))
     rights: str = _column(String(40))
+
+
+class PricingCaseRow(SQLModel, table=True):
+    """A price being worked out: of which organisation (USCC), for which element and version, under which domain and
+    stage. `counted` are the integers of the data file `name` (canonical JSON of `manifest.Counted`); the file itself is
+    never kept. `typed` is the form as typed (JSON), `made_by` who began it."""
+
+    __tablename__ = "pricing_case"
+    id: str = _column(String(32), key=True)
+    organisation: str = _column(String(18), index=True)
+    element: str = _column(String(200))
+    version: int = _column(BigInteger)
+    domain: str = _column(String(200))
+    stage: str = _column(String(16))
+    name: str = _column(String(200))
+    made_by: str = _column(String(240))
+    updated_at: int = _column(BigInteger)
+    typed: str = _column(Text)
+    counted: str = _column(Text)

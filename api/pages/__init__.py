@@ -16,5 +16,6 @@
 - `deals`: a party's negotiations, the form of each message; `agreements`: its agreements, the form of each act.
 - `statements`: a party's statements, a line's evidence, confirming and disputing.
 - `listings`: a seller's listings: drafting, pre-check, submission, moves.
+- `pricing`: the pricing workbench: a case from a file or evidence, its price, its quote; quotes side by side.
 - `guard`: headers and a limit per address; `render`: templates to pages.
 """

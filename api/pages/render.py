@@ -56,6 +56,11 @@ def page(
     return HTMLResponse(text, status, {"Cache-Control": "no-store", **(headers or {})})
 
 
+def fragment(name: str, **values: Any) -> str:
+    """A piece of a page, as the page itself shows it."""
+    return _templates.get_template(f"{name}.html").render(**values)
+
+
 def error_page(request: Request, message: str, status: int, headers: Mapping[str, str] | None = None) -> HTMLResponse:
     """What went wrong, Chinese first; a message is "中文 / English"."""
     chinese, _, english = message.partition(" / ")

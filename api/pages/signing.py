@@ -141,6 +141,7 @@ PLACES: Mapping[str, tuple[str, str, str]] = {
     "agreement": ("/office/agreements/", "查看协议", "The agreement"),
     "listing": ("/office/listings/", "查看上架", "The listing"),
     "dispute": ("/disputes/", "查看争议", "The dispute"),
+    "quote": ("/office/pricing/quotes/", "查看报价", "The quote"),
 }
 """Where the page of a subject is, and what the way there is called."""
 

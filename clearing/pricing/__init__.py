@@ -28,6 +28,7 @@ A guide price (指导价) is advice: nothing here writes what a party owes.
 | `asking` | a case begun from a data file |
 | `quality_report` | 质量评价报告: a document that prices and elements cite |
 | `telling` | a report in words: chapters, bars and tables |
+| `picturing` | the same as rows of numbers for pictures |
 | `trial` | 试算 from a document, no database |
 | `element` | 数据元件: versions, review, publication |
 | `quote`, `tables`, `store`, `service` | the signed quote as a fact and its view |

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
@@ -10,7 +11,7 @@ import msgspec
 from clearing.pricing.errors import PricingRefused
 from clearing.pricing.inputs import Positive
 from clearing.pricing.manifest import Digests, Hex32
-from clearing.pricing.price_report import PriceReport
+from clearing.pricing.price_report import PriceReport, from_evidence, verify
 from clearing.pricing.quality import Count
 from clearing.pricing.request import Name, ReportId
 from ledger.digest import TwinDigest, twin
@@ -94,3 +95,15 @@ def statement_of(report: PriceReport, issuer: str, no: int = 0, prev: TwinDigest
     quote = quote_of(report, issuer)
     parts = PartsRoot.over((report.data, report.evidence))
     return Statement(PRICE_QUOTE, subject_of(quote.report_id), no, prev, body_of(quote), parts)
+
+
+def check_parts(statement: Statement, parts: Sequence[bytes]) -> None:
+    """The parts are the report and the evidence this statement commits to, and its body says what they say, recomputed
+    here: for whoever is about to sign. Raises INPUT_FORM."""
+    if len(parts) != 2 or statement.parts != PartsRoot.over(tuple(parts)):
+        raise PricingRefused("INPUT_FORM", "parts", "报告与证据两项 / report and evidence", len(parts))
+    verdict = verify(*parts)
+    if not verdict.equal:
+        raise PricingRefused("INPUT_FORM", f"parts.{verdict.where}{verdict.pointer}", verdict.expected, verdict.given)
+    if body_of(quote_of(from_evidence(parts[1]), str(statement.body.get("issuer")))) != statement.body:
+        raise PricingRefused("INPUT_FORM", "body", "与报告一致 / what the report says", "不一致 / differs")

@@ -68,6 +68,18 @@ def quotes_of(session: Session, element: str) -> list[QuoteRow]:
     return [_row(session, row.fact_id, row.report_sha256) for row in rows]
 
 
+def issued_by(session: Session, issuer: str, limit: int = 200) -> list[QuoteRow]:
+    """The quotes this party ("party:⟨USCC⟩") has issued, the latest taken in first."""
+    table = tables.quote
+    rows = session.execute(
+        select(table.c.fact_id, table.c.report_sha256)
+        .where(table.c.issuer == issuer)
+        .order_by(table.c.at.desc(), table.c.id)
+        .limit(limit)
+    ).all()
+    return [_row(session, row.fact_id, row.report_sha256) for row in rows]
+
+
 def by_report(session: Session, sha256: str) -> PriceQuote | None:
     """The quote whose report has this SHA-256, or None."""
     fact_id = session.execute(

@@ -397,9 +397,9 @@ def _excluded(reason: str) -> str:
 
 def _sensitivity(report: Mapping[str, Any]) -> tuple[Chapter, ...]:
     rows = tuple(
-        (_input(item["input"]), item["change"], f"不成立（{item['refused']}）", "—")
+        (input_name(item["input"]), item["change"], f"不成立（{item['refused']}）", "—")
         if "refused" in item
-        else (_input(item["input"]), item["change"], yuan(item["price_fen"]), _signed(item["change_fen"]))
+        else (input_name(item["input"]), item["change"], yuan(item["price_fen"]), _signed(item["change_fen"]))
         for item in report["sensitivity"]
     )
     if not rows:
@@ -408,7 +408,8 @@ def _sensitivity(report: Mapping[str, Any]) -> tuple[Chapter, ...]:
     return (Chapter("十、敏感性", "同一程序、同一取整，一次只变一项。", table=table),)
 
 
-def _input(name: str) -> str:
+def input_name(name: str) -> str:
+    """What an input of the sensitivity table is called."""
     kind, _, rest = name.partition(".")
     if kind == "score":
         return f"{DIMENSION_NAMES[rest]}得分"  # type: ignore[index]

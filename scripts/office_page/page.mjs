@@ -2,41 +2,15 @@
 // server. It writes text only, asks only this site, and never sends a private key anywhere.
 import { canonicalText, hex, twin } from "../verifier_page/core.mjs";
 import { signAct } from "./act.mjs";
+import { all, csrf, element, one, say, send, twoTongues } from "./dom.mjs";
 import { current, forget, hold, lock, open } from "./keys.mjs";
 import { documentOf } from "./parts.mjs";
 import { readStatement, shown, signText } from "./statement.mjs";
 import { addressOf, newKeys, publicOf } from "./sm2.mjs";
 import { commitmentOf, holderOf, maskedName, newPerson } from "./person.mjs";
 
-const all = (selector, root = document) => [...root.querySelectorAll(selector)];
-const one = (selector, root = document) => root.querySelector(selector);
-const csrf = one('meta[name="csrf"]')?.content ?? "";
 const MOST = 256 * 1024 * 1024, NATURAL = "自然人";
 
-function element(name, attributes, ...children) {
-  const result = document.createElement(name);
-  for (const [key, value] of Object.entries(attributes)) result.setAttribute(key, value);
-  result.append(...children);
-  return result;
-}
-/** "中文 / English" as Chinese followed by a small English part. */
-function twoTongues(text) {
-  const cut = text.indexOf(" / ");
-  return cut < 0 ? [text] : [text.slice(0, cut), " ", element("small", { lang: "en" }, text.slice(cut + 3))];
-}
-function say(place, text, bad = false) {
-  if (!place) return;
-  place.className = bad ? "note bad" : "note";
-  place.replaceChildren(...twoTongues(text));
-}
-/** Sends JSON to this site; throws with the server's own words when it refuses. */
-async function send(path, value) {
-  const headers = { Accept: "application/json", "Content-Type": "application/json", "X-CSRF-Token": csrf };
-  const answer = await fetch(path, { method: "POST", headers, body: canonicalText(value), credentials: "same-origin" });
-  const document = await answer.json().catch(() => ({}));
-  if (!answer.ok) throw new Error(document.message ?? `HTTP ${answer.status}`);
-  return document;
-}
 /** Runs a step of the page; a button cannot be pressed twice meanwhile, and what goes wrong is said. */
 function onPress(button, said, step) {
   button.addEventListener("click", async (event) => {

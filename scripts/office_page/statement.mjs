@@ -18,6 +18,8 @@ export function signText(text, keys, role = "") {
   const value = sign(keys.sm2, messageOf(statement.kind, bytes));
   return { alg: "sm2-sm3", by: keys.by, key: keys.public, ...(role ? { role } : {}), signer_id: SIGNER_ID, value };
 }
+/** What the fields of a body are named under, where they mean something else than in most. */
+const roots = { "price-quote/v1": "quote" };
 /** A statement as nested lists of names and values, text only; `document` is what its parts hold. */
 export function shown(statement, document = null) {
   const { body, kind, subject, no, ...rest } = statement;
@@ -26,7 +28,7 @@ export function shown(statement, document = null) {
     ["事项 / Kind", `${words.kinds[kind] ?? "未知事项"}（${kind}）`],
     ["主体与序号 / Subject", `${subject} 第 ${no} 号`],
     ...(document ? [[`${words.values["body.content"][root] ?? root} / Content`, entries(document, [root])]] : []),
-    ...entries(body, ["body"]),
+    ...entries(body, [roots[kind] ?? "body"]),
     ...entries(rest, []),
   ];
 }

@@ -137,6 +137,9 @@ PLACEHOLDERS = {
     "message": "INQUIRE",
     "act": "TERMINATE",
     "connector": "conn-demo-1",
+    "report": "0" * 32,
+    "file": "report.json",
+    "case": "0" * 32,
 }
 
 
@@ -150,6 +153,7 @@ GETS, POSTS = of_method("GET"), of_method("POST")
 OFFICE_ROUTES = [route for module in OFFICE for route in module.router.routes if isinstance(route, APIRoute)]
 OFFICE_PUBLIC = {
     "/office.js",
+    "/pricing.js",
     "/office",
     "/office/login",
     "/office/login/challenge",

@@ -27,6 +27,8 @@ from clearing.market.agreement import (
     terms_parts,
     typed_digest,
 )
+from clearing.pricing.quote import statement_of
+from clearing.pricing.trial import price_case
 from ledger import canonical, eip712, sm
 from ledger.facts import EIP712, PartsRoot, Signature, Statement
 from ledger.reading import body_of, read
@@ -38,6 +40,7 @@ from scripts.build_office_page import build
 from scripts.build_verifier_page import ESBUILD, ROOT
 from tests.clearing.market.house import CONSUMER, terms_of
 from tests.clearing.market.talks import concluding, signers
+from tests.clearing.pricing.pricing_cases import changed, example
 from tests.registry.registry_house import HUMAN, HUMAN_NUMBER, a_form
 
 ENTRY = """
@@ -312,3 +315,40 @@ def test_parts__that_are_not_those_of_the_statement__are_not_shown_as_if_they_we
     texts = {"order": [*texts[1:], texts[0]], "missing": texts[1:], "none": []}.get(spoil, texts)
     program = "return Office.documentOf(Office.readStatement(given.text).statement, given.parts)"
     assert "不能签署" in run(bundle, program, text=statement.bytes().decode(), parts=texts)["error"]
+
+
+def a_quote() -> tuple[Statement, tuple[bytes, bytes]]:
+    document = changed(example(), "/request/element/citable", True)
+    report = price_case(document)
+    return statement_of(report, "party:91110000MA0000001X"), (report.data, report.evidence)
+
+
+def test_quote__shown_with_its_own_names_and_its_price_in_yuan(bundle: Path) -> None:
+    statement, parts = a_quote()
+    program = """
+      const { statement } = Office.readStatement(given.text), content = Office.documentOf(statement, given.parts);
+      return Office.shown(statement, content);
+    """
+    told = dict(run(bundle, program, text=statement.bytes().decode(), parts=[part.decode() for part in parts]))
+    fen = statement.body["guide_fen"]
+    assert told["指导价"] == f"{fen // 100}.{fen % 100:02d} 元（{fen} 分）"
+    assert told["指导价种类"].startswith("竞价指导价")
+    assert "北京时间" in told["定价时点"]
+
+
+@pytest.mark.parametrize("spoil", ["report", "evidence", "order", "one", "price"])
+def test_quote__over_another_report_or_evidence__is_not_signed(bundle: Path, spoil: str) -> None:
+    """Also where the statement commits to the parts as they are: its body says another report."""
+    statement, (report, evidence) = a_quote()
+    parts = {
+        "report": (report.replace("运行分析".encode(), "别的场景".encode()), evidence),
+        "evidence": (report, evidence.replace("运行分析".encode(), "别的场景".encode())),
+        "order": (evidence, report),
+        "one": (report,),
+        "price": (report, evidence),
+    }[spoil]
+    body = statement.body | ({"guide_fen": 1} if spoil == "price" else {})
+    stated = Statement(statement.kind, statement.subject, 0, None, body, PartsRoot.over(parts))
+    program = "return Office.documentOf(Office.readStatement(given.text).statement, given.parts)"
+    answer = run(bundle, program, text=stated.bytes().decode(), parts=[part.decode() for part in parts])
+    assert "不能签署" in answer["error"]

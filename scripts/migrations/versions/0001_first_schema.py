@@ -1319,6 +1319,24 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_person_party"), ["party"], unique=False)
 
     op.create_table(
+        "pricing_case",
+        sa.Column("id", sa.String(length=32), nullable=False),
+        sa.Column("organisation", sa.String(length=18), nullable=False),
+        sa.Column("element", sa.String(length=200), nullable=False),
+        sa.Column("version", sa.BigInteger(), nullable=False),
+        sa.Column("domain", sa.String(length=200), nullable=False),
+        sa.Column("stage", sa.String(length=16), nullable=False),
+        sa.Column("name", sa.String(length=200), nullable=False),
+        sa.Column("made_by", sa.String(length=240), nullable=False),
+        sa.Column("updated_at", sa.BigInteger(), nullable=False),
+        sa.Column("typed", sa.Text(), nullable=False),
+        sa.Column("counted", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    with op.batch_alter_table("pricing_case", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_pricing_case_organisation"), ["organisation"], unique=False)
+
+    op.create_table(
         "pricing_element_source",
         sa.Column("element", sa.String(length=20), autoincrement=False, nullable=False),
         sa.Column("version", sa.BigInteger(), autoincrement=False, nullable=False),
@@ -1878,6 +1896,10 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_pricing_element_source_certificate"))
 
     op.drop_table("pricing_element_source")
+    with op.batch_alter_table("pricing_case", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_pricing_case_organisation"))
+
+    op.drop_table("pricing_case")
     with op.batch_alter_table("person", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_person_party"))
 
