@@ -37,7 +37,7 @@ def bundle_of(
     return assemble(session, fact_id, parts=parts, supports=_identities(session, fact, known))
 
 
-OF_ALL_PARTIES = ("netting/v1", "funding-default/v1", "payment-instructions/v1")
+OF_ALL_PARTIES = ("netting/v1", "funding-default/v1", "payment-instructions/v1", "payment-reissue/v1")
 OF_ONE_AGREEMENT = ("meter-reading/v1", "charge/v1", "shares/v1", "invoice/v1", "dispute-hold/v1", "dispute-release/v1")
 
 

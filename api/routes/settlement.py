@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Path, Response
+from fastapi import APIRouter, Path, Query, Response
 from msgspec import Meta
 
 from api.auth import Caller, CallerDep, Forbidden, OperatorDep, require_own
@@ -15,7 +15,7 @@ from api.proofs import may_read
 from api.views import plain
 from clearing.errors import UnknownFact
 from clearing.market import service as market
-from clearing.settlement import payment, tracing, workbook
+from clearing.settlement import batch_sheet, pain001, payment, tracing, workbook
 from clearing.settlement import service as settlement
 from clearing.settlement import store as settlement_store
 from clearing.settlement.payment import BankAccount
@@ -27,6 +27,7 @@ from ledger.facts import Fact, Statement, require_fields
 
 router = APIRouter(prefix="/api", tags=["settlement 清算"])
 
+XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 Month = Annotated[str, Meta(pattern=r"^20[0-9]{2}-(0[1-9]|1[0-2])\Z")]
 Grace = Annotated[int, Meta(ge=0, le=366 * 86_400)]
 
@@ -106,7 +107,7 @@ def statement_workbook(cycle: str, party: str, caller: CallerDep, session: ReadD
     found = _statement(session, cycle, party)
     body = reading.read(PartA, found.body)
     data = workbook.statement_xlsx(body, settlement_store.part_documents(session, found.id))
-    return Response(data, media_type="application/vnd.openxmlformats-officedocument.spreadsheetml.sheet")
+    return Response(data, media_type=XLSX)
 
 
 @router.get(
@@ -194,6 +195,55 @@ def default(cycle: str, caller: OperatorDep, session: WriteDep, system: SystemDe
 @router.get("/cycles/{cycle}/instructions.csv", summary="银行批量文件 / the bank batch file")
 def instructions_file(cycle: str, caller: OperatorDep, session: ReadDep) -> Response:
     return Response(payment.batch_csv(settlement_store.batch(session, cycle)), media_type="text/csv; charset=utf-8")
+
+
+@router.get(
+    "/payment-batches/{fact_id}.{form}",
+    summary="银行批量文件：CSV、XLSX、pain.001 / the payments of a batch as the bank takes them",
+)
+def payment_file(
+    fact_id: str,
+    form: Literal["csv", "xlsx", "xml"],
+    caller: OperatorDep,
+    session: ReadDep,
+    now: NowDep,
+    day: Annotated[str, Query(max_length=10, description="付款日 YYYY-MM-DD，pain.001 必填 / execution day")] = "",
+) -> Response:
+    batch = settlement_store.batch_in(store.fact(session, fact_id))
+    if form == "csv":
+        return Response(payment.batch_csv(batch), media_type="text/csv; charset=utf-8")
+    if form == "xlsx":
+        return Response(batch_sheet.batch_xlsx(batch), media_type=XLSX)
+    numbers = {item.party: f"{batch.cycle}.{item.party}"[:64] for item in batch.instructions}
+    made = pain001.payout_initiation(batch, numbers, execution=day, created_at=now)
+    return Response(pain001.pain001_xml(made), media_type="application/xml")
+
+
+@router.get("/cycles/{cycle}/returns", summary="退汇待重付 / payments that came back and were not issued again")
+def returns(cycle: str, caller: OperatorDep, session: ReadDep) -> dict[str, Any]:
+    period = settlement_store.cycle(session, cycle).period
+    found = []
+    for name in settlement_store.returned(session, period):
+        batch = settlement_store.batch_of_instruction(session, name)
+        found += [plain(item) for item in batch.instructions if item.end_to_end == name]
+    return {"returned": found}
+
+
+@router.post("/cycles/{cycle}/reissue/draft", summary="待签重付指令 / the payments to issue again, to sign")
+def draft_reissue(cycle: str, value: DocumentDep, caller: OperatorDep, session: ReadDep) -> dict[str, Any]:
+    require_fields(value, "request", {"accounts"}, set())
+    accounts = reading.read(dict[str, BankAccount], value["accounts"], "accounts")
+    return _draft(settlement.draft_reissue(session, cycle=cycle, accounts=accounts))
+
+
+@router.post(
+    "/reissues",
+    openapi_extra=describe("payment-reissue/v1", "clearing.settlement.reissue.ReissueOrder"),
+    summary="退汇重付（两人签署） / payments that came back, issued again by two persons",
+)
+def reissue(body: SignedDep, caller: CallerDep, session: WriteDep, system: SystemDep, now: NowDep) -> dict[str, Any]:
+    require_own(caller, body.signed)
+    return {"fact": settlement.reissue_payments(session, system.office, body.signed, at=now).id}
 
 
 @router.get("/cycles/{cycle}/funding/{party}", summary="备付文件 / the file a net payer hands to its bank")

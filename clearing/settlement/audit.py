@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from clearing.errors import ClearingError
-from clearing.settlement import correcting, journal, netting, payment, rating, sharing
+from clearing.settlement import correcting, journal, netting, payment, rating, reissue, sharing
 from clearing.settlement import notice as notices
 from clearing.settlement import statement as statements
 from clearing.settlement.cycle import ORDER, CycleMove, State
@@ -23,6 +23,7 @@ from clearing.settlement.netting.default import Default
 from clearing.settlement.notice import PartB
 from clearing.settlement.payment import Batch
 from clearing.settlement.rating import Charge
+from clearing.settlement.reissue import ReissueOrder
 from clearing.settlement.sharing import Shares
 from clearing.settlement.statement import Line, Obligation, ObligationPart, PartA
 from clearing.terms import AgreementTerms, SharingPlan
@@ -89,6 +90,7 @@ class Stored:
     buyers: Mapping[str, str]
     confirmed: frozenset[str]
     runs: Sequence[StoredRun]
+    reissues: Sequence[tuple[str, ReissueOrder]]
     notices: Mapping[str, PartB]
 
 
@@ -243,6 +245,9 @@ def _journal(stored: Stored, expected: _Recomputed) -> Iterator[Finding]:
             due.append(journal.released(release, hold, stored.move.currency, 0))
     for one in stored.runs:
         due += _of_run(stored, one)
+    for name, order in stored.reissues:
+        again = [(item.party, item.amount) for item in order.batch.instructions]
+        due.append(journal.instructed(name, order.batch.period, again, order.batch.currency, 0))
     for item in due:
         row = f"journal {item.event} {item.event_id}"
         found = posted.get((item.event, item.event_id))
@@ -418,3 +423,10 @@ def _instructions(stored: Stored) -> Iterator[Finding]:
             sum(item.amount for item in one.run.funded or ()),
         )
         yield from _fields(f"payment instructions ({name})", body_of(demanded), body_of(batch))
+    released = {item.end_to_end: item for one in stored.runs if one.batch for item in one.batch[1].instructions}
+    for name, order in stored.reissues:
+        for item, old in zip(order.batch.instructions, order.replaces, strict=False):
+            first = released.get(old)
+            demanded_again = reissue.reissued(first, item.account).instruction if first else None
+            yield from _fields(f"payment reissue ({name})", body_of(demanded_again), body_of(item), old)
+            released[item.end_to_end] = item

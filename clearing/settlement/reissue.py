@@ -23,6 +23,15 @@ class Reissue:
     replaces: str
 
 
+@dataclass(frozen=True, slots=True)
+class ReissueOrder:
+    """The body of a payment-reissue fact, signed by two persons: the batch to release, and for each of its instructions
+    in order the id of the returned one it replaces."""
+
+    batch: Batch
+    replaces: tuple[str, ...]
+
+
 def reissued(instruction: Instruction, account: BankAccount) -> Reissue:
     """The instruction that pays a returned one again. Its id follows from the old one and the account: a resend has the
     same one, and a second return another.

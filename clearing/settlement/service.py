@@ -10,14 +10,14 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy.orm import Session
 
 from clearing import money
 from clearing.errors import BadTerms, Clash, ClearingError, NotSigned, TooEarly, WrongMove
-from clearing.settlement import correcting, netting, payment, rating, sharing, store
+from clearing.settlement import correcting, netting, payment, rating, reissue, sharing, store
 from clearing.settlement import cycle as cycles
 from clearing.settlement import notice as notices
 from clearing.settlement import statement as statements
@@ -397,11 +397,7 @@ def instruct(session: Session, office: Office, signed: Signed, *, at: int) -> Fa
     demanded = draft_instructions(session, cycle=batch.cycle, account=batch.account, accounts=accounts)
     if demanded.digest() != signed.statement.digest():
         raise Clash(f"payments:{batch.cycle}", demanded.digest().sha256.hex(), signed.statement.digest().sha256.hex())
-    signers = {item.role: item.by for item in signed.signatures if item.role in (MAKER, CHECKER)}
-    if len(set(signers.values())) != 2:
-        raise NotSigned(f"payments:{batch.cycle}", f"two persons, {MAKER} and {CHECKER}", str(signers))
-    for role, by in signers.items():
-        office.require_signature(session, signed, by, role, at)
+    _require_two(session, office, signed, at)
     fact = _take(session, signed, at)
     now = store.cycle(session, batch.cycle)
     if now.state is State.INSTRUCTED:
@@ -409,6 +405,56 @@ def instruct(session: Session, office: Office, signed: Signed, *, at: int) -> Fa
     else:
         _advance(session, office, now, State.INSTRUCTED, at)
     return fact
+
+
+def _require_two(session: Session, office: Office, signed: Signed, at: int) -> None:
+    """Maker and checker, two different persons, signed. Raises NotSigned, BadSignature."""
+    signers = {item.role: item.by for item in signed.signatures if item.role in (MAKER, CHECKER)}
+    if len(set(signers.values())) != 2:
+        raise NotSigned(signed.statement.subject, f"two persons, {MAKER} and {CHECKER}", str(signers))
+    for role, by in signers.items():
+        office.require_signature(session, signed, by, role, at)
+
+
+def draft_reissue(session: Session, *, cycle: str, accounts: Mapping[str, BankAccount]) -> Statement:
+    """Pay-outs that came back, to be paid again under new ids; `accounts` by the id of the returned instruction.
+
+    Raises WrongMove for one that did not come back or was issued again already, BadTerms for an account no bank could
+    use.
+    """
+    now = store.cycle(session, cycle)
+    back = store.returned(session, now.period)
+    for name in accounts:
+        if name not in back:
+            raise WrongMove(cycle, " | ".join(back) or "没有退汇 / nothing came back", name)
+    if not accounts:
+        raise BadTerms("accounts", "至少一笔退汇 / at least one returned payment", 0)
+    links = [
+        reissue.reissued(item, accounts[item.end_to_end])
+        for name in sorted(accounts)
+        for item in store.batch_of_instruction(session, name).instructions
+        if item.end_to_end == name
+    ]
+    made = tuple(link.instruction for link in links)
+    first = store.batch_of_instruction(session, links[0].replaces)
+    batch = replace(first, instructions=made, funding=0, payout=sum(item.amount for item in made))
+    body = reissue.ReissueOrder(batch, tuple(link.replaces for link in links))
+    return _next(session, "payment-reissue/v1", f"payments:{cycle}", body_of(body))
+
+
+def reissue_payments(session: Session, office: Office, signed: Signed, *, at: int) -> Fact:
+    """Release pay-outs again that maker and checker signed. Raises NotSigned, Clash, and as `draft_reissue`."""
+    body = read(reissue.ReissueOrder, _of_kind(signed, "payment-reissue/v1").body)
+    if facts.next_of(session, signed.statement.subject)[0] > signed.statement.no:
+        return _take(session, signed, at)
+    accounts = {
+        old: item.account for old, item in zip(body.replaces, body.batch.instructions, strict=False)
+    }  # fmt: skip
+    demanded = draft_reissue(session, cycle=body.batch.cycle, accounts=accounts)
+    if demanded.digest() != signed.statement.digest():
+        raise Clash(signed.statement.subject, demanded.digest().sha256.hex(), signed.statement.digest().sha256.hex())
+    _require_two(session, office, signed, at)
+    return _take(session, signed, at)
 
 
 def declare_default(session: Session, office: Office, *, cycle: str, at: int) -> str:
@@ -644,6 +690,11 @@ def _load(session: Session, cycle: str, torn: Mapping[int, int], earlier: Sequen
         buyers=store.buyers(session),
         confirmed=frozenset(item.body.party for item in issued if item.confirmed_at is not None),
         runs=_runs(session, cycle),
+        reissues=[
+            (fact.id, read(reissue.ReissueOrder, fact.body))
+            for fact in facts.facts_of(session, f"payments:{cycle}")
+            if fact.kind == "payment-reissue/v1"
+        ],
         notices={item.body.party: read(PartB, facts.fact(session, item.notice).body) for item in issued if item.notice},
     )
 
@@ -653,6 +704,8 @@ def _runs(session: Session, cycle: str) -> list[StoredRun]:
     defaults = {body.netting: (name, body) for name, body in store.defaults(session, cycle)}
     batches = {}
     for fact in facts.facts_of(session, f"payments:{cycle}"):
+        if fact.kind != "payment-instructions/v1":
+            continue
         body = read(Batch, fact.body)
         batches[body.netting] = (fact.id, body)
     found = []

@@ -22,6 +22,7 @@ from clearing.settlement.netting.default import Default
 from clearing.settlement.notice import PartB
 from clearing.settlement.payment import Batch, Direction, Expected
 from clearing.settlement.rating import Charge, CorrectionKind
+from clearing.settlement.reissue import ReissueOrder
 from clearing.settlement.sharing import Shares
 from clearing.settlement.statement import Line, ObligationPart, PartA, netted_items, read_part
 from clearing.terms import CURRENCY, month_after
@@ -228,6 +229,18 @@ def _notice(session: Session, fact: Fact) -> None:
 
 def _instructions(session: Session, fact: Fact) -> None:
     body = read(Batch, fact.body)
+    _order(session, fact, body, {})
+    session.execute(update(tables.cycle).where(tables.cycle.c.cycle == body.cycle).values(instructions=fact.id))
+
+
+def _reissue(session: Session, fact: Fact) -> None:
+    body = read(ReissueOrder, fact.body)
+    made = [item.end_to_end for item in body.batch.instructions]
+    _order(session, fact, body.batch, dict(zip(made, body.replaces, strict=True)))
+
+
+def _order(session: Session, fact: Fact, body: Batch, replaces: Mapping[str, str]) -> None:
+    """The instructions of a batch, and what leaves with its pay-outs."""
     rows = [
         {
             "end_to_end": item.end_to_end,
@@ -239,12 +252,12 @@ def _instructions(session: Session, fact: Fact) -> None:
             "booked": 0,
             "returned": 0,
             "void": 0,
+            "replaces": replaces.get(item.end_to_end),
         }
         for item in body.instructions
     ]
     if rows:
         session.execute(insert(tables.instruction), rows)
-    session.execute(update(tables.cycle).where(tables.cycle.c.cycle == body.cycle).values(instructions=fact.id))
     payouts = [(item.party, item.amount) for item in body.instructions if item.direction is Direction.PAYOUT]
     _post(session, journal.instructed(fact.id, body.period, payouts, body.currency, fact.at))
 
@@ -326,6 +339,7 @@ PROJECTORS: dict[str, Callable[[Session, Fact], None]] = {
     "funding-default/v1": _default,
     "notice/v1": _notice,
     "payment-instructions/v1": _instructions,
+    "payment-reissue/v1": _reissue,
     "bank-file/v1": _bank_file,
     "cycle-closed/v1": _closed,
     "dispute-hold/v1": _hold,
@@ -560,6 +574,34 @@ def statement_of(session: Session, name: str, party: str) -> StoredStatement:
 def part_documents(session: Session, fact_id: str) -> list[Line | ObligationPart]:
     """The parts of a statement or netting fact as values."""
     return [read_part(data) for data in facts.parts_of(session, fact_id)]
+
+
+def returned(session: Session, period: str) -> list[str]:
+    """Ids of the pay-outs of a period's cycle that came back and were not issued again."""
+    table = tables.instruction
+    again = select(table.c.replaces).where(table.c.replaces.is_not(None))
+    query = select(table.c.end_to_end).where(
+        table.c.period == period, table.c.returned == 1, table.c.end_to_end.not_in(again)
+    )
+    return sorted(session.execute(query).scalars())
+
+
+def batch_of_instruction(session: Session, end_to_end: str) -> Batch:
+    """The batch an instruction was released with. Raises UnknownFact."""
+    table = tables.instruction
+    found = session.execute(select(table.c.fact_id).where(table.c.end_to_end == end_to_end)).scalar()
+    if found is None:
+        raise UnknownFact("instruction", end_to_end)
+    return batch_in(facts.fact(session, found))
+
+
+def batch_in(fact: Fact) -> Batch:
+    """The batch that payment instructions, first or again, release. Raises UnknownFact for a fact of another kind."""
+    if fact.kind == "payment-reissue/v1":
+        return read(ReissueOrder, fact.body).batch
+    if fact.kind == "payment-instructions/v1":
+        return read(Batch, fact.body)
+    raise UnknownFact("payment batch", fact.id)
 
 
 def expected(session: Session, end_to_end: str) -> Mapping[str, Expected]:

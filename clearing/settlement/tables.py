@@ -158,6 +158,7 @@ instruction = Table(
     derived("booked", BigInteger),
     derived("returned", Integer),
     derived("void", Integer),
+    derived("replaces", String(35), unique=True, nullable=True),
 )
 
 bank_file = Table(

@@ -73,6 +73,7 @@ READING_POSTS = {
     "/api/connectors/{connector}/acts",
     "/api/certificates/{code}/draft",
     "/api/cycles/{cycle}/instructions/draft",
+    "/api/cycles/{cycle}/reissue/draft",
 }
 """POST because they take a body, but they write nothing."""
 

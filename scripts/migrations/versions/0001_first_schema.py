@@ -436,7 +436,9 @@ def upgrade() -> None:
         sa.Column("booked", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("returned", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("void", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("replaces", sa.String(length=35), autoincrement=False, nullable=True),
         sa.PrimaryKeyConstraint("end_to_end"),
+        sa.UniqueConstraint("replaces"),
     )
     with op.batch_alter_table("clearing_payment_instruction", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_clearing_payment_instruction_fact_id"), ["fact_id"], unique=False)
