@@ -17,7 +17,7 @@ CALLS = 60
 def played(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Played]:
     """Plays `shuqing demo` through to its end, then starts the chain again from the state it left behind."""
     out = tmp_path_factory.mktemp("journey") / "out"
-    done = shuqing("demo", "--out", out, "--calls", str(CALLS), seconds=300)
+    done = shuqing("demo", "--out", out, "--calls", str(CALLS), seconds=900)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     state = out.parent / "anvil.json"
     shutil.copy(out / "world" / "anvil.json", state)

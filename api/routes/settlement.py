@@ -71,6 +71,17 @@ def rate(cycle: str, caller: OperatorDep, session: WriteDep, system: SystemDep, 
     return {"charges": charges}
 
 
+@router.get("/cycles/{cycle}/uninvoiced", summary="待开发票（含红字） / charges whose invoice waits, red ones too")
+def uninvoiced(cycle: str, caller: CallerDep, session: ReadDep, system: SystemDep) -> dict[str, Any]:
+    period = settlement_store.cycle(session, cycle).period
+    waiting = [
+        {"charge": name, "agreement": body.agreement, "period": body.period, "gross": body.gross, "tax": body.tax}
+        for name, body in settlement_store.uninvoiced(session, period)
+        if caller.holder in {f"party:{body.invoice_issuer}", f"party:{system.settings.operator}"}
+    ]
+    return {"uninvoiced": waiting}
+
+
 @router.get("/charges/{charge}/invoice", summary="待签发票 / the invoice to sign")
 def draft_invoice(
     charge: str, number: str, issued_at: int, caller: CallerDep, session: ReadDep, system: SystemDep

@@ -8,6 +8,8 @@ POST /instructions       a CSV file (UTF-8, BOM allowed) of COLUMNS, amounts in 
                          {"executed": n, "refused": n, "total_fen": fen executed by this call, "rows": [{"row": 2…,
                          "instruction", "status": "executed" | "refused", "code", "message", "amount_fen", "reference",
                          "replayed": bool}, …]}; a file of another form is refused whole with 400
+POST /returns            {"instruction", "code"}: an executed instruction comes back (退汇), once → 200 {"reference",
+                         "amount_fen"}; the same again gives the first answer; 404 for one that was not executed
 GET  /statements/⟨no⟩.csv?from=YYYY-MM-DD&to=YYYY-MM-DD    the entries booked on these days (Asia/Shanghai, inclusive)
 GET  /statements/⟨no⟩.xml?from=…&to=…                      the same as ISO 20022 camt.053.001.08
 
@@ -30,6 +32,7 @@ import io
 import json
 import re
 import sqlite3
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, timezone
 from typing import Any
@@ -73,7 +76,7 @@ CREATE TABLE IF NOT EXISTS instruction (
 CREATE TABLE IF NOT EXISTS entry (
   no INTEGER PRIMARY KEY AUTOINCREMENT, reference TEXT NOT NULL UNIQUE, account TEXT NOT NULL REFERENCES account (no),
   day TEXT NOT NULL, amount_fen INTEGER NOT NULL, name TEXT NOT NULL, counter_account TEXT NOT NULL,
-  instruction TEXT NOT NULL, remark TEXT NOT NULL)
+  instruction TEXT NOT NULL, return_code TEXT NOT NULL, remark TEXT NOT NULL)
 """
 
 
@@ -145,6 +148,27 @@ class Bank:
             }
         )
 
+    def send_back(self, request: Request) -> Answer:
+        """The receiving bank could not credit the payee: both sides are booked back under the same 指令号."""
+        document = request.document({"instruction", "code"})
+        name, code = document["instruction"], document["code"]
+        if not isinstance(code, str) or not re.fullmatch("[A-Z0-9]{4}", code):
+            raise FieldError("code", "四位退汇代码 / a return code of four characters", repr(code)[:40])
+        day = self._today()
+        with self.transaction() as database:
+            query = "SELECT * FROM entry WHERE instruction = ? ORDER BY no"
+            booked = database.execute(query, (str(name)[:40],)).fetchall()
+            if not booked:
+                raise Refusal(404, "not-found", f"未执行过该指令：{name}。 / No such executed instruction.")
+            back = [entry for entry in booked if entry["return_code"]]
+            for entry in booked[:2] if not back else ():
+                account = _required(database, entry["account"])
+                other = {"name": entry["name"], "no": entry["counter_account"]}
+                row = {"id": entry["instruction"], "purpose": "退汇", "code": code}
+                self._book(database, account, -entry["amount_fen"], other, row, day)
+            back = back or database.execute(query, (name,)).fetchall()[2:]
+        return answer({"reference": back[0]["reference"], "amount_fen": back[0]["amount_fen"]})
+
     def _booked(self, request: Request) -> tuple[str, tuple[str, str], tuple[int, int], list[sqlite3.Row]]:
         """(account, first and last day, opening and closing, entries) of the statement asked for."""
         query, no = request.only("from", "to"), request.path["no"]
@@ -178,7 +202,7 @@ class Bank:
         writer.writerows(
             (
                 entry["reference"], entry["day"], entry["day"], yuan(entry["amount_fen"]), entry["name"],
-                entry["counter_account"], entry["instruction"], "", entry["remark"],
+                entry["counter_account"], entry["instruction"], entry["return_code"], entry["remark"],
             )
             for entry in entries
         )  # fmt: skip
@@ -225,20 +249,37 @@ class Bank:
             )
         if payee["balance_fen"] + row.amount_fen > MAX_FEN:
             raise RowRefused("malformed", "收款账户余额将超出上限。 / The balance would be out of range.")
-        debit = self._book(database, payer, -row.amount_fen, payee, row, day)
-        self._book(database, payee, row.amount_fen, payer, row, day)
+        told = {"id": row.id, "purpose": row.purpose, "code": ""}
+        debit = self._book(database, payer, -row.amount_fen, payee, told, day)
+        self._book(database, payee, row.amount_fen, payer, told, day)
         database.execute("INSERT INTO instruction VALUES (?, ?, ?, ?)", (row.id, row.content, debit, row.amount_fen))
         return debit
 
     def _book(
-        self, database: sqlite3.Connection, account: sqlite3.Row, fen: int, other: sqlite3.Row, row: Row, day: str
+        self,
+        database: sqlite3.Connection,
+        account: sqlite3.Row,
+        fen: int,
+        other: Mapping[str, Any],
+        told: Mapping[str, str],
+        day: str,
     ) -> str:
         database.execute("UPDATE account SET balance_fen = balance_fen + ? WHERE no = ?", (fen, account["no"]))
         last = database.execute("SELECT COALESCE(MAX(no), 0) FROM entry").fetchone()[0]
         reference = f"DEMO-{day.replace('-', '')}-{last + 1:08d}"
         database.execute(
-            "INSERT INTO entry VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (reference, account["no"], day, fen, other["name"], other["no"], row.id, f"{NOTICE} {row.purpose}".strip()),
+            "INSERT INTO entry VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                reference,
+                account["no"],
+                day,
+                fen,
+                other["name"],
+                other["no"],
+                told["id"],
+                told["code"],
+                f"{NOTICE} {told['purpose']}".strip(),
+            ),
         )
         return reference
 
@@ -333,6 +374,7 @@ def main() -> None:
         Route("PUT", "/accounts/(?P<no>[0-9]{1,32})", bank.open_account),
         Route("GET", "/accounts/(?P<no>[0-9]{1,32})", bank.show_account),
         Route("POST", "/instructions", bank.instruct),
+        Route("POST", "/returns", bank.send_back),
         Route("GET", r"/statements/(?P<no>[0-9]{1,32})\.csv", bank.statement),
         Route("GET", r"/statements/(?P<no>[0-9]{1,32})\.xml", bank.statement_xml),
     )

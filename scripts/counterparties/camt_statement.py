@@ -44,7 +44,8 @@ def camt053(
 
 
 def _entry(statement: Parent, entry: Mapping[str, Any]) -> None:
-    other = "Dbtr" if entry["amount_fen"] > 0 else "Cdtr"
+    came_back = bool(entry["return_code"])  # keeps the roles of the payment it returns
+    other = "Dbtr" if (entry["amount_fen"] > 0) != came_back else "Cdtr"
     made = ElementTree.SubElement(statement, "Ntry")
     amount(made, entry["amount_fen"])
     put(made, "Sts/Cd", "BOOK")
@@ -58,6 +59,8 @@ def _entry(statement: Parent, entry: Mapping[str, Any]) -> None:
     put(parties, f"{other}/Pty/Nm", entry["name"])
     put(parties, f"{other}Acct/Id/Othr/Id", entry["counter_account"])
     put(details, "RmtInf/Ustrd", entry["remark"])
+    if came_back:
+        put(details, "RtrInf/Rsn/Cd", entry["return_code"])
 
 
 def amount(parent: Parent, fen: int) -> None:

@@ -27,6 +27,8 @@ from scripts.demo.world import (
     write_json,
 )
 
+PARTIES = (PROVIDER, DEVELOPER, OPERATOR, BROKER, CONSUMER)
+
 
 class ClearingDay(Stage):
     """The part of the journey in which money is counted and moved."""
@@ -42,25 +44,33 @@ class ClearingDay(Stage):
         )
         self.publish()
         operator.client.post(f"/api/cycles/{cycle}/cut-off", {})
-        charges = operator.client.post(f"/api/cycles/{cycle}/rating", {})["charges"]
-        seller = self.actors[f"party:{DEVELOPER}"]
-        for number, charge in enumerate(charges, 1):
-            drafted = seller.client.get(
-                f"/api/charges/{charge}/invoice", number=f"YANSHI{number:08d}", issued_at=self.clock.now
-            )
-            self._sign_draft(seller, "/api/invoices", drafted)
+        operator.client.post(f"/api/cycles/{cycle}/rating", {})
+        self._invoice(self.actors[f"party:{DEVELOPER}"], cycle, "YANSHI09")
         operator.client.post(f"/api/cycles/{cycle}/statements", {})
-        parties = (PROVIDER, DEVELOPER, OPERATOR, BROKER, CONSUMER)
-        for party in parties:
-            actor = self.actors[f"party:{party}"]
-            drafted = actor.client.get(f"/api/cycles/{cycle}/statements/{party}/confirmation")
-            self._sign_draft(actor, "/api/confirmations", drafted)
+        parties = PARTIES
+        self._confirm(cycle, parties)
         self.note("五方各自核对并以自己的密钥确认账单")
         operator.client.post(f"/api/cycles/{cycle}/window", {})
         operator.client.post(f"/api/cycles/{cycle}/netting", {})
         self._pay(operator, parties)
         self._close(operator)
         self._show_amounts(parties)
+
+    def _invoice(self, seller: Actor, cycle: str, prefix: str) -> int:
+        """Signs the invoice of every charge that waits for one, a red one where tax is given back; their number."""
+        waiting = seller.client.get(f"/api/cycles/{cycle}/uninvoiced")["uninvoiced"]
+        for number, item in enumerate(waiting, 1):
+            drafted = seller.client.get(
+                f"/api/charges/{item['charge']}/invoice", number=f"{prefix}{number:06d}", issued_at=self.clock.now
+            )
+            self._sign_draft(seller, "/api/invoices", drafted)
+        return len(waiting)
+
+    def _confirm(self, cycle: str, parties: tuple[str, ...]) -> None:
+        for party in parties:
+            actor = self.actors[f"party:{party}"]
+            drafted = actor.client.get(f"/api/cycles/{cycle}/statements/{party}/confirmation")
+            self._sign_draft(actor, "/api/confirmations", drafted)
 
     @staticmethod
     def _sign_draft(actor: Actor, path: str, drafted: dict[str, Any], role: str = "", also: Any = ()) -> Any:
@@ -69,44 +79,61 @@ class ClearingDay(Stage):
 
     def _pay(self, operator: Actor, parties: tuple[str, ...]) -> None:
         """Funding and pay-outs through the bank process; its statement file is imported back."""
-        accounts = {party: _account(party, number) for number, party in enumerate(parties, 1)}
-        supervised = {
-            "code": BANK_CODE,
-            "bank": "演示银行",
-            "number": "0001000200030000",
-            "name": "数清结算监管户（演示）",
-        }
-        for account, opening in ((supervised, 0), *((accounts[party], 10_000_000) for party in parties)):
-            body = {"name": account["name"], "opening_fen": opening}
-            httpx.put(f"{self.bank}/accounts/{account['number']}", json=body, trust_env=False).raise_for_status()
-        drafted = operator.client.post(
-            f"/api/cycles/{self.cycle}/instructions/draft", {"account": supervised, "accounts": accounts}
-        )
-        maker, checker = self.actors["staff:maker-1"], self.actors["staff:checker-1"]
-        self._sign_draft(maker, "/api/instructions", drafted, "payment_maker", [checker.signer("payment_checker")])
+        self.accounts = {party: account_of(party, number) for number, party in enumerate(parties, 1)}
+        self._open(SUPERVISED, 0)
+        for party in parties:
+            self._open(self.accounts[party], 10_000_000)
+        drafted = self._instruct(operator)
         payers = [
             item["party"] for item in drafted["statement"]["body"]["instructions"] if item["direction"] == "funding"
         ]
         paid = [self._bank_file(operator, f"funding/{payer}") for payer in payers]
         paid.append(self._bank_file(operator, "instructions.csv"))
+        moved = self._import(operator, "bank-statement.csv")
+        self.note(f"银行执行 {sum(paid)} 笔，对账文件已导回，账期状态 {moved['state']}")
+        self._money(operator)
+
+    def _open(self, account: dict[str, str], opening: int) -> None:
+        body = {"name": account["name"], "opening_fen": opening}
+        httpx.put(f"{self.bank}/accounts/{account['number']}", json=body, trust_env=False).raise_for_status()
+
+    def _instruct(self, operator: Actor) -> dict[str, Any]:
+        """The payment instructions of the cycle, signed by two persons."""
+        drafted: dict[str, Any] = operator.client.post(
+            f"/api/cycles/{self.cycle}/instructions/draft", {"account": SUPERVISED, "accounts": self.accounts}
+        )
+        self._two("/api/instructions", drafted)
+        return drafted
+
+    def _two(self, path: str, drafted: dict[str, Any]) -> Any:
+        maker, checker = self.actors["staff:maker-1"], self.actors["staff:checker-1"]
+        return self._sign_draft(maker, path, drafted, "payment_maker", [checker.signer("payment_checker")])
+
+    def _import(self, operator: Actor, name: str) -> dict[str, Any]:
+        """Takes the day's statement of the supervised account from the bank to the platform; the cycle as it stands."""
         day = day_of(self.clock.now).isoformat()
         statement = httpx.get(
-            f"{self.bank}/statements/{supervised['number']}.csv", params={"from": day, "to": day}, trust_env=False
+            f"{self.bank}/statements/{SUPERVISED['number']}.csv", params={"from": day, "to": day}, trust_env=False
         ).raise_for_status()
-        (self.out / "bank-statement.csv").write_bytes(statement.content)
+        (self.out / name).write_bytes(statement.content)
         operator.client.post_bytes("/api/bank-files", statement.content)
-        moved = operator.client.post(f"/api/cycles/{self.cycle}/payments", {})
-        self.note(f"银行执行 {sum(paid)} 笔，对账文件已导回，账期状态 {moved['state']}")
+        moved: dict[str, Any] = operator.client.post(f"/api/cycles/{self.cycle}/payments", {})
+        return moved
+
+    def _money(self, operator: Actor) -> None:
         sums = operator.client.get(f"/api/cycles/{self.cycle}/money")
         verdict = "money in = money out" if sums["agrees"] else "money in ≠ money out"
         self.kept &= bool(sums["agrees"])
-        print(f"     {verdict}：银行文件 bank file 收 in {_yuan(sums['file_in'])} 付 out {_yuan(sums['file_out'])}；"
-              f"账簿 journal 收 in {_yuan(sums['journal_in'])} 付 out {_yuan(sums['journal_out'])}")  # fmt: skip
+        print(f"     {verdict}：银行文件 bank file 收 in {yuan(sums['file_in'])} 付 out {yuan(sums['file_out'])}；"
+              f"账簿 journal 收 in {yuan(sums['journal_in'])} 付 out {yuan(sums['journal_out'])}")  # fmt: skip
 
     def _bank_file(self, operator: Actor, name: str) -> int:
         """Takes a payment file from the platform to the bank; returns how many rows were executed."""
         file = operator.client.fetch(f"/api/cycles/{self.cycle}/{name}")
         (self.out / f"bank-{name.replace('/', '-').removesuffix('.csv')}.csv").write_bytes(file)
+        return self._execute(file)
+
+    def _execute(self, file: bytes) -> int:
         answer = httpx.post(f"{self.bank}/instructions", content=file, timeout=30, trust_env=False).json()
         if answer.get("refused"):
             raise RuntimeError(json.dumps(answer, ensure_ascii=False)[:800])
@@ -127,8 +154,8 @@ class ClearingDay(Stage):
         self.publish()
         self.note("运营方与审计方双签关账，SettlementBook 只收一次")
 
-    def _show_amounts(self, parties: tuple[str, ...]) -> None:
-        folder = self.out / "statements"
+    def _show_amounts(self, parties: tuple[str, ...], name: str = "statements") -> None:
+        folder = self.out / name
         folder.mkdir()
         for party in parties:
             actor = self.actors[f"party:{party}"]
@@ -138,12 +165,17 @@ class ClearingDay(Stage):
                 actor.client.fetch(f"/api/cycles/{self.cycle}/statements/{party}/xlsx")
             )
             body = document["statement"]
-            print(f"     {NAMES[party]}：应收 {_yuan(body['owed'])}，应付 {_yuan(body['owes'])}")
+            print(f"     {NAMES[party]}：应收 {yuan(body['owed'])}，应付 {yuan(body['owes'])}")
 
 
-def _account(party: str, number: int) -> dict[str, str]:
+SUPERVISED = {
+    "code": BANK_CODE, "bank": "演示银行", "number": "0001000200030000", "name": "数清结算监管户（演示）",
+}  # fmt: skip
+
+
+def account_of(party: str, number: int) -> dict[str, str]:
     return {"code": BANK_CODE, "bank": "演示银行", "number": f"000100020003{number:04d}", "name": NAMES[party]}
 
 
-def _yuan(fen: int) -> str:
+def yuan(fen: int) -> str:
     return f"{fen // 100}.{fen % 100:02d}"

@@ -59,9 +59,10 @@ from scripts.demo.cast import (
     OPERATOR,
     PROVIDER,
 )
-from scripts.demo.clearing_day import ClearingDay
+from scripts.demo.clearing_day import PARTIES
 from scripts.demo.features import flights, hourly_delays
-from scripts.demo.month import BROKER_LIMIT, Month
+from scripts.demo.hard_month import HardMonth
+from scripts.demo.month import BROKER_LIMIT
 from scripts.demo.stage import CONNECTOR, PERIOD, at
 from scripts.demo.world import (
     processes,
@@ -88,7 +89,7 @@ def run(out: Path, calls: int) -> int:
     return 0 if kept else 1
 
 
-class Story(Month, ClearingDay):
+class Story(HardMonth):
     """One run of the whole journey."""
 
     def play(self) -> bool:
@@ -102,6 +103,7 @@ class Story(Month, ClearingDay):
         agreements = self.sign_agreements(listing, element_code)
         self.use(agreements)
         self.settle()
+        self.hard_month()
         facts = self.collect(element_code, agreements)
         self.audit()
         self.verify(facts)
@@ -313,6 +315,13 @@ class Story(Month, ClearingDay):
             bundles[name] = self.out / f"bundle-{name}.json"
             bundles[name].write_bytes(answer)
             self.note(f"{bundles[name].name}：{len(answer)} 字节")
+        with jobs.snapshot(self.system) as session:
+            own = {party: store.facts_of(session, f"statement:{self.cycle}.{party}")[0].id for party in PARTIES}
+        self.own_lines = []
+        for party, fact_id in own.items():
+            path = self.out / "statements-october" / f"{party}-line-0.json"
+            path.write_bytes(self.actors[f"party:{party}"].client.fetch(f"/api/bundles/{fact_id}", part=0))
+            self.own_lines.append(path)
         return bundles
 
     def audit(self) -> None:
@@ -331,3 +340,6 @@ class Story(Month, ClearingDay):
         self.say("以独立核验程序核验每个证据包，并展示伪造被拒", "each bundle is verified; forgeries are refused")
         for name, path in bundles.items():
             self.kept &= forgery.show(name, path, self.out / "trust.json", self.rpc, self.system.operator)
+        good = [forgery.verify(path, self.out / "trust.json", self.rpc)[0] == 0 for path in self.own_lines]
+        self.note(f"五方各以自己取得的账单行核验：{sum(good)} / {len(good)} 通过")
+        self.kept &= all(good)
