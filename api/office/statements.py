@@ -44,6 +44,7 @@ STEPS = {
     What.AGREEMENT: "合约条款",
     What.NETTING: "轧差",
     What.NOTICE: "净额通知",
+    What.DEFAULT: "逾期未备付",
     What.INSTRUCTIONS: "付款指令",
     What.BANK: "银行对账文件",
     What.HOLD: "争议冻结",

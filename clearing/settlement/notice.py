@@ -6,6 +6,7 @@ Source: domain clearing §1 row 8, §8.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -114,17 +115,16 @@ def check(notice: PartB, obligations: Sequence[Obligation]) -> None:
 def without(obligations: Sequence[Obligation], held: Sequence[Held]) -> list[Obligation]:
     """The obligations less what is held of them."""
     whole = {(item.debtor, item.creditor) for item in held if item.items is None}
-    parts = {
-        (item.debtor, item.creditor, part.agreement, part.period): part.amount
-        for item in held
-        for part in item.items or ()
-    }
+    parts: defaultdict[tuple[str, str, str, str], int] = defaultdict(int)
+    for item in held:
+        for part in item.items or ():  # one item may be held on two grounds, part corrected, the rest defaulted
+            parts[item.debtor, item.creditor, part.agreement, part.period] += part.amount
     found = []
     for item in obligations:
         pair = (item.debtor, item.creditor)
         if pair in whole:
             continue
-        left = [(part, part.amount - parts.get((*pair, part.agreement, part.period), 0)) for part in item.items]
+        left = [(part, part.amount - parts[(*pair, part.agreement, part.period)]) for part in item.items]
         items = tuple(replace(part, amount=amount) for part, amount in left if amount)
         if items:
             found.append(Obligation(*pair, sum(part.amount for part in items), items))

@@ -16,6 +16,7 @@ from clearing.errors import UnknownFact
 from clearing.settlement import store
 from clearing.settlement.hold import Hold
 from clearing.settlement.invoice import Invoice
+from clearing.settlement.netting.default import Default
 from clearing.settlement.sharing import Shares
 from clearing.settlement.statement import Line
 from clearing.usage.metering import BatchRoot, MeterReading
@@ -37,6 +38,7 @@ class What(StrEnum):
     AGREEMENT = "agreement"  # 合约条款
     NETTING = "netting"  # 轧差
     NOTICE = "notice"  # 净额通知
+    DEFAULT = "default"  # 逾期未备付
     INSTRUCTIONS = "instructions"  # 付款指令
     BANK = "bank"  # 银行对账文件
     HOLD = "hold"  # 冻结
@@ -96,6 +98,9 @@ def _steps(session: Session, line: Line) -> Iterator[Step]:
         yield (step := Step(What.NETTING, facts.fact(session, line.event_id)))
         cycle = step.fact.subject.removeprefix("netting:")
         yield from (Step(What.NOTICE, fact) for fact in facts.facts_of(session, f"notice:{cycle}.{line.party}"))
+    elif line.event in ("reversal-netting", "reversal-instruction"):
+        yield (step := Step(What.DEFAULT, facts.fact(session, line.event_id)))
+        yield Step(What.NETTING, facts.fact(session, read(Default, step.fact.body).netting))
     elif line.event == "instruction":
         yield Step(What.INSTRUCTIONS, facts.fact(session, line.event_id))
     elif line.event.startswith("bank-"):

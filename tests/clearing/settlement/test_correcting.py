@@ -16,7 +16,7 @@ from clearing.settlement import correcting, journal, notice, service, store
 from clearing.settlement import statement as statements
 from clearing.settlement.cycle import State
 from clearing.settlement.journal import Account, Kind
-from clearing.settlement.notice import PartB
+from clearing.settlement.notice import Held, PartB, Reason
 from clearing.settlement.rating import Charge, CorrectionKind, rate
 from clearing.settlement.statement import Item, Obligation, ObligationPart
 from clearing.terms import DAY, AgreementTerms, PeriodBasis
@@ -203,6 +203,18 @@ def test_obligations__a_refund_is_owed_back__a_rounding_fen_is_carried() -> None
     assert found == (
         Obligation("B", "X", 45, (Item("g1", "2026-03", 40), Item("g2", "2026-03", 5))),
     )  # fmt: skip
+
+
+def test_held__on_two_grounds__both_are_left_out() -> None:
+    """Of 93 fen 4 were credited after the statement and the rest defaulted: nothing of the pair is left in the run."""
+    stated = Obligation("X", "B", 93, (Item("g1", "2026-03", 93),))
+    other = Obligation("X", "C", 5, (Item("g1", "2026-03", 5),))
+    held = (
+        Held("X", "B", 4, Reason.CORRECTED, (Item("g1", "2026-03", 4),)),
+        Held("X", "B", 89, Reason.DEFAULTED, (Item("g1", "2026-03", 89),)),
+    )
+    assert notice.without([stated, other], held) == [other]
+    assert notice.without([stated], held[:1]) == [Obligation("X", "B", 89, (Item("g1", "2026-03", 89),))]
 
 
 def test_netted_refund__clears_what_it_names() -> None:

@@ -75,6 +75,20 @@ def test_correction__names_what_it_corrects(session: Session) -> None:
         assert kinds[:2] == [What.CHARGE, What.CORRECTED]
 
 
+def test_default__its_reversals_lead_to_it_and_to_the_run_it_undid(session: Session) -> None:
+    market = Market()
+    market.call(MARCH, g1=1001, g2=500, g3=4000)
+    cycle = demo.to_netted(session, market, MARCH)
+    demo.instruct(session, cycle, MARCH.end + DAY)
+    service.declare_default(session, demo.OFFICE, cycle=cycle, at=store.cycle(session, cycle).until)
+    market.call(APRIL, g1=7)
+    april = demo.to_statements(session, market, APRIL, APRIL.end + 9 * DAY)
+    undone = [line for _, line in lines(session, april) if line.event.startswith("reversal-")]
+    assert {line.event for line in undone} == {"reversal-netting", "reversal-instruction"}
+    for line in undone:
+        assert [step.what for step in tracing.trace(session, line).steps] == [What.DEFAULT, What.NETTING]
+
+
 def test_hold__leads_to_the_dispute_and_the_charge(tmp_path: Path) -> None:
     house = House(tmp_path / "market.db")
     may = Month(house)
