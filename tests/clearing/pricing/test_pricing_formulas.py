@@ -65,6 +65,8 @@ def test_table__every_strategy__has_vectors_from_the_oracle_and_gives_them():
 def _ours(id_: str, args: list) -> object:
     if id_ == "columns.mean@1":
         args = [[ColumnInformation(name, Decimal(a), Decimal(b)) for name, a, b in args[0]]]
+    elif id_ == "columns.joint@1":
+        args = [[tuple(item) for item in args[0]], Decimal(args[1])]
     elif id_ not in ("entropy.shannon_bits@1", "history.weighted_median@1"):
         args = [_decimals(value) for value in args]
     else:
