@@ -32,7 +32,7 @@ def count_tuples(
     if len(steps) > 1:
         table = scratch.table()
         source = f"(SELECT *, rowid AS r FROM {table})"
-        for place, step in enumerate(steps[:-1]):
+        for place, step in enumerate(steps[:-1], 1):
             cells, keys = _cells(scratch, step, types, nulls, source, key)
             scratch.run(
                 f"CREATE TEMP TABLE u{place} AS SELECT r, dense_rank() OVER (ORDER BY {keys}) AS k FROM ({cells})"
