@@ -8,11 +8,11 @@ A guide price (指导价) is advice: nothing here writes what a party owes.
 | `errors` | why pricing stopped: a code and a field, never a price |
 | `arithmetic` | 50-digit Decimal context, number forms, recorded values |
 | `quality` | gate, dimension scores, weights, grade |
-| `information` | admission of columns, entropy, mean |
+| `information` | admission of columns, entropy, mean, joint entropy |
 | `manifest` | what a data file is declared to be, and its integer counts |
 | `file_format`, `text_file`, `workbook`, `source_table`, `cell_text` | a file of any format, told apart and read |
 | `scratch` | any of them as one table of texts (the door to DuckDB) |
-| `column_types`, `binning`, `rule_counting`, `counting` | types, bins, rules and profiles: counted |
+| `column_types`, `binning`, `rule_counting`, `tuple_counting`, `counting` | types, bins, rules and profiles: counted |
 | `declaring` | a declaration for a file nobody has declared |
 | `element_price` | the strategy table, stage rules, the model |
 | `request`, `inputs` | what is asked, read strictly |

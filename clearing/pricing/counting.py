@@ -13,10 +13,10 @@ from itertools import pairwise
 from pathlib import Path
 
 from clearing.pricing.arithmetic import number
-from clearing.pricing.binning import bin_of
-from clearing.pricing.column_types import SHANGHAI_US, checked, infer, typed
+from clearing.pricing.binning import category_of
+from clearing.pricing.column_types import checked, infer, typed
 from clearing.pricing.errors import PricingRefused
-from clearing.pricing.information import Binning, ColumnCounts
+from clearing.pricing.information import Binning, ColumnCounts, TupleRule, admit
 from clearing.pricing.manifest import (
     ColumnSpec,
     Counted,
@@ -32,6 +32,7 @@ from clearing.pricing.quality import RuleCount
 from clearing.pricing.rule_counting import RuleCounter
 from clearing.pricing.scratch import Scratch, engine, opened
 from clearing.pricing.source_table import Address
+from clearing.pricing.tuple_counting import count_tuples
 
 Progress = Callable[[int, int], None]
 """Called with (columns done, columns) before the first column and after each."""
@@ -46,14 +47,16 @@ def count(
     bins: int,
     calendar: Calendar,
     as_of: int,
+    tuples: TupleRule | None = None,
     progress: Progress | None = None,
     threads: int | None = None,
 ) -> Counted:
-    """Counts the file or table at `source`: manifest, every rule of `spec`, and the profile of every column.
+    """Counts the file or table at `source`: manifest, every rule of `spec`, the profile of every column, and with
+    `tuples` the profile of the tuples of the columns that this rule admits.
 
-    `bins` and `calendar` come from the policy, `as_of` (UTC seconds) is what freshness is measured against; `threads`
-    of the engine change how long it takes and nothing else. Raises `PricingRefused`: INPUT_FORM when source and
-    declaration disagree, NO_DISTRIBUTION for a source without rows.
+    `bins`, `calendar` and `tuples` come from the policy, `as_of` (UTC seconds) is what freshness is measured against;
+    `threads` of the engine change how long it takes and nothing else. Raises `PricingRefused`: INPUT_FORM when source
+    and declaration disagree, NO_DISTRIBUTION for a source without rows or, with `tuples`, without a column to admit.
     """
     said = progress or (lambda done, columns: None)
     with opened(source, spec, threads) as scratch:
@@ -76,11 +79,16 @@ def count(
             profiles.append(_profile(scratch, known[position], inferred[position], bins, calendar))
             said(position + 1, len(known))
         found |= {place: rules.count(spec.rules[place]) for place in waiting.get(None, ())}
+        taken = None
+        if tuples is not None:
+            types = {column.name: column.type for column in known}
+            taken = count_tuples(scratch, admit(profiles, tuples.threshold).admitted, types, tuples.nulls)
         manifest = Manifest(
             spec.name, spec.format, scratch.size, Digests.of(scratch.digest), scratch.rows,
             tuple(ManifestColumn(column.name, column.type) for column in known), _written(spec), spec.part,
         )  # fmt: skip
-    return Counted(manifest, tuple(found[place] for place in range(len(spec.rules))), tuple(profiles), spec.assessed)
+    counts = tuple(found[place] for place in range(len(spec.rules)))
+    return Counted(manifest, counts, tuple(profiles), spec.assessed, taken)
 
 
 def _written(spec: DataSpec) -> Dialect | None:
@@ -113,7 +121,8 @@ def _profile(scratch: Scratch, column: ColumnSpec, inferred: bool, bins: int, ca
         "SELECT sum(n) FILTER (WHERE v IS NULL), sum(n) FILTER (WHERE v IS NOT NULL AND x IS NULL), "
         f"{bounds} FROM {source}"
     )[0]
-    category, binning = _binned(column, bins, calendar, low, high)
+    binning = _binned(column, bins, calendar, low, high)
+    category = category_of(binning, whole=column.type == "integer")
     groups = f"SELECT n AS c FROM {source} WHERE x IS NOT NULL"
     if category != "x" or column.type not in ("text", "nested"):
         groups = f"SELECT {category} AS k, CAST(sum(n) AS BIGINT) AS c FROM {source} WHERE x IS NOT NULL GROUP BY k"
@@ -131,20 +140,17 @@ def _profile(scratch: Scratch, column: ColumnSpec, inferred: bool, bins: int, ca
     )
 
 
-def _binned(column: ColumnSpec, bins: int, calendar: Calendar, low: object, high: object) -> tuple[str, Binning | None]:
-    """SQL of the category of x, and how it was made; `low` and `high` bound the values of a continuous column."""
-    whole = column.type == "integer"
+def _binned(column: ColumnSpec, bins: int, calendar: Calendar, low: object, high: object) -> Binning | None:
+    """How the values of the column become categories; `low` and `high` bound those of a continuous one."""
     if column.kind == "timestamp":
-        local = f"make_timestamp(x + {SHANGHAI_US})"
-        return f"date_trunc('{calendar}', {local})", Binning("bin.calendar@1", unit=calendar)
+        return Binning("bin.calendar@1", unit=calendar)
     if column.kind != "continuous":
-        return "x", None
+        return None
     if column.edges:
         edges = [number(edge, f"data.columns.{column.name}.edges") for edge in column.edges]
         if len(edges) < 2 or any(b <= a for a, b in pairwise(edges)):
             raise PricingRefused("INPUT_FORM", f"data.columns.{column.name}.edges", "严格递增 / rising", column.edges)
-        return bin_of(column.edges, outside=True, whole=whole), Binning("bin.fixed_edges@1", edges=column.edges)
+        return Binning("bin.fixed_edges@1", edges=column.edges)
     if low is None or high is None:
-        return "x", Binning("bin.equal_width@1", bins=bins)
-    texts = equal_width_edges(Decimal(str(low)), Decimal(str(high)), bins)
-    return bin_of(texts, outside=False, whole=whole), Binning("bin.equal_width@1", edges=texts, bins=bins)
+        return Binning("bin.equal_width@1", bins=bins)
+    return Binning("bin.equal_width@1", edges=equal_width_edges(Decimal(str(low)), Decimal(str(high)), bins), bins=bins)

@@ -21,6 +21,8 @@ SLOTS = (
     "scarcity", "decay", "scale", "completeness", "history", "market", "bidding", "round", "cap",
 )  # fmt: skip
 MARKET_SLOTS = ("scarcity", "decay", "scale", "completeness", "history", "market", "bidding")
+TUPLES = ("columns.joint@1",)
+"""Strategies of columns that take the counts of tuples; the others take E_j and L_j of each column."""
 ADJUSTMENTS = ("scarcity", "timeliness", "scale", "completeness")
 
 
@@ -229,6 +231,8 @@ class Strategy:
 
 INTRODUCED = 1767196800
 """2026-01-01T00:00:00+08:00: the day the first table came into use."""
+JOINT_INTRODUCED = 1796054400
+"""2026-12-01T00:00:00+08:00."""
 
 _INCREMENT = Parameter("increment", "1")
 _SHARE = Parameter("joint_share", "0", "1")
@@ -242,6 +246,7 @@ VECTORS = {
     "quality.weighted_square@1": "4b2deb960870ea3b5e0f5e878ff22edff62474d3ef6881fb637194562a036944",
     "entropy.shannon_bits@1": "0a0cd91a9eb7da4b9290c6788d9213d555492fff93a2d984f92e3b70df5de4ab",
     "columns.mean@1": "832ae48c8c9c1d8dfb3528338e69002dc8cd9aaf294341bed891c15fc90ec1d1",
+    "columns.joint@1": "cd6803dcf77f0e8cf60261601a53f4f103b3f9fb392bc264540ddae38594377e",
     "density.identity@1": "20d49e5f58ed32488a7b78817163d53f4c6359e32121a25ba8fe76a9de2d36b4",
     "density.normalised@1": "8122770686d131aac79a279a3839584ff39eb2f17ef05a6a804b9f2e8f15e67a",
     "density.log1p@1": "c6b6835d42882d8958a94dba66edf29f02533fbdc885bc3b4ad79789e713ab82",
@@ -266,8 +271,8 @@ VECTORS = {
 }
 
 
-def _row(id_: str, function: Callable[..., Any], *parameters: Parameter) -> Strategy:
-    return Strategy(id_, function, parameters, INTRODUCED, None, VECTORS[id_])
+def _row(id_: str, function: Callable[..., Any], *parameters: Parameter, introduced: int = INTRODUCED) -> Strategy:
+    return Strategy(id_, function, parameters, introduced, None, VECTORS[id_])
 
 
 STRATEGIES: dict[str, Strategy] = {
@@ -278,6 +283,7 @@ STRATEGIES: dict[str, Strategy] = {
         _row("quality.weighted_square@1", quality_weighted_square),
         _row("entropy.shannon_bits@1", information.shannon_bits),
         _row("columns.mean@1", information.mean),
+        _row("columns.joint@1", information.joint, introduced=JOINT_INTRODUCED),
         _row("density.identity@1", density_identity),
         _row("density.normalised@1", density_normalised),
         _row("density.log1p@1", density_log1p),

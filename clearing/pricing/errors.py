@@ -24,6 +24,10 @@ CODES: dict[str, tuple[str, str]] = {
     "QUALITY_EXPIRED": ("质量报告缺失或已过有效期", "the quality report is missing or past validity"),
     "SCALE_SUSPECT": ("疑似重复归一化", "probable double normalisation"),
     "NO_DISTRIBUTION": ("没有可计算信息熵的列", "no distribution: entropy is undefined, not zero"),
+    "TUPLES_UNIQUE": (
+        "参与列的取值组合几乎逐行不同，联合熵只反映行数，不能据以定价",
+        "tuples of the admitted columns differ in almost every row: their joint entropy only counts rows",
+    ),
     "NEGATIVE_AGE": ("数据时间晚于基准时点", "data time after as_of"),
     "STATE_FORBIDS": ("元件状态不允许该报价", "the element's state does not allow this quote"),
     "ROUNDS_TO_ZERO": (

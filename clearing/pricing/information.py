@@ -1,4 +1,4 @@
-"""Information density from counts: which columns take part, their entropy, and the mean over them (pricing §5.1, §3).
+"""Information density from counts: which columns take part, and their entropy, one by one or joint (pricing §5.1, §4).
 
 A column arrives as its profile: pairs (c, m), "m categories occur c times each", c falling. Nothing else of the data is
 needed, so a quote is repriced from the stored profile for ever (decisions D38).
@@ -58,6 +58,31 @@ class ColumnCounts:
 
 
 @dataclass(frozen=True, slots=True)
+class TupleRule:
+    """What a policy asks of the tuples of columns: whom it admits (`admit`) and what an empty cell is."""
+
+    threshold: Decimal
+    nulls: Nulls
+
+
+@dataclass(frozen=True, slots=True)
+class TupleCounts:
+    """The tuples of the admitted columns (schema order), categories as of the single columns: all integers.
+
+    Σ c·m = rows − left_out, distinct = Σ m. Left out are rows with a cell that is not of its declared type and, where
+    `nulls` is `drop`, rows with an empty cell: a tuple counts only where every admitted column carries a value. Under
+    `as_value` an empty cell is a category of its column.
+    """
+
+    columns: tuple[str, ...]
+    nulls: Nulls
+    rows: Count
+    left_out: Count
+    distinct: Count
+    profile: tuple[Pair, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Admission:
     """Which columns take part (schema order) and which do not, each with its reason, and warnings."""
 
@@ -77,18 +102,26 @@ class ColumnInformation:
 
 def check_profile(column: ColumnCounts) -> None:
     """The integers of one column belong together, or INPUT_FORM: n = Σ c·m, distinct = Σ m, c strictly falling."""
-    where = f"columns.{column.name}.profile"
-    counts, times = zip(*column.profile, strict=True) if column.profile else ((), ())
+    _check_pairs(f"columns.{column.name}.profile", column.profile, column.values, column.distinct)
+
+
+def check_tuples(tuples: TupleCounts) -> None:
+    """As `check_profile`, for tuples: rows − left_out = Σ c·m."""
+    _check_pairs("counted.tuples.profile", tuples.profile, tuples.rows - tuples.left_out, tuples.distinct)
+
+
+def _check_pairs(where: str, profile: tuple[Pair, ...], values: int, distinct: int) -> None:
+    counts, times = zip(*profile, strict=True) if profile else ((), ())
     if counts and min(*counts, *times) < 1:
-        raise PricingRefused("INPUT_FORM", where, "正整数对 / pairs of positive integers", column.profile)
+        raise PricingRefused("INPUT_FORM", where, "正整数对 / pairs of positive integers", profile)
     if not all(map(gt, counts, counts[1:])):
         raise PricingRefused("INPUT_FORM", where, "次数严格递减 / counts strictly falling", list(counts[:8]))
     total = sum(map(mul, counts, times))
-    if column.values < 0 or total != column.values:
-        raise PricingRefused("INPUT_FORM", where, f"Σ c·m = {column.values}", total)
-    distinct = sum(times)
-    if distinct != column.distinct:
-        raise PricingRefused("INPUT_FORM", where, f"Σ m = {column.distinct}", distinct)
+    if values < 0 or total != values:
+        raise PricingRefused("INPUT_FORM", where, f"Σ c·m = {values}", total)
+    found = sum(times)
+    if found != distinct:
+        raise PricingRefused("INPUT_FORM", where, f"Σ m = {distinct}", found)
 
 
 @exact
@@ -169,3 +202,19 @@ def mean(columns: Sequence[ColumnInformation]) -> tuple[Decimal, Decimal]:
         entropy = entropy + column.entropy
         maximum = maximum + column.maximum
     return entropy / len(columns), maximum / len(columns)
+
+
+@exact
+def joint(profile: Sequence[Pair], threshold: Decimal) -> tuple[Decimal, Decimal]:
+    """(E, L) of the tuple of all admitted columns, from the profile of the tuples. Strategy columns.joint@1.
+
+    Refused, TUPLES_UNIQUE, when distinct tuples ÷ rows that have one > threshold: then E is log2 of the rows whatever
+    they hold (pricing §13.6). NO_DISTRIBUTION when no row has a tuple. Where every row has one, E is at least the
+    greatest and at most the sum of the E_j; rows left out for an empty cell count in the E_j of the other columns.
+    """
+    rows, distinct = sum(count * times for count, times in profile), sum(times for _, times in profile)
+    if rows == 0:
+        raise PricingRefused("NO_DISTRIBUTION", "counted.tuples", "至少一行各列有值 / one row without an empty cell", 0)
+    if Decimal(distinct) > threshold * rows:
+        raise PricingRefused("TUPLES_UNIQUE", "counted.tuples.distinct", f"≤ {threshold} × {rows}", distinct)
+    return shannon_bits(profile), maximum_bits(distinct)

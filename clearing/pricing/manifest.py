@@ -9,7 +9,8 @@ from typing import Annotated, Literal
 import msgspec
 
 from clearing.pricing.arithmetic import exact
-from clearing.pricing.information import ColumnCounts, Kind
+from clearing.pricing.errors import PricingRefused
+from clearing.pricing.information import ColumnCounts, Kind, TupleCounts
 from clearing.pricing.quality import Assessed, Count, Rule, RuleCount
 from ledger.digest import TwinDigest
 
@@ -102,12 +103,28 @@ class Manifest:
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """Everything pricing needs from the data: manifest, rule counts, assessed dimensions, column profiles."""
+    """Everything pricing needs from the data: manifest, rule counts, assessed dimensions, column profiles.
+
+    `tuples` only where the policy's columns strategy asks for them.
+    """
 
     manifest: Manifest
     rules: tuple[RuleCount, ...]
     columns: tuple[ColumnCounts, ...]
     assessed: tuple[Assessed, ...] = ()
+    tuples: TupleCounts | None = None
+
+
+def check_rows(counted: Counted) -> None:
+    """Every column, and the tuples, have as many cells as the manifest has rows. Raises INPUT_FORM with the column."""
+    rows = counted.manifest.rows
+    for column in counted.columns:
+        if column.rows != rows:
+            raise PricingRefused(
+                "INPUT_FORM", f"counted.columns.{column.name}.rows", f"manifest.rows = {rows}", column.rows
+            )
+    if counted.tuples is not None and counted.tuples.rows != rows:
+        raise PricingRefused("INPUT_FORM", "counted.tuples.rows", f"manifest.rows = {rows}", counted.tuples.rows)
 
 
 @exact

@@ -1,6 +1,6 @@
 """The published policies. A released document is never edited: a change is a new version (tests pin every digest).
 
-The three below are made for the demonstration and marked 演示; their constants are calibrated on nothing but it.
+Those below are made for the demonstration and marked 演示; their constants are calibrated on nothing but it.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from clearing.pricing.policy import Policy, read_policy
 DEMO_DOMAIN = "民航运行(演示)"
 
 _FROM = 1767196800  # 2026-01-01T00:00:00+08:00
+_JOINT_FROM = 1796054400  # 2026-12-01T00:00:00+08:00
 
 _SCHEME: dict[str, Any] = {
     "id": "six-dimensions",
@@ -90,10 +91,21 @@ def _demo(stage: str, joint: str, market: bool, **constants: Any) -> dict[str, A
     }
 
 
+def _joint() -> dict[str, Any]:
+    """The element's policy with the joint entropy of all admitted columns; in force only where a case names it."""
+    element = _demo("element", "joint.linear@1", True, joint_share="0.6")
+    return element | {
+        "id": "demo.civil-aviation.element-joint",
+        "effective_from": _JOINT_FROM,
+        "strategies": element["strategies"] | {"columns": "columns.joint@1"},
+    }
+
+
 POLICIES: tuple[Policy, ...] = (
     read_policy(_demo("resource", "joint.cost_plus@1", False)),
     read_policy(_demo("element", "joint.linear@1", True, joint_share="0.6")),
     read_policy(_demo("product", "joint.cobb_douglas@1", True, joint_share="0.7")),
+    read_policy(_joint()),  # after the one that `choose` gives for the element
 )
 
 

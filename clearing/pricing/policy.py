@@ -13,18 +13,19 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
-from clearing.pricing.arithmetic import ZERO, exact, number
+from clearing.pricing.arithmetic import ONE, ZERO, exact, number
 from clearing.pricing.element_price import (
     ADJUSTMENTS,
     MARKET_SLOTS,
     SLOTS,
     STAGES,
+    TUPLES,
     Method,
     check_stage,
     strategy,
 )
 from clearing.pricing.errors import PricingRefused
-from clearing.pricing.information import Nulls
+from clearing.pricing.information import Nulls, TupleRule
 from clearing.pricing.inputs import Positive, read_input
 from clearing.pricing.quality import Count, Scheme
 from ledger import canonical
@@ -98,7 +99,10 @@ def read_policy(document: Any) -> Policy:
 
 
 def choose(policies: Sequence[Policy], domain: str, stage: str, as_of: int) -> Policy:
-    """The newest version in force for domain and stage. Raises NO_STAGE or NO_POLICY; free text never matches."""
+    """The newest version in force for domain and stage, the first listed of equals.
+
+    Raises NO_STAGE or NO_POLICY; free text never matches.
+    """
     if stage not in STAGES:
         raise PricingRefused("NO_STAGE", "stage", " | ".join(STAGES), stage)
     found = [
@@ -108,6 +112,18 @@ def choose(policies: Sequence[Policy], domain: str, stage: str, as_of: int) -> P
         known = " | ".join(sorted({policy.domain for policy in policies}))
         raise PricingRefused("NO_POLICY", "domain", known, f"{domain} / {stage} @ {as_of}")
     return max(found, key=lambda policy: policy.version)
+
+
+def threshold_of(policy: Policy) -> Decimal:
+    """The policy's identifier threshold, in [0, 1]."""
+    return number(policy.constants.identifier_threshold, "constants.identifier_threshold", ZERO, ONE)
+
+
+def tuples_of(policy: Policy) -> TupleRule | None:
+    """What must be counted of the tuples of columns; None under a strategy that takes every column by itself."""
+    if policy.strategies.get("columns") not in TUPLES:
+        return None
+    return TupleRule(threshold_of(policy), policy.constants.nulls)
 
 
 @exact

@@ -16,8 +16,8 @@ from clearing.pricing.errors import PricingRefused
 from clearing.pricing.history import Comparable, Reference, reference_price
 from clearing.pricing.information import Admission, ColumnInformation
 from clearing.pricing.inputs import read_decoded
-from clearing.pricing.manifest import Counted
-from clearing.pricing.policy import Policy, method_of, read_policy
+from clearing.pricing.manifest import Counted, check_rows
+from clearing.pricing.policy import Policy, method_of, read_policy, threshold_of, tuples_of
 from clearing.pricing.quality import DIMENSIONS, Evaluation, Score
 from clearing.pricing.quality import evaluate as evaluate_quality
 from clearing.pricing.request import Request, check_evaluator, read_request
@@ -52,6 +52,7 @@ def read_case(evidence: Any) -> Case:
     request = read_request(evidence["request"])
     policy = read_policy(evidence["policy"])
     counted = read_decoded(Counted, evidence["counted"], "counted")
+    check_rows(counted)
     _check_request(request, policy)
     given = {"expected_return": request.expected_return, "market_factor": request.market_factor}
     method, share = method_of(policy, request.as_of, given)
@@ -59,7 +60,7 @@ def read_case(evidence: Any) -> Case:
     admission = information.admit(counted.columns, threshold_of(policy))
     _check_bins(counted, policy)
     measured = _read_information(evidence["information"], admission)
-    entropy, maximum = method.functions["columns"](measured)
+    entropy, maximum = _entropy(policy, method, counted, admission, measured)
     costs = collect(request.costs)
     reference = _reference(request, policy, method) if method.market else None
     figures = Figures(
@@ -135,6 +136,29 @@ def _check_bins(counted: Counted, policy: Policy) -> None:
             raise PricingRefused("METHOD_NOT_ALLOWED", where, f"bins={policy.constants.bins}", binning.bins)
         if binning is not None and binning.id == "bin.calendar@1" and binning.unit != policy.constants.calendar:
             raise PricingRefused("METHOD_NOT_ALLOWED", where, policy.constants.calendar, binning.unit)
+
+
+def _entropy(
+    policy: Policy, method: Method, counted: Counted, admission: Admission, measured: Sequence[ColumnInformation]
+) -> tuple[Decimal, Decimal]:
+    """E and L by the policy's columns strategy: of the single columns, or of their tuples, which then must be there.
+
+    Tuples that nobody asked for are refused: evidence keeps no frequencies it does not need.
+    """
+    rule, tuples, where = tuples_of(policy), counted.tuples, "counted.tuples"
+    if rule is None or tuples is None:
+        if (rule is None) != (tuples is None):
+            wanted = "取值组合的计数 / counts of the tuples" if tuples is None else "不使用 / not used"
+            given = "缺失 / missing" if tuples is None else "有 / present"
+            raise PricingRefused("INPUT_FORM", where, f"{policy.strategies['columns']}: {wanted}", given)
+        return method.functions["columns"](measured)  # type: ignore[no-any-return]
+    names = tuple(column.name for column in admission.admitted)
+    if tuples.columns != names:
+        raise PricingRefused("METHOD_NOT_ALLOWED", f"{where}.columns", " | ".join(names), " | ".join(tuples.columns))
+    if tuples.nulls != rule.nulls:
+        raise PricingRefused("METHOD_NOT_ALLOWED", f"{where}.nulls", rule.nulls, tuples.nulls)
+    information.check_tuples(tuples)
+    return method.functions["columns"](tuples.profile, rule.threshold)  # type: ignore[no-any-return]
 
 
 def _read_information(value: Any, admission: Admission) -> tuple[ColumnInformation, ...]:
@@ -216,8 +240,3 @@ def final_fen(case: Case, unrounded: Decimal) -> tuple[int, int]:
 def shown_price(case: Case, outcome: Outcome) -> Decimal:
     """The unrounded price the request's mode shows as the guide: P2 for bidding, P1 for agreed."""
     return outcome.last if case.request.mode == "bidding" else outcome.agreed
-
-
-def threshold_of(policy: Policy) -> Decimal:
-    """The policy's identifier threshold, in [0, 1]."""
-    return number(policy.constants.identifier_threshold, "constants.identifier_threshold", ZERO, ONE)

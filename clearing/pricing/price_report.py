@@ -10,7 +10,7 @@ the report carries only their digests. Level A of recomputation is this file; le
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -30,8 +30,8 @@ from clearing.pricing.information import ColumnInformation
 from clearing.pricing.inputs import decode, read_input
 from clearing.pricing.manifest import Counted
 from clearing.pricing.policies import published
-from clearing.pricing.policy import Policy, read_policy
-from clearing.pricing.price_case import EVIDENCE_KIND, Case, final_fen, read_case, shown_price, threshold_of
+from clearing.pricing.policy import Policy, read_policy, threshold_of
+from clearing.pricing.price_case import EVIDENCE_KIND, Case, final_fen, read_case, shown_price
 from clearing.pricing.quality import NOT_ASSESSED, evaluated_document, scores_document
 from clearing.pricing.report import Report, Verdict
 from clearing.pricing.request import Request
@@ -96,7 +96,7 @@ def build(document: Any, evidence: bytes) -> PriceReport:
     report: dict[str, Any] = {
         "kind": REPORT_KIND,
         "identity": _identity(case),
-        "inputs": _inputs(case, canonical.members(parts["counted"])["columns"]),
+        "inputs": _inputs(case, canonical.members(parts["counted"])),
         "method": _method(case),
         "intermediate": _intermediate(case, outcome),
         "result": result,
@@ -211,7 +211,7 @@ def _trade_digest(trade: Trade) -> str:
     return _digest_of(trade)["sha256"]
 
 
-def _inputs(case: Case, columns: bytes) -> dict[str, Any]:
+def _inputs(case: Case, written: Mapping[str, bytes]) -> dict[str, Any]:
     request, counted = case.request, case.counted
     constants, figures = case.policy.constants, case.figures
     inputs: dict[str, Any] = {
@@ -220,7 +220,7 @@ def _inputs(case: Case, columns: bytes) -> dict[str, Any]:
         "quality": evaluated_document(
             case.policy.scheme, request.gate, body_of(request.evaluator), counted.rules, counted.assessed
         ),
-        "columns": _columns(case, columns),
+        "columns": _columns(case, written["columns"]),
         "cost": {
             "table": twin(canonical.encode(body_of(request.costs))).document(),
             "data_cost_fen": case.costs.data_cost_fen,
@@ -231,6 +231,9 @@ def _inputs(case: Case, columns: bytes) -> dict[str, Any]:
         "unit_value": {"fen": constants.unit_value_fen, "evidence": constants.unit_value_evidence},
         "sources": body_of(request.sources),
     }
+    if counted.tuples is not None:
+        profile = twin(canonical.members(written["tuples"])["profile"]).document()
+        inputs["tuples"] = body_of(replace(counted.tuples, profile=())) | {"profile": profile}
     if case.reference is not None:
         inputs["trades"] = {
             "admitted": [_trade_digest(trade) for trade in case.reference.admitted],

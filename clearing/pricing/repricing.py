@@ -1,7 +1,8 @@
 """A stored price asked again: another time, another policy, the same counts (decisions D38). No data is read.
 
 The entropy of a column follows from its profile and from what the policy does with empty cells; where that is as
-before, the stored value is taken, which `price_report.verify` still recomputes.
+before, the stored value is taken, which `price_report.verify` still recomputes. Counts of tuples are let go under a
+policy that takes each column by itself.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from dataclasses import replace
 from clearing.pricing.errors import PricingRefused
 from clearing.pricing.inputs import decode, read_input
 from clearing.pricing.manifest import Counted
-from clearing.pricing.policy import Policy, read_policy
+from clearing.pricing.policy import Policy, read_policy, tuples_of
 from clearing.pricing.price_report import PriceReport, build, from_evidence, seal
 from clearing.pricing.request import read_request
 from ledger import canonical
@@ -25,8 +26,9 @@ def reprice(
     """The price under this policy at `as_of` (seconds UTC), from the evidence of an earlier report; `supersedes` is the
     SHA-256 of that report. Gate, costs, rights and trades stay as they were stated there.
 
-    Raises `PricingRefused` as pricing does: METHOD_NOT_ALLOWED for a policy with other bins, since bins are counted,
-    QUALITY_EXPIRED, RIGHT_MISSING and the like where the earlier statements do not hold at `as_of`.
+    Raises `PricingRefused` as pricing does: METHOD_NOT_ALLOWED for a policy with other bins or other tuples, since they
+    are counted, INPUT_FORM where tuples are wanted and were not counted, QUALITY_EXPIRED, RIGHT_MISSING and the like
+    where the earlier statements do not hold at `as_of`.
     """
     stored = decode(evidence, "evidence")
     if not isinstance(stored, dict) or not {"request", "policy", "counted", "information"} <= set(stored):
@@ -36,10 +38,15 @@ def reprice(
         supersedes=supersedes, sensitivity=sensitivity,
     )  # fmt: skip
     document = {**stored, "request": body_of(request), "policy": policy.document()}
+    changed = ["request", "policy"]
+    counted = stored["counted"]
+    if tuples_of(policy) is None and isinstance(counted, dict) and "tuples" in counted:
+        document["counted"] = {name: item for name, item in counted.items() if name != "tuples"}
+        changed.append("counted")
     if document["policy"] != stored["policy"]:
         before, now = read_policy(stored["policy"]).constants, policy.constants
         if (before.nulls, before.identifier_threshold) != (now.nulls, now.identifier_threshold):
-            return from_evidence(seal(request, policy, read_input(Counted, stored["counted"], "counted")))
-    changed = {name: canonical.encode(document[name]) for name in ("request", "policy")}
-    # What was counted is by far the most of it and stays as it is written.
-    return build(document, canonical.joined(canonical.members(evidence) | changed))
+            return from_evidence(seal(request, policy, read_input(Counted, document["counted"], "counted")))
+    # What was counted is by far the most of it and mostly stays as it is written.
+    written = {name: canonical.encode(document[name]) for name in changed}
+    return build(document, canonical.joined(canonical.members(evidence) | written))

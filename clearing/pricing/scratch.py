@@ -92,6 +92,13 @@ class Scratch:
         """Whether FROM `source` has any row; the engine stops at the first."""
         return bool(self.run(f"SELECT 1 FROM {source} LIMIT 1"))
 
+    def table(self) -> str:
+        """The name of a table with the rows of `t`, each under a `rowid` that stays; Parquet is copied for it."""
+        if self.integer("SELECT count(*) FROM duckdb_views() WHERE view_name = 't'"):
+            self.run("CREATE TEMP TABLE IF NOT EXISTS copied AS SELECT * FROM t")
+            return "copied"
+        return "t"
+
     def group(self, position: int) -> None:
         """Groups one column into `g`: v its text or NULL, n the number of cells, each v once."""
         key, shown, once = self._groups[position]

@@ -17,7 +17,7 @@ from clearing.pricing.element import service as elements
 from clearing.pricing.errors import PricingRefused
 from clearing.pricing.inputs import decode, read_input
 from clearing.pricing.manifest import Counted, DataSpec
-from clearing.pricing.policy import choose
+from clearing.pricing.policy import choose, tuples_of
 from clearing.pricing.price_report import PriceReport, PriceVerdict, from_evidence, price, verify
 from clearing.pricing.quote import PRICE_QUOTE, PriceQuote, quote_of, statement_of, subject_of
 from clearing.pricing.request import Request
@@ -44,8 +44,9 @@ class Answer:
 
 def count_file(path: Path, spec: DataSpec, *, domain: str, stage: str, as_of: int) -> Counted:
     """Counts a data file under the bins of the policy in force. Raises `PricingRefused`."""
-    constants = choose(policies.POLICIES, domain, stage, as_of).constants
-    return counting.count(path, spec, bins=constants.bins, calendar=constants.calendar, as_of=as_of)
+    policy = choose(policies.POLICIES, domain, stage, as_of)
+    bins, calendar = policy.constants.bins, policy.constants.calendar
+    return counting.count(path, spec, bins=bins, calendar=calendar, as_of=as_of, tuples=tuples_of(policy))
 
 
 def draft(session: Session, request: Request, counted: Counted, right_in_force: RightInForce) -> PriceReport:

@@ -326,7 +326,21 @@ def _density(report: Mapping[str, Any]) -> tuple[Chapter, ...]:
     )
     table = Table(("未参与的列", "原因"), left_out, (2, 3)) if left_out else None
     text = "每列取值分布的香农熵；列的取舍由规则决定，不由卖方挑选。"
-    return (Chapter("六、信息密度", text, bars=bars, table=table),)
+    tuples = report["inputs"].get("tuples")
+    if tuples is None:
+        return (Chapter("六、信息密度", text, bars=bars, table=table),)
+    text += "本口径取各参与列取值组合的联合熵：列与列重复的信息只计一次。"
+    return (Chapter("六、信息密度", text, _joint(tuples, values), bars, table),)
+
+
+def _joint(tuples: Mapping[str, Any], values: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+    left_out = "有空值或不合类型的单元格" if tuples["nulls"] == "drop" else "有不合类型的单元格"
+    return (
+        ("联合熵 E", f"{plain(values['E'])} 比特，上限 {plain(values['L'])}"),
+        ("取值组合", f"{len(tuples['columns'])} 列，{tuples['distinct']} 种不同组合"),
+        ("计入的行", f"{tuples['rows'] - tuples['left_out']} 行"),
+        ("不计的行", f"{tuples['left_out']} 行（{left_out}）"),
+    )
 
 
 def _steps(report: Mapping[str, Any]) -> Chapter:

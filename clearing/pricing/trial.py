@@ -30,7 +30,7 @@ from clearing.pricing.errors import PricingRefused
 from clearing.pricing.information import ColumnCounts
 from clearing.pricing.inputs import decode, read_input
 from clearing.pricing.manifest import ColumnSpec, Counted, DataSpec, Dialect
-from clearing.pricing.policy import Policy, choose, read_policy
+from clearing.pricing.policy import Policy, choose, read_policy, tuples_of
 from clearing.pricing.price_report import PriceReport, price
 from clearing.pricing.quality_report import Asked, QualityReport, quality_report, read_asked
 from clearing.pricing.request import Request, read_request
@@ -79,7 +79,7 @@ def evaluated(
     _check_fields(document)
     asked = read_asked(document["request"])
     policy = _policy(document.get("policy"), asked)
-    return quality_report(asked, policy, _counted(document, policy, asked.as_of, folder, seen))
+    return quality_report(asked, policy, _counted(document, policy, asked.as_of, folder, seen, tuples=False))
 
 
 def _check_fields(document: dict[str, Any]) -> None:
@@ -92,11 +92,12 @@ def _check_fields(document: dict[str, Any]) -> None:
 
 
 def _counted(
-    document: dict[str, Any], policy: Policy, as_of: int, folder: Path, seen: counting.Progress | None
-) -> Counted:
+    document: dict[str, Any], policy: Policy, as_of: int, folder: Path, seen: counting.Progress | None,
+    tuples: bool = True,
+) -> Counted:  # fmt: skip
     if "counted" in document:
         return read_input(Counted, document["counted"], "counted")
-    return count_data(document["data"], policy, as_of, folder, seen)
+    return count_data(document["data"], policy, as_of, folder, seen, tuples)
 
 
 def trial_value(document: dict[str, Any]) -> dict[str, Any]:
@@ -125,15 +126,19 @@ def _only(document: dict[str, Any], name: str) -> Any:
     return document[name]
 
 
-def count_data(data: Any, policy: Policy, as_of: int, folder: Path, seen: counting.Progress | None = None) -> Counted:
-    """Counts the file of a `data` block under the policy's bins and calendar."""
+def count_data(
+    data: Any, policy: Policy, as_of: int, folder: Path, seen: counting.Progress | None = None, tuples: bool = True
+) -> Counted:
+    """Counts the file of a `data` block under the policy's bins and calendar, and with `tuples` its rule of tuples: of
+    use to a price only."""
     if not isinstance(data, dict) or not isinstance(data.get("path"), str):
         raise PricingRefused("INPUT_FORM", "data.path", "文件路径 / a file path", repr(data)[:80])
     spec = read_input(DataSpec, {key: value for key, value in data.items() if key != "path"}, "data")
     constants = policy.constants
     return counting.count(
-        folder / data["path"], spec, bins=constants.bins, calendar=constants.calendar, as_of=as_of, progress=seen
-    )
+        folder / data["path"], spec, bins=constants.bins, calendar=constants.calendar, as_of=as_of,
+        tuples=tuples_of(policy) if tuples else None, progress=seen,
+    )  # fmt: skip
 
 
 def recount(evidence: bytes, path: Path) -> tuple[str, str, str] | None:
@@ -157,7 +162,9 @@ def recount(evidence: bytes, path: Path) -> tuple[str, str, str] | None:
         part=manifest.part,
     )  # fmt: skip
     constants, as_of = policy.constants, read_request(stored["request"]).as_of
-    found = counting.count(path, spec, bins=constants.bins, calendar=constants.calendar, as_of=as_of)
+    found = counting.count(
+        path, spec, bins=constants.bins, calendar=constants.calendar, as_of=as_of, tuples=tuples_of(policy)
+    )
     return first_difference(body_of(counted), body_of(found))
 
 

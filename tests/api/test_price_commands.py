@@ -31,7 +31,16 @@ from registry.calendar import text_of
 from tests.api.shop import BY, open_shop
 from tests.clearing.market.house import CODE, NOW
 from tests.clearing.market.talks import P
-from tests.clearing.pricing.pricing_cases import AS_OF, EXAMPLE, ROOT, changed, example, flights_csv, trade
+from tests.clearing.pricing.pricing_cases import (
+    AS_OF,
+    EXAMPLE,
+    ROOT,
+    changed,
+    example,
+    flights_csv,
+    penguins_csv,
+    trade,
+)
 
 CSV = "origin,hour,row_id,delay\n" + "".join(
     f"{'EWR' if row % 3 else 'JFK'},2026-05-{row % 28 + 1:02d}T{row % 24:02d}:00:00,r{row},{row % 41 - 5}\n"
@@ -327,6 +336,39 @@ def test_case__real_flights_from_file_to_paper__and_the_file_counts_alike_elsewh
     document = json.loads(files[0].read_bytes())
     assert document["inputs"]["data"]["rows"] == 336_776
     assert pypdf.PdfReader(tmp_path / "out" / PAPER).attachments["price-report.json"]
+
+
+def test_case__real_birds_by_the_joint_policy__from_file_to_paper__and_all_columns_refused(tmp_path: Path) -> None:
+    with penguins_csv().open(encoding="utf-8", newline="") as file:
+        birds = list(csv.reader(file))
+    columns = [birds[0].index(name) for name in ("species", "island", "sex", "year")]
+    tables = {"few": [[row[place] for place in columns] for row in birds], "all": birds}
+    for name, rows in tables.items():
+        with (tmp_path / f"{name}.csv").open("w", encoding="utf-8", newline="") as file:
+            csv.writer(file).writerows(rows)
+        place = tmp_path / f"{name}.json"
+        run("case", tmp_path / f"{name}.csv", "--out", place, "--as-of", "2026-12-01")
+        document = filled(json.loads(place.read_bytes()))
+        document["policy"] = {"id": "demo.civil-aviation.element-joint", "version": 1}
+        document["data"]["dialect"]["nulls"] = ["NA"]  # the sex of eleven birds
+        place.write_bytes(canonical.encode(document))
+    assert "试算" in run("report", tmp_path / "few.json", "--out", tmp_path / "out")
+    files = (tmp_path / "out" / REPORT, tmp_path / "out" / EVIDENCE)
+    verified = run("verify", *files, "--data", tmp_path / "few.csv")
+    assert "A 级" in verified
+    assert "B 级" in verified
+    assert "demo.civil-aviation.element-joint v1 已发布" in verified
+    report = json.loads(files[0].read_bytes())
+    density = next(chapter for chapter in told(report, text_of).chapters if chapter.title.startswith("六"))
+    kept = {tuple(row) for row in tables["few"][1:] if "NA" not in row}
+    assert ("取值组合", f"4 列，{len(kept)} 种不同组合") in density.rows
+    assert ("不计的行", "11 行（有空值或不合类型的单元格）") in density.rows
+    pages = pypdf.PdfReader(tmp_path / "out" / PAPER).pages
+    assert "联合熵" in "".join(page.extract_text() for page in pages)
+    refused = run("report", tmp_path / "all.json", "--out", tmp_path / "none", code=2)
+    assert "TUPLES_UNIQUE" in refused
+    assert "counted.tuples.distinct" in refused
+    assert not (tmp_path / "none").exists()
 
 
 @pytest.mark.parametrize(

@@ -71,6 +71,12 @@ def _mean(columns: list[list[str]]) -> list[Fraction]:
     return [sum((Fraction(column[i]) for column in columns), Fraction(0)) / len(columns) for i in (1, 2)]
 
 
+def _joint(profile: list[list[int]], threshold: str) -> list[Fraction]:
+    counts = [c for c, m in profile for _ in range(m)]
+    assert Fraction(len(counts), sum(counts)) <= Fraction(threshold)
+    return [entropy(counts), ln(Fraction(len(counts))) / LN2]
+
+
 def _median(trades: list[list]) -> int:
     line = [price for price, _, weight in sorted(map(tuple, trades)) for _ in range(weight)]
     return line[(len(line) - 1) // 2]
@@ -101,6 +107,7 @@ FORMULAS = {
     "quality.weighted_square@1": lambda z, b: sum((F(x) * F(y) for x, y in zip(z, b, strict=True)), F(0)) ** 2,
     "entropy.shannon_bits@1": lambda profile: entropy([c for c, m in profile for _ in range(m)]),
     "columns.mean@1": _mean,
+    "columns.joint@1": _joint,
     "density.identity@1": lambda e, top: F(e),
     "density.normalised@1": lambda e, top: min(F(1), F(e) / F(top)) if F(top) else F(0),
     "density.log1p@1": lambda e, top: ln(1 + F(e)),
@@ -132,6 +139,7 @@ CASES = {
     ],
     "entropy.shannon_bits@1": [[[[7, 1]]], [[[1, 64]]], [[[3, 1], [1, 1]]], [[[111279, 1], [104662, 1], [10, 3]]]],
     "columns.mean@1": [[[["a", "1", "2"], ["b", "0", "0"], ["c", "3.25", "4"]]]],
+    "columns.joint@1": [[[[7, 1]], "0.9"], [[[1, 64]], "1"], [[[10, 9]], "0.1"], [[[40, 1], [3, 5], [1, 30]], "0.9"]],
     "density.identity@1": [["6.3255", "7.2"]],
     "density.normalised@1": [["0", "0"], ["6.3255", "7.2"], ["2.0001", "2"]],
     "density.log1p@1": [["0", "0"], ["6.3255", "7.2"]],

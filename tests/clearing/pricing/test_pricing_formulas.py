@@ -65,6 +65,8 @@ def test_table__every_strategy__has_vectors_from_the_oracle_and_gives_them():
 def _ours(id_: str, args: list) -> object:
     if id_ == "columns.mean@1":
         args = [[ColumnInformation(name, Decimal(a), Decimal(b)) for name, a, b in args[0]]]
+    elif id_ == "columns.joint@1":
+        args = [[tuple(item) for item in args[0]], Decimal(args[1])]
     elif id_ not in ("entropy.shannon_bits@1", "history.weighted_median@1"):
         args = [_decimals(value) for value in args]
     else:
@@ -86,6 +88,7 @@ def test_policies__released_versions__keep_their_digest():
         "demo.civil-aviation.resource@1": "24bc53ff585a9c398fc9a5b5118938423db09b4dc4d11fff7f0fca20b69f0640",
         "demo.civil-aviation.element@1": "20613c2e0f3f9c14fe0fbb0c727462fde50fffd13596daa46efa5157599f16fc",
         "demo.civil-aviation.product@1": "79119b079e21ee6baf78f9bf8e83611be9e10d66149f5d47c1b70e3a22642473",
+        "demo.civil-aviation.element-joint@1": "a885b03288ecb7d1756167549274b146a2920648303acba8f1eaf1d7f47daef8",
     }
     assert {f"{policy.id}@{policy.version}": policy.digest().sha256.hex() for policy in policies.POLICIES} == pinned
 
