@@ -30,8 +30,8 @@ from clearing.pricing.file_format import format_of
 from clearing.pricing.inputs import decode
 from clearing.pricing.manifest import Counted
 from clearing.pricing.picturing import Picture
-from clearing.pricing.policy import Policy, choose
-from clearing.pricing.price_case import read_case, threshold_of
+from clearing.pricing.policy import Policy, choose, threshold_of
+from clearing.pricing.price_case import read_case
 from clearing.pricing.price_report import PriceReport, price
 from clearing.pricing.quality_report import quality_report, read_asked
 from clearing.pricing.request import read_request

@@ -15,8 +15,7 @@ from clearing.money import yuan
 from clearing.pricing import information
 from clearing.pricing.arithmetic import exact, recorded
 from clearing.pricing.manifest import Counted
-from clearing.pricing.policy import Policy
-from clearing.pricing.price_case import threshold_of
+from clearing.pricing.policy import Policy, threshold_of
 from clearing.pricing.quality import NOT_ASSESSED
 from clearing.pricing.telling import input_name, plain
 

@@ -28,7 +28,7 @@ def count_tuples(
     `as_value` empty is a category of that column, and its tuple counts.
     """
     steps = [columns[first : first + AT_ONCE] for first in range(0, len(columns), AT_ONCE)]
-    source, key = "t", []
+    source, key = "t", list[str]()
     if len(steps) > 1:
         table = scratch.table()
         source = f"(SELECT *, rowid AS r FROM {table})"

@@ -116,9 +116,9 @@ def without(obligations: Sequence[Obligation], held: Sequence[Held]) -> list[Obl
     """The obligations less what is held of them."""
     whole = {(item.debtor, item.creditor) for item in held if item.items is None}
     parts: defaultdict[tuple[str, str, str, str], int] = defaultdict(int)
-    for item in held:
-        for part in item.items or ():  # one item may be held on two grounds, part corrected, the rest defaulted
-            parts[item.debtor, item.creditor, part.agreement, part.period] += part.amount
+    for entry in held:
+        for part in entry.items or ():  # one item may be held on two grounds, part corrected, the rest defaulted
+            parts[entry.debtor, entry.creditor, part.agreement, part.period] += part.amount
     found = []
     for item in obligations:
         pair = (item.debtor, item.creditor)
