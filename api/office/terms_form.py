@@ -281,7 +281,7 @@ def _cap_group(unit: str) -> tuple[Group, ...]:
     return (Group("政府指导价", "Guided price", (
         Widget("cap.size", f"上限对应的数量（{unit}）", "Units of the cap", "number", required=True, most=16),
         Widget("cap.price", "上限（元）", "Cap, yuan", "number", required=True, most=20),
-        Widget("cap.basis", "上限含税或不含税", "With tax or without", "choice", tuple(price_form.BASES.items()), required=True),
+        Widget("cap.basis", "上限是否含税", "Tax", "choice", tuple(price_form.BASES.items()), required=True),
         Widget("cap.document", "定价文件的 SHA-256", "SHA-256 of the decision", required=True, most=64),
     ), help="授权主体定的最高价；合约价格按同一单位与之比较，超过的不能签署"),)  # fmt: skip
 

@@ -11,7 +11,7 @@ from fractions import Fraction
 from pathlib import Path
 
 import pytest
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, select, text, update
 from sqlalchemy.orm import Session
 
 from clearing.errors import BadTerms, Clash, HoldReason, NotSigned, TooEarly, UnknownFact
@@ -313,6 +313,7 @@ def test_audit__a_changed_or_withheld_statement__is_named(session: Session, mark
     first = state(session, "rev", MARCH, MARCH.end).fact
     second = state(session, "con", MARCH, MARCH.end).fact
     cycle = netted(session, market, MARCH)
+    session.execute(text("DROP TRIGGER fact_no_update"))
     table = ledger_tables.fact
     with session.begin_nested() as point:
         changed = first.bytes().replace(b'"amount":1234567', b'"amount":1234577')
@@ -340,7 +341,7 @@ def test_state_inputs__what_the_terms_do_not_ask_for_or_cannot_use__is_refused(s
         ("qua", Inputs(scored=Scored("别的方案", 1, E, "1")), None, "scheme"),
         ("sla", Inputs(measured=Measured(5, 6, E)), None, "down"),
         ("act", Inputs(active=Active(32, 31, E)), None, "days"),
-        ("fee", Inputs(events=(replace(EVENTS[2], before=7),)), None, "amount"),
+        ("fee", Inputs(events=(EVENTS[1], replace(EVENTS[2], before=7))), None, "before"),
         ("con", Inputs(), game(), "method"),
         ("con", Inputs(), replace(weights({"A": 1}), weights=()), "weights"),
         ("rev", Inputs(), weights({"A": 1}), "weights"),
