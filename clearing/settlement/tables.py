@@ -56,7 +56,7 @@ charge = Table(
     metadata,
     derived("fact_id", FACT, key=True),
     derived("reading", FACT, index=True),
-    derived("agreement", NAME),
+    derived("agreement", NAME, index=True),
     derived("period", String(40)),
     derived("booked", String(40), index=True),
     derived("corrects", FACT, index=True, nullable=True),

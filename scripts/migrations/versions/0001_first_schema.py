@@ -339,6 +339,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("fact_id"),
     )
     with op.batch_alter_table("clearing_charge", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_clearing_charge_agreement"), ["agreement"], unique=False)
         batch_op.create_index(batch_op.f("ix_clearing_charge_booked"), ["booked"], unique=False)
         batch_op.create_index(batch_op.f("ix_clearing_charge_buyer"), ["buyer"], unique=False)
         batch_op.create_index(batch_op.f("ix_clearing_charge_corrects"), ["corrects"], unique=False)
@@ -2155,6 +2156,7 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_clearing_charge_corrects"))
         batch_op.drop_index(batch_op.f("ix_clearing_charge_buyer"))
         batch_op.drop_index(batch_op.f("ix_clearing_charge_booked"))
+        batch_op.drop_index(batch_op.f("ix_clearing_charge_agreement"))
 
     op.drop_table("clearing_charge")
     op.drop_table("clearing_bank_file")
