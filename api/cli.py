@@ -33,6 +33,7 @@ from api import (
     cli_rules,
     cli_seal,
     cli_service,
+    cli_settle,
     court,
     erasing,
     hardware,
@@ -83,6 +84,7 @@ app.add_typer(cli_agency.app, name="agency")
 app.add_typer(cli_cards.app, name="cards")
 app.add_typer(cli_delivery.app, name="delivery")
 app.add_typer(cli_dispute.app, name="dispute")
+app.add_typer(cli_settle.app, name="settle")
 app.add_typer(cli_service.app, name="service")
 app.add_typer(cli_market.app, name="market")
 app.add_typer(cli_element.app, name="element")

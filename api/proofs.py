@@ -38,7 +38,10 @@ def bundle_of(
 
 
 OF_ALL_PARTIES = ("netting/v1", "funding-default/v1", "payment-instructions/v1", "payment-reissue/v1")
-OF_ONE_AGREEMENT = ("meter-reading/v1", "charge/v1", "shares/v1", "invoice/v1", "dispute-hold/v1", "dispute-release/v1")
+OF_ONE_AGREEMENT = (
+    "meter-reading/v1", "period-inputs/v1", "charge/v1", "shares/v1", "invoice/v1", "dispute-hold/v1",
+    "dispute-release/v1",
+)  # fmt: skip
 
 
 def may_read(session: Session, fact: Fact, holder: str, overseers: frozenset[str], part: int | None = None) -> bool:

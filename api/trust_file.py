@@ -111,6 +111,7 @@ REQUIRED: dict[str, tuple[str, ...]] = {
     "project-settlement/v1": ("by:party:{buyer}", "by:party:{provider}"),
     "project-invoice/v1": ("by:party:{provider}",),
     "statement/v1": ("role:operator",),
+    "period-inputs/v1": ("by:party:{buyer}", "by:party:{invoice_issuer}"),
     "charge/v1": ("role:operator",),
     "shares/v1": ("role:operator",),
     "netting/v1": ("role:operator",),

@@ -626,13 +626,10 @@ def check_cap(tariff: Tariff, tax: Tax, cap: PriceCap) -> None:
     Only a price by the unit or of a whole period can be compared; a minimum of a price by the unit would exceed every
     cap where little is used. Raises BadTerms naming the field.
     """
-    kind = tariff.kind
-    comparable = kind in _TIERED - {TariffKind.SUBSCRIPTION} or kind is TariffKind.FIXED
-    _require(comparable, "tariff.kind", "a price by the unit or the period under a guided price", str(kind))
-    _require(tariff.unit == cap.unit, "cap.unit", tariff.unit, cap.unit)
+    check_comparable(tariff, cap)
     factor = tax_factor(tax, cap.basis)
     limit = Fraction(cap.fen, cap.size)
-    if kind is TariffKind.FIXED:
+    if tariff.kind is TariffKind.FIXED:
         for field, amount in (("fixed_fen", tariff.fixed_fen), ("minimum_fen", tariff.minimum_fen or 0)):
             _require(amount * factor <= limit, f"tariff.{field}", f"≤ {limit} fen on the cap's tax basis", amount)
         return
@@ -642,6 +639,14 @@ def check_cap(tariff: Tariff, tax: Tax, cap: PriceCap) -> None:
         price = Fraction(tier.numerator, tier.divisor * tariff.block) * factor
         expected = f"≤ {limit} fen per {cap.unit} on the cap's tax basis"
         _require(price <= limit, f"tariff.tiers[{number}]", expected, str(price))
+
+
+def check_comparable(tariff: Tariff, cap: PriceCap) -> None:
+    """Refuse a guided price that this kind of tariff cannot be compared with. Raises BadTerms naming the field."""
+    kind = tariff.kind
+    comparable = kind in _TIERED - {TariffKind.SUBSCRIPTION} or kind is TariffKind.FIXED
+    _require(comparable, "tariff.kind", "a price by the unit or the period under a guided price", str(kind))
+    _require(tariff.unit == cap.unit, "cap.unit", tariff.unit, cap.unit)
 
 
 def tax_factor(tax: Tax, basis: TaxBasis) -> Fraction:
@@ -673,8 +678,9 @@ def check_terms(terms: Terms) -> None:
     _require(terms.invoice_issuer in parties, "invoice_issuer", "a party of plan.holders", terms.invoice_issuer)
     _require(terms.buyer not in parties, "buyer", "not a party of plan.holders", terms.buyer)
     for number, step in enumerate(terms.plan.steps):
-        expected = "not the buyer"
-        _require(step.guarantor != terms.buyer, f"plan.steps[{number}].guarantor", expected, step.guarantor)
+        # `sharing` states what a guarantor would owe, but no fact calls for it yet: signed, it would stay unpaid.
+        expected = "无保底：差额尚无人记账 / no guarantee: nobody would post its shortfall yet"
+        _require(step.kind is not StepKind.GUARANTEE, f"plan.steps[{number}].kind", expected, str(step.kind))
 
 
 def _require(holds: bool, field: str, expected: str, given: object) -> None:

@@ -85,6 +85,10 @@ def _confirmation(session: Session, system: System, waiting: Waiting, at: int) -
     return Appended(settlement.confirm_statement(session, system.office, waiting.signed, at=at), replayed=False)
 
 
+def _period_inputs(session: Session, system: System, waiting: Waiting, at: int) -> Appended:
+    return settlement.state_inputs(session, system.office, waiting.signed, market.revision_terms, at=at)
+
+
 def _complaint(session: Session, system: System, waiting: Waiting, at: int) -> Appended:
     operator = system.settings.operator
     return disputing.take(session, waiting.signed, system.office, operator=operator, at=at)
@@ -126,6 +130,7 @@ TAKERS: Mapping[str, Taker] = {
     "register-objection-move/v1": _dispute_move,
     "delivery-act/v1": _delivery,
     "statement-confirmed/v1": _confirmation,
+    "period-inputs/v1": _period_inputs,
     "dispute-act/v1": _complaint,
     "listing-submitted/v1": _listing,
     "listing-move/v1": _listing_move,

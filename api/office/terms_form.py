@@ -7,6 +7,7 @@ Source: exchange.md §4.1.
 
 from __future__ import annotations
 
+import re
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -15,6 +16,7 @@ from api.office import price_form, words
 from api.office.spoken import share
 from api.office.typed import SEPARATOR, Typed
 from api.office.widgets import Group, Widget
+from clearing import money
 from clearing.market.agreement import (
     Delivery,
     Dispute,
@@ -24,7 +26,7 @@ from clearing.market.agreement import (
     Terms,
     TermsParty,
 )
-from clearing.market.listing import Listing
+from clearing.market.listing import Listing, PriceRegime
 from clearing.market.negotiation.message import Inquiry, Quote
 from clearing.market.policy import Action, Constraint, Left, Operator, Policy, Rule, policy_digest
 from clearing.market.promise import Silence
@@ -33,6 +35,7 @@ from clearing.terms import (
     WHOLE,
     BillingBasis,
     Holder,
+    PriceCap,
     SharingPlan,
     Step,
     StepKind,
@@ -109,6 +112,9 @@ def values_of(terms: Terms) -> dict[str, str]:
         **{f"granted.{right.value.lower()}": "1" for right in terms.product.granted},
         **{f"connectors.{i}": SEPARATOR.join(party.connectors) for i, party in enumerate(terms.parties)},
     }  # fmt: skip
+    if (cap := terms.settlement.cap) is not None:
+        found |= {"cap.size": str(cap.size), "cap.price": money.yuan(cap.fen), "cap.basis": cap.basis.value,
+                  "cap.document": cap.document}  # fmt: skip
     plan = terms.settlement.plan
     if _plain_plan(plan):
         roles = {holder.party: holder.role for holder in plan.holders}
@@ -157,6 +163,7 @@ def groups(base: Terms, listing: Listing | None, names: Mapping[str, str]) -> tu
         )),
         *(price_form.groups(unit, len(base.settlement.tariff.tiers)) if price_form.plain(base.settlement.tariff)
           else price_form.as_it_is()),
+        *(_cap_group(unit) if base.settlement.cap or (listing and listing.regime is PriceRegime.GUIDED) else ()),
         Group("结算", "Settlement", (
             Widget("billing", "按谁的使用记录计费", "Billing basis", "choice", tuple(BILLING.items()), required=True),
             *(Widget(f"connectors.{i}", f"{words.ROLES[party.role.value]}的连接器"
@@ -233,6 +240,7 @@ def read(typed: Typed, base: Terms, *, amends: bool = False) -> Terms:
         typed.wrong("tiers.0.price", "请填写单价。", "A price is needed.")
     if not kept("plan."):
         plan = _read_plan(typed, plan, step)
+    cap = settlement.cap if kept("cap.") else _read_cap(typed, base)
     purposes = typed.listed("purposes")
     granted = tuple(right for right in Right if typed.ticked(f"granted.{right.value.lower()}"))
     if not granted:
@@ -254,7 +262,8 @@ def read(typed: Typed, base: Terms, *, amends: bool = False) -> Terms:
         service_level=typed.text("service_level", most=4000),
         acceptance_days=typed.number("acceptance_days", 0, 730),
         settlement=replace(
-            settlement, tariff=tariff, tax=tax, plan=plan, invoice_issuer=typed.text("invoice_issuer", most=64)
+            settlement, tariff=tariff, tax=tax, plan=plan, cap=cap,
+            invoice_issuer=typed.text("invoice_issuer", most=64),
         ),
         billing=BillingBasis(typed.choice("billing", BILLING)), silence=Silence(typed.choice("silence", SILENCE)),
         liability=typed.text("liability", most=4000),
@@ -265,6 +274,26 @@ def read(typed: Typed, base: Terms, *, amends: bool = False) -> Terms:
         policy=policy, policy_digest=Twin.of(policy_digest(policy)),
         template=_read_template(typed, base.template),
         salt=secrets.token_hex(32), conditions=typed.listed("conditions", required=False),
+    )  # fmt: skip
+
+
+def _cap_group(unit: str) -> tuple[Group, ...]:
+    return (Group("政府指导价", "Guided price", (
+        Widget("cap.size", f"上限对应的数量（{unit}）", "Units of the cap", "number", required=True, most=16),
+        Widget("cap.price", "上限（元）", "Cap, yuan", "number", required=True, most=20),
+        Widget("cap.basis", "上限是否含税", "Tax", "choice", tuple(price_form.BASES.items()), required=True),
+        Widget("cap.document", "定价文件的 SHA-256", "SHA-256 of the decision", required=True, most=64),
+    ), help="授权主体定的最高价；合约价格按同一单位与之比较，超过的不能签署"),)  # fmt: skip
+
+
+def _read_cap(typed: Typed, base: Terms) -> PriceCap:
+    """The cap on the agreement's own unit and product."""
+    document = typed.text("cap.document", most=64)
+    if re.fullmatch("[0-9a-f]{64}", document) is None:
+        typed.wrong("cap.document", "请填写 64 位小写十六进制。", "64 lower-case hex digits.")
+    return PriceCap(
+        base.product.listing, base.settlement.tariff.unit, typed.number("cap.size", 1), typed.yuan("cap.price") or 0,
+        TaxBasis(typed.choice("cap.basis", price_form.BASES)), document,
     )  # fmt: skip
 
 

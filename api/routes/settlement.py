@@ -11,16 +11,21 @@ from api.auth import Caller, CallerDep, Forbidden, OperatorDep, require_own
 from api.bodies import DocumentDep, RawDep, SignedDep, describe
 from api.bootstrap import System
 from api.deps import NowDep, ReadDep, SystemDep, WriteDep
+from api.desk import service as desk
+from api.desk.waiting import Slot
 from api.proofs import may_read
-from api.views import plain
+from api.views import appended, plain
 from clearing.errors import UnknownFact
 from clearing.market import service as market
 from clearing.settlement import batch_sheet, pain001, payment, tracing, workbook
 from clearing.settlement import service as settlement
 from clearing.settlement import store as settlement_store
+from clearing.settlement.inputs import Inputs
 from clearing.settlement.payment import BankAccount
 from clearing.settlement.statement import PartA
-from clearing.terms import LATEST, month
+from clearing.settlement.stating import PERIOD_INPUTS, Month, Name, Revision
+from clearing.settlement.weighing import Derived
+from clearing.terms import LATEST, AgreementTerms, month
 from clearing.usage import store as usage_store
 from ledger import log, reading, store
 from ledger.facts import Fact, Statement, require_fields
@@ -28,7 +33,6 @@ from ledger.facts import Fact, Statement, require_fields
 router = APIRouter(prefix="/api", tags=["settlement 清算"])
 
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
-Month = Annotated[str, Meta(pattern=r"^20[0-9]{2}-(0[1-9]|1[0-2])\Z")]
 Grace = Annotated[int, Meta(ge=0, le=366 * 86_400)]
 
 
@@ -64,11 +68,36 @@ def rate(cycle: str, caller: OperatorDep, session: WriteDep, system: SystemDep, 
     period = month(settlement_store.cycle(session, cycle).period)
     agreements = market.agreement_terms(session, period.start, period.end)
     earlier = market.agreement_terms(session, period.start - LATEST, period.start)
-    charges = settlement.rate(
+    rated = settlement.rate(
         session, system.office, cycle=cycle, agreements=agreements, uses=usage_store.metered_uses, at=now,
         earlier=earlier,
     )  # fmt: skip
-    return {"charges": charges}
+    return plain(rated)  # type: ignore[no-any-return]
+
+
+@router.get(
+    "/cycles/{cycle}/inputs", summary="账期要素：应申报、缺项与暂缓 / what terms ask for and lack, what is held"
+)
+def inputs(cycle: str, caller: CallerDep, session: ReadDep, system: SystemDep) -> dict[str, Any]:
+    period = month(settlement_store.cycle(session, cycle).period)
+    current = _concerning(caller, system, market.agreement_terms(session, period.start, period.end))
+    ever = _concerning(caller, system, market.agreement_terms(session, period.start - LATEST, period.end))
+    return {
+        "asked": plain(settlement.asked_of(session, cycle=cycle, agreements=current)),
+        "held": plain(settlement.held_now(session, cycle=cycle, agreements=ever)),
+    }
+
+
+@router.post(
+    "/period-inputs",
+    openapi_extra=describe(PERIOD_INPUTS, "clearing.settlement.stating.PeriodInputs"),
+    summary="账期要素（付款方与开票方签署） / what both sides state of a period",
+)
+def period_inputs(
+    body: SignedDep, caller: CallerDep, session: WriteDep, system: SystemDep, now: NowDep
+) -> dict[str, Any]:
+    require_own(caller, body.signed)
+    return appended(settlement.state_inputs(session, system.office, body.signed, market.revision_terms, at=now))
 
 
 @router.get("/cycles/{cycle}/uninvoiced", summary="待开发票（含红字） / charges whose invoice waits, red ones too")
@@ -310,6 +339,41 @@ def _statement(session: ReadDep, cycle: str, party: str) -> Any:
     if not found:
         raise UnknownFact("statement", f"{cycle}.{party}"[:200])
     return found[0]
+
+
+@router.post("/period-inputs/drafts", summary="账期要素送双方签署台 / puts a period's inputs before both sides to sign")
+def draft_period_inputs(value: DocumentDep, caller: CallerDep, session: WriteDep, now: NowDep) -> dict[str, Any]:
+    require_fields(value, "request", {"agreement", "revision", "period", "inputs"}, {"weights"})
+    drafted = settlement.draft_inputs(
+        session,
+        market.revision_terms,
+        agreement=reading.read(Name, value["agreement"], "agreement"),
+        revision=reading.read(Revision, value["revision"], "revision"),
+        period=reading.read(Month, value["period"], "period"),
+        inputs=reading.read(Inputs, value["inputs"], "inputs"),
+        weights=reading.read(Derived, value["weights"], "weights") if "weights" in value else None,
+    )
+    both = [f"party:{drafted.body[side]}" for side in ("buyer", "invoice_issuer")]
+    if caller.holder not in both:
+        raise Forbidden("账期要素由付款方或开票方起草。 / A period is stated by the buyer or the invoice issuer.")
+    waiting = desk.draft(
+        session, title=f"账期要素：{value['period']}", kind=drafted.kind, subject=drafted.subject, body=drafted.body,
+        slots=[Slot(by) for by in both], by=caller.holder, at=now,
+    )  # fmt: skip
+    return {"id": waiting.id, "waits_for": both, "statement": drafted.document()}
+
+
+def _concerning(caller: Caller, system: System, agreements: list[AgreementTerms]) -> list[AgreementTerms]:
+    """Those the caller pays under or is paid under; all for the operator."""
+    if caller.holder == f"party:{system.settings.operator}":
+        return agreements
+    return [
+        item for item in agreements if caller.holder in {f"party:{party}" for party in (item.terms.buyer, *_paid(item))}
+    ]
+
+
+def _paid(item: AgreementTerms) -> list[str]:
+    return [holder.party for holder in item.terms.plan.holders]
 
 
 def _own_or_operator(caller: Caller, party: str, operator: str) -> None:

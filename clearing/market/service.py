@@ -30,7 +30,7 @@ from clearing.market.agreement import (
     read_terms,
 )
 from clearing.market.errors import GateRefused, NotEntitled
-from clearing.market.listing import Title, check_title
+from clearing.market.listing import PriceRegime, Title, check_title
 from clearing.market.listing_moves import ORDERABLE
 from clearing.market.negotiation import store as negotiations
 from clearing.market.policy import Action, limit_of
@@ -96,6 +96,11 @@ def agreement_terms(session: Session, start: int, end: int) -> list[AgreementTer
             if max(since, terms.effective, start) < min(until or end, terms.expiry, end):
                 found.append(settled_by(row.id, revision, terms))
     return found
+
+
+def revision_terms(session: Session, agreement: str, revision: int) -> AgreementTerms:
+    """The settlement terms of one agreement revision. Raises `UnknownFact`."""
+    return settled_by(agreement, revision, store.terms_of(session, agreement, revision))
 
 
 def settled_by(agreement: str, revision: int, terms: Terms) -> AgreementTerms:
@@ -185,6 +190,9 @@ def check_gates(session: Session, terms: Terms, at: int, running: Product | None
         value = shelf.version_of(session, product.listing, product.digest) or value
     if value.unit != terms.settlement.tariff.unit:
         raise BadTerms("terms.settlement.tariff.unit", value.unit, terms.settlement.tariff.unit)
+    if value.regime is PriceRegime.GUIDED and terms.settlement.cap is None:
+        expected = "政府指导价产品须载明价格上限 / the price cap of a product under a guided price"
+        raise BadTerms("terms.settlement.cap", expected, "无 / none")
     title = title_of(session, product.certificate, seller, at)
     held = check_title(title, product.certificate, seller, value.right)
     missing = sorted(set(product.granted) - held.rights)

@@ -1,11 +1,12 @@
 """From a counted quantity to money in a bank account and the proof of it, in the order the files are read.
 
-inputs → rating → weighing → sharing → correcting → journal → invoice → statement → netting → notice → cycle → payment →
-close → report → tracing → audit
+inputs → rating → weighing → stating → sharing → correcting → journal → invoice → statement → netting → notice → cycle →
+payment → close → report → tracing → audit
 
 - `inputs` is what a price needs of a period besides the quantity; each part names its evidence
 - `rating` prices a meter reading, rounded once, net and tax apart
 - `weighing` derives the weights of a period from contributions or Shapley values
+- `stating` is what both sides sign of a period, and the charge that follows from it or is held
 - `sharing` divides each charge; nobody is ever a whole fen off (D33)
 - `correcting` reads an earlier period again, reverses and charges anew, gives back part of a charge
 - `journal` posts each event as a transaction that balances or cannot exist

@@ -1,4 +1,5 @@
-"""Recomputes a cycle from agreements and usage records and compares both numbers at every stage; repairs nothing.
+"""Recomputes a cycle from agreements, usage records and what both sides stated of a period, and compares both numbers
+at every stage; repairs nothing.
 
 Each stage is recomputed from the stage before *as recomputed*, so one false number at the start shows in everything
 that follows from it and one false number at the end shows alone. Source: domain clearing §11, §12.
@@ -7,13 +8,16 @@ that follows from it and one false number at the end shows alone. Source: domain
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from typing import Any
 
-from clearing.errors import ClearingError
-from clearing.settlement import correcting, journal, netting, payment, rating, reissue, sharing
+from clearing.errors import ClearingError, Held
+from clearing.settlement import correcting, journal, netting, payment, reissue, sharing, stating
 from clearing.settlement import notice as notices
 from clearing.settlement import statement as statements
+from clearing.settlement.correcting import Standing
 from clearing.settlement.cycle import ORDER, CycleMove, State
 from clearing.settlement.hold import Hold
 from clearing.settlement.invoice import Invoice
@@ -26,6 +30,8 @@ from clearing.settlement.rating import Charge
 from clearing.settlement.reissue import ReissueOrder
 from clearing.settlement.sharing import Shares
 from clearing.settlement.statement import Line, Obligation, ObligationPart, PartA
+from clearing.settlement.stating import Due, Stated
+from clearing.settlement.weighing import Derived
 from clearing.terms import AgreementTerms, SharingPlan
 from clearing.usage.metered import MeteredUse
 from clearing.usage.metering import MeterReading, read_meter
@@ -66,20 +72,28 @@ class StoredRun:
     default: tuple[str, Default] | None
 
 
+EarlierPeriod = tuple[str, MeterReading, Standing | None]
+"""The last reading of an earlier period with its fact id, and the charge in force, None where it was held."""
+
+
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """Everything stored about one cycle, as values. Pairs are (fact id, body); `lineages`, `openings` and `earlier`
-    (the last readings of earlier periods, each with the charge in force) come from before the cycle; `corrected` are
-    the ids of charges, shares and invoices by which later cycles correct this period; `credits` are what follows from
-    the disputes that ended, of this cycle or not given back at all; `holds` what was frozen of the period, with the
-    fact of its release or None; `transactions` are the whole journal."""
+    """Everything stored about one cycle, as values. Pairs are (fact id, body); `lineages`, `entitled` (of lineages with
+    derived weights), `openings` and `earlier` come from before the cycle; `stated` is what both sides signed about each
+    agreement, revision and period, as it stood when the cycle was rated; `weights` are those of the charges that the
+    cycle corrects; `corrected` are the ids of charges, shares and invoices by which later cycles correct this period;
+    `credits` are what follows from the disputes that ended, of this cycle or not given back at all; `holds` what was
+    frozen of the period, with the fact of its release or None; `transactions` are the whole journal."""
 
     move: CycleMove
     readings: Sequence[tuple[str, MeterReading]]
     charges: Sequence[tuple[str, Charge]]
     shares: Sequence[tuple[str, Shares]]
     lineages: Mapping[str, int]
-    earlier: Sequence[tuple[MeterReading, tuple[str, Charge]]]
+    entitled: Mapping[str, Mapping[str, Fraction]]
+    stated: Mapping[tuple[str, int, str], Stated]
+    earlier: Sequence[EarlierPeriod]
+    weights: Mapping[str, Derived | None]
     corrected: frozenset[str]
     credits: Sequence[Charge]
     holds: Sequence[tuple[str, Hold, str | None]]
@@ -145,45 +159,56 @@ def _recompute(
     window, mark, booked = stored.move.window, stored.move.high_water or 0, stored.move.period
     names = {body.label: name for name, body in stored.readings}
     readings: list[MeterReading] = []
-    charges: list[tuple[Charge, SharingPlan]] = []
+    due: list[tuple[Due, SharingPlan]] = []
     for item in _ordered(agreements):
         reading = read_meter(item, window, uses.get(item.agreement, ()), mark)
         readings.append(reading)
-        charge = rating.rate(names.get(reading.label, ""), reading, item.terms, free=item.free)
-        charges.append((charge, item.terms.plan))
+        stated = stored.stated.get((item.agreement, item.revision, booked))
+        with suppress(Held):
+            due.append((stating.charged(names.get(reading.label, ""), reading, item, stated), item.terms.plan))
     for item in _ordered(earlier):
-        for before, (charge_id, charge) in stored.earlier:
+        for name, before, standing in stored.earlier:
             ours = (before.agreement, before.revision) == (item.agreement, item.revision)
-            if not ours or not correcting.may_change(before, item, window):
+            if not ours or before.end > window.start:
                 continue
-            again = correcting.read_again(before, item, uses.get(item.agreement, ()), mark, booked)
-            if again is None:
-                continue
-            readings.append(again)
-            if correcting.corrects_money(before, again):
-                name, plan = names.get(again.label, ""), item.terms.plan
-                charges.append((correcting.reversal(charge_id, charge, name, booked), plan))
-                charges.append((correcting.charged_again(name, again, item, charge_id), plan))
-    charges += [(credit, plans[credit.agreement, credit.revision]) for credit in stored.credits]
+            again = None
+            if correcting.may_change(before, item, window):
+                again = correcting.read_again(before, item, uses.get(item.agreement, ()), mark, booked)
+            if again is not None:
+                readings.append(again)
+                name = names.get(again.label, "")
+            stated = stored.stated.get((item.agreement, item.revision, before.period))
+            with suppress(Held):
+                found = correcting.due(
+                    name, again or before, item, stated, standing, booked, anew=again is not None
+                )  # fmt: skip
+                due += [(one, item.terms.plan) for one in found]
+    for credit in stored.credits:
+        weights = stored.weights.get(credit.corrects.charge) if credit.corrects else None
+        due.append((Due(credit, weights), plans[credit.agreement, credit.revision]))
     return _Recomputed(
         [(body.label, body) for body in readings],
-        [(charge.label, charge) for charge, _ in charges],
-        _divided(stored, charges),
+        [(one.charge.label, one.charge) for one, _ in due],
+        _divided(stored, due),
     )
 
 
-def _divided(stored: Stored, charges: Sequence[tuple[Charge, SharingPlan]]) -> list[tuple[str, Shares]]:
+def _divided(stored: Stored, due: Sequence[tuple[Due, SharingPlan]]) -> list[tuple[str, Shares]]:
     """The shares of the charges, each lineage on from where it stood before the cycle, in the order that is stored:
     what each party has been given in the end does not depend on it (D33)."""
     ids = {body.label: name for name, body in stored.charges}
     place = {body.charge: number for number, (_, body) in enumerate(stored.shares)}
-    totals = dict(stored.lineages)
+    totals, entitled = dict(stored.lineages), dict(stored.entitled)
     found = []
-    for charge, plan in sorted(charges, key=lambda pair: place.get(ids.get(pair[0].label, ""), len(place))):
+    for one, plan in sorted(due, key=lambda pair: place.get(ids.get(pair[0].charge.label, ""), len(place))):
+        charge = one.charge
         lineage = sharing.lineage_of(charge.agreement, plan, charge.currency)
-        divided = sharing.share(ids.get(charge.label, ""), charge, plan, totals.get(lineage, 0))
-        totals[lineage] = divided.after
-        found.append((charge.label, divided))
+        derived = entitled.get(lineage, {}) if plan.derived else None
+        shares = sharing.share(
+            ids.get(charge.label, ""), charge, plan, totals.get(lineage, 0), weights=one.weights, entitled=derived
+        )  # fmt: skip
+        totals[lineage], entitled[lineage] = shares.after, sharing.entitled_after(shares)
+        found.append((charge.label, shares))
     return found
 
 

@@ -1,22 +1,34 @@
 """A settled period corrected: read again for what came late, reversed and charged anew, or credited in part.
 
 Nothing stored is changed. A late record, or the second side of a use that had been held, has the whole period read
-again under its own terms; the charge is reversed and a new one made, both posted by the next cycle and labelled with
-the period they correct. A credit gives back part of a charge. Source: domain clearing §1 row 3, §2.7, §6; D33, D34.
+again under its own terms, and both sides may state its inputs again; the charge is reversed and a new one made, both
+posted by the next cycle and labelled with the period they correct. A charge that was held is made by the first cycle
+that can. A credit gives back part of a charge. Source: domain clearing §1 row 3, §2.7, §6; D33, D34.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from clearing import money
 from clearing.money import TaxSplit
-from clearing.settlement import rating
+from clearing.settlement import stating
 from clearing.settlement.rating import Charge, Correction, CorrectionKind
+from clearing.settlement.stating import Due, Stated
+from clearing.settlement.weighing import Derived
 from clearing.terms import AgreementTerms, Period
 from clearing.usage.metered import MeteredUse
 from clearing.usage.metering import MeterReading, read_meter
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """The charge in force of a period: its fact id, itself, and the derived weights it was divided by, if any."""
+
+    fact: str
+    charge: Charge
+    weights: Derived | None = None
 
 
 def may_change(before: MeterReading, item: AgreementTerms, now: Period) -> bool:
@@ -37,21 +49,35 @@ def read_again(
     return None if found == same else found
 
 
-def corrects_money(before: MeterReading, now: MeterReading) -> bool:
-    """Does the new reading cost something else? Where only the excluded records differ nothing is charged anew."""
-    return before.quantity != now.quantity
-
-
 def reversal(charge_id: str, charge: Charge, basis: str, booked: str) -> Charge:
-    """The exact mirror of a charge, because of the reading `basis`."""
+    """The exact mirror of a charge, because of the fact `basis`."""
     correction = Correction(CorrectionKind.REVERSAL, charge_id, basis)
     return _given_back(charge, charge.quantity, charge.gross, charge.net, charge.tax, correction, booked)
 
 
-def charged_again(reading_id: str, reading: MeterReading, item: AgreementTerms, charge_id: str) -> Charge:
-    """The charge of a period read again, in place of `charge_id`."""
-    fresh = rating.rate(reading_id, reading, item.terms, free=item.free)
-    return replace(fresh, corrects=Correction(CorrectionKind.ANEW, charge_id, reading_id), booked=reading.booked)
+def due(
+    reading_id: str, reading: MeterReading, item: AgreementTerms, stated: Stated | None, standing: Standing | None,
+    booked: str, *, anew: bool,
+) -> tuple[Due, ...]:  # fmt: skip
+    """What the cycle of `booked` posts about an earlier period as it is read and stated now: nothing where that is what
+    the charge in force says, the charge where there was none, else its reversal and the charge made anew.
+
+    The reason is the reading where it was made `anew`, else what was stated. A reversal takes back by the weights the
+    charge was divided by. Raises Held: then what stands goes on standing.
+    """
+    fresh = stating.charged(reading_id, reading, item, stated, booked)
+    if standing is None:
+        return (fresh,)
+    before, after = standing.charge, fresh.charge
+    same = (before.quantity, before.inputs) == (reading.quantity, after.inputs)
+    if same and (standing.weights == fresh.weights or not after.net):
+        return ()
+    basis = reading_id if anew or stated is None else stated.fact
+    correction = Correction(CorrectionKind.ANEW, standing.fact, basis)
+    return (
+        Due(reversal(standing.fact, before, basis, booked), standing.weights),
+        Due(replace(after, corrects=correction), fresh.weights),
+    )
 
 
 def credit(charge_id: str, charge: Charge, credited: Iterable[Charge], amount: int, basis: str, booked: str) -> Charge:

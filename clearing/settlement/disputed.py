@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from sqlalchemy.orm import Session
 
-from clearing.settlement import correcting, hold, service, sharing, store
+from clearing.settlement import correcting, hold, service, store
 from clearing.settlement.hold import Hold
 from clearing.settlement.journal import Account, Kind
 from clearing.settlement.rating import Charge
@@ -66,7 +66,8 @@ def give_back(
     charge, _ = store.charge(session, charge_id)
     booked = store.posting_period(session, charge)
     credit = correcting.credit(charge_id, charge, _credits(session, charge_id), amount, basis, booked)
-    return service.post_charge(session, office, f"charge:{charge.reading}", credit, plan, at)
+    weights = store.weights_of(session, charge_id)
+    return service.post_charge(session, office, f"charge:{charge.reading}", credit, plan, at, weights=weights)
 
 
 def _taken(
@@ -74,8 +75,7 @@ def _taken(
 ) -> dict[str, int]:
     """What a credit of this amount would take from each payee now; the tax only once its invoice makes it owed."""
     credit = correcting.credit(charge_id, charge, _credits(session, charge_id), amount, "", "")
-    lineage = sharing.lineage_of(charge.agreement, plan, charge.currency)
-    divided = sharing.share("", credit, plan, store.lineage_total(session, lineage))
+    divided = service.divided(session, "", credit, plan, store.weights_of(session, charge_id))
     taken = {line.party: -line.amount for line in divided.shares}
     if invoiced:
         taken[charge.invoice_issuer] = taken.get(charge.invoice_issuer, 0) - credit.tax

@@ -8,7 +8,8 @@ besides the quantity is an argument (`inputs`) and is copied into the charge. So
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from fractions import Fraction
 
@@ -26,6 +27,7 @@ from clearing.terms import (
     Tax,
     Terms,
     Tier,
+    check_comparable,
     exact,
     tax_factor,
 )
@@ -88,8 +90,8 @@ class Charge:
     """计费结果: what one reading costs under the tariff version it was signed with. Amounts are fen.
 
     `reading` is the id of the reading fact. `bound` is "", "minimum", "maximum" or "free". `inputs` is what else the
-    price was computed from. A correction says what it `corrects`; it is posted by the cycle of the period `booked`. The
-    amounts are below 0 only in what gives back and where a success fee is clawed back.
+    price was computed from. A correction says what it `corrects`; it, and a charge that had been held, is posted by the
+    cycle of the period `booked`. The amounts are below 0 only in what gives back and in a success fee clawed back.
     """
 
     reading: str
@@ -118,11 +120,13 @@ class Charge:
 
     @property
     def label(self) -> str:
-        """What it is called within its cycle: agreement, revision, and for a correction the period and the reason."""
+        """What it is called within its cycle: agreement, revision, the period where an earlier one is charged or
+        corrected, and for a correction the reason."""
         name = f"{self.agreement}#{self.revision}"
-        if self.corrects is None:
+        if self.booked is None:
             return name
-        return f"{name}/{self.period} {self.corrects.kind} {self.corrects.basis[:16]}"
+        name = f"{name}/{self.period}"
+        return name if self.corrects is None else f"{name} {self.corrects.kind} {self.corrects.basis[:16]}"
 
 
 NOTHING = Inputs()
@@ -202,10 +206,34 @@ def credit_of(rows: tuple[Credit, ...], measured: Measured | None, amount: Fract
     return amount * Fraction(row.millionths, MILLION) + row.fen
 
 
+def check_inputs(tariff: Tariff, tax: Tax, inputs: Inputs) -> None:
+    """Refuse inputs that contradict themselves or the tariff, or whose amount would be out of bounds.
+
+    What would only hold the charge passes: no score, no coefficient, a price above the cap. Raises BadTerms, BadMoney.
+    """
+    if inputs.active is not None:
+        _active(inputs.active)
+    if inputs.scored is not None and tariff.quality is not None:
+        with suppress(Held):  # a score without a coefficient is a true statement
+            coefficient_of(tariff.quality, inputs.scored)
+    if inputs.measured is not None and tariff.credits is not None:
+        credit_of(tariff.credits, inputs.measured, Fraction(0))
+    if inputs.cap is not None:
+        check_comparable(tariff, inputs.cap)
+    if inputs.declared is not None or inputs.events is not None:
+        rate_quantity(0, replace(tariff, quality=None, credits=None), tax, inputs=inputs)
+
+
 def rate(
-    reading_id: str, reading: MeterReading, terms: Terms, *, free: bool = False, inputs: Inputs | None = None
+    reading_id: str,
+    reading: MeterReading,
+    terms: Terms,
+    *,
+    free: bool = False,
+    inputs: Inputs | None = None,
+    booked: str | None = None,
 ) -> Charge:
-    """The charge of one reading under the terms its agreement revision was signed with.
+    """The charge of one reading under the terms its agreement revision was signed with; `booked` names a later cycle.
 
     Raises BadTerms when the reading counts another unit than the tariff prices, and what `rate_quantity` raises.
     """
@@ -233,6 +261,7 @@ def rate(
         net=rated.net,
         tax=rated.tax,
         tax_bp=terms.tax.bp,
+        booked=booked,
         coefficient=rated.coefficient,
         credit=rated.credit,
         inputs=inputs,
@@ -323,8 +352,7 @@ def _line(tier: Tier, quantity: int) -> TierLine:
 
 def _check_cap(quantity: int, amount: Fraction, tariff: Tariff, tax: Tax, cap: PriceCap) -> None:
     """The exact amount before credits against the guided price of what was used, blocks counted as they are charged."""
-    if tariff.unit != cap.unit:
-        raise BadTerms("cap.unit", tariff.unit, cap.unit)
+    check_comparable(tariff, cap)
     units = 1 if tariff.kind is TariffKind.FIXED else -(-quantity // tariff.block) * tariff.block
     limit = Fraction(units * cap.fen, cap.size)
     price = amount * tax_factor(tax, cap.basis)

@@ -1,8 +1,8 @@
 """Settlement, step by step: each function loads, decides with a pure stage, appends facts and projects them.
 
 Nobody commits here. What the system states is signed by the office's system signer; what a party or a person states
-comes in already signed. Order: open_cycle → cut_off → rate → record_invoice* → issue_statements → confirm_statement* →
-close_window → net → instruct → import_bank_file* → advance_payments → close.
+comes in already signed. Order: open_cycle → cut_off → state_inputs* → rate → record_invoice* → issue_statements →
+confirm_statement* → close_window → net → instruct → import_bank_file* → advance_payments → close.
 """
 
 from __future__ import annotations
@@ -15,18 +15,21 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from clearing import money
+from clearing import money, taking
 from clearing.errors import BadTerms, Clash, ClearingError, NotSigned, TooEarly, WrongMove
-from clearing.settlement import correcting, netting, payment, rating, reissue, sharing, store
+from clearing.errors import Held as HeldBack
+from clearing.settlement import correcting, netting, payment, rating, reissue, sharing, stating, store
 from clearing.settlement import cycle as cycles
 from clearing.settlement import notice as notices
 from clearing.settlement import statement as statements
-from clearing.settlement.audit import Finding, Stored, StoredRun, audit_cycle
+from clearing.settlement.audit import EarlierPeriod, Finding, Stored, StoredRun, audit_cycle
 from clearing.settlement.bank_file import new_entries
 from clearing.settlement.camt053 import read_bank_file
 from clearing.settlement.close import CycleClose, Totals, close_of
+from clearing.settlement.correcting import Standing
 from clearing.settlement.cycle import CycleMove, State, WorkingDays
 from clearing.settlement.dispute import store as disputes
+from clearing.settlement.inputs import Inputs
 from clearing.settlement.invoice import Invoice, check_invoice
 from clearing.settlement.journal import PARTY_KINDS, Account, BankEffect, Kind
 from clearing.settlement.netting import Funded, Proof, Run, default
@@ -34,8 +37,10 @@ from clearing.settlement.notice import Held, PartB
 from clearing.settlement.payment import BankAccount, Batch, Direction
 from clearing.settlement.sharing import Shares
 from clearing.settlement.statement import Obligation, ObligationPart
+from clearing.settlement.stating import PERIOD_INPUTS, PeriodInputs, Stated, Waiting
 from clearing.settlement.store import Confirmation, StoredEntry
-from clearing.terms import AgreementTerms, Period, SharingPlan
+from clearing.settlement.weighing import Derived
+from clearing.terms import AgreementTerms, Period, SharingPlan, month_after
 from clearing.usage.finding import CHECKER, MAKER
 from clearing.usage.metered import MeteredUse
 from clearing.usage.metering import read_meter
@@ -47,6 +52,7 @@ from ledger.errors import LedgerError
 from ledger.facts import EIP712, Fact, PartsRoot, Signature, Signed, Statement
 from ledger.reading import body_of, read
 from ledger.signing import SystemSigner
+from ledger.store import Appended
 
 OPERATOR, AUDITOR = "operator", "auditor"
 
@@ -93,6 +99,14 @@ def cut_off(session: Session, office: Office, *, cycle: str, high_water: int, at
     return _advance(session, office, now, State.CUT_OFF, at, high_water=high_water)
 
 
+@dataclass(frozen=True, slots=True)
+class RatedCycle:
+    """What rating a cycle came to: the fact ids of the charges in order, and what is held with the reason."""
+
+    charges: tuple[str, ...]
+    held: tuple[Waiting, ...]
+
+
 def rate(
     session: Session,
     office: Office,
@@ -102,18 +116,27 @@ def rate(
     uses: Uses,
     at: int,
     earlier: Sequence[AgreementTerms] = (),
-) -> list[str]:
-    """Meter, rate, share and post every agreement of the period; then read again what earlier periods of the `earlier`
-    agreement revisions may have got since, and post the difference. Returns the charge fact ids in order.
+) -> RatedCycle:
+    """Meter, rate, share and post every agreement of the period; then look again at what earlier periods of the
+    `earlier` agreement revisions may have got since, records or statements, and post the difference.
 
+    What lacks something its terms ask for is read and held, and stops nothing else: the next cycle tries again.
     Raises WrongMove unless the cycle is cut off, BadTerms when an agreement revision is listed twice.
     """
     now = _in_state(session, cycle, State.CUT_OFF)
-    charged = [_rate_one(session, office, now, item, uses, at) for item in _each_once(agreements, "agreements")]
+    charged: list[str] = []
+    held: list[Waiting] = []
+    for item in _each_once(agreements, "agreements"):
+        try:
+            charged.append(_rate_one(session, office, now, item, uses, at))
+        except HeldBack as reason:
+            held.append(stating.waiting(item, now.period, reason))
     for item in _each_once(earlier, "earlier"):
-        charged += _rate_again(session, office, now, item, uses, at)
+        posted, waiting = _rate_again(session, office, now, item, uses, at)
+        charged += posted
+        held += waiting
     _advance(session, office, now, State.RATED, at)
-    return charged
+    return RatedCycle(tuple(charged), tuple(held))
 
 
 def _each_once(agreements: Sequence[AgreementTerms], field: str) -> list[AgreementTerms]:
@@ -125,46 +148,165 @@ def _each_once(agreements: Sequence[AgreementTerms], field: str) -> list[Agreeme
 
 
 def _rate_one(session: Session, office: Office, now: CycleMove, item: AgreementTerms, uses: Uses, at: int) -> str:
+    """Posts the reading, then the charge. Raises Held between the two."""
     reading = read_meter(item, now.window, uses(session, item.agreement), now.high_water or 0)
     read_fact = _system(session, office, "meter-reading/v1", reading_subject(item, now.period), reading, at)
-    charge = rating.rate(read_fact.id, reading, item.terms, free=item.free)
-    return post_charge(session, office, f"charge:{read_fact.id}", charge, item.terms.plan, at)
+    stated = store.stated(session, item.agreement, item.revision, at).get(now.period)
+    due = stating.charged(read_fact.id, reading, item, stated)
+    return post_charge(session, office, f"charge:{read_fact.id}", due.charge, item.terms.plan, at, weights=due.weights)
 
 
 def _rate_again(
     session: Session, office: Office, now: CycleMove, item: AgreementTerms, uses: Uses, at: int
-) -> list[str]:
-    """The reversal and the new charge of every earlier period that what came since the last cut-off changes."""
-    posted = []
-    for _, before in store.last_readings(session, item.agreement, item.revision, now.period):
-        if not correcting.may_change(before, item, now.window):
+) -> tuple[list[str], list[Waiting]]:
+    """Every earlier period: its charge where it was held, else reversal and new charge where what came since the last
+    cut-off, or was stated since, changes it. What would be held now goes on as it stands."""
+    posted: list[str] = []
+    held: list[Waiting] = []
+    stated = store.stated(session, item.agreement, item.revision, at)
+    charges = store.charges_in_force(session, item.agreement, item.revision, now.period)
+    for reading_id, before in store.last_readings(session, item.agreement, item.revision, now.period):
+        if before.end > now.start:
             continue
-        found = correcting.read_again(before, item, uses(session, item.agreement), now.high_water or 0, now.period)
-        if found is None:
+        found = None
+        if correcting.may_change(before, item, now.window):
+            found = correcting.read_again(before, item, uses(session, item.agreement), now.high_water or 0, now.period)
+        name, reading = reading_id, before
+        if found is not None:
+            reading = found
+            name = _system(session, office, "meter-reading/v1", reading_subject(item, before.period), found, at).id
+        standing = _standing(session, item, charges.get(before.period))
+        try:
+            due = correcting.due(
+                name, reading, item, stated.get(before.period), standing, now.period, anew=found is not None
+            )  # fmt: skip
+        except HeldBack as reason:
+            held.append(stating.waiting(item, before.period, reason))
             continue
-        read_fact = _system(session, office, "meter-reading/v1", reading_subject(item, before.period), found, at)
-        if not correcting.corrects_money(before, found):
-            continue
-        charge_id, charge = store.charge_in_force(session, before, now.period)
-        undone = correcting.reversal(charge_id, charge, read_fact.id, now.period)
-        anew = correcting.charged_again(read_fact.id, found, item, charge_id)
-        for subject, body in ((f"charge:{charge.reading}", undone), (f"charge:{read_fact.id}", anew)):
-            posted.append(post_charge(session, office, subject, body, item.terms.plan, at))
-    return posted
+        for one in due:
+            source = standing.charge.reading if standing and one is due[0] else name
+            subject, plan = f"charge:{source}", item.terms.plan
+            posted.append(post_charge(session, office, subject, one.charge, plan, at, weights=one.weights))
+    return posted, held
+
+
+def _standing(session: Session, item: AgreementTerms, charge: tuple[str, rating.Charge] | None) -> Standing | None:
+    if charge is None:
+        return None
+    derived = item.terms.plan.derived is not None
+    return Standing(*charge, store.weights_of(session, charge[0]) if derived else None)
 
 
 def post_charge(
-    session: Session, office: Office, subject: str, charge: rating.Charge, plan: SharingPlan, at: int
+    session: Session,
+    office: Office,
+    subject: str,
+    charge: rating.Charge,
+    plan: SharingPlan,
+    at: int,
+    *,
+    weights: Derived | None = None,
 ) -> str:
-    """Append a charge, or what corrects one, and divide it in its rounding lineage. Returns the charge's fact id.
+    """Append a charge, or what corrects one, and divide it in its rounding lineage, by these `weights` where the plan
+    derives them. Returns the charge's fact id.
 
     A charge and what gives it back form one chain (`subject`).
     """
     fact = _system(session, office, "charge/v1", subject, charge, at)
-    lineage = sharing.lineage_of(charge.agreement, plan, charge.currency)
-    shares = sharing.share(fact.id, charge, plan, store.lineage_total(session, lineage))
-    _system(session, office, "shares/v1", lineage_subject(lineage), shares, at)
+    shares = divided(session, fact.id, charge, plan, weights)
+    _system(session, office, "shares/v1", lineage_subject(shares.lineage), shares, at)
     return fact.id
+
+
+def divided(
+    session: Session, charge_id: str, charge: rating.Charge, plan: SharingPlan, weights: Derived | None
+) -> Shares:
+    """The shares of a charge that is posted next in its lineage."""
+    lineage = sharing.lineage_of(charge.agreement, plan, charge.currency)
+    before = store.lineage_total(session, lineage)
+    entitled = store.entitled(session, lineage) if plan.derived else None
+    return sharing.share(charge_id, charge, plan, before, weights=weights, entitled=entitled)
+
+
+Terms = Callable[[Session, str, int], AgreementTerms]
+"""(session, agreement, revision) → its terms. Raises UnknownFact."""
+
+
+def draft_inputs(
+    session: Session, terms: Terms, *, agreement: str, revision: int, period: str, inputs: Inputs,
+    weights: Derived | None = None,
+) -> Statement:  # fmt: skip
+    """What buyer and invoice issuer sign to state a period. Raises UnknownFact, BadTerms, BadMoney."""
+    item = terms(session, agreement, revision)
+    body = PeriodInputs(agreement, revision, period, item.terms.buyer, item.terms.invoice_issuer, inputs, weights)
+    stating.check(body, item)
+    return _next(session, PERIOD_INPUTS, stating.subject_of(agreement, revision, period), body_of(body))
+
+
+def state_inputs(session: Session, office: Office, signed: Signed, terms: Terms, *, at: int) -> Appended:
+    """Take in what both sides state of a period. The same act again returns the first fact.
+
+    A period that was rated already is corrected by the next cycle. Raises BadTerms and BadMoney naming what could not
+    be rated, NotSigned unless buyer and invoice issuer both signed, TooEarly in a second in which a cycle was rated:
+    what stands at a rating must be told from what came after it.
+    """
+    body = read(PeriodInputs, _of_kind(signed, PERIOD_INPUTS).body)
+    _require_subject(signed, stating.subject_of(body.agreement, body.revision, body.period))
+    item = terms(session, body.agreement, body.revision)
+    stating.check(body, item)
+    both = sorted(f"party:{party}" for party in (body.buyer, body.invoice_issuer))
+    given = sorted(signature.by for signature in signed.signatures)
+    if given != both:
+        raise NotSigned(signed.statement.subject, " + ".join(both), " + ".join(given)[:200])
+    for by in both:
+        office.require_signature(session, signed, by, "", at)
+    if (first := taking.replay(session, signed, at)) is not None:
+        return first
+    rated = store.last_rated(session)
+    if at <= rated:
+        raise TooEarly(signed.statement.subject, rated + 1, at)
+    return Appended(_take(session, signed, at), replayed=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What one agreement revision asks for in a period: `missing` of it, and the fact that stands, if any."""
+
+    agreement: str
+    revision: int
+    period: str
+    asked: tuple[str, ...]
+    missing: tuple[str, ...]
+    fact: str | None
+
+
+def asked_of(session: Session, *, cycle: str, agreements: Sequence[AgreementTerms]) -> list[Asked]:
+    """What these agreement revisions ask for in the period of a cycle, those that ask for nothing left out."""
+    period, found = store.cycle(session, cycle).period, []
+    for item in _each_once(agreements, "agreements"):
+        if asks := stating.asked(item):
+            stands = store.stated(session, item.agreement, item.revision, None).get(period)
+            lacks = stating.missing(item, stands.body if stands else None)
+            fact = stands.fact if stands else None
+            found.append(Asked(item.agreement, item.revision, period, asks, lacks, fact))
+    return found
+
+
+def held_now(session: Session, *, cycle: str, agreements: Sequence[AgreementTerms]) -> list[Waiting]:
+    """The periods up to that of a cycle that were read and are not charged, with what they still lack. One that lacks
+    nothing any more is left out: the next cycle charges it."""
+    after, found = month_after(store.cycle(session, cycle).period), []
+    for item in _each_once(agreements, "agreements"):
+        charges = store.charges_in_force(session, item.agreement, item.revision, after)
+        stands = store.stated(session, item.agreement, item.revision, None)
+        for name, reading in store.last_readings(session, item.agreement, item.revision, after):
+            if reading.period in charges:
+                continue
+            try:
+                stating.charged(name, reading, item, stands.get(reading.period))
+            except HeldBack as reason:
+                found.append(stating.waiting(item, reading.period, reason))
+    return found
 
 
 def state_fact(session: Session, office: Office, kind: str, subject: str, body: Any, at: int) -> Fact:
@@ -659,29 +801,57 @@ def audit(
     torn = store.unbalanced(session)
     found = [Finding(f"journal transaction {number}", "sum of postings", "0", str(torn[number])) for number in torn]
     try:
-        stored = _load(session, cycle, torn, earlier)
+        stored = _load(session, cycle, torn, agreements, earlier)
     except (ClearingError, LedgerError) as error:
         return [*found, Finding(f"cycle {cycle}", "*", "rows that can be read", str(error))]
     admitted = {name: list(uses(session, name)) for name in {item.agreement for item in (*agreements, *earlier)}}
     return found + audit_cycle(stored, agreements, admitted, secret, earlier)
 
 
-def _load(session: Session, cycle: str, torn: Mapping[int, int], earlier: Sequence[AgreementTerms]) -> Stored:
+def _stated(
+    session: Session, now: CycleMove, agreements: Sequence[AgreementTerms]
+) -> dict[tuple[str, int, str], Stated]:
+    """What was stated of every agreement revision and period when the cycle was rated, from the signed facts."""
+    rated = store.rated_at(session, now.cycle)
+    return {
+        (item.agreement, item.revision, period): found
+        for item in agreements
+        for period, found in store.stated(session, item.agreement, item.revision, rated).items()
+    }
+
+
+def _earlier(session: Session, now: CycleMove, item: AgreementTerms) -> list[EarlierPeriod]:
+    charges = store.charges_in_force(session, item.agreement, item.revision, now.period)
+    return [
+        (name, reading, _standing(session, item, charges.get(reading.period)))
+        for name, reading in store.last_readings(session, item.agreement, item.revision, now.period)
+    ]
+
+
+def _load(
+    session: Session,
+    cycle: str,
+    torn: Mapping[int, int],
+    agreements: Sequence[AgreementTerms],
+    earlier: Sequence[AgreementTerms],
+) -> Stored:
     now = store.cycle(session, cycle)
     issued = store.statements(session, cycle)
+    charges, credits = store.charges(session, now.period), _credits_due(session, now.period)
+    lineages = store.lineages_before(session, now.period)
+    corrected = {body.corrects.charge for body in (*credits, *(body for _, body in charges)) if body.corrects}
     return Stored(
         move=now,
         readings=store.readings(session, now.period),
-        charges=store.charges(session, now.period),
+        charges=charges,
         shares=[(name, read(Shares, facts.fact(session, name).body)) for name in store.shares_ids(session, now.period)],
-        lineages=store.lineages_before(session, now.period),
-        earlier=[
-            (body, store.charge_in_force(session, body, now.period))
-            for item in earlier
-            for _, body in store.last_readings(session, item.agreement, item.revision, now.period)
-        ],
+        lineages={name: total for name, (total, _) in lineages.items()},
+        entitled={name: entitled for name, (_, entitled) in lineages.items()},
+        stated=_stated(session, now, (*agreements, *earlier)),
+        earlier=[found for item in earlier for found in _earlier(session, now, item)],
+        weights={name: store.weights_of(session, name) for name in corrected},
         corrected=store.corrected_later(session, now.period),
-        credits=_credits_due(session, now.period),
+        credits=credits,
         holds=[(item.fact_id, item.body, item.released) for item in store.holds(session, now.period)],
         invoices=store.invoices(session, now.period),
         transactions=store.transactions(session, without=torn),

@@ -138,9 +138,10 @@ def share(
     """Divide one charge whose lineage had earned `before` fen net. A refund is a charge with a negative net.
 
     A plan with a derived step needs the `weights` of the charge's period, and what every holder was `entitled` to
-    before this charge (`Shares.entitled` of the charge before it; nothing for the first). The amounts sum to the
-    charge's net. Raises BadMoney when the cumulative total leaves the bounds or differs from the entitlements, Held
-    when the weights are missing, BadTerms when they are another step's.
+    before this charge (`Shares.entitled` of the charge before it; nothing for the first); a net of 0 needs no weights,
+    there is nothing to divide. The amounts sum to the charge's net. Raises BadMoney when the cumulative total leaves
+    the bounds or differs from the entitlements, Held when the weights are missing, BadTerms when they are another
+    step's.
     """
     lineage = lineage_of(charge.agreement, plan, charge.currency)
     after = money.fen(before + charge.net, "lineage total")
@@ -150,11 +151,12 @@ def share(
             raise BadTerms("weights", "none for a plan with agreed weights", "derived weights")
         summed, exact_before, exact_after = None, _entitled(plan, before), _entitled(plan, after)
     else:
-        if weights is None:
+        if weights is None and charge.net:
             raise Held(HoldReason.NOT_GIVEN, "weights", f"the {step.kind} weights of {charge.period}", None)
         opening = _opening(plan, before, entitled or {})
-        check_derived(step, weights, opening)
-        summed = _added(plan, opening, before, after, weights.weights)
+        if weights is not None:
+            check_derived(step, weights, opening)
+        summed = _added(plan, opening, before, after, weights.weights if weights else ())
         exact_before, exact_after = _bounded(plan, opening), _bounded(plan, summed)
     paid_before, paid_after = _rounded(plan, exact_before, lineage), _rounded(plan, exact_after, lineage)
     lines = []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any
 
 from sqlalchemy import ColumnElement, func, insert, select, update
@@ -23,8 +24,10 @@ from clearing.settlement.notice import PartB
 from clearing.settlement.payment import Batch, Direction, Expected
 from clearing.settlement.rating import Charge, CorrectionKind
 from clearing.settlement.reissue import ReissueOrder
-from clearing.settlement.sharing import Shares
+from clearing.settlement.sharing import Shares, entitled_after
 from clearing.settlement.statement import Line, ObligationPart, PartA, netted_items, read_part
+from clearing.settlement.stating import PERIOD_INPUTS, PeriodInputs, Stated
+from clearing.settlement.weighing import Derived
 from clearing.terms import CURRENCY, month_after
 from clearing.usage.metering import MeterReading
 from ledger import canonical
@@ -104,6 +107,20 @@ def _meter_reading(session: Session, fact: Fact) -> None:
             quantity=body.quantity,
             counted=body.counted,
             document=_text(body),
+        )
+    )
+
+
+def _period_inputs(session: Session, fact: Fact) -> None:
+    body = read(PeriodInputs, fact.body)
+    session.execute(
+        insert(tables.period_inputs).values(
+            fact_id=fact.id,
+            agreement=body.agreement,
+            revision=body.revision,
+            period=body.period,
+            number=fact.statement.no,
+            at=fact.at,
         )
     )
 
@@ -330,6 +347,7 @@ def _closed(session: Session, fact: Fact) -> None:
 PROJECTORS: dict[str, Callable[[Session, Fact], None]] = {
     "cycle-state/v1": _cycle_state,
     "meter-reading/v1": _meter_reading,
+    PERIOD_INPUTS: _period_inputs,
     "charge/v1": _charge,
     "shares/v1": _shares,
     "invoice/v1": _invoice,
@@ -410,17 +428,48 @@ def charges(session: Session, booked: str) -> list[tuple[str, Charge]]:
 def charge_in_force(session: Session, reading: MeterReading, booked: str) -> tuple[str, Charge]:
     """The charge of a reading's agreement revision and period as cycles before that of `booked` left it: the first one,
     or the one made anew last. Raises UnknownFact."""
+    found = charges_in_force(session, reading.agreement, reading.revision, booked).get(reading.period)
+    if found is None:
+        raise UnknownFact("charge", f"{reading.label} {reading.period}")
+    return found
+
+
+def charges_in_force(session: Session, agreement: str, revision: int, booked: str) -> dict[str, tuple[str, Charge]]:
+    """As `charge_in_force`, for every period of an agreement revision that was charged."""
     table = tables.charge
-    condition = (table.c.agreement == reading.agreement) & (table.c.period == reading.period)
     made = [
         (body.booked or body.period, name, body)
-        for name, body in _charges(session, condition & (table.c.booked < booked))
-        if body.revision == reading.revision and (body.corrects is None or body.corrects.kind is CorrectionKind.ANEW)
+        for name, body in _charges(session, (table.c.agreement == agreement) & (table.c.booked < booked))
+        if body.revision == revision and (body.corrects is None or body.corrects.kind is CorrectionKind.ANEW)
     ]
-    if not made:
-        raise UnknownFact("charge", f"{reading.label} {reading.period}")
-    _, name, body = max(made, key=lambda item: item[0])
-    return name, body
+    return {body.period: (name, body) for _, name, body in sorted(made, key=lambda item: item[0])}
+
+
+def stated(session: Session, agreement: str, revision: int, until: int | None) -> dict[str, Stated]:
+    """What both sides stated of each period of an agreement revision, as it stood at the end of the second `until`;
+    None: as it stands now."""
+    table = tables.period_inputs
+    query = select(table.c.fact_id, table.c.period).where(table.c.agreement == agreement, table.c.revision == revision)
+    if until is not None:
+        query = query.where(table.c.at <= until)
+    last = {row.period: row.fact_id for row in session.execute(query.order_by(table.c.number))}
+    return {period: Stated(name, read(PeriodInputs, facts.fact(session, name).body)) for period, name in last.items()}
+
+
+def rated_at(session: Session, name: str) -> int | None:
+    """The second in which a cycle was rated, None before."""
+    moves = facts.facts_of(session, f"cycle:{name}")
+    return next((fact.at for fact in moves if read(CycleMove, fact.body).state is State.RATED), None)
+
+
+def last_rated(session: Session) -> int:
+    """The last second in which any cycle was rated; -1 before the first."""
+    return max((at for body in cycles(session) if (at := rated_at(session, body.cycle)) is not None), default=-1)
+
+
+def weights_of(session: Session, charge_id: str) -> Derived | None:
+    """The derived weights a charge was divided by, None where all were agreed on. Raises UnknownFact."""
+    return read(Shares, facts.fact(session, shares_of(session, charge_id)).body).weights
 
 
 def hold(session: Session, dispute: str) -> Hold | None:
@@ -492,6 +541,17 @@ def lineage_total(session: Session, lineage: str) -> int:
     statement = select(table.c.after).where(table.c.lineage == lineage).order_by(table.c.number.desc()).limit(1)
     found: int = session.execute(statement).scalar() or 0
     return found
+
+
+def entitled(session: Session, lineage: str, before: int | None = None) -> dict[str, Fraction]:
+    """What each holder of a lineage with derived weights is entitled to in all, exact fen, after its last charge or
+    after the one before number `before`; nothing where it has none."""
+    table = tables.shares
+    query = select(table.c.fact_id).where(table.c.lineage == lineage).order_by(table.c.number.desc()).limit(1)
+    if before is not None:
+        query = query.where(table.c.number < before)
+    name = session.execute(query).scalar()
+    return {} if name is None else entitled_after(read(Shares, facts.fact(session, name).body))
 
 
 def balance(session: Session, *, until: int | None = None) -> dict[Account, int]:
@@ -757,15 +817,17 @@ def invoices(session: Session, booked: str) -> list[tuple[str, Invoice]]:
     return [(row.invoice, read(Invoice, facts.fact(session, row.invoice).body)) for row in rows]
 
 
-def lineages_before(session: Session, booked: str) -> dict[str, int]:
-    """Cumulative total of every lineage before the first charge a cycle posted to it."""
+def lineages_before(session: Session, booked: str) -> dict[str, tuple[int, dict[str, Fraction]]]:
+    """Cumulative total of every lineage, and what each holder was entitled to where the weights are derived, before the
+    first charge a cycle posted to it."""
     table = tables.shares
-    found: dict[str, int] = {}
+    found: dict[str, tuple[int, dict[str, Fraction]]] = {}
     rows = session.execute(select(table).where(table.c.booked == booked).order_by(table.c.lineage, table.c.number))
     for row in rows:
         if row.lineage not in found:
             query = select(table.c.after).where(table.c.lineage == row.lineage, table.c.number == row.number - 1)
-            found[row.lineage] = session.execute(query).scalar() or 0
+            total = session.execute(query).scalar() or 0
+            found[row.lineage] = total, entitled(session, row.lineage, row.number)
     return found
 
 

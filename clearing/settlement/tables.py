@@ -39,12 +39,24 @@ reading = Table(
     UniqueConstraint("agreement", "revision", "period", "sequence", name="uq_meter_reading"),
 )
 
+period_inputs = Table(
+    "clearing_period_inputs",
+    metadata,
+    derived("fact_id", FACT, key=True),
+    derived("agreement", NAME),
+    derived("revision", Integer),
+    derived("period", String(40)),
+    derived("number", BigInteger),
+    derived("at", BigInteger),
+    UniqueConstraint("agreement", "revision", "period", "number", name="uq_period_inputs"),
+)
+
 charge = Table(
     "clearing_charge",
     metadata,
     derived("fact_id", FACT, key=True),
     derived("reading", FACT, index=True),
-    derived("agreement", NAME),
+    derived("agreement", NAME, index=True),
     derived("period", String(40)),
     derived("booked", String(40), index=True),
     derived("corrects", FACT, index=True, nullable=True),

@@ -35,6 +35,7 @@ class What(StrEnum):
     BASIS = "basis"  # 更正的依据
     INVOICE = "invoice"  # 发票
     READING = "reading"  # 计量读数
+    STATED = "stated"  # 双方申报的账期要素
     AGREEMENT = "agreement"  # 合约条款
     NETTING = "netting"  # 轧差
     NOTICE = "notice"  # 净额通知
@@ -121,6 +122,9 @@ def _charge(session: Session, name: str) -> Iterator[Step]:
     if invoice is not None:
         yield Step(What.INVOICE, facts.fact(session, invoice))
     yield Step(What.READING, facts.fact(session, body.reading))
+    at = facts.fact(session, name).at
+    if (stated := store.stated(session, body.agreement, body.revision, at).get(body.period)) is not None:
+        yield Step(What.STATED, facts.fact(session, stated.fact))
     for fact in facts.facts_of(session, f"agreement:{body.agreement}"):
         if fact.body.get("revision") == body.revision and fact.statement.parts is not None:
             yield Step(What.AGREEMENT, fact)

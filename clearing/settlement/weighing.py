@@ -259,7 +259,8 @@ def _digest(inputs: Sequence[Contributed] | Sequence[Coalition]) -> str:
 
 
 def check_derived(step: Step, derived: Derived, known: Mapping[str, object]) -> None:
-    """Refuse weights that do not belong to the step: another method, another sum, less than what was agreed.
+    """Refuse weights that do not belong to the step: another method, another sum, less than what was agreed, sampled
+    more coarsely than the step allows.
 
     Raises BadTerms naming the field. `known` are the holders of the plan.
     """
@@ -273,3 +274,7 @@ def check_derived(step: Step, derived: Derived, known: Mapping[str, object]) -> 
     for agreed in step.weights:
         if weights.get(agreed.party, 0) < agreed.weight:
             raise BadTerms("weights.weight", f"≥ the agreed {agreed.weight} of {agreed.party}", derived.weights)
+    if derived.sampling is None and derived.error is None:
+        return
+    if step.error is None or derived.error is None or derived.error > step.error:
+        raise BadTerms("weights.error", f"≤ {step.error} millionths, none where the plan has none", derived.error)

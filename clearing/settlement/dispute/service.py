@@ -31,6 +31,7 @@ from clearing.settlement.dispute.opening import (
     id_of,
 )
 from clearing.settlement.service import Office
+from clearing.settlement.stating import subject_of as inputs_subject
 from clearing.usage import store as usage
 from clearing.usage.finding import CHECKER, MAKER
 from clearing.usage.metering import MeterReading
@@ -124,7 +125,8 @@ def evidence_of(
 ) -> list[Fact]:  # fmt: skip
     """The facts a complaint must list, in the order they were taken in: all acts of the agreement; of a delivery all
     its acts; of use in [start, end) every batch with a record of the agreement, every close and heartbeat of its time;
-    of a charge its reading, itself, its shares and what corrected it, and all about the use of its period.
+    of a charge its reading, what both sides stated of its period, itself, its shares and what corrected it, and all
+    about the use of its period.
     Raises `UnknownFact`, `BadTerms` for a delivery or charge under another agreement."""
     agreements.agreement(session, agreement)
     facts = ledger.facts_of(session, agreement_subject(agreement))
@@ -142,6 +144,7 @@ def evidence_of(
         facts += [ledger.fact(session, name) for name in names]
         facts += ledger.facts_of(session, ledger.fact(session, body.reading).subject)
         chain = ledger.facts_of(session, ledger.fact(session, charge).subject)
+        facts += ledger.facts_of(session, inputs_subject(agreement, body.revision, body.period))
         facts += chain + [ledger.fact(session, settlement.shares_of(session, fact.id)) for fact in chain]
     else:
         facts += [ledger.fact(session, name) for name in usage.facts_about(session, agreement, start, end)]

@@ -339,6 +339,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("fact_id"),
     )
     with op.batch_alter_table("clearing_charge", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_clearing_charge_agreement"), ["agreement"], unique=False)
         batch_op.create_index(batch_op.f("ix_clearing_charge_booked"), ["booked"], unique=False)
         batch_op.create_index(batch_op.f("ix_clearing_charge_buyer"), ["buyer"], unique=False)
         batch_op.create_index(batch_op.f("ix_clearing_charge_corrects"), ["corrects"], unique=False)
@@ -443,6 +444,17 @@ def upgrade() -> None:
     with op.batch_alter_table("clearing_payment_instruction", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_clearing_payment_instruction_fact_id"), ["fact_id"], unique=False)
 
+    op.create_table(
+        "clearing_period_inputs",
+        sa.Column("fact_id", sa.String(length=64), autoincrement=False, nullable=False),
+        sa.Column("agreement", sa.String(length=200), autoincrement=False, nullable=False),
+        sa.Column("revision", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("period", sa.String(length=40), autoincrement=False, nullable=False),
+        sa.Column("number", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("at", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.PrimaryKeyConstraint("fact_id"),
+        sa.UniqueConstraint("agreement", "revision", "period", "number", name="uq_period_inputs"),
+    )
     op.create_table(
         "clearing_posting",
         sa.Column("no", sa.BigInteger(), autoincrement=False, nullable=False),
@@ -2119,6 +2131,7 @@ def downgrade() -> None:
         batch_op.drop_index("ix_clearing_posting_account")
 
     op.drop_table("clearing_posting")
+    op.drop_table("clearing_period_inputs")
     with op.batch_alter_table("clearing_payment_instruction", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_clearing_payment_instruction_fact_id"))
 
@@ -2145,6 +2158,7 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_clearing_charge_corrects"))
         batch_op.drop_index(batch_op.f("ix_clearing_charge_buyer"))
         batch_op.drop_index(batch_op.f("ix_clearing_charge_booked"))
+        batch_op.drop_index(batch_op.f("ix_clearing_charge_agreement"))
 
     op.drop_table("clearing_charge")
     op.drop_table("clearing_bank_file")

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import secrets
+from dataclasses import replace
 
 import pytest
 
+from clearing.errors import BadTerms
 from clearing.market import service, store
 from clearing.market.agreement import Act, State
 from clearing.market.errors import Defective, GateRefused
-from clearing.market.listing import Move
+from clearing.market.listing import Move, PriceRegime
+from clearing.terms import PriceCap, TaxBasis
 from ledger import canonical
 from ledger.digest import twin
 from ledger.reading import body_of
@@ -140,3 +143,17 @@ def test_running_agreement__goes_on_under_a_seizure(house: House) -> None:
     assert [row.id for row in store.agreements_in_force(house.session, NOW)] == [identity]
     house.take(ended, NOW + 10)
     assert store.agreement(house.session, identity).state is State.COMPLETED
+
+
+def test_product_under_a_guided_price__terms_without_its_cap__are_not_signed(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listing = house.listed()
+    terms, row = house.terms(listing), service.shelf.listing(house.session, listing)
+    guided = replace(row, value=replace(row.value, regime=PriceRegime.GUIDED))
+    cap = PriceCap(listing, "call", 10, 35, TaxBasis.INCLUSIVE, "f" * 64)
+    service.check_gates(house.session, terms, NOW)
+    monkeypatch.setattr(service.shelf, "listing", lambda session, identity: guided)
+    with pytest.raises(BadTerms, match=r"terms\.settlement\.cap"):
+        service.check_gates(house.session, terms, NOW)
+    service.check_gates(house.session, replace(terms, settlement=replace(terms.settlement, cap=cap)), NOW)

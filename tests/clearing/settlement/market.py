@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -117,13 +117,14 @@ def signed_by(statement: Statement, *who: tuple[str, str]) -> Signed:
 
 
 def to_rated(
-    session: Session, market: Market, period: Period, at: int, *, invoices: bool = True, mark: int = 10
-) -> str:
+    session: Session, market: Market, period: Period, at: int, *, invoices: bool = True, mark: int = 10,
+    agreements: Sequence[AgreementTerms] = AGREEMENTS,
+) -> str:  # fmt: skip
     """Open, cut off at the high-water mark, rate, invoice; returns the cycle."""
     cycle = service.open_cycle(session, OFFICE, operator=OPERATOR, period=period, grace=DAY, at=period.start).cycle
     service.cut_off(session, OFFICE, cycle=cycle, high_water=mark, at=at)
     service.rate(
-        session, OFFICE, cycle=cycle, agreements=AGREEMENTS, uses=market.of, at=at, earlier=AGREEMENTS
+        session, OFFICE, cycle=cycle, agreements=agreements, uses=market.of, at=at, earlier=agreements
     )  # fmt: skip
     if invoices:
         invoice(session, period, at)
@@ -138,18 +139,22 @@ def invoice(session: Session, period: Period, at: int) -> None:
 
 
 def to_statements(
-    session: Session, market: Market, period: Period, at: int, *, invoices: bool = True, mark: int = 10
-) -> str:
+    session: Session, market: Market, period: Period, at: int, *, invoices: bool = True, mark: int = 10,
+    agreements: Sequence[AgreementTerms] = AGREEMENTS,
+) -> str:  # fmt: skip
     """As `to_rated`, then issue; returns the cycle."""
-    cycle = to_rated(session, market, period, at, invoices=invoices, mark=mark)
+    cycle = to_rated(session, market, period, at, invoices=invoices, mark=mark, agreements=agreements)
     service.issue_statements(session, OFFICE, cycle=cycle, at=at)
     return cycle
 
 
-def to_netted(session: Session, market: Market, period: Period, *, mark: int = 10) -> str:
+def to_netted(
+    session: Session, market: Market, period: Period, *, mark: int = 10,
+    agreements: Sequence[AgreementTerms] = AGREEMENTS,
+) -> str:  # fmt: skip
     """As `to_statements`, every party confirms, the window ends, netted."""
     at = period.end + DAY
-    cycle = to_statements(session, market, period, at, mark=mark)
+    cycle = to_statements(session, market, period, at, mark=mark, agreements=agreements)
     confirm(session, cycle, at + 10)
     service.close_window(session, OFFICE, cycle=cycle, at=at + 20)
     service.net(session, OFFICE, cycle=cycle, at=at + 30)

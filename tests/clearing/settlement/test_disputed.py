@@ -16,16 +16,35 @@ from sqlalchemy import delete, select, update
 from sqlmodel import Session, SQLModel, create_engine
 
 from clearing.errors import BadTerms, ProofRefused, WrongMove
+from clearing.market import service as market
 from clearing.market.errors import NotEntitled
 from clearing.settlement import notice, store, tables
+from clearing.settlement import service as settlement
 from clearing.settlement.dispute import store as disputes
 from clearing.settlement.dispute.opening import Act, Decision, DisputeAct, Side, State
+from clearing.settlement.inputs import Inputs
 from clearing.settlement.notice import PartB, Reason
+from clearing.settlement.sharing import Shares
 from clearing.settlement.statement import Obligation, ObligationPart
-from clearing.terms import DAY
+from clearing.settlement.weighing import Contributed, contribution
+from clearing.terms import (
+    DAY,
+    Holder,
+    Period,
+    SharingPlan,
+    Step,
+    StepKind,
+    Tariff,
+    TariffKind,
+    Tax,
+    TaxBasis,
+    Terms,
+    Tier,
+)
 from clearing.usage.finding import CHECKER, MAKER
 from ledger import store as facts
 from ledger.errors import BadSignature
+from ledger.facts import Signed
 from ledger.reading import read
 from registry.asset import Twin
 from registry.errors import NotEntitled as NotStaff
@@ -230,6 +249,55 @@ def test_views__folded_again_from_the_facts__are_the_same(may: Month, tmp_path: 
             assert left
             assert left == second.execute(select(view).order_by(*order)).all(), view.name
     engine.dispose()
+
+
+class Contributing(Month):
+    """The same agreement, its revenue divided by what provider and seller contributed: 3 to 1 in May, 1 to 1 after."""
+
+    def rate(self, period: Period) -> str:
+        parts = [Contributed(PROVIDER, 3 if period is MAY else 1), Contributed(SELLER, 1)]
+        draft = settlement.draft_inputs(
+            self.session, market.revision_terms, agreement=self.line.agreement, revision=1, period=period.name,
+            inputs=Inputs(), weights=contribution(BY_DATA, parts, ""),
+        )  # fmt: skip
+        both = tuple(self._sign(draft, f"party:{party}", "") for party in (CONSUMER, SELLER))
+        settlement.state_inputs(
+            self.session, self.office, Signed(draft, both), market.revision_terms, at=period.end
+        )  # fmt: skip
+        return super().rate(period)
+
+
+BY_DATA = Step(StepKind.CONTRIBUTION)
+CONTRIBUTED = SharingPlan(1, 0, (Holder(PROVIDER, "holder"), Holder(SELLER, "operator")), (BY_DATA,), SELLER)
+TARIFF = Tariff(TariffKind.PER_UNIT, "call", tiers=(Tier(0, 35, 10),))
+
+
+def test_dispute__under_derived_weights__is_frozen_given_back_and_audited_by_those_of_its_month(
+    tmp_path: Path,
+) -> None:
+    """106 of 350 is 100 net: 75 of the provider, 25 of the seller and the tax, in June too, whose weights are equal."""
+    house = House(tmp_path / "market.db")
+    terms = Terms(CONSUMER, SELLER, TARIFF, Tax(TaxBasis.INCLUSIVE, 600), CONTRIBUTED)
+    may = Contributing(house, settlement=terms)
+    cycle = may.issue(MAY)
+    at = MAY.end + 2 * DAY
+    may.open(106, at)
+    held = may.balance()
+    assert abs(held["HOLD provider"] + 75) <= 1
+    assert abs(held["HOLD seller"] + 25 + 6) <= 1
+    assert held["RCVD consumer"] == 106
+    assert may.audit(MAY) == []
+    may.confirm(cycle, at)
+    may.net(cycle, at)
+    may.say(Act.DECIDE, Side.OPERATOR, decision=DECISION, upheld=106)
+    may.rate(JUNE)
+    [credit] = [name for name, body in store.charges(may.session, "2026-06") if body.corrects]
+    shares = read(Shares, facts.fact(may.session, store.shares_of(may.session, credit)).body)
+    assert {line.party: line.entitlement for line in shares.shares} == {PROVIDER: "-75", SELLER: "-25"}
+    may.issue(JUNE)
+    assert may.audit(JUNE) == []
+    assert may.audit(MAY) == []
+    house.close()
 
 
 @settings(

@@ -293,9 +293,9 @@ def test_check_plan__an_impossible_plan__is_refused_by_field(steps: tuple[Step, 
         check_plan(plan(*steps))
 
 
-def test_check_terms__a_buyer_that_guarantees_its_own_payment__is_refused() -> None:
-    with pytest.raises(BadTerms, match="guarantor"):
-        check_terms(terms(sharing=plan(ratio(A=1), guarantee("A", 5, "B", "Z"))))
+def test_check_terms__a_guarantee_whose_shortfall_nobody_would_post__cannot_be_signed() -> None:
+    with pytest.raises(BadTerms, match=r"plan\.steps\[1\]\.kind"):
+        check_terms(terms(sharing=plan(ratio(A=1), guarantee("A", 5, "B"))))
 
 
 # Weights of a period --------------------------------------------------------------------------------------------------
