@@ -12,7 +12,7 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse, JSONResponse, Response
 from sqlmodel import Session
 
-from api import price_paper, verifiers
+from api import price_paper
 from api.auth import Forbidden
 from api.deps import NowDep, ReadDep, SystemDep, WriteDep
 from api.desk import service as desk
@@ -23,7 +23,7 @@ from api.office import pricing, pricing_cases, pricing_compare, pricing_form
 from api.office.pricing import Priced
 from api.office.pricing_cases import PricingCase
 from api.pages.office import FormDep, JsonDep, office_page, see
-from api.pages.render import fragment
+from api.pages.render import fragment, moment
 from api.sessions import HolderDep, ScriptDep, Visitor
 from api.settings import fonts_folder
 from api.uploads import MAX_DATA, PassingDep
@@ -50,12 +50,6 @@ FORMS: Mapping[str, tuple[str, str]] = {
     "report.pdf": ("application/pdf", "price-report.pdf"),
 }
 Form = Literal["report.json", "evidence.json", "report.pdf"]
-
-
-@router.get("/pricing.js")
-def script() -> Response:
-    data = verifiers.pricing_script()
-    return Response(data, media_type="text/javascript", headers={"Cache-Control": "no-cache"})
 
 
 @router.get("/office/pricing")
@@ -149,7 +143,7 @@ def quote_page(request: Request, report: str, visitor: HolderDep, session: ReadD
         "pricing_quote",
         visitor,
         row=row,
-        said=telling.told(document, text_of),
+        said=telling.told(document, moment),
         drawn=pricing.drawn(picturing.pictures(document)),
         forms=FORMS,
         answer=service.check_quote(session, report, at=now),
@@ -296,6 +290,7 @@ def _page(
         visitor,
         status,
         case=case,
+        called=row.value.name if row else "",
         state=STATE_NAMES[row.case.state] if row else "",
         scenes=row.value.scenes if row else (),
         counted=counted,

@@ -153,7 +153,7 @@ GETS, POSTS = of_method("GET"), of_method("POST")
 OFFICE_ROUTES = [route for module in OFFICE for route in module.router.routes if isinstance(route, APIRoute)]
 OFFICE_PUBLIC = {
     "/office.js",
-    "/pricing.js",
+    "/pictures.js",
     "/office",
     "/office/login",
     "/office/login/challenge",
