@@ -40,7 +40,8 @@ def pictures_script() -> bytes:
     """The script of the pages with pictures, made at set-up from npm packages. Raises `NotBuilt`."""
     if not PICTURES.exists():
         raise NotBuilt(
-            "本安装没有构建图的脚本：请先运行 make setup。 / The script of the pictures is not built here: run make setup."
+            "本安装没有构建作图的脚本：请先运行 make setup。"
+            " / The script of the pictures is not built here: run make setup."
         )
     return PICTURES.read_bytes()
 

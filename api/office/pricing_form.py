@@ -28,7 +28,7 @@ from ledger.errors import FieldError
 from ledger.reading import body_of
 from registry.calendar import SHANGHAI
 
-SPARE: Mapping[str, int] = {"costs": 2, "sources": 2, "trades": 1, "flows": 2}
+SPARE: Mapping[str, int] = {"costs": 2, "sources": 1, "trades": 1, "flows": 2}
 """Empty rows shown below those that are filled."""
 MOST_ROWS = 50
 """Rows of a repeated group; more are for the command line."""

@@ -118,6 +118,12 @@ def amounts(found: Account) -> list[tuple[ObligationPart, dict[What, int]]]:
     return [(owed, by_pair.get((owed.debtor, owed.creditor), {})) for owed in found.obligations]
 
 
+def kinds(found: Account) -> list[tuple[What, str]]:
+    """What flows in this statement, and what it is called: the columns of the table."""
+    present = {flow.what for flow in found.flows}
+    return [(what, name) for what, name in FLOWS.items() if what in present]
+
+
 def picture(found: Account, own: str, names: Mapping[str, str]) -> str:
     """The flows as the script draws them: payers, what it is, payees, with amounts as text in yuan; "" for none.
 
@@ -127,18 +133,21 @@ def picture(found: Account, own: str, names: Mapping[str, str]) -> str:
     def called(party: str) -> str:
         return OWN if party == own else names.get(party, party)
 
-    nodes, links = dict[str, tuple[str, int]](), Counter[tuple[str, str]]()
+    nodes, sums, links = dict[str, tuple[str, int]](), Counter[str](), Counter[tuple[str, str]]()
     for flow in found.flows:
         payer, middle, payee = f"from:{flow.payer}", f"is:{flow.what}", f"to:{flow.payee}"
         nodes |= {payer: (called(flow.payer), 0), middle: (FLOWS[flow.what], 1), payee: (called(flow.payee), 2)}
-        links[payer, middle] += flow.amount
-        links[middle, payee] += flow.amount
+        for place in (payer, middle, payee):
+            sums[place] += flow.amount
+        for link in ((payer, middle), (middle, payee)):
+            links[link] += flow.amount
     if not nodes:
         return ""
     drawn = {
         "form": "flows",
         "unit": "元",
-        "nodes": [{"id": name, "label": label, "column": column} for name, (label, column) in nodes.items()],
+        "nodes": [{"id": name, "label": label, "column": column, "amount": yuan(sums[name])}
+                  for name, (label, column) in nodes.items()],
         "links": [{"source": source, "target": target, "amount": yuan(amount)}
                   for (source, target), amount in links.items()],
     }  # fmt: skip

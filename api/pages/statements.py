@@ -143,5 +143,5 @@ def _page(
         reasons=statements.REASONS, chinese=chinese, english=english, typed=typed or {}, now=now,
         waiting=deals.waiting_for(session, subjects), names=names, own=visitor.organisation,
         amounts=statements.amounts(found), picture=statements.picture(found, visitor.organisation, names),
-        flow_names=statements.FLOWS,
+        kinds=statements.kinds(found),
     )  # fmt: skip

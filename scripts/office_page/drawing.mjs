@@ -10,6 +10,7 @@ import { all } from "./dom.mjs";
 echarts.use([BarChart, RadarChart, SankeyChart, GridComponent, LegendComponent, RadarComponent, CanvasRenderer]);
 const NARROW = 560, INK = "#1b2430", QUIET = "#566273";
 const COLOURS = ["#12468a", "#c98a00", "#0b6b3a", "#a3231b", "#6b4fa0"];
+const KINDS = { "is:net": "#12468a", "is:tax": "#c98a00", "is:whole": "#566273" };
 const FONT = '"Noto Sans SC", "Noto Sans CJK SC", "PingFang SC", "Microsoft YaHei", sans-serif';
 
 // Options ---------------------------------------------------------------------------------------------------------------
@@ -57,16 +58,20 @@ function bars(picture, narrow) {
 }
 /** Money from payers through what it is to payees; a node is told apart by its id, its label may stand twice. */
 function flows(picture, narrow) {
-  const label = new Map(picture.nodes.map((node) => [node.id, node.label]));
+  const label = new Map(picture.nodes.map((node) => [node.id, `${node.label}\n${node.amount} ${picture.unit}`]));
   return {
     series: [{
-      type: "sankey", left: 4, right: narrow ? 96 : 190, top: 8, bottom: 8, nodeGap: 18, nodeWidth: 14, draggable: false,
-      emphasis: { disabled: true }, lineStyle: { color: "source", opacity: 0.3 },
-      data: picture.nodes.map((node) => ({ name: node.id, depth: node.column })),
-      links: picture.links.map((link) => ({ source: link.source, target: link.target, value: number(link.amount) })),
+      type: "sankey", left: 4, right: narrow ? 96 : 190, top: 16, bottom: 22, nodeGap: 26, nodeWidth: 14, draggable: false,
+      emphasis: { disabled: true }, lineStyle: { opacity: 0.3 },
+      data: picture.nodes.map((node) => ({ name: node.id, depth: node.column, itemStyle: { color: node.column === 1 ? KINDS[node.id] : INK } })),
+      // A flow has the colour of what it is, on both halves of its way.
+      links: picture.links.map((link) => ({
+        source: link.source, target: link.target, value: number(link.amount),
+        lineStyle: { color: link.source in KINDS ? "source" : "target" },
+      })),
       label: {
         color: INK, fontSize: narrow ? 11 : 13, width: narrow ? 88 : 180, overflow: "truncate", lineHeight: 17,
-        formatter: (node) => `${label.get(node.name)}\n${node.value.toFixed(2)} ${picture.unit}`,
+        formatter: (node) => label.get(node.name),
       },
     }],
   };

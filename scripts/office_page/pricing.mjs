@@ -40,7 +40,8 @@ for (const form of all("[data-price]")) {
       one("[data-result]").replaceChildren(...document.importNode(fresh.body, true).childNodes);
       tell(form, answer.messages);
       pictures(one("[data-result]"));
-      say(said, `指导价：${one("[data-result] .verdict").textContent}`);
+      const price = one("[data-result] .verdict");
+      say(said, `${price.matches(".price") ? "指导价：" : ""}${price.textContent}`);
     } catch (error) {
       if (mine === asked) say(said, error.message, true);
     }

@@ -316,7 +316,8 @@ def test_cash_flow__below_zero_in_the_income_approach(shop: Shop) -> None:
     seller = trader(shop, VENDOR)
     case, form = begun(seller, policy="demo.civil-aviation.resource.1")
     fields = form | KNOWN | {"citable": "", "income.rate": "0.1", "income.derivation": "演示",
-                             "flows.0.attribution": "1", "flows.1.attribution": "1", "flows.1.cash": "500.00"}  # fmt: skip
+                             "flows.0.attribution": "1", "flows.1.attribution": "1",
+                             "flows.1.cash": "500.00"}  # fmt: skip
     prices = []
     for cash in ("-1200.5", "0.01", "900"):
         told = moved(seller, case, {**fields, "flows.0.cash": cash})
