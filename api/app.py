@@ -8,7 +8,7 @@ from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
 from starlette.types import Receive, Scope, Send
 
-from api import errors, uploads
+from api import errors
 from api.bootstrap import System
 from api.importing import Importer
 from api.pages import (
@@ -203,7 +203,6 @@ def create(system: System) -> FastAPI:
     app.state.window = Window()
     app.state.desk = usage.Desk(system)
     app.state.watch = Watch(system.reader)
-    uploads.sweep(system.settings.home)
     app.state.importer = Importer(system)
     app.add_middleware(AnswerHeaders)
     errors.install(app)

@@ -231,7 +231,7 @@ def read_form(values: Mapping[str, str], case: PricingCase, counted: Counted) ->
         "regime": regime,
         "venue_mandatory": typed.ticked("venue_mandatory"),
         "sources": [_source(typed, f"sources.{place}") for place in places["sources"]],
-        "market_factor": typed.text("market_factor", most=40) or "1",
+        "market_factor": typed.text("market_factor", required=market, most=40) or "1",
     }
     if not places["costs"]:
         typed.wrong("costs", "请至少填写一项成本。", "At least one cost.")

@@ -118,10 +118,12 @@ def amounts(found: Account) -> list[tuple[ObligationPart, dict[What, int]]]:
     return [(owed, by_pair.get((owed.debtor, owed.creditor), {})) for owed in found.obligations]
 
 
-def kinds(found: Account) -> list[tuple[What, str]]:
-    """What flows in this statement, and what it is called: the columns of the table."""
-    present = {flow.what for flow in found.flows}
-    return [(what, name) for what, name in FLOWS.items() if what in present]
+def kinds(found: Account) -> list[tuple[What, str, int]]:
+    """What flows in this statement, what it is called and how much it is in all: the columns of the table."""
+    sums = Counter[What]()
+    for flow in found.flows:
+        sums[flow.what] += flow.amount
+    return [(what, name, sums[what]) for what, name in FLOWS.items() if what in sums]
 
 
 def picture(found: Account, own: str, names: Mapping[str, str]) -> str:
