@@ -47,6 +47,10 @@ MOST_EVIDENCE = 16 << 20
 """Bytes of evidence handed in, and of the counts of a file; a page does not work on more."""
 AT_ONCE = 2
 """Files counted at the same time; the next is asked to wait."""
+TYPES = {
+    "text": "文本", "integer": "整数", "decimal": "小数", "date": "日期", "timestamp": "时间", "boolean": "是否",
+    "nested": "嵌套",
+}  # fmt: skip
 _ROOM = threading.BoundedSemaphore(AT_ONCE)
 
 
@@ -236,5 +240,5 @@ def _if_possible(made: Callable[[], Picture]) -> Picture | None:
 
 def columns_of(counted: Counted) -> list[dict[str, Any]]:
     """What was counted of each column, to read."""
-    types = {column.name: column.type for column in counted.manifest.columns}
+    types = {column.name: TYPES[column.type] for column in counted.manifest.columns}
     return [{**body_of(replace(item, profile=())), "type": types.get(item.name, "")} for item in counted.columns]

@@ -68,6 +68,20 @@ MOVABLE: Mapping[str, tuple[str, str, str]] = {
     "adjust_completeness": ("完整性强度 a", "Completeness", "share"),
 }
 """Constants of a policy that may be moved for a trial: what they are called, and how they are typed."""
+FIXED: Mapping[str, str] = {
+    "volume_unit": "体量单位", "unit_value_evidence": "单位信息价值的依据", "billing_unit": "计费单位",
+    "billing_size": "每多少计费单位", "bins": "分箱数", "calendar": "时间颗粒",
+    "identifier_threshold": "近似标识的阈值", "nulls": "空值处理", "history_window_s": "历史成交的时间窗（秒）",
+    "history_minimum": "至少几笔可比成交", "history_weights": "历史成交的权重",
+}  # fmt: skip
+"""Constants of a policy that nobody moves here."""
+STEPS: Mapping[str, str] = {
+    "agreed": "协议指导价", "bidding": "竞价指导价", "cap": "上限", "columns": "各列的合成", "completeness": "完整性",
+    "cost": "成本", "decay": "时间衰减", "density": "信息密度", "entropy": "信息熵", "history": "历史参考价",
+    "joint": "价值与成本的综合", "market": "市场评估", "quality": "质量", "round": "取整", "scale": "规模",
+    "scarcity": "稀缺性", "value": "信息价值", "volume": "数据体量",
+}  # fmt: skip
+"""What each step of a policy's computation is called."""
 MARKET_ONLY = frozenset(MOVABLE) - {"volume_increment", "unit_value_fen", "domain_factor", "joint_share"}
 
 
@@ -546,9 +560,11 @@ def groups(values: Mapping[str, str], case: PricingCase, counted: Counted, polic
 
 def constants_of(policy: Policy) -> tuple[tuple[str, str], ...]:
     """The policy's constants and strategies as they stand, to read."""
-    shown = [(MOVABLE[name][0], _shown(value, MOVABLE[name][2])) if name in MOVABLE else (name, str(value))
-             for name, value in body_of(policy.constants).items()]  # fmt: skip
-    return (*shown, *sorted(policy.strategies.items()))
+    shown = [
+        (MOVABLE[name][0], _shown(value, MOVABLE[name][2])) if name in MOVABLE else (FIXED.get(name, name), str(value))
+        for name, value in body_of(policy.constants).items()
+    ]
+    return (*shown, *((f"算法：{STEPS.get(step, step)}", text) for step, text in sorted(policy.strategies.items())))
 
 
 def _own_group(policy: Policy, values: Mapping[str, str]) -> Group:

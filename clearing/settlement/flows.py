@@ -62,10 +62,10 @@ def flows_of(
                 tax = sum(taxes[key].get(owed.creditor, 0) for key in keys)
             net = owed.amount - tax
         if min(net, tax) < 0 or net + tax != owed.amount:
-            parts = ((What.WHOLE, owed.amount),)
+            parts = {What.WHOLE: owed.amount}
         else:
-            parts = tuple((what, amount) for what, amount in ((What.NET, net), (What.TAX, tax)) if amount)
-        found += [Flow(owed.debtor, owed.creditor, what, amount) for what, amount in parts]
+            parts = {What.NET: net, What.TAX: tax}
+        found += [Flow(owed.debtor, owed.creditor, what, amount) for what, amount in parts.items() if amount]
     return tuple(found)
 
 
@@ -91,8 +91,8 @@ def _taxes(party: str, obligations: Sequence[ObligationPart], charges: Sequence[
         own = [item for item in charges if (item.agreement, item.period) == key]
         if own and amount == sum(item.gross for item in own):
             found[key] = Counter()
-            for item in own:
-                found[key][item.invoice_issuer] += item.tax
+            for charge in own:
+                found[key][charge.invoice_issuer] += charge.tax
         elif own and amount == sum(item.net for item in own):
             found[key] = Counter()
     return found

@@ -24,6 +24,7 @@ from api.office import words as labels
 from api.office.tables import PricingCaseRow
 from clearing.pricing import store
 from clearing.pricing.element.moves import State
+from clearing.pricing.policies import POLICIES
 from clearing.pricing.price_report import verify
 from clearing.pricing.quote import PriceQuote
 from clearing.pricing.trial import price_case
@@ -414,6 +415,11 @@ def test_compare__side_by_side_what_differs_and_the_deal_beside_the_guide(shop: 
     assert "成交价" in page
     with shop.platform.reading() as session:
         assert store.quote(session, first).quote.guide_fen > 0
+
+
+def test_policies__every_constant_and_step_has_a_chinese_name() -> None:
+    for policy in POLICIES:
+        assert [name for name, _ in pricing_form.constants_of(policy) if name.isascii() or name[3:].isascii()] == []
 
 
 def test_desk__a_quote_in_words_with_its_own_names(shop: Shop) -> None:
