@@ -11,6 +11,7 @@ from datetime import date
 from api.office.application_form import Message
 from clearing import money
 from clearing.errors import BadMoney
+from clearing.terms import MAX_FEN
 from registry.calendar import end_of, start_of
 
 SEPARATOR = "；"
@@ -70,9 +71,7 @@ class Typed:
             return None
         whole, _, rest = text.partition(".")
         try:
-            return money.fen(
-                money.parse_yuan(f"{whole}.{rest.ljust(2, '0')}"), name, least=-money.MAX_FEN if signed else 0
-            )
+            return money.fen(money.parse_yuan(f"{whole}.{rest.ljust(2, '0')}"), name, least=-MAX_FEN if signed else 0)
         except BadMoney:
             self.wrong(
                 name, "请填写元，最多两位小数，如 0.35；不足一分的单价请写成每若干单位多少元。",
