@@ -14,7 +14,7 @@ NIGHT_SECOND := tests/registry tests/scripts $(wildcard tests/test_*.py)
 help:  ## what can be made
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:[^#]*## /\t/'
 
-setup: .setup-python .setup-node api/built/verifier.html api/built/office.js api/built/pricing.js  ## virtual environment, Node tools and the built pages, from lock files
+setup: .setup-python .setup-node api/built/verifier.html api/built/office.js api/built/pictures.js  ## virtual environment, Node tools and the built pages, from lock files
 
 .setup-python: requirements.lock pyproject.toml
 	@test -n "$(PYTHON)" || { echo "需要 Python 3.11 至 3.13（含 venv）。 / Python 3.11 to 3.13 with venv is needed."; exit 1; }
@@ -39,7 +39,7 @@ api/built/verifier.html: .setup-python .setup-node scripts/build_verifier_page.p
 	@echo "[set-up 3/3] the verifier page"
 	@$(BIN)/python -m scripts.build_verifier_page
 
-api/built/office.js api/built/pricing.js &: .setup-python .setup-node scripts/build_office_page.py api/office/words.json $(wildcard scripts/office_page/* scripts/verifier_page/core.mjs)
+api/built/office.js api/built/pictures.js &: .setup-python .setup-node scripts/build_office_page.py api/office/words.json $(wildcard scripts/office_page/* scripts/verifier_page/core.mjs)
 	@echo "[set-up 3/3] the scripts of the office pages"
 	@$(BIN)/python -m scripts.build_office_page
 

@@ -43,6 +43,7 @@ from api import (
     sealing,
     settings,
     status,
+    uploads,
 )
 from api import worker as working
 from api.app import create
@@ -144,6 +145,7 @@ def serve(
     with said_clearly():
         system = system_of(home)
         bootstrap.migrate(system.settings.database)
+    uploads.sweep(system.settings.home)
     app = create(system)
     memory.settle()
     uvicorn.run(app, host=host, port=port, log_level="warning", access_log=False)

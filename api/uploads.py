@@ -6,9 +6,12 @@ Two ways of sending are read: a form (multipart/form-data, RFC 7578, as browsers
 
 from __future__ import annotations
 
+import fcntl
+import os
+import shutil
 import tempfile
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Annotated, Protocol
@@ -34,6 +37,8 @@ MAX_TEXT = 4_000
 MAX_TEXTS = 10
 MAX_DATA = 256 << 20
 """Bytes of a data file that is counted for a price; `shuqing price` counts larger ones where they lie."""
+PASSING = ".passing"
+"""Folder of the home folder where a data file lies while it is counted."""
 _ENDINGS = (".csv", ".tsv", ".txt", ".parquet", ".pq", ".xlsx", ".json")
 
 
@@ -59,22 +64,29 @@ class Taking(Protocol):
 
 
 class Passing:
-    """A file that is looked at and never kept: plain in a temporary folder of this process's user alone, and gone when
-    the request ends, in whatever way it ends. `texts` are the other fields of the form."""
+    """A file that is looked at and never kept: plain in a folder of this process's user alone, and gone when the
+    request ends, in whatever way it ends; what a killed server left, the next one's start sweeps away.
+    `texts` are the other fields of the form."""
 
-    def __init__(self) -> None:
+    def __init__(self, home: Path) -> None:
         self.name, self.declared, self.named = "", "", False
         self.texts: dict[str, str] = {}
+        self._place = home / PASSING
 
     def __enter__(self) -> Passing:
-        self._folder = tempfile.TemporaryDirectory(prefix="shuqing-data-")
-        self._first = Path(self._folder.name) / "incoming"
+        self._place.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with _held(self._place):  # no sweep between making the folder and holding it
+            self._folder = Path(tempfile.mkdtemp(dir=self._place))
+            self._hold = os.open(self._folder, os.O_RDONLY)
+            fcntl.flock(self._hold, fcntl.LOCK_EX)
+        self._first = self._folder / "incoming"
         self._file = self._first.open("xb")
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self._file.close()
-        self._folder.cleanup()
+        shutil.rmtree(self._folder)
+        os.close(self._hold)
 
     def write(self, data: bytes) -> None:
         self._file.write(data)
@@ -84,6 +96,34 @@ class Passing:
         self._file.close()
         ending = Path(self.name).suffix.lower()
         return self._first.rename(self._first.with_name(f"data{ending if ending in _ENDINGS else ''}"))
+
+
+def sweep(home: Path) -> None:
+    """Deletes the data files that killed servers left; those of a server still alive are held, and stay."""
+    place = home / PASSING
+    if not place.is_dir():
+        return
+    with _held(place):
+        for folder in place.iterdir():
+            hold = os.open(folder, os.O_RDONLY)
+            try:
+                fcntl.flock(hold, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                shutil.rmtree(folder)
+            except BlockingIOError:
+                continue
+            finally:
+                os.close(hold)
+
+
+@contextmanager
+def _held(folder: Path) -> Iterator[None]:
+    """Alone with this folder among all processes; the hold of a process that dies is gone with it."""
+    hold = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(hold, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(hold)
 
 
 class Form:
@@ -175,9 +215,9 @@ async def _posted(request: Request, caller: SenderDep, system: SystemDep) -> Asy
         yield incoming
 
 
-async def _passing(request: Request, _holder: HolderDep) -> AsyncIterator[Passing]:
+async def _passing(request: Request, _holder: HolderDep, system: SystemDep) -> AsyncIterator[Passing]:
     """The file of a form of our own page, from who is logged in."""
-    with Passing() as passing:
+    with Passing(system.settings.home) as passing:
         kind, options = parse_options_header(request.headers.get("content-type", ""))
         try:
             boundary = options.get(b"boundary", b"") if kind == FORM.encode() else b""

@@ -8,7 +8,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "api" / "built" / "verifier.html"
 SCRIPT = ROOT / "api" / "built" / "office.js"
-PRICING = ROOT / "api" / "built" / "pricing.js"
+PICTURES = ROOT / "api" / "built" / "pictures.js"
 PROGRAM = ROOT / "scripts" / "verify_bundle.py"
 _POLICY = re.compile(rb'http-equiv="Content-Security-Policy" content="([^"]+)"')
 
@@ -36,14 +36,14 @@ def office_script() -> bytes:
     return SCRIPT.read_bytes()
 
 
-def pricing_script() -> bytes:
-    """The script of the pricing workbench, made at set-up from npm packages. Raises `NotBuilt`."""
-    if not PRICING.exists():
+def pictures_script() -> bytes:
+    """The script of the pages with pictures, made at set-up from npm packages. Raises `NotBuilt`."""
+    if not PICTURES.exists():
         raise NotBuilt(
-            "本安装没有构建定价页面的脚本：请先运行 make setup。"
-            " / The script of the pricing pages is not built here: run make setup."
+            "本安装没有构建作图的脚本：请先运行 make setup。"
+            " / The script of the pictures is not built here: run make setup."
         )
-    return PRICING.read_bytes()
+    return PICTURES.read_bytes()
 
 
 def program() -> bytes:

@@ -1,10 +1,10 @@
 """Builds the scripts of the office pages, bundled from scripts/office_page/ at set-up.
 
 `python -m scripts.build_office_page` bundles with the locked npm libraries (esbuild, no network) into
-api/built/office.js, which every office page runs, and api/built/pricing.js, which the pricing workbench runs beside it
-(Apache ECharts, only the charts it draws). The server offers both and the wheel carries them; third-party code is never
-committed. The bundles are the same on every machine; their digests are printed, and `GET /office.js` and
-`GET /pricing.js` can be compared with them.
+api/built/office.js, which every office page runs, and api/built/pictures.js, which the pricing workbench and the pages
+of statements run beside it (Apache ECharts, only the charts they draw). The server offers both and the wheel carries
+them; third-party code is never committed. The bundles are the same on every machine; their digests are printed, and
+`GET /office.js` and `GET /pictures.js` can be compared with them.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from ledger.digest import twin
 from scripts.build_verifier_page import ESBUILD, OPTIONS, ROOT
 
 BUILT = ROOT / "api" / "built"
-SCRIPT, PRICING = BUILT / "office.js", BUILT / "pricing.js"
+SCRIPT, PICTURES = BUILT / "office.js", BUILT / "pictures.js"
 SOURCES: dict[Path, tuple[str, ...]] = {
     SCRIPT: ("scripts/office_page/page.mjs",),
-    PRICING: ("scripts/office_page/pricing.mjs", "--minify"),
+    PICTURES: ("scripts/office_page/pictures.mjs", "--minify"),
 }
 """What each file is bundled from; the pictures are minified, because most of them is a library's code."""
 

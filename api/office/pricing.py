@@ -17,7 +17,7 @@ import msgspec
 from sqlmodel import Session
 
 from api.auth import Forbidden
-from api.office import pricing_form
+from api.office import pricing_form, words
 from api.office.application_form import Message
 from api.office.pricing_cases import PricingCase
 from api.office.pricing_form import Question
@@ -40,7 +40,6 @@ from clearing.pricing.telling import Told, told
 from ledger import canonical
 from ledger.errors import FieldError, LedgerError
 from ledger.reading import body_of
-from registry.calendar import text_of
 
 PREFIX = "element:"
 MOST_ELEMENTS = 500
@@ -48,6 +47,10 @@ MOST_EVIDENCE = 16 << 20
 """Bytes of evidence handed in, and of the counts of a file; a page does not work on more."""
 AT_ONCE = 2
 """Files counted at the same time; the next is asked to wait."""
+TYPES = {
+    "text": "文本", "integer": "整数", "decimal": "小数", "date": "日期", "timestamp": "时间", "boolean": "是否",
+    "nested": "嵌套",
+}  # fmt: skip
 _ROOM = threading.BoundedSemaphore(AT_ONCE)
 
 
@@ -70,7 +73,7 @@ class Priced:
     @property
     def told(self) -> Told | None:
         """The report in words."""
-        return told(self.report.document, text_of) if self.report else None
+        return told(self.report.document, words.moment) if self.report else None
 
     @property
     def drawn(self) -> list[tuple[Picture, str]]:
@@ -93,6 +96,12 @@ def drawn(pictures: tuple[Picture, ...]) -> list[tuple[Picture, str]]:
 def own_elements(session: Session, organisation: str) -> list[VersionRow]:
     """The versions of the elements this organisation develops."""
     return element_store.search(session, Wanted(developer=organisation, seen_by=organisation), MOST_ELEMENTS)
+
+
+def names(session: Session, organisation: str) -> dict[str, str]:
+    """What this organisation's elements are called, by their subject: the newest version's name."""
+    rows = sorted(own_elements(session, organisation), key=lambda row: row.value.version)
+    return {PREFIX + row.element: row.value.name for row in rows}
 
 
 def require_own(session: Session, organisation: str, element: str) -> None:
@@ -231,5 +240,5 @@ def _if_possible(made: Callable[[], Picture]) -> Picture | None:
 
 def columns_of(counted: Counted) -> list[dict[str, Any]]:
     """What was counted of each column, to read."""
-    types = {column.name: column.type for column in counted.manifest.columns}
+    types = {column.name: TYPES[column.type] for column in counted.manifest.columns}
     return [{**body_of(replace(item, profile=())), "type": types.get(item.name, "")} for item in counted.columns]

@@ -28,7 +28,7 @@ from ledger.errors import FieldError
 from ledger.reading import body_of
 from registry.calendar import SHANGHAI
 
-SPARE: Mapping[str, int] = {"costs": 2, "sources": 2, "trades": 1, "flows": 2}
+SPARE: Mapping[str, int] = {"costs": 2, "sources": 1, "trades": 1, "flows": 2}
 """Empty rows shown below those that are filled."""
 MOST_ROWS = 50
 """Rows of a repeated group; more are for the command line."""
@@ -51,21 +51,37 @@ ROWS: Mapping[str, tuple[str, ...]] = {
     "flows": ("cash", "attribution"),
 }
 """Repeated groups; a row in which all of these are empty is left out."""
+CALLED = {"costs": "成本", "sources": "来源", "trades": "成交", "flows": "年"}
+"""What one row of a repeated group is called."""
 
 MOVABLE: Mapping[str, tuple[str, str, str]] = {
-    "volume_increment": ("标准增量 C", "C", "whole"),
+    "volume_increment": ("标准增量 C", "Standard increment", "whole"),
     "unit_value_fen": ("单位信息价值（元）", "Unit value", "yuan"),
     "domain_factor": ("领域调节系数", "Domain factor", "fraction"),
-    "joint_share": ("价值权重 w", "w", "share"),
-    "history_weight": ("历史价权重 λ", "λ", "share"),
-    "half_life_s": ("半衰期（天）", "Half-life in days", "days"),
-    "scale_increment": ("规模的标准增量", "C of the scale", "whole"),
-    "adjust_scarcity": ("稀缺性强度 a", "a of scarcity", "share"),
-    "adjust_timeliness": ("时效性强度 a", "a of timeliness", "share"),
-    "adjust_scale": ("规模强度 a", "a of scale", "share"),
-    "adjust_completeness": ("完整性强度 a", "a of completeness", "share"),
+    "joint_share": ("价值权重 w", "Weight of value", "share"),
+    "history_weight": ("历史价权重 λ", "Weight of history", "share"),
+    "half_life_s": ("半衰期（天）", "Half-life", "days"),
+    "scale_increment": ("规模的标准增量", "Increment of scale", "whole"),
+    "adjust_scarcity": ("稀缺性强度 a", "Scarcity", "share"),
+    "adjust_timeliness": ("时效性强度 a", "Timeliness", "share"),
+    "adjust_scale": ("规模强度 a", "Scale", "share"),
+    "adjust_completeness": ("完整性强度 a", "Completeness", "share"),
 }
 """Constants of a policy that may be moved for a trial: what they are called, and how they are typed."""
+FIXED: Mapping[str, str] = {
+    "volume_unit": "体量单位", "unit_value_evidence": "单位信息价值的依据", "billing_unit": "计费单位",
+    "billing_size": "每多少计费单位", "bins": "分箱数", "calendar": "时间颗粒",
+    "identifier_threshold": "近似标识的阈值", "nulls": "空值处理", "history_window_s": "历史成交的时间窗（秒）",
+    "history_minimum": "至少几笔可比成交", "history_weights": "历史成交的权重",
+}  # fmt: skip
+"""Constants of a policy that nobody moves here."""
+STEPS: Mapping[str, str] = {
+    "agreed": "协议指导价", "bidding": "竞价指导价", "cap": "上限", "columns": "各列的合成", "completeness": "完整性",
+    "cost": "成本", "decay": "时间衰减", "density": "信息密度", "entropy": "信息熵", "history": "历史参考价",
+    "joint": "价值与成本的综合", "market": "市场评估", "quality": "质量", "round": "取整", "scale": "规模",
+    "scarcity": "稀缺性", "value": "信息价值", "volume": "数据体量",
+}  # fmt: skip
+"""What each step of a policy's computation is called."""
 MARKET_ONLY = frozenset(MOVABLE) - {"volume_increment", "unit_value_fen", "domain_factor", "joint_share"}
 
 
@@ -229,7 +245,7 @@ def read_form(values: Mapping[str, str], case: PricingCase, counted: Counted) ->
         "regime": regime,
         "venue_mandatory": typed.ticked("venue_mandatory"),
         "sources": [_source(typed, f"sources.{place}") for place in places["sources"]],
-        "market_factor": typed.text("market_factor", most=40) or "1",
+        "market_factor": typed.text("market_factor", required=market, most=40) or "1",
     }
     if not places["costs"]:
         typed.wrong("costs", "请至少填写一项成本。", "At least one cost.")
@@ -245,7 +261,7 @@ def read_form(values: Mapping[str, str], case: PricingCase, counted: Counted) ->
         request["trades"] = [_trade(typed, f"trades.{place}", request) for place in places["trades"]]
     if case.stage == "resource":
         flows = [
-            {"cash_fen": typed.yuan(f"flows.{place}.cash") or 0,
+            {"cash_fen": typed.yuan(f"flows.{place}.cash", signed=True) or 0,
              "attribution": typed.text(f"flows.{place}.attribution", most=40)}
             for place in places["flows"]
         ]  # fmt: skip
@@ -455,14 +471,14 @@ def groups(values: Mapping[str, str], case: PricingCase, counted: Counted, polic
                    help="小数，如 0.12 即 12%"),
             Widget("citable", "可引用的报价（元件在发布审核中或已发布）", "May be cited", "tick",
                    help="不勾选即为试算：不入存证，不能用于上架"),
-            Widget("supersedes", "取代的报告（SHA-256，没有就空着）", "Supersedes", most=64),
-            Widget("predecessors", "可比的前版本号（多项用；分开）", "Earlier versions"),
+            Widget("supersedes", "取代哪份报告", "Supersedes", most=64, help="填该报告的 SHA-256；没有就空着"),
+            Widget("predecessors", "可比的前版本号", "Earlier versions", help="多项用；分开；没有就空着"),
         )),
         Group("质量评价方", "Evaluator", (
-            Widget("evaluator.evaluator", "评价方（统一社会信用代码）", "Evaluator", required=True,
-                   help="第三方：不得是受评方或登记机构"),
-            Widget("evaluator.applicant", "受评方（统一社会信用代码）", "Applicant", required=True),
-            Widget("evaluator.registrar", "登记机构（统一社会信用代码）", "Registrar", required=True),
+            Widget("evaluator.evaluator", "评价方", "Evaluator", required=True,
+                   help="统一社会信用代码；第三方：不得是受评方或登记机构"),
+            Widget("evaluator.applicant", "受评方", "Applicant", required=True, help="统一社会信用代码"),
+            Widget("evaluator.registrar", "登记机构", "Registrar", required=True, help="统一社会信用代码"),
             Widget("evaluator.evaluated_at", "评价时间", "Evaluated at", "moment", required=True),
             Widget("evaluator.valid_until", "评价有效至", "Valid until", "moment", required=True),
         )),
@@ -495,20 +511,22 @@ def groups(values: Mapping[str, str], case: PricingCase, counted: Counted, polic
         Widget(f"{row}.certificate", "登记凭证编码", "Certificate"),
         _choice(f"{row}.right", "持有的权利", "Right", telling.RIGHTS),
         Widget(f"{row}.valid_from", "有效自", "From", "moment"),
-        Widget(f"{row}.valid_to", "有效至（无期限空着）", "To", "moment"),
+        Widget(f"{row}.valid_to", "有效至", "To", "moment", help="无期限空着"),
     ), "每个来源都须持有数据使用权。"))  # fmt: skip
     if market:
         found += [
             Group("市场因素", "Market", (
                 Widget("market_factor", "市场调节因子 β", "Market factor", "number", required=True, most=40),
-                Widget("market_factor_approval", "批准文号（β 不为 1 时）", "Approval"),
-                Widget("scarcity.substitutes", "可替代的在架元件（多项用；分开）", "Substitutes", "long", most=4000),
-                Widget("scarcity.declared", "评定的稀缺性 x（口径要求评定时）", "Declared scarcity", most=40),
+                Widget("market_factor_approval", "批准文号", "Approval", help="β 不为 1 时填写"),
+                Widget("scarcity.substitutes", "可替代的在架元件", "Substitutes", "long", most=4000,
+                       help="多项用；分开"),
+                Widget("scarcity.declared", "评定的稀缺性 x", "Declared scarcity", most=40,
+                       help="口径要求评定时填写"),
                 Widget("scarcity.assessor", "评定人", "Assessor"),
                 Widget("scarcity.evidence", "评定依据", "Evidence"),
             )),
             _repeated(values, "trades", "历史成交", "Trades", _trade_widgets,
-                      "没有可比的独立成交即为冷启动，历史价不参与；空着的栏与本案相同。"),
+                      "没有可比的独立成交即为冷启动，历史价不参与；空着的版本和场景与本案相同。"),
         ]  # fmt: skip
     if resource:
         found += [
@@ -519,32 +537,37 @@ def groups(values: Mapping[str, str], case: PricingCase, counted: Counted, polic
             _repeated(values, "flows", "逐年现金流", "Flows", lambda row: (
                 Widget(f"{row}.cash", "现金流（元）", "Yuan", "number", most=20),
                 Widget(f"{row}.attribution", "数据分成率（0 至 1）", "Attribution", "number", most=40),
-            ), "按年，年末。"),
+            ), "按年，年末；流出写负数，如 -1200.00。"),
         ]  # fmt: skip
     found.append(Group("价格管理", "Regime", (
         _choice("regime", "价格管理", "Regime", telling.REGIMES),
         Widget("purpose", "公共数据用途", "Purpose", "choice", (("", "不适用"), *telling.PURPOSES.items())),
         Widget("venue_mandatory", "须进场交易", "Mandatory venue", "tick"),
-        Widget("cap.id", "上限编号（政府指导价）", "Cap"),
-        Widget("cap.price", "上限（元，同一计费单位）", "Yuan", "number", most=20),
+    ), help="公共治理、公益事业免费提供；产业用途须有有效的上限。"))  # fmt: skip
+    found.append(Group("政府指导价的上限", "Cap", (
+        Widget("cap.id", "上限编号", "Cap"),
+        Widget("cap.price", "上限（元）", "Yuan", "number", most=20, help="同一计费单位"),
         _choice("cap.kind", "上限种类", "Kind", CAPS),
         Widget("cap.issuer", "授权主体", "Issuer"),
         Widget("cap.document", "文件摘要", "Document"),
         Widget("cap.effective_from", "有效自", "From", "moment"),
-        Widget("cap.effective_to", "有效至（无期限空着）", "To", "moment"),
-    ), help="公共治理、公益事业免费提供；产业用途须有有效的上限。", anchor="cap"))  # fmt: skip
-    found.append(_own_group(policy))
+        Widget("cap.effective_to", "有效至", "To", "moment", help="无期限空着"),
+    ), help="价格管理选政府指导价、用途为产业发展时填写。", anchor="cap",
+        folded=values.get("regime", "market") in ("", "market")))  # fmt: skip
+    found.append(_own_group(policy, values))
     return tuple(group.filled(values) for group in found)
 
 
 def constants_of(policy: Policy) -> tuple[tuple[str, str], ...]:
     """The policy's constants and strategies as they stand, to read."""
-    shown = [(MOVABLE[name][0], _shown(value, MOVABLE[name][2])) if name in MOVABLE else (name, str(value))
-             for name, value in body_of(policy.constants).items()]  # fmt: skip
-    return (*shown, *sorted(policy.strategies.items()))
+    shown = [
+        (MOVABLE[name][0], _shown(value, MOVABLE[name][2])) if name in MOVABLE else (FIXED.get(name, name), str(value))
+        for name, value in body_of(policy.constants).items()
+    ]
+    return (*shown, *((f"算法：{STEPS.get(step, step)}", text) for step, text in sorted(policy.strategies.items())))
 
 
-def _own_group(policy: Policy) -> Group:
+def _own_group(policy: Policy, values: Mapping[str, str]) -> Group:
     base = moved_of(policy)
     kinds = {"share": "slide", "fraction": "number", "whole": "number", "yuan": "number", "days": "number"}
     widgets = [
@@ -557,22 +580,25 @@ def _own_group(policy: Policy) -> Group:
         for name, zh in DIMENSION_NAMES.items()
     ]  # fmt: skip
     told = "这些是口径的参数。改动任何一项，结果即为自拟口径的试算，不能存为报价；六项权重之和须恰为 1。"
-    return Group("口径参数（试算时可改）", "Parameters of the policy", tuple(widgets), help=told, anchor="policy")
+    return Group(
+        "口径参数（试算时可改）", "Parameters of the policy", tuple(widgets), help=told, anchor="policy",
+        folded=all(values.get(name, text) == text for name, text in base.items()),
+    )  # fmt: skip
 
 
 def _trade_widgets(row: str) -> tuple[Widget, ...]:
     return (
         Widget(f"{row}.id", "成交编号", "Trade"),
-        Widget(f"{row}.price", "单价（元）", "Yuan", "number", most=20),
-        Widget(f"{row}.quantity", "数量", "Quantity", "number", most=16),
         Widget(f"{row}.at", "成交时间", "At", "moment"),
-        Widget(f"{row}.seller", "卖方代码", "Seller"),
-        Widget(f"{row}.buyer", "买方代码", "Buyer"),
+        Widget(f"{row}.price", "单价（元）", "Yuan", "number", most=20),
+        Widget(f"{row}.quantity", "数量", "Quantity", "number", most=16, help="空着为 1"),
+        Widget(f"{row}.seller", "卖方", "Seller", help="统一社会信用代码"),
+        Widget(f"{row}.buyer", "买方", "Buyer", help="统一社会信用代码"),
         _choice(f"{row}.relation", "关联关系", "Relation", RELATIONS),
         _choice(f"{row}.consideration", "对价", "Consideration", CONSIDERATIONS),
         _choice(f"{row}.tax_basis", "计税", "Tax", TAXES),
-        Widget(f"{row}.version", "元件版本", "Version", "number", most=9),
-        Widget(f"{row}.scene", "场景", "Scene"),
+        Widget(f"{row}.version", "元件版本", "Version", "number", most=9, help="空着与本案相同"),
+        Widget(f"{row}.scene", "场景", "Scene", help="空着与本案相同"),
         *(Widget(f"{row}.{name}", zh, name, "tick") for name, zh in TICKS.items()),
     )
 
@@ -582,7 +608,10 @@ def _repeated(values: Mapping[str, str], group: str, zh: str, en: str, made: Any
     filled = _places(values, group, ROWS[group])
     first = max(filled, default=-1) + 1
     places = (*filled, *range(first, first + SPARE[group]))
-    return Group(zh, en, tuple(widget for place in places for widget in made(f"{group}.{place}")), group, told, group)
+    return Group(
+        zh, en, tuple(widget for place in places for widget in made(f"{group}.{place}")), group, told, group,
+        folded=group == "trades" and not filled, row=CALLED[group],
+    )  # fmt: skip
 
 
 def _choice(name: str, zh: str, en: str, options: Mapping[str, str]) -> Widget:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlmodel import Session
 
+from clearing.money import yuan
 from clearing.settlement import store
 from clearing.settlement.cycle import CycleMove, State
+from clearing.settlement.flows import Flow, What, flows_of
 from clearing.settlement.notice import PartB, Reason
 from clearing.settlement.statement import Line, ObligationPart
 from clearing.settlement.store import StoredStatement
-from clearing.settlement.tracing import What
+from clearing.settlement.tracing import What as Evidence
 from clearing.settlement.workbook import event_name
 from ledger import store as facts
 from ledger.reading import read
@@ -35,21 +39,24 @@ REASONS = {
     Reason.CORRECTED: "出账后已更正",
 }
 STEPS = {
-    What.SHARES: "应分额",
-    What.CHARGE: "计费结果",
-    What.CORRECTED: "所更正的计费结果",
-    What.BASIS: "更正的依据",
-    What.INVOICE: "发票",
-    What.READING: "计量读数",
-    What.AGREEMENT: "合约条款",
-    What.NETTING: "轧差",
-    What.NOTICE: "净额通知",
-    What.DEFAULT: "逾期未备付",
-    What.INSTRUCTIONS: "付款指令",
-    What.BANK: "银行对账文件",
-    What.HOLD: "争议冻结",
-    What.DISPUTE: "争议中的陈述",
+    Evidence.SHARES: "应分额",
+    Evidence.CHARGE: "计费结果",
+    Evidence.CORRECTED: "所更正的计费结果",
+    Evidence.BASIS: "更正的依据",
+    Evidence.INVOICE: "发票",
+    Evidence.READING: "计量读数",
+    Evidence.AGREEMENT: "合约条款",
+    Evidence.NETTING: "轧差",
+    Evidence.NOTICE: "净额通知",
+    Evidence.DEFAULT: "逾期未备付",
+    Evidence.INSTRUCTIONS: "付款指令",
+    Evidence.BANK: "银行对账文件",
+    Evidence.HOLD: "争议冻结",
+    Evidence.DISPUTE: "争议中的陈述",
 }
+
+FLOWS = {What.NET: "不含税款", What.TAX: "税额", What.WHOLE: "未分税额的款项"}
+OWN = "本单位"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +76,7 @@ class Account:
     stored: StoredStatement
     lines: tuple[Shown, ...]
     obligations: tuple[ObligationPart, ...]
+    flows: tuple[Flow, ...]
     notice: PartB | None
 
     @property
@@ -89,14 +97,64 @@ def account(session: Session, cycle: str, party: str) -> Account:
     """One statement with its lines and obligations. Raises `UnknownFact`."""
     stored = store.statement_of(session, cycle, party)
     parts: Sequence[Line | ObligationPart] = store.part_documents(session, stored.fact_id)
+    lines = tuple(part for part in parts if isinstance(part, Line))
+    owed = tuple(part for part in parts if isinstance(part, ObligationPart))
+    charges = [store.charge(session, line.event_id)[0] for line in lines if line.event == "charge"]
     notice = read(PartB, facts.fact(session, stored.notice).body) if stored.notice else None
     return Account(
         store.cycle(session, cycle),
         stored,
-        tuple(_shown(part) for part in parts if isinstance(part, Line)),
-        tuple(part for part in parts if isinstance(part, ObligationPart)),
+        tuple(_shown(line) for line in lines),
+        owed,
+        flows_of(party, owed, lines, charges),
         notice,
     )
+
+
+def amounts(found: Account) -> list[tuple[ObligationPart, dict[What, int]]]:
+    """Each obligation with what flows for it, as the table shows them; fen."""
+    by_pair: dict[tuple[str, str], dict[What, int]] = {}
+    for flow in found.flows:
+        by_pair.setdefault((flow.payer, flow.payee), {})[flow.what] = flow.amount
+    return [(owed, by_pair.get((owed.debtor, owed.creditor), {})) for owed in found.obligations]
+
+
+def kinds(found: Account) -> list[tuple[What, str, int]]:
+    """What flows in this statement, what it is called and how much it is in all: the columns of the table."""
+    sums = Counter[What]()
+    for flow in found.flows:
+        sums[flow.what] += flow.amount
+    return [(what, name, sums[what]) for what, name in FLOWS.items() if what in sums]
+
+
+def picture(found: Account, own: str, names: Mapping[str, str]) -> str:
+    """The flows as the script draws them: payers, what it is, payees, with amounts as text in yuan; "" for none.
+
+    A party that pays and is paid stands on both sides, so no flow runs in a circle.
+    """
+
+    def called(party: str) -> str:
+        return OWN if party == own else names.get(party, party)
+
+    nodes, sums, links = dict[str, tuple[str, int]](), Counter[str](), Counter[tuple[str, str]]()
+    for flow in found.flows:
+        payer, middle, payee = f"from:{flow.payer}", f"is:{flow.what}", f"to:{flow.payee}"
+        nodes |= {payer: (called(flow.payer), 0), middle: (FLOWS[flow.what], 1), payee: (called(flow.payee), 2)}
+        for place in (payer, middle, payee):
+            sums[place] += flow.amount
+        for link in ((payer, middle), (middle, payee)):
+            links[link] += flow.amount
+    if not nodes:
+        return ""
+    drawn = {
+        "form": "flows",
+        "unit": "元",
+        "nodes": [{"id": name, "label": label, "column": column, "amount": yuan(sums[name])}
+                  for name, (label, column) in nodes.items()],
+        "links": [{"source": source, "target": target, "amount": yuan(amount)}
+                  for (source, target), amount in links.items()],
+    }  # fmt: skip
+    return json.dumps(drawn, ensure_ascii=False)
 
 
 def _shown(line: Line) -> Shown:

@@ -11,6 +11,7 @@ from datetime import date
 from api.office.application_form import Message
 from clearing import money
 from clearing.errors import BadMoney
+from clearing.terms import MAX_FEN
 from registry.calendar import end_of, start_of
 
 SEPARATOR = "；"
@@ -62,14 +63,15 @@ class Typed:
         found = self.day(name)
         return end_of(found) if found else 0
 
-    def yuan(self, name: str, *, blank: bool = False) -> int | None:
-        """Fen of an amount in yuan with at most two decimals; None for an empty field that may be."""
+    def yuan(self, name: str, *, blank: bool = False, signed: bool = False) -> int | None:
+        """Fen of an amount in yuan with at most two decimals, below zero only if `signed`; None for an empty field
+        that may be."""
         text = self.values.get(name, "")
         if not text and blank:
             return None
         whole, _, rest = text.partition(".")
         try:
-            return money.fen(money.parse_yuan(f"{whole}.{rest.ljust(2, '0')}"), name, least=0)
+            return money.fen(money.parse_yuan(f"{whole}.{rest.ljust(2, '0')}"), name, least=-MAX_FEN if signed else 0)
         except BadMoney:
             self.wrong(
                 name, "请填写元，最多两位小数，如 0.35；不足一分的单价请写成每若干单位多少元。",

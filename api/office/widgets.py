@@ -27,7 +27,10 @@ class Widget:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Fields that belong together; a repeated group shows one set of fields for each of its rows."""
+    """Fields that belong together; a repeated group shows one set of fields for each of its rows.
+
+    `folded` groups are seldom needed and open at a click. `row` is what one row of a repeated group is called.
+    """
 
     title: str
     en: str
@@ -35,6 +38,8 @@ class Group:
     repeated: str = ""
     help: str = ""
     anchor: str = ""
+    folded: bool = False
+    row: str = ""
 
     def filled(self, values: Mapping[str, str]) -> Group:
         """The same fields with what has been typed; what is shown and not typed stays."""

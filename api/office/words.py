@@ -9,6 +9,7 @@ from importlib.resources import files
 from typing import Any
 
 from ledger.errors import FieldError
+from registry.calendar import text_of
 
 _WORDS: Mapping[str, Any] = json.loads(files("api.office").joinpath("words.json").read_text(encoding="utf-8"))
 
@@ -22,6 +23,12 @@ INSTANTS = frozenset(_WORDS["instants"])
 FEN = frozenset(_WORDS["fen"])
 PARTIES = frozenset(_WORDS["parties"])
 """Fields that hold seconds UTC, amounts in fen, and parties by their identity."""
+
+
+def moment(instant: int) -> str:
+    """ "2026-09-01 10:12:03 +08:00"."""
+    text = text_of(instant)
+    return f"{text[:10]} {text[11:19]} {text[19:]}"
 
 
 def move_name(move: str) -> str:

@@ -33,6 +33,12 @@ MOST_REQUESTS = 3
 PARTY_ROLES = ("provider", "developer", "consumer")
 
 
+@router.get("/pictures.js")
+def pictures_script() -> Response:
+    data = verifiers.pictures_script()
+    return Response(data, media_type="text/javascript", headers={"Cache-Control": "no-cache"})
+
+
 @router.get("/office.js")
 def script() -> Response:
     data = verifiers.office_script()

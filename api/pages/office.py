@@ -23,8 +23,10 @@ SCRIPTED = {"Content-Security-Policy": POLICY, "Referrer-Policy": "same-origin"}
 
 
 def office_page(request: Request, name: str, visitor: Visitor | None, status: int = 200, **values: Any) -> HTMLResponse:
-    """The page office/`name`.html with its script; `visitor` is who is logged in."""
-    return page(request, f"office/{name}", status, SCRIPTED, visitor=visitor, **values)
+    """The page office/`name`.html with its script; `visitor` is who is logged in; `inside` is the agency's staff."""
+    agency = request.app.state.system.settings.agency
+    inside = visitor is not None and visitor.is_staff and visitor.organisation == agency
+    return page(request, f"office/{name}", status, SCRIPTED, visitor=visitor, inside=inside, **values)
 
 
 def see(path: str) -> Response:

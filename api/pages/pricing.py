@@ -12,14 +12,14 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse, JSONResponse, Response
 from sqlmodel import Session
 
-from api import price_paper, verifiers
+from api import price_paper
 from api.auth import Forbidden
 from api.deps import NowDep, ReadDep, SystemDep, WriteDep
 from api.desk import service as desk
 from api.desk import store as waiting
 from api.desk.waiting import Slot
 from api.office import fields as typed_fields
-from api.office import pricing, pricing_cases, pricing_compare, pricing_form
+from api.office import pricing, pricing_cases, pricing_compare, pricing_form, words
 from api.office.pricing import Priced
 from api.office.pricing_cases import PricingCase
 from api.pages.office import FormDep, JsonDep, office_page, see
@@ -45,17 +45,11 @@ from registry.party import party_subject
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 
 FORMS: Mapping[str, tuple[str, str]] = {
+    "report.pdf": ("application/pdf", "price-report.pdf"),
     "report.json": ("application/json", "price-report.json"),
     "evidence.json": ("application/json", "price-evidence.json"),
-    "report.pdf": ("application/pdf", "price-report.pdf"),
 }
 Form = Literal["report.json", "evidence.json", "report.pdf"]
-
-
-@router.get("/pricing.js")
-def script() -> Response:
-    data = verifiers.pricing_script()
-    return Response(data, media_type="text/javascript", headers={"Cache-Control": "no-cache"})
 
 
 @router.get("/office/pricing")
@@ -64,6 +58,7 @@ def pricing_page(request: Request, visitor: HolderDep, session: ReadDep) -> HTML
         request,
         "pricing",
         visitor,
+        called=pricing.names(session, visitor.organisation),
         cases=pricing_cases.all_of(session, visitor.organisation),
         quotes=store.issued_by(session, party_subject(visitor.organisation)),
         stages=telling.STAGES,
@@ -131,6 +126,7 @@ def compare_page(
         request,
         "pricing_compare",
         visitor,
+        called=pricing.names(session, visitor.organisation),
         element=element,
         found=found,
         rows=pricing_compare.rows(list(reports.values())),
@@ -148,8 +144,9 @@ def quote_page(request: Request, report: str, visitor: HolderDep, session: ReadD
         request,
         "pricing_quote",
         visitor,
+        called=pricing.names(session, visitor.organisation),
         row=row,
-        said=telling.told(document, text_of),
+        said=telling.told(document, words.moment),
         drawn=pricing.drawn(picturing.pictures(document)),
         forms=FORMS,
         answer=service.check_quote(session, report, at=now),
@@ -296,6 +293,7 @@ def _page(
         visitor,
         status,
         case=case,
+        called=pricing.names(session, visitor.organisation),
         state=STATE_NAMES[row.case.state] if row else "",
         scenes=row.value.scenes if row else (),
         counted=counted,

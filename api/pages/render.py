@@ -17,12 +17,6 @@ from registry.intake.sniff import ENDINGS
 from registry.scheme import NATIONAL_2026
 
 
-def moment(instant: int) -> str:
-    """ "2026-09-01 10:12:03 +08:00"."""
-    text = text_of(instant)
-    return f"{text[:10]} {text[11:19]} {text[19:]}"
-
-
 def day(instant: int) -> str:
     """The day in Beijing, "2026-09-01"."""
     return text_of(instant)[:10]
@@ -37,7 +31,7 @@ _templates = Environment(
     loader=PackageLoader("api"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
 )
 _templates.filters |= {
-    "moment": moment,
+    "moment": words.moment,
     "day": day,
     "grouped": grouped,
     "yuan": yuan,

@@ -137,9 +137,11 @@ def _page(
     chinese, english = refusals.told(refusal) if refusal else ("", "")
     subjects = [settlement.statement_subject(cycle, visitor.organisation)]
     parties = {party for part in found.obligations for party in (part.debtor, part.creditor)}
+    names = deals.names_of(session, parties, now)
     return office_page(
         request, "account", visitor, 422 if refusal else 200, account=found, states=statements.STATES,
         reasons=statements.REASONS, chinese=chinese, english=english, typed=typed or {}, now=now,
-        waiting=deals.waiting_for(session, subjects), names=deals.names_of(session, parties, now),
-        own=visitor.organisation,
+        waiting=deals.waiting_for(session, subjects), names=names, own=visitor.organisation,
+        amounts=statements.amounts(found), picture=statements.picture(found, visitor.organisation, names),
+        kinds=statements.kinds(found),
     )  # fmt: skip

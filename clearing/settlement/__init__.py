@@ -13,6 +13,7 @@ payment → close → report → tracing → audit
 - `journal_export` writes it, and its balances at any second, for programs of others
 - `invoice` turns the tax of a charge into something owed
 - `statement` is part A: opening, lines, closing and the obligations to confirm
+- `flows` divides the obligations of one party's statement into net and tax, to be drawn
 - `netting` makes one position per party, the transfers, and a Merkle-sum proof (D36)
 - `notice` is part B: the position with its proof
 - `cycle` is the order of states and their clocks

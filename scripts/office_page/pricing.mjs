@@ -1,85 +1,9 @@
-/*! Contains Apache ECharts and zrender: Copyright The Apache Software Foundation, Apache-2.0; Baidu Inc., BSD-3-Clause. */
-// The pricing workbench: pictures of what the server has computed, and a price that follows what is typed. Nothing is
-// computed here; numbers become numbers only to be drawn, and beside every picture the same numbers stand as a table.
-import { BarChart, RadarChart } from "echarts/charts";
-import { GridComponent, LegendComponent, RadarComponent } from "echarts/components";
-import * as echarts from "echarts/core";
-import { CanvasRenderer } from "echarts/renderers";
+// The pricing workbench: a price that follows what is typed. Nothing is computed here: every change is priced by the
+// server, whose own markup replaces the result.
 import { all, element, one, say, send } from "./dom.mjs";
+import { pictures } from "./drawing.mjs";
 
-echarts.use([BarChart, RadarChart, GridComponent, LegendComponent, RadarComponent, CanvasRenderer]);
-const WAIT = 350, NARROW = 560, INK = "#1b2430", QUIET = "#566273";
-const COLOURS = ["#12468a", "#c98a00", "#0b6b3a", "#a3231b", "#6b4fa0"];
-const FONT = '"Noto Sans SC", "Noto Sans CJK SC", "PingFang SC", "Microsoft YaHei", sans-serif';
-
-// Pictures ---------------------------------------------------------------------------------------------------------------
-const number = (text) => (text === "" ? null : Number(text));
-/** At most so many digits as are read in a picture; the table has them all. */
-const shortly = (text) => (text === null || text === undefined ? "" : String(Number(Number(text).toPrecision(6))));
-const clipped = (text, most) => (text.length > most ? `${text.slice(0, most - 1)}…` : text);
-
-function legend(picture) {
-  return picture.series.length > 1 ? { bottom: 0, data: picture.series.map((item) => item.name), textStyle: { color: INK } } : undefined;
-}
-function radar(picture) {
-  return {
-    legend: legend(picture),
-    radar: {
-      indicator: picture.labels.map((name) => ({ name, max: 1, min: 0 })), radius: "62%", splitNumber: 4,
-      axisName: { color: INK, fontSize: 13 },
-    },
-    series: [{
-      type: "radar",
-      data: picture.series.map((item) => ({
-        name: item.name, value: item.values.map((text) => number(text) ?? 0), areaStyle: { opacity: 0.18 },
-        label: { show: picture.series.length === 1, formatter: (point) => shortly(point.value), color: INK },
-      })),
-    }],
-  };
-}
-function bars(picture, narrow) {
-  const stacked = picture.form === "tornado", beside = picture.series.length > 1 && !stacked;
-  return {
-    legend: legend(picture),
-    grid: { left: 8, right: narrow ? 56 : 76, top: 8, bottom: picture.series.length > 1 ? 48 : 26, containLabel: true },
-    xAxis: { type: "value", name: picture.unit, nameLocation: "middle", nameGap: 24, axisLabel: { color: QUIET, hideOverlap: true }, scale: false },
-    yAxis: {
-      type: "category", inverse: true, data: picture.labels, axisTick: { show: false },
-      axisLabel: { color: INK, interval: 0, formatter: (text) => clipped(text, narrow ? 9 : 22) },
-    },
-    series: picture.series.map((item) => ({
-      name: item.name, type: "bar", stack: stacked ? "one" : undefined, data: item.values.map(number),
-      barMaxWidth: 18, barGap: beside ? "10%" : undefined,
-      label: { show: !stacked, position: "right", color: INK, fontSize: 11, formatter: (point) => shortly(point.value) },
-    })),
-  };
-}
-function draw(box, picture) {
-  if (!box.clientWidth) return; // in a chapter that is closed: drawn when it opens
-  const narrow = box.clientWidth < NARROW;
-  const each = picture.form === "radar" ? 0 : picture.form === "tornado" ? 24 : 16 + 18 * picture.series.length;
-  box.style.height = picture.form === "radar" ? "340px" : `${80 + each * picture.labels.length}px`;
-  const chart = echarts.getInstanceByDom(box) ?? echarts.init(box, null, { renderer: "canvas" });
-  chart.resize();
-  const option = picture.form === "radar" ? radar(picture) : bars(picture, narrow);
-  chart.setOption({ animation: false, color: COLOURS, textStyle: { fontFamily: FONT }, ...option }, { notMerge: true });
-  box.dataset.drawn = "yes";
-}
-/** Draws every picture of the page: its numbers stand in the attribute, its box is the element itself. */
-function pictures(root = document) {
-  for (const box of all("[data-picture]", root)) {
-    box.hidden = false;
-    draw(box, JSON.parse(box.dataset.picture));
-  }
-}
-document.addEventListener("toggle", (event) => { if (event.target.open) pictures(event.target); }, true);
-let width = window.innerWidth;
-window.addEventListener("resize", () => {
-  if (window.innerWidth !== width) {
-    width = window.innerWidth;
-    pictures();
-  }
-});
+const WAIT = 350;
 
 // The form: every change is priced by the server ----------------------------------------------------------------------------
 function fieldsOf(form) {
@@ -116,7 +40,8 @@ for (const form of all("[data-price]")) {
       one("[data-result]").replaceChildren(...document.importNode(fresh.body, true).childNodes);
       tell(form, answer.messages);
       pictures(one("[data-result]"));
-      say(said, "");
+      const price = one("[data-result] .verdict");
+      say(said, `${price.matches(".price") ? "指导价：" : ""}${price.textContent}`);
     } catch (error) {
       if (mine === asked) say(said, error.message, true);
     }
@@ -155,4 +80,3 @@ for (const form of all("form[data-most]")) {
   });
   window.addEventListener("pageshow", () => { button.disabled = false; });
 }
-pictures();

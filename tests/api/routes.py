@@ -141,6 +141,7 @@ PLACEHOLDERS = {
     "report": "0" * 32,
     "file": "report.json",
     "case": "0" * 32,
+    "contract": "0" * 64,
 }
 
 
@@ -154,7 +155,7 @@ GETS, POSTS = of_method("GET"), of_method("POST")
 OFFICE_ROUTES = [route for module in OFFICE for route in module.router.routes if isinstance(route, APIRoute)]
 OFFICE_PUBLIC = {
     "/office.js",
-    "/pricing.js",
+    "/pictures.js",
     "/office",
     "/office/login",
     "/office/login/challenge",
@@ -166,7 +167,7 @@ OFFICE_PUBLIC = {
     "/certificates/{code}/objection",
 }
 """Office pages that need no session: the way in, what is published, and objections of people without a key."""
-OFFICE_READING = {"/office/login/challenge"}
+OFFICE_READING = {"/office/login/challenge", "/office/pricing/{case}/price"}
 DSP_POSTS = {route.path for route in POSTS if route.path.startswith(BASE)}
 """Answered with the documents of the Dataspace Protocol; `test_dsp` is their test of wrong bodies."""
 WRITES = [route for route in POSTS if route.path not in READING_POSTS | RECORD_POSTS]

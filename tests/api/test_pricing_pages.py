@@ -7,7 +7,8 @@ from __future__ import annotations
 import io
 import json
 import re
-import tempfile
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,11 +18,13 @@ import pytest
 from openpyxl import Workbook
 from sqlmodel import select
 
+from api import uploads
 from api.office import pricing_form
 from api.office import words as labels
 from api.office.tables import PricingCaseRow
 from clearing.pricing import store
 from clearing.pricing.element.moves import State
+from clearing.pricing.policies import POLICIES
 from clearing.pricing.price_report import verify
 from clearing.pricing.quote import PriceQuote
 from clearing.pricing.trial import price_case
@@ -69,11 +72,10 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
 
 
 @pytest.fixture
-def scratch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def scratch(shop: Shop) -> Path:
     """Where the server puts what it looks at."""
-    folder = tmp_path / "scratch"
-    folder.mkdir()
-    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    folder = shop.platform.system.settings.home / uploads.PASSING
+    folder.mkdir(exist_ok=True)
     return folder
 
 
@@ -310,6 +312,36 @@ def test_good_file__counted_and_gone(shop: Shop, scratch: Path) -> None:
     assert left(shop.platform.system.settings.home) == []
 
 
+def test_cash_flow__below_zero_in_the_income_approach(shop: Shop) -> None:
+    """A resource may cost money before it earns any."""
+    seller = trader(shop, VENDOR)
+    case, form = begun(seller, policy="demo.civil-aviation.resource.1")
+    fields = form | KNOWN | {"citable": "", "income.rate": "0.1", "income.derivation": "演示",
+                             "flows.0.attribution": "1", "flows.1.attribution": "1",
+                             "flows.1.cash": "500.00"}  # fmt: skip
+    prices = []
+    for cash in ("-1200.5", "0.01", "900"):
+        told = moved(seller, case, {**fields, "flows.0.cash": cash})
+        assert told["messages"] == {}, told["messages"]
+        prices.append(told["html"])
+    assert len(set(prices)) == 3
+    told = moved(seller, case, {**fields, "flows.0.cash": "--5"})
+    assert list(told["messages"]) == ["flows.0.cash"]
+
+
+def test_killed_server__what_it_left_is_swept_at_the_next_start(tmp_path: Path) -> None:
+    """A process that dies while a file is coming leaves it; one that is alive keeps its own."""
+    code = f"from pathlib import Path; from api.uploads import Passing; p = Passing(Path({str(tmp_path)!r}))"
+    code += f"; p.__enter__(); p.write({MARK.encode()!r}); p._file.flush(); import os; os._exit(9)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 9
+    assert len(left(tmp_path)) == 1
+    with uploads.Passing(tmp_path) as alive:
+        alive.write(MARK.encode())
+        uploads.sweep(tmp_path)
+        assert alive.finish().read_bytes() == MARK.encode()
+    assert list((tmp_path / uploads.PASSING).iterdir()) == []
+
+
 def test_mixed_types_and_one_row__counted_as_they_are(shop: Shop) -> None:
     seller = trader(shop, VENDOR)
     rows = "".join(f"{row if row % 5 else 'x'},{row % 9}\n" for row in range(200))
@@ -383,6 +415,12 @@ def test_compare__side_by_side_what_differs_and_the_deal_beside_the_guide(shop: 
     assert "成交价" in page
     with shop.platform.reading() as session:
         assert store.quote(session, first).quote.guide_fen > 0
+
+
+def test_policies__every_constant_and_step_has_a_chinese_name() -> None:
+    for policy in POLICIES:
+        names = [name.removeprefix("算法：") for name, _ in pricing_form.constants_of(policy)]
+        assert [name for name in names if name.isascii()] == []
 
 
 def test_desk__a_quote_in_words_with_its_own_names(shop: Shop) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,9 +10,14 @@ from pathlib import Path
 import pytest
 
 from api.desk.waiting import Outcome
+from clearing.money import parse_yuan as fen
+from clearing.money import yuan
 from clearing.settlement import store
 from clearing.settlement.dispute import store as disputes
 from clearing.terms import DAY
+from clearing.usage.finding import MAKER
+from ledger import sm
+from tests.api.office import Person, attribute
 from tests.api.shop import Shop, open_shop
 from tests.api.trading import Trader, trader
 from tests.clearing.market.house import CONSUMER, COURT, PROVIDER, SELLER
@@ -114,6 +120,35 @@ def test_charge__disputed_at_the_page__frozen_when_it_is_signed(office: Office) 
         assert sum(part.amount for part in held.parts) == 106
     assert "查看争议" in buyer.get(f"/office/desk/{desk_of(url)}")
     assert "争议金额" in buyer.get(f"/disputes/{row.id}")
+
+
+def test_flows__drawn_and_tabled_from_one_s_own_statement(office: Office) -> None:
+    """The picture's links and the table say the same; a payee's page holds nobody else's money."""
+    gross, tax = office.month.body.gross, office.month.body.tax
+    page = office.person(CONSUMER).get(office.path)
+    drawn = json.loads(attribute(page, "picture"))
+    links = [(link["source"], link["target"], fen(link["amount"])) for link in drawn["links"]]
+    assert sum(amount for source, _, amount in links if source == f"from:{CONSUMER}") == gross
+    assert sum(amount for source, _, amount in links if source == "is:tax") == tax
+    assert {target for _, target, _ in links} >= {f"to:{SELLER}", f"to:{PROVIDER}"}
+    for _, _, amount in links:
+        assert yuan(amount) in page.partition("data-picture")[2].partition("<table")[2]
+    page = office.person(PROVIDER).get(office.path)
+    assert SELLER not in page
+    assert {link["target"] for link in json.loads(attribute(page, "picture"))["links"]} == {"is:net", f"to:{PROVIDER}"}
+
+
+def test_staff_of_a_party__finds_the_party_s_pages(office: Office) -> None:
+    key = sm.generate()
+    office.shop.house.hire("bookkeeper", key, MAKER, CONSUMER)
+    office.shop.house.session.commit()
+    office.shop.platform.keys["staff:bookkeeper"] = key
+    somebody = Person(office.shop.platform, "staff:bookkeeper")
+    assert somebody.log_in().status_code == 200
+    page = somebody.get("/office/statements")
+    assert office.path in page
+    assert 'href="/office/pricing"' in page
+    assert 'href="/office/work"' not in page
 
 
 def test_statement__of_nobody_s_concern__is_not_shown(office: Office) -> None:

@@ -19,6 +19,12 @@ from tests.services.server import Missing, provide
 PICTURES = os.environ.get("SHUQING_TEST_PICTURES", "")
 """A folder for the pictures, to look at them; otherwise they are thrown away."""
 
+TOO_WIDE = """[...document.querySelectorAll("main *")]
+  .filter((item) => item.getBoundingClientRect().right > document.documentElement.clientWidth + 1)
+  .filter((item) => !item.closest(".scroll"))
+  .slice(-5).map((item) => item.outerHTML.slice(0, 120))"""
+"""What reaches beyond the right edge, innermost last."""
+
 
 class Player:
     """One browser that different people use one after the other: logging in, filling in, pressing, looking."""
@@ -118,7 +124,8 @@ class Player:
         self.page.call(
             "Emulation.setDeviceMetricsOverride", width=width, height=900, deviceScaleFactor=1, mobile=width < 600
         )
-        assert self.page.value("document.documentElement.scrollWidth") <= width, f"{name}: scrolls sideways at {width}"
+        wide = self.page.value("document.documentElement.scrollWidth")
+        assert wide <= width, f"{name}: scrolls sideways at {width}: {self.page.value(TOO_WIDE)}"
         file = self.pictures / f"{self.count:02d}-{name}-{width}.png"
         height = int(self.page.value("document.documentElement.scrollHeight"))
         self.page.call(

@@ -89,7 +89,9 @@ def test_flights__from_file_to_signed_quote_and_paper(
         player.wait(f"{PRICE} === {first!r}")
         player.set('[name="costs.0.amount"]', "-1")
         player.wait("document.querySelector('[name=\"costs.0.amount\"]').getAttribute('aria-invalid') === 'true'")
+        player.page.value("document.querySelectorAll('form details').forEach((at) => { at.open = true; })")
         player.picture("refused")
+        player.picture("refused", 390)
         player.fill(costs__0__amount="40000")
         player.wait(f"{PRICE} && {PRICE} !== {first!r}")
         moved = str(player.page.value(PRICE))
@@ -110,7 +112,7 @@ def test_flights__from_file_to_signed_quote_and_paper(
             ".then((text) => text.slice(0, 5))"
         ))  # fmt: skip
         assert paper.startswith("%PDF")
-        compared(player, report)
+        compared(player, shop, report)
         assert all(address.startswith((url, "blob:", "data:")) for address in player.page.requested)
         assert [line for line in player.page.said if "Content Security Policy" in line or "xception" in line] == []
     with shop.platform.reading() as session:
@@ -119,8 +121,12 @@ def test_flights__from_file_to_signed_quote_and_paper(
     assert httpx.get(f"{url}/office/pricing/quotes/{report}", follow_redirects=False).status_code == 401
 
 
-def compared(player: Player, report: str) -> None:
-    """Another quote of the same element from the same case, put beside the first."""
+def compared(player: Player, shop: Shop, report: str) -> None:
+    """Another quote of the same element from the same case, put beside the first and beside what was agreed."""
+    with shop.platform.reading() as session:
+        digest = store.quote(session, report).quote.report.sha256
+    agreement, _ = shop.house.conclude(listing=shop.house.listed(guide_price=digest))
+    shop.house.session.commit()
     player.go("/office/pricing")
     player.picture("cases")
     player.press("main table a")
@@ -131,7 +137,7 @@ def compared(player: Player, report: str) -> None:
     player.set(f'input[name="report"][value="{report}"]', "1")
     player.press("form[action$='compare'] button")
     assert "预期收益率 r" in player.text()
-    assert "成交价" in player.text()
+    assert agreement[:12] in player.text(), "the deal price stands beside the guide"
     drawn(player, 1)
     player.picture("compare")
     player.picture("compare", 390)
