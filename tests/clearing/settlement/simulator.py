@@ -150,7 +150,7 @@ class Kind:
     """One kind of step. `options` says what it could be done with now, from the model alone; `draw` picks one and fixes
     everything it needs; `act` does it on the database; `know` tells the model. `kills`: may a child die in it?"""
 
-    weight = 4
+    weight: float = 4
     kills = True
 
     def options(self, m: Simulator) -> list[Any]:
@@ -176,7 +176,7 @@ class Simulator:
         self.seed, self.url, self.check = seed, url, check
         self.rng, self.chance = random.Random(seed), random.Random(seed + 1)  # noqa: S311
         self.kills = kills
-        self.at = NOW
+        self.at = NOW + 18 * DAY  # in the middle of a month, so that forty business days see two cycles closed
         self.model = Oracle()
         self.done: Counter[str] = Counter()
         self.killed: Counter[str] = Counter()
@@ -488,7 +488,7 @@ def drawn_deal(rng: random.Random, agreement: str, revision: int, roles: tuple[s
 class Conclude(Kind):
     """A new agreement, signed by its three parties with both of their keys."""
 
-    weight = 1
+    weight = 0.4
 
     def options(self, m: Simulator) -> list[Any]:
         return [len(m.lines)] if len(m.lines) < len(TRIPLES) else []
@@ -606,6 +606,7 @@ class Report(Kind):
 
 def drawn_records(m: Simulator, agreement: str, count: int) -> tuple[list[Admitted], list[Use]]:
     line, made, uses = m.lines[agreement], [], []
+    certificate = CODES[TRIPLES[list(m.lines).index(agreement)][2]]
     start = m.model.deals[agreement, 1].since
     for _ in range(count):
         back = m.rng.choice((0, 0, 0, 1, 3, 12, 29, 30, 31, 45)) * DAY
@@ -617,12 +618,13 @@ def drawn_records(m: Simulator, agreement: str, count: int) -> tuple[list[Admitt
         known = [use for use in m.model.uses if use.agreement == agreement]
         if known and luck > 0.95:
             request = m.rng.choice(known).request
-        changes: dict[str, Any] = {"occurred_at": occurred, "quantity": quantity, "request_id": request}
+        changes: dict[str, Any] = {"occurred_at": occurred, "quantity": quantity, "request_id": request,
+                                   "certificate": certificate}  # fmt: skip
         if luck < 0.05:
             changes["status"] = StatusClass.SERVER
         elif luck < 0.08:
             refused = {"decision": Gate.DENY, "reasons": (Reason.PURPOSE,), "billable": False}
-            changes |= refused | {"status": StatusClass.NONE}
+            changes |= {**refused, "status": StatusClass.NONE}
         sound = luck >= 0.08
         made += line.more(revision=deal.revision, **changes)
         uses.append(Use(agreement, deal.revision, request, quantity, occurred, m.at, line.seq, sound))
