@@ -353,9 +353,16 @@ class Oracle:
     # Disputes ---------------------------------------------------------------------------------------------------------
 
     def left(self, charge: Charge) -> int:
-        """Fen gross of a charge that may still be disputed."""
-        open_ = sum(d.amount for d in self.disputes.values() if d.running and d.charge == charge.number)
-        return charge.gross - charge.credited - open_
+        """Fen gross of a charge that may still be disputed: less what is disputed or was given back of it, and of those
+        it was made in place of; nothing of one that was reversed."""
+        if charge.undone:
+            return 0
+        left, one = charge.gross, charge
+        while True:
+            left -= one.credited + sum(d.amount for d in self.disputes.values() if d.running and d.charge == one.number)
+            if one.of is None:
+                return left
+            one = self.charges[one.of]
 
     def _credit(self, charge: Charge, amount: int) -> tuple[int, int]:
         """(net, tax) of the next credit note."""

@@ -6,11 +6,13 @@ test_simulator.py -k seed` lives through one seed again; a failure prints its se
 
 from __future__ import annotations
 
+import ast
 import csv
 import io
 import os
 import secrets
 from collections import defaultdict
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -32,7 +34,8 @@ from ledger import tables as ledger_tables
 from ledger.digest import sha256
 from ledger.reading import read
 from tests.clearing.settlement import settlement_oracle as oracle
-from tests.clearing.settlement.simulator import OPERATOR, STEPS, Cycle, Simulator
+from tests.clearing.market.house import DAY, NOW
+from tests.clearing.settlement.simulator import Cycle, Simulator
 from tests.counts import NIGHT
 
 DAYS = 250 if NIGHT else 40
@@ -336,3 +339,62 @@ def test_business_days__from_a_seed__every_invariant_after_every_step(
     assert m.done["business day"] == DAYS
     assert sum(m.killed.values()) > 0
     assert any(cycle.state == "closed" for cycle in m.model.cycles.values())
+
+
+def test_seed__lived_through_again__takes_the_same_steps(tmp_path: Path) -> None:
+    """What is drawn hangs on the seed alone: not on keys, ids, or who was killed."""
+    told = []
+    for kills in (False, True):
+        m = Simulator(4, database(tmp_path / f"{kills}.db"), kills=kills, check=lambda _: None)
+        m.live(12)
+        m.dispose()
+        told.append([step.split(" (killed")[0] for step in m.steps])
+    assert told[0] == told[1]
+    assert len(told[0]) > 70
+
+
+def test_failure__prints_its_seed_and_every_step(tmp_path: Path) -> None:
+    def breaks(m: Simulator) -> None:
+        assert len(m.steps) < 9, "演示"
+
+    m = Simulator(5, database(tmp_path / "sim.db"), kills=False, check=breaks)
+    with pytest.raises(AssertionError, match="seed 5, after 9 steps") as caught:
+        m.live(3)
+    m.dispose()
+    assert all(step in str(caught.value) for step in m.steps)
+
+
+@pytest.mark.parametrize("wrong", ["a fen more for the first payee", "a record counted twice", "tax of another rate"])
+def test_oracle__of_another_opinion__stops_the_run(wrong: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The checks can fail: a model that is wrong by one fen, one record or one rate is found at the first rating."""
+    if wrong.startswith("a fen"):
+        right = oracle.paid
+
+        def moved(plan: oracle.Plan, lineage: str, total: int) -> dict[str, int]:
+            found = right(plan, lineage, total)
+            first, second = list(found)[:2]
+            return found | ({first: found[first] + 1, second: found[second] - 1} if total else {})
+
+        monkeypatch.setattr(oracle, "paid", moved)
+    elif wrong.startswith("a record"):
+        quantity = oracle.Oracle.quantity
+        monkeypatch.setattr(oracle.Oracle, "quantity", lambda self, *about: quantity(self, *about) + 1)
+    else:
+        taxed = oracle.taxed
+        monkeypatch.setattr(oracle, "taxed", lambda deal, amount: taxed(replace(deal, bp=deal.bp + 500), amount))
+    m = Simulator(6, database(tmp_path / "sim.db"), kills=False, check=check)
+    m.at = NOW + 20 * DAY
+    with pytest.raises(AssertionError, match="Rate 2026-06"):
+        m.live(40)
+    m.dispose()
+    PAST.pop(m, None)
+
+
+def test_oracle__knows_nothing_of_the_product() -> None:
+    tree = ast.parse(Path(oracle.__file__).read_text(encoding="utf-8"))
+    named = {
+        (node.module or "") if isinstance(node, ast.ImportFrom) else node.names[0].name
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Import | ast.ImportFrom)
+    }
+    assert named == {"__future__", "hashlib", "collections", "dataclasses", "fractions"}
