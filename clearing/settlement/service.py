@@ -212,7 +212,9 @@ def issue_statements(session: Session, office: Office, *, cycle: str, at: int) -
     for other in store.cycles(session):
         issued = ORDER.index(other.state) >= ORDER.index(State.ISSUED)
         if other.operator == now.operator and other.cycle != cycle and issued is not (other.period < now.period):
-            raise WrongMove(cycle, "按账期先后出账 / statements in the order of periods", f"{other.cycle} {other.state}")
+            raise WrongMove(
+                cycle, "按账期先后出账 / statements in the order of periods", f"{other.cycle} {other.state}"
+            )
     balance = store.balance(session)
     unshared = {account.name: amount for account, amount in balance.items() if account.kind is Kind.REV}
     if unshared:

@@ -180,10 +180,10 @@ def price(deal: Deal, quantity: int) -> Fraction:
     ends = [start for start, _ in tiers[1:]] + [None]
 
     def sliced(units: int) -> Fraction:
-        return sum(
-            (p * max(0, (units if end is None else min(units, end)) - s) for (s, p), end in zip(tiers, ends, strict=True)),
-            Fraction(0),
-        )  # fmt: skip
+        within = [
+            max(0, (units if end is None else min(units, end)) - s) for (s, _), end in zip(tiers, ends, strict=True)
+        ]
+        return sum((part * p for part, (_, p) in zip(within, tiers, strict=True)), Fraction(0))
 
     if deal.kind == "fixed":
         amount = Fraction(deal.fixed)
@@ -298,7 +298,7 @@ class Oracle:
         return sum(use.quantity for use in first.values() if use.revision == revision and start <= use.occurred < end)
 
     def rate(self, cycle: Cycle) -> None:
-        for (agreement, revision), deal in sorted(self.deals.items()):
+        for (agreement, revision), deal in sorted(self.deals.items(), key=lambda item: item[0]):
             if max(deal.since, cycle.start) < min(deal.until or cycle.end, cycle.end):
                 units = self.quantity(agreement, revision, cycle.start, cycle.end, cycle.upto)
                 self.readings[agreement, revision, cycle.period] = units
@@ -312,7 +312,9 @@ class Oracle:
                 continue
             self.readings[agreement, revision, period] = units
             own = (agreement, revision, period)
-            old = [c for c in self.charges if (c.agreement, c.revision, c.period) == own and c.kind in ("first", "anew")][-1]
+            old = [
+                c for c in self.charges if (c.agreement, c.revision, c.period) == own and c.kind in ("first", "anew")
+            ][-1]
             old.undone = True
             deal = self.deals[agreement, revision]
             self._book(Charge(len(self.charges), *own, cycle.period, "reversal", -old.quantity, -old.gross, -old.net,
@@ -324,7 +326,9 @@ class Oracle:
         gross, net, tax = taxed(deal, half_up(exact))
         on_its_side = gross if deal.inclusive else net
         assert abs(on_its_side - exact) <= Fraction(1, 2)
-        self._book(Charge(len(self.charges), deal.agreement, deal.revision, period, booked, kind, units, gross, net, tax, of))
+        self._book(
+            Charge(len(self.charges), deal.agreement, deal.revision, period, booked, kind, units, gross, net, tax, of)
+        )
 
     def _book(self, charge: Charge) -> None:
         """The buyer owes gross; net is divided at once, tax waits for its invoice."""
@@ -333,7 +337,6 @@ class Oracle:
         before, after = self._shared(deal, charge.net)
         self.totals[deal.lineage] += charge.net
         self.charges.append(charge)
-        # What is posted and divided again in one step still moves the statement: the buyer and each payee with an amount.
         self.post(
             (("RCV", deal.buyer, *own), charge.gross),
             (("TAX", deal.issuer, *own), -charge.tax),
@@ -440,7 +443,9 @@ class Oracle:
 
     def issue(self, cycle: Cycle, silent: set[str]) -> None:
         cycle.stated = self.obligations()
-        for party in sorted({key[1] for key, amount in self.book.items() if amount and key[0] in PARTY_KINDS} | set(self.closing)):
+        for party in sorted(
+            {key[1] for key, amount in self.book.items() if amount and key[0] in PARTY_KINDS} | set(self.closing)
+        ):
             if self.moved[party] or any(party in pair for pair in cycle.stated):
                 closing = self.due_of(party)
                 cycle.statements[party] = Stated(self.closing.get(party, 0), closing, silent=party in silent)
@@ -486,9 +491,15 @@ class Oracle:
         for (debtor, creditor), items in cycle.run.items():
             for agreement, period, amount in items:
                 if self.buyer(agreement) == debtor:
-                    legs += [(("PAY", creditor, agreement, period), amount), (("RCV", debtor, agreement, period), -amount)]
+                    legs += [
+                        (("PAY", creditor, agreement, period), amount),
+                        (("RCV", debtor, agreement, period), -amount),
+                    ]
                 else:
-                    legs += [(("PAY", debtor, agreement, period), -amount), (("RCV", creditor, agreement, period), amount)]
+                    legs += [
+                        (("PAY", debtor, agreement, period), -amount),
+                        (("RCV", creditor, agreement, period), amount),
+                    ]
         for party, amount in self.final(cycle).items():
             legs.append((("PAY" if amount > 0 else "RCV", party, "net", cycle.period), -amount))
         legs += [(("RCV", party, "net", cycle.period), amount) for party, amount in cycle.funded.items()]
@@ -501,7 +512,9 @@ class Oracle:
         for party, amount in sorted(final.items()):
             if amount:
                 way = "payout" if amount > 0 else "funding"
-                self.orders.append(Order(cycle.period, cycle.batches, way, party, abs(amount), manners.get(party, "pays")))
+                self.orders.append(
+                    Order(cycle.period, cycle.batches, way, party, abs(amount), manners.get(party, "pays"))
+                )
         cycle.batches += 1
         cycle.instructed = True
         self._instruct(cycle, 1)

@@ -22,9 +22,9 @@ from sqlmodel import Session, SQLModel, create_engine
 
 from api import bootstrap
 from clearing.errors import ProofRefused
-from clearing.settlement import journal, notice, payment, service, statement, store, suspense, tables
+from clearing.settlement import journal, notice, payment, statement, store, suspense, tables
 from clearing.settlement.dispute import store as disputes
-from clearing.settlement.journal import Account, Kind
+from clearing.settlement.journal import Kind
 from clearing.settlement.netting import Run
 from clearing.settlement.notice import PartB
 from clearing.settlement.payment import Direction
@@ -33,9 +33,11 @@ from ledger import store as ledger
 from ledger import tables as ledger_tables
 from ledger.digest import sha256
 from ledger.reading import read
-from tests.clearing.settlement import settlement_oracle as oracle
 from tests.clearing.market.house import DAY, NOW
-from tests.clearing.settlement.simulator import Cycle, Simulator
+from tests.clearing.settlement import settlement_oracle as oracle
+from tests.clearing.settlement.settlement_oracle import Cycle
+from tests.clearing.settlement.simulator import Simulator
+from tests.clearing.settlement.simulator_steps import STEPS
 from tests.counts import NIGHT
 
 DAYS = 250 if NIGHT else 40
@@ -213,8 +215,8 @@ def files(m: Simulator) -> None:
 
 
 def closed(m: Simulator) -> None:
-    """8, 18, 20, 28: the audit of the closed cycle finds nothing, with the sum tree rebuilt; one posting off by a fen is
-    found; what waits in suspense is listed to the fen."""
+    """8, 18, 20, 28: the audit of the closed cycle finds nothing, with the sum tree rebuilt; one posting off by a fen
+    is found; what waits in suspense is listed to the fen."""
     cycle = m.model.cycles[m.steps[-1].split()[3]]
     assert m.audit(cycle) == [], "the audit of a closed cycle"
     table = tables.posting
@@ -253,7 +255,9 @@ def unchanged(m: Simulator) -> None:
     count, digest, at, book = PAST.get(m, (0, sha256(b""), 0, {}))
     assert _digest(rows[:count]) == digest
     if at:
-        found = {(str(a.kind), a.party, a.agreement, a.period): n for a, n in store.balance(m.session, until=at).items()}
+        found = {
+            (str(a.kind), a.party, a.agreement, a.period): n for a, n in store.balance(m.session, until=at).items()
+        }
         assert found == book
     PAST[m] = (len(rows), _digest(rows), m.at, m.model.balances())
 
@@ -308,7 +312,7 @@ def refolded(m: Simulator, path: Path) -> None:
 
 def lived(seed: int, url: str, days: int, folder: Path, *, kills: bool = True) -> Simulator:
     """A market that lived so many business days from this seed, folded again now and then, audited to the end."""
-    m = Simulator(seed, url, kills=kills, check=check)
+    m = Simulator(seed, url, STEPS, check, kills=kills)
     try:
         for number in range(0, days, 20):
             m.live(min(20, days - number))
@@ -335,7 +339,10 @@ def test_business_days__from_a_seed__every_invariant_after_every_step(
     seed = int(os.environ.get("SHUQING_SEED", 0)) or secrets.randbits(32)
     m = lived(seed, database(tmp_path / "sim.db"), DAYS, tmp_path)
     with capsys.disabled():
-        print(f"\nseed {seed}: {dict(m.done)}; killed {dict(m.killed)}; cycles {[c.state for c in m.model.cycles.values()]}")
+        print(
+            f"\nseed {seed}: {dict(m.done)}; killed {dict(m.killed)};"
+            f" cycles {[c.state for c in m.model.cycles.values()]}"
+        )
     assert m.done["business day"] == DAYS
     assert sum(m.killed.values()) > 0
     assert any(cycle.state == "closed" for cycle in m.model.cycles.values())
@@ -345,7 +352,7 @@ def test_seed__lived_through_again__takes_the_same_steps(tmp_path: Path) -> None
     """What is drawn hangs on the seed alone: not on keys, ids, or who was killed."""
     told = []
     for kills in (False, True):
-        m = Simulator(4, database(tmp_path / f"{kills}.db"), kills=kills, check=lambda _: None)
+        m = Simulator(4, database(tmp_path / f"{kills}.db"), STEPS, lambda _: None, kills=kills)
         m.live(12)
         m.dispose()
         told.append([step.split(" (killed")[0] for step in m.steps])
@@ -357,7 +364,7 @@ def test_failure__prints_its_seed_and_every_step(tmp_path: Path) -> None:
     def breaks(m: Simulator) -> None:
         assert len(m.steps) < 9, "演示"
 
-    m = Simulator(5, database(tmp_path / "sim.db"), kills=False, check=breaks)
+    m = Simulator(5, database(tmp_path / "sim.db"), STEPS, breaks, kills=False)
     with pytest.raises(AssertionError, match="seed 5, after 9 steps") as caught:
         m.live(3)
     m.dispose()
@@ -382,7 +389,7 @@ def test_oracle__of_another_opinion__stops_the_run(wrong: str, tmp_path: Path, m
     else:
         taxed = oracle.taxed
         monkeypatch.setattr(oracle, "taxed", lambda deal, amount: taxed(replace(deal, bp=deal.bp + 500), amount))
-    m = Simulator(6, database(tmp_path / "sim.db"), kills=False, check=check)
+    m = Simulator(6, database(tmp_path / "sim.db"), STEPS, check, kills=False)
     m.at = NOW + 20 * DAY
     with pytest.raises(AssertionError, match="Rate 2026-06"):
         m.live(40)
