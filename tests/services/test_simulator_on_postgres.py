@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import os
-import secrets
 from pathlib import Path
 
 import pytest
 
-from tests.clearing.settlement.test_simulator import lived
-from tests.counts import few
+from tests.clearing.settlement.test_simulator import DAYS, lived, seed_of_run
+from tests.counts import rounds
 
 pytestmark = pytest.mark.services
 
-DAYS = few(40)
 
-
+@pytest.mark.parametrize("run", range(rounds(1)))
 def test_business_days__on_postgresql__every_invariant_after_every_step(
-    address: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    run: int, address: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    seed = int(os.environ.get("SHUQING_SEED", 0)) or secrets.randbits(32)
+    seed = seed_of_run()
     m = lived(seed, address, DAYS, tmp_path)
     with capsys.disabled():
         print(f"\nseed {seed}: {dict(m.done)}; killed {dict(m.killed)}")

@@ -3,7 +3,7 @@
 World: parties with keys on a real register, real agreements, connectors and usage batches, the settlement services, and
 a bank that books, delays, returns and pays twice. Each step is one transaction, drawn from `simulator_steps` by a
 generator seeded once; the model (`settlement_oracle`) is told the same step and says what must be there. A step may be
-taken by a child process that is killed in the middle of it or after its commit; the parent goes on from what is on disk.
+taken by a child that is killed in the middle of it or after its commit; the parent goes on from what is on disk.
 
 Every draw is made from the seed and the model alone, never from an id or a key, so a seed lives through the same steps
 again. Source: domain clearing §9, §12, §13; everything is 演示.
