@@ -210,8 +210,8 @@ def issue_statements(session: Session, office: Office, *, cycle: str, at: int) -
     """
     now = _in_state(session, cycle, State.RATED)
     for other in store.cycles(session):
-        issued = ORDER.index(other.state) >= ORDER.index(State.ISSUED)
-        if other.operator == now.operator and other.cycle != cycle and issued is not (other.period < now.period):
+        stated = ORDER.index(other.state) >= ORDER.index(State.ISSUED)
+        if other.operator == now.operator and other.cycle != cycle and stated is not (other.period < now.period):
             raise WrongMove(
                 cycle, "按账期先后出账 / statements in the order of periods", f"{other.cycle} {other.state}"
             )

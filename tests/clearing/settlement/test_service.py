@@ -102,6 +102,20 @@ def test_issue_statements__without_invoices__tax_waits_and_is_not_owed(session: 
     assert len(store.uninvoiced(session, "2026-03")) == 3
 
 
+def test_issue_statements__out_of_the_order_of_periods__is_refused(session: Session, market: Market) -> None:
+    """April cannot state before March has, for March's closing is its opening."""
+    at = APRIL.end + DAY
+    march = demo.to_rated(session, market, MARCH, AT)
+    april = demo.to_rated(session, market, APRIL, at)
+    with pytest.raises(WrongMove, match=march):
+        service.issue_statements(session, OFFICE, cycle=april, at=at)
+    service.issue_statements(session, OFFICE, cycle=march, at=at)
+    service.issue_statements(session, OFFICE, cycle=april, at=at)
+    for cycle in (march, april):
+        found = service.audit(session, cycle=cycle, agreements=AGREEMENTS, uses=market.of, earlier=AGREEMENTS)
+        assert found == []
+
+
 def test_notices__every_party__verifies_its_own_proof(session: Session, market: Market) -> None:
     cycle = to_netted(session, market)
     for item in store.statements(session, cycle):
