@@ -807,7 +807,8 @@ class Again(Kind):
             data = m.bank_bytes(*what[1])
             again = service.import_bank_file(m.session, m.office, data, at=m.at)
             assert (again.repeated, again.entries) == (True, 0)
-            changed = data.replace(b",2026-04-15,", b",2026-04-14,", 1)
+            last = data.rindex(b",2026-04-15,")
+            changed = data[:last] + b",2026-04-14," + data[last + 12 :]
             with pytest.raises(BankFileRefused):
                 service.import_bank_file(m.session, m.office, changed, at=m.at)
         elif kind == "confirmation":
