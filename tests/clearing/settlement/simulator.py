@@ -15,6 +15,8 @@ import hashlib
 import os
 import random
 import signal
+import traceback
+import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -313,11 +315,16 @@ class Simulator:
         with self.opened():
             before = _content(self.session)
         self.engine.dispose()
-        child = os.fork()
+        with warnings.catch_warnings():
+            # Newer Pythons warn where other threads run: this child uses nothing of theirs, and never returns.
+            warnings.simplefilter("ignore", DeprecationWarning)
+            child = os.fork()
         if child == 0:
             try:
                 self.engine = self._engine()
                 self._die(kind, what, way, number)
+            except BaseException:
+                traceback.print_exc()
             finally:
                 os._exit(3)
         _, status = os.waitpid(child, 0)
