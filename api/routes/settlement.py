@@ -206,7 +206,7 @@ def close_window(cycle: str, caller: OperatorDep, session: WriteDep, system: Sys
 
 @router.post("/cycles/{cycle}/netting", summary="轧差 / net")
 def net(cycle: str, caller: OperatorDep, session: WriteDep, system: SystemDep, now: NowDep) -> dict[str, Any]:
-    return {"netting": settlement.net(session, system.office, cycle=cycle, at=now) or ""}
+    return {"netting": settlement.net(session, system.office, cycle=cycle, at=now)}
 
 
 @router.post("/cycles/{cycle}/instructions/draft", summary="待签付款指令 / the instructions to sign")

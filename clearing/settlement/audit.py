@@ -376,7 +376,7 @@ def _netting(stored: Stored, secret: bytes | None) -> Iterator[Finding]:
         paid = {item.party: item.amount for item in funded}
         for party, amount in one.paid.items():
             paid[party] = paid.get(party, 0) + amount
-        found = default.resolve(obligations, paid, {})
+        found = default.resolve(obligations, default.within(obligations, paid), {})
         demanded = default.default_of(stored.move.cycle, one.fact_id, one.batch[0], found, paid)
         yield from _fields(f"default ({one.default[0]})", body_of(demanded), body_of(one.default[1]))
         obligations, held, funded = found.kept, (*held, *notices.left(found.removed)), demanded.funded

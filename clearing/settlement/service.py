@@ -27,7 +27,7 @@ from clearing.settlement.bank_file import new_entries
 from clearing.settlement.camt053 import read_bank_file
 from clearing.settlement.close import CycleClose, Totals, close_of
 from clearing.settlement.correcting import Standing
-from clearing.settlement.cycle import CycleMove, State, WorkingDays
+from clearing.settlement.cycle import ORDER, CycleMove, State, WorkingDays
 from clearing.settlement.dispute import store as disputes
 from clearing.settlement.inputs import Inputs
 from clearing.settlement.invoice import Invoice, check_invoice
@@ -347,9 +347,16 @@ def record_invoice(session: Session, office: Office, signed: Signed, *, at: int)
 def issue_statements(session: Session, office: Office, *, cycle: str, at: int) -> list[str]:
     """Issue part A to every party with a movement or an obligation. Returns the fact ids in order of party.
 
-    Tax without an invoice stays with its charge and is owed in a later cycle. Raises WrongMove unless rated.
+    Tax without an invoice stays with its charge and is owed in a later cycle. Raises WrongMove unless rated, and out of
+    the order of periods: the closing of one statement is the opening of the next.
     """
     now = _in_state(session, cycle, State.RATED)
+    for other in store.cycles(session):
+        stated = ORDER.index(other.state) >= ORDER.index(State.ISSUED)
+        if other.operator == now.operator and other.cycle != cycle and stated is not (other.period < now.period):
+            raise WrongMove(
+                cycle, "按账期先后出账 / statements in the order of periods", f"{other.cycle} {other.state}"
+            )
     balance = store.balance(session)
     unshared = {account.name: amount for account, amount in balance.items() if account.kind is Kind.REV}
     if unshared:
@@ -430,14 +437,15 @@ def close_window(session: Session, office: Office, *, cycle: str, at: int) -> Cy
     return _advance(session, office, now, State.CONFIRMED, at)
 
 
-def net(session: Session, office: Office, *, cycle: str, at: int) -> str | None:
+def net(session: Session, office: Office, *, cycle: str, at: int) -> str:
     """Net what both sides confirmed and issue part B to every party. Returns the netting fact's id.
 
-    Without any eligible obligation nothing is netted and None is returned; the cycle moves on all the same.
+    Without any eligible obligation the run is empty: the notices say what waits and why, and the cycle goes on to its
+    close with instructions that pay nothing. Raises WrongMove unless confirmed.
     """
     now = _in_state(session, cycle, State.CONFIRMED)
     obligations, held = eligible(session, cycle)
-    run_id = _net(session, office, now, obligations, held, at) if obligations else None
+    run_id = _net(session, office, now, obligations, held, at)
     _advance(session, office, now, State.NETTED, at)
     return run_id
 
@@ -614,7 +622,7 @@ def declare_default(session: Session, office: Office, *, cycle: str, at: int) ->
         raise TooEarly(cycle, now.until, at)
     obligations, held = netted_in(session, cycle, run_id)
     funded = store.paid_in(session, run_id, batch_id)
-    found = default.resolve(obligations, funded, {})
+    found = default.resolve(obligations, default.within(obligations, funded), {})
     if not found.excluded:
         raise WrongMove(cycle, "未备付的净付款方 / a net payer that is short", "均已到账 / everything is there")
     body = default.default_of(cycle, run_id, batch_id, found, funded)

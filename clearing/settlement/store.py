@@ -472,6 +472,18 @@ def weights_of(session: Session, charge_id: str) -> Derived | None:
     return read(Shares, facts.fact(session, shares_of(session, charge_id)).body).weights
 
 
+def in_place_of(session: Session, charge_id: str) -> list[str]:
+    """Fact ids of a charge and of those it was made anew in place of, the newest first; none when it was itself
+    reversed since: it costs nothing any more. Raises UnknownFact."""
+    reversals = dict(_charges(session, tables.charge.c.corrects == charge_id)).values()
+    if any(body.corrects and body.corrects.kind is CorrectionKind.REVERSAL for body in reversals):
+        return []
+    found = [charge_id]
+    while (body := charge(session, found[-1])[0]).corrects is not None and body.corrects.kind is CorrectionKind.ANEW:
+        found.append(body.corrects.charge)
+    return found
+
+
 def hold(session: Session, dispute: str) -> Hold | None:
     """What is frozen under a dispute now, None when nothing is."""
     table = tables.hold

@@ -203,13 +203,16 @@ def _require_parties(session: Session, body: DisputeAct) -> None:
 
 
 def _require_undisputed(session: Session, body: DisputeAct) -> None:
-    """No part of a charge is disputed twice, or after it was given back."""
+    """No part of a charge is disputed twice, or after it was given back; what was disputed or given back of a charge
+    that was made anew counts against the one in its place, and a reversed charge has nothing left."""
     complaint = body.complaint
     if complaint is None or complaint.charge is None:
         return
-    charge, _ = settlement.charge(session, complaint.charge)
-    credited = sum(credit.gross for _, credit in settlement.credits_of(session, complaint.charge))
-    left = charge.gross + credited - store.disputed(session, complaint.charge)
+    versions = settlement.in_place_of(session, complaint.charge)
+    left = settlement.charge(session, complaint.charge)[0].gross if versions else 0
+    for name in versions:
+        left += sum(credit.gross for _, credit in settlement.credits_of(session, name))
+        left -= store.disputed(session, name)
     if (complaint.amount or 0) > left:
         raise BadTerms("body.complaint.amount", f"≤ {left} 分 fen", complaint.amount)
 

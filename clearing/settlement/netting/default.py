@@ -113,6 +113,13 @@ def default_of(cycle: str, netting: str, instructions: str, found: Resolution, f
     return Default(cycle, netting, instructions, paid, found.excluded, found.exposures)
 
 
+def within(obligations: Sequence[Obligation], funded: Mapping[str, int]) -> dict[str, int]:
+    """Of what was paid in, fen, what its payers bring to a run over these obligations: who left an earlier run gets its
+    money back and is asked for nothing here."""
+    named = {party for item in obligations for party in (item.debtor, item.creditor)}
+    return {party: amount for party, amount in funded.items() if party in named}
+
+
 _NONE = Cover()
 
 

@@ -24,6 +24,7 @@ from clearing.settlement.dispute import store as disputes
 from clearing.settlement.dispute.opening import Act, Decision, DisputeAct, Side, State
 from clearing.settlement.inputs import Inputs
 from clearing.settlement.notice import PartB, Reason
+from clearing.settlement.rating import CorrectionKind
 from clearing.settlement.sharing import Shares
 from clearing.settlement.statement import Obligation, ObligationPart
 from clearing.settlement.weighing import Contributed, contribution
@@ -50,6 +51,7 @@ from registry.asset import Twin
 from registry.errors import NotEntitled as NotStaff
 from tests.clearing.market.house import CONSUMER, COURT, OPERATOR, PROVIDER, SELLER, House
 from tests.clearing.settlement.disputing import JUNE, MAY, Month
+from tests.clearing.usage.batches import admit
 from tests.counts import few
 
 DECISION = Decision("演示仲裁委员会", "（2026）演示裁字第 1 号", "2026-06-20", "2026-06-21", Twin("1" * 64, "2" * 64))
@@ -212,6 +214,37 @@ def test_complaint__of_more_than_was_charged_or_twice_or_by_a_payee__is_refused(
     may.say(Act.OPEN, complaint=may.complaint(1))
     with pytest.raises(BadTerms, match="upheld"):
         may.say(Act.OFFER, text="演示")
+
+
+def test_complaint__about_a_charge_made_anew__one_use_is_given_back_once(may: Month) -> None:
+    """10 more calls of May come in June: 350 becomes 385. The old charge has nothing left to dispute, and what is
+    disputed or was given back of it counts against the new one."""
+    may.issue(MAY)
+    may.open(106)
+    admit(may.house, may.line.more(10), MAY.end + 3 * DAY)
+    at = JUNE.end + 3 * DAY
+    may.rate(JUNE)
+    old, running = may.charge, may.dispute
+    [anew] = [
+        name for name, body in store.charges(may.session, JUNE.name)
+        if body.corrects and body.corrects.kind is CorrectionKind.ANEW
+    ]  # fmt: skip
+    may.dispute = "e" * 32
+    with pytest.raises(BadTerms, match="≤ 0"):
+        may.open(1, at)
+    may.charge = anew
+    with pytest.raises(BadTerms, match="≤ 279"):
+        may.open(280, at)
+    may.charge, may.dispute = old, running
+    may.say(Act.DECIDE, Side.OPERATOR, at, decision=DECISION, upheld=106)
+    assert may.balance()["RCV consumer"] == 385 - 106
+    may.charge, may.dispute = anew, "f" * 32
+    with pytest.raises(BadTerms, match="≤ 279"):
+        may.open(280, at)
+    may.open(279, at)
+    may.say(Act.DECIDE, Side.OPERATOR, at, decision=DECISION, upheld=279)
+    assert may.balance().get("RCV consumer", 0) == 0, "everything is given back, and no fen more"
+    assert may.audit(JUNE) == []
 
 
 def test_audit__a_credit_nobody_posted_or_a_hold_that_was_changed__is_named(may: Month) -> None:

@@ -153,6 +153,33 @@ def test_default__of_everybody__nothing_is_left_to_net_and_all_of_it_stays_owed(
     assert periods == {"2026-03", "2026-04"}, "what stayed owed is stated again"
 
 
+def test_default__twice__who_left_before_gets_back_what_it_had_brought(session: Session, market: Market) -> None:
+    """Y brings a fen and leaves; what then is due of the others is not brought either. Y is asked for nothing again."""
+    cycle, batch = instructed(session, market)
+    due = next(item for item in batch.instructions if item.party == "Y")
+    service.import_bank_file(session, OFFICE, market.file((1, due.end_to_end, "")), at=AT + 50)
+    fund(session, market, batch, "Y", AT + 51)
+    late = store.cycle(session, cycle).until
+    service.declare_default(session, OFFICE, cycle=cycle, at=late)
+    again = demo.instruct(session, cycle, late + 1)
+    assert [(item.party, item.amount) for item in again.instructions if item.party == "Y"] == [("Y", 1)]
+    short = [item.party for item in again.instructions if item.direction is Direction.FUNDING]
+    assert short, "somebody has to bring more than it had"
+    late = store.cycle(session, cycle).until
+    service.declare_default(session, OFFICE, cycle=cycle, at=late)
+    last = demo.instruct(session, cycle, late + 1)
+    back = {item.party: item.amount for item in last.instructions}
+    assert back["Y"] == 1
+    fund(session, market, last, "", late + 2)
+    service.advance_payments(session, OFFICE, cycle=cycle, at=late + 2)
+    service.import_bank_file(session, OFFICE, market.file(*demo.booked(last, Direction.PAYOUT)), at=late + 3)
+    assert service.advance_payments(session, OFFICE, cycle=cycle, at=late + 3).state is State.SETTLED
+    assert service.money_sums(session, cycle=cycle).agrees
+    demo.close(session, cycle, late + 4)
+    assert audited(session, market, cycle) == []
+    journal.trial_balance(store.balance(session))
+
+
 def test_default__nobody_short__is_refused(session: Session, market: Market) -> None:
     cycle, batch = instructed(session, market)
     fund(session, market, batch, "", AT + 50)

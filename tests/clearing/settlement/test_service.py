@@ -102,6 +102,20 @@ def test_issue_statements__without_invoices__tax_waits_and_is_not_owed(session: 
     assert len(store.uninvoiced(session, "2026-03")) == 3
 
 
+def test_issue_statements__out_of_the_order_of_periods__is_refused(session: Session, market: Market) -> None:
+    """April cannot state before March has, for March's closing is its opening."""
+    at = APRIL.end + DAY
+    march = demo.to_rated(session, market, MARCH, AT)
+    april = demo.to_rated(session, market, APRIL, at)
+    with pytest.raises(WrongMove, match=march):
+        service.issue_statements(session, OFFICE, cycle=april, at=at)
+    service.issue_statements(session, OFFICE, cycle=march, at=at)
+    service.issue_statements(session, OFFICE, cycle=april, at=at)
+    for cycle in (march, april):
+        found = service.audit(session, cycle=cycle, agreements=AGREEMENTS, uses=market.of, earlier=AGREEMENTS)
+        assert found == []
+
+
 def test_notices__every_party__verifies_its_own_proof(session: Session, market: Market) -> None:
     cycle = to_netted(session, market)
     for item in store.statements(session, cycle):
@@ -137,6 +151,27 @@ def test_close_window__an_unconfirmed_statement__waits_and_only_its_lines_are_he
     april = demo.to_statements(session, market, APRIL, APRIL.end + DAY)
     body = store.statement_of(session, april, "C").body
     assert body.owed > -waiting
+
+
+def test_net__nobody_confirmed__the_run_is_empty_and_the_cycle_still_closes(session: Session, market: Market) -> None:
+    """Silence holds every line, and no line holds a cycle: all of it is stated again by the next one."""
+    cycle = demo.to_statements(session, market, MARCH, AT)
+    service.close_window(session, OFFICE, cycle=cycle, at=AT + 5 * DAY)
+    service.net(session, OFFICE, cycle=cycle, at=AT + 5 * DAY)
+    for item in store.statements(session, cycle):
+        part_b = read(PartB, facts.fact(session, item.notice or "").body)
+        own = [part for part in store.part_documents(session, item.fact_id) if isinstance(part, ObligationPart)]
+        assert [held.reason for held in part_b.held] == ["unconfirmed"] * len(own)
+        assert part_b.root is None
+    assert demo.instruct(session, cycle, AT + 6 * DAY).instructions == ()
+    moved = service.advance_payments(session, OFFICE, cycle=cycle, at=AT + 6 * DAY)
+    assert moved.state is State.SETTLED
+    demo.close(session, cycle, AT + 7 * DAY)
+    secret = service.netting_secret(OFFICE, cycle)
+    assert service.audit(session, cycle=cycle, agreements=AGREEMENTS, uses=market.of, secret=secret) == []
+    april = demo.to_statements(session, market, APRIL, APRIL.end + DAY)
+    owed = sum(charge.gross for name in ("2026-03", "2026-04") for _, charge in store.charges(session, name))
+    assert sum(item.body.owes for item in store.statements(session, april)) == owed
 
 
 def test_cut_off__before_the_grace_ends__is_too_early(session: Session) -> None:

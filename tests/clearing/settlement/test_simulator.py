@@ -1,0 +1,413 @@
+"""Business days of a whole market, drawn from a seed: all invariants after every step, killed and restarted on the way.
+
+Fifty business days here, twenty markets of fifty in `make nightly`. A failure prints its seed and every step up to it;
+`SHUQING_SEED=… pytest tests/clearing/settlement/test_simulator.py -k business_days` lives through that seed again.
+"""
+
+from __future__ import annotations
+
+import ast
+import csv
+import io
+import os
+import secrets
+from collections import defaultdict
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+from sqlalchemy import func, select, update
+from sqlmodel import Session, SQLModel, create_engine
+
+from api import bootstrap
+from clearing.errors import ProofRefused
+from clearing.settlement import journal, notice, payment, statement, store, suspense, tables
+from clearing.settlement.dispute import store as disputes
+from clearing.settlement.journal import Kind
+from clearing.settlement.netting import Run
+from clearing.settlement.notice import PartB
+from clearing.settlement.payment import Direction
+from clearing.settlement.statement import Obligation, ObligationPart
+from ledger import store as ledger
+from ledger import tables as ledger_tables
+from ledger.digest import sha256
+from ledger.reading import read
+from tests.clearing.market.house import DAY, NOW
+from tests.clearing.settlement import settlement_oracle as oracle
+from tests.clearing.settlement.settlement_oracle import Cycle
+from tests.clearing.settlement.simulator import Simulator
+from tests.clearing.settlement.simulator_steps import STEPS
+from tests.counts import NIGHT, few
+
+DAYS, RUNS = 50, few(1)
+DAYLIGHT = 3
+"""The seed of `make test`; by night every run has a fresh one."""
+
+
+# Invariants of domain clearing §12, by their numbers ------------------------------------------------------------------
+
+
+def check(m: Simulator) -> None:
+    """Everything that must hold after every step; what is dear only when the step could have moved it."""
+    balances(m)
+    states(m)
+    last = m.steps[-1].split()[2]
+    if last in ("Rate", "Speak", "Conclude"):
+        charges(m)
+    if last == "Rate":
+        readings(m)
+    if last == "Issue":
+        statements(m)
+    if last in ("Net", "Default"):
+        netting(m)
+    if last == "Instruct":
+        files(m)
+    if last == "Close":
+        closed(m)
+    if last in ("Integrate", "Close"):
+        unchanged(m)
+        earned(m)
+
+
+def balances(m: Simulator) -> None:
+    """1, 13, 17, 20: the journal is the model's book to the fen; every transaction and everything sums to 0; REV = 0;
+    HOLD is what is frozen under the disputes that run; BNK is the bank's balance, and the list of SUS explains it."""
+    found = {(str(a.kind), a.party, a.agreement, a.period): n for a, n in store.balance(m.session).items()}
+    wanted = m.model.balances()
+    assert found == wanted, {key: (found.get(key), wanted.get(key)) for key in {*found, *wanted}
+                             if found.get(key) != wanted.get(key)}  # fmt: skip
+    assert sum(found.values()) == 0
+    assert store.unbalanced(m.session) == {}
+    kinds: defaultdict[str, int] = defaultdict(int)
+    for key, amount in found.items():
+        kinds[key[0]] += amount
+    frozen = sum(sum(d.parts.values()) for d in m.model.disputes.values() if d.running)
+    assert kinds["REV"] == 0
+    assert (-kinds["HOLD"], kinds["RCVD"]) == (frozen, frozen)
+    assert kinds["BNK"] == m.model.bank
+    assert store.bank_closing(m.session, "102100099996", oracle.BANK_ACCOUNT) in (m.model.bank, None)
+
+
+def states(m: Simulator) -> None:
+    """18: each cycle is where the model says, on the clock it says."""
+    for cycle in m.model.cycles.values():
+        stored = store.cycle(m.session, m.cycle_name(cycle))
+        assert (str(stored.state), stored.until) == (cycle.state, cycle.until)
+
+
+def readings(m: Simulator) -> None:
+    """6, 7: the last reading of every period is what the admitted records say, whatever came when and how often."""
+    table = tables.reading
+    rows = m.session.execute(select(table).order_by(table.c.agreement, table.c.period, table.c.sequence))
+    last = {(row.agreement, row.revision, row.period): row.quantity for row in rows}
+    assert last == m.model.readings
+
+
+def charges(m: Simulator) -> None:
+    """2, 3, 4, 5, 10, 11: every charge is the model's; its shares sum to its net; what each party has had in all is its
+    exact entitlement rounded, strictly within a fen; credits never exceed what was charged."""
+    table, divided, part = tables.charge, tables.shares, tables.share
+    rows = m.session.execute(select(table.c.agreement, table.c.period, table.c.booked, table.c.gross, table.c.net,
+                                    table.c.tax)).all()  # fmt: skip
+    assert sorted(map(tuple, rows)) == sorted((c.agreement, c.period, c.booked, c.gross, c.net, c.tax)
+                                              for c in m.model.charges)  # fmt: skip
+    assert all(row.net + row.tax == row.gross for row in rows)
+    query = (
+        select(divided.c.charge, table.c.net, func.sum(part.c.amount).label("shared"))
+        .join(divided, divided.c.charge == table.c.fact_id).join(part, part.c.fact_id == divided.c.fact_id)
+        .group_by(divided.c.charge, table.c.net)
+    )  # fmt: skip
+    torn = [row for row in m.session.execute(query) if row.net != row.shared]
+    assert torn == []
+    sums = (
+        select(divided.c.lineage, part.c.party, func.sum(part.c.amount).label("amount"))
+        .join(part, part.c.fact_id == divided.c.fact_id).group_by(divided.c.lineage, part.c.party)
+    )  # fmt: skip
+    given: defaultdict[str, dict[str, int]] = defaultdict(dict)
+    for row in m.session.execute(sums):
+        given[row.lineage][row.party] = int(row.amount)
+    for deal in m.model.deals.values():
+        if deal.lineage in given:
+            total = m.model.totals[deal.lineage]
+            exact = oracle.entitled(deal.plan, total)
+            assert given[deal.lineage] == oracle.paid(deal.plan, deal.lineage, total)
+            assert all(abs(exact[party] - amount) < 1 for party, amount in given[deal.lineage].items())
+            assert all(amount == exact[party] for party, amount in given[deal.lineage].items()
+                       if exact[party].denominator == 1)  # fmt: skip
+    for charge in m.model.charges:
+        assert 0 <= charge.credited <= max(charge.gross, 0)
+        if charge.credited == charge.gross:
+            assert charge.credited_net == charge.net
+
+
+def statements(m: Simulator) -> None:
+    """13: opening + lines = closing, closing(n) = opening(n+1), and over all parties the journal."""
+    cycle = _last(m, "statements_issued")
+    issued = store.statements(m.session, m.cycle_name(cycle))
+    assert {item.body.party for item in issued} == set(cycle.statements)
+    seen: dict[tuple[str, str], oracle.Items] = {}
+    for item in issued:
+        parts = store.part_documents(m.session, item.fact_id)
+        statement.check(item.body, parts)
+        stated = cycle.statements[item.body.party]
+        assert (item.body.opening, item.body.closing) == (stated.opening, stated.closing)
+        for part in parts:
+            assert len(part.salt) == 64, "29: nothing that can be guessed"
+            if isinstance(part, ObligationPart):
+                items = tuple((i.agreement, i.period, i.amount) for i in part.items)
+                assert seen.setdefault((part.debtor, part.creditor), items) == items
+    assert seen == cycle.stated
+    owned = sum(n for a, n in store.balance(m.session).items() if a.kind in journal.PARTY_KINDS)
+    assert sum(m.model.closing.values()) == -owned
+
+
+def netting(m: Simulator) -> None:
+    """14, 15: positions are the model's and sum to 0; F ≤ B ≤ G; each party's proof holds, and no longer with one
+    obligation less; who is owed and owes what is the same after as before."""
+    cycle = m.model.cycles[m.steps[-1].split()[3]]
+    run_id = store.netting_of(m.session, m.cycle_name(cycle))
+    if run_id is None:
+        assert cycle.runs == 0
+        return
+    run = read(Run, ledger.fact(m.session, run_id).body)
+    positions = {item.party: item.net for item in run.certificate.positions}
+    assert positions == m.model.positions(cycle)
+    assert sum(positions.values()) == 0
+    pairs: defaultdict[frozenset[str], int] = defaultdict(int)
+    gross = 0
+    for (debtor, creditor), items in cycle.run.items():
+        amount = sum(part for _, _, part in items)
+        gross += amount
+        pairs[frozenset((debtor, creditor))] += amount if debtor < creditor else -amount
+    least = sum(amount for amount in positions.values() if amount > 0)
+    assert least <= sum(map(abs, pairs.values())) <= gross == run.certificate.gross
+    assert {party: n for party, n in run.final.items() if n} == {p: n for p, n in m.model.final(cycle).items() if n}
+    counted = 0
+    for item in store.statements(m.session, m.cycle_name(cycle)):
+        part_b = read(PartB, ledger.fact(m.session, item.notice or "").body)
+        own = [
+            Obligation(part.debtor, part.creditor, part.amount, part.items)
+            for part in store.part_documents(m.session, item.fact_id)
+            if isinstance(part, ObligationPart)
+        ]
+        if part_b.root is not None and part_b.proof.leaves:
+            notice.check(part_b, own)
+            mine = [one for one in own if (one.debtor, one.creditor) in cycle.run]
+            counted += len(mine)
+            with pytest.raises(ProofRefused):
+                notice.check(part_b, [one for one in own if one is not mine[0]])
+        else:
+            assert item.body.party not in positions
+    assert counted == 2 * len(cycle.run)
+
+
+def files(m: Simulator) -> None:
+    """19: instructions are the model's; Σ pay-outs = Σ positive positions; the bank's table has their total."""
+    cycle = m.model.cycles[m.steps[-1].split()[3]]
+    batch = store.batch(m.session, m.cycle_name(cycle))
+    found = sorted((str(i.direction), i.party, i.amount) for i in batch.instructions)
+    live = [*m.model.live(cycle, "funding"), *m.model.live(cycle, "payout")]
+    assert found == sorted((o.direction, o.party, o.amount) for o in live)
+    payouts = sum(i.amount for i in batch.instructions if i.direction is Direction.PAYOUT)
+    assert payouts == sum(amount for amount in m.model.final(cycle).values() if amount > 0) == batch.payout
+    rows = list(csv.DictReader(io.StringIO(payment.batch_csv(batch).decode("utf-8-sig"))))
+    assert sum(Fraction(row["金额(元)"]) * 100 for row in rows) == payouts
+
+
+def closed(m: Simulator) -> None:
+    """8, 18, 20, 28: the audit of the closed cycle finds nothing, with the sum tree rebuilt; one posting off by a fen
+    is found; what waits in suspense is listed to the fen."""
+    cycle = m.model.cycles[m.steps[-1].split()[3]]
+    assert m.audit(cycle) == [], "the audit of a closed cycle"
+    table = tables.posting
+    events = ("charge", "share", "tax", "netting", "instruction", "hold")
+    numbers = list(m.session.execute(
+        select(table.c.no, table.c.line)
+        .join(tables.journal_transaction, tables.journal_transaction.c.no == table.c.no)
+        .where(table.c.period == cycle.period, tables.journal_transaction.c.event.in_(events))
+        .order_by(table.c.no, table.c.line)
+    ))  # fmt: skip
+    if numbers:
+        row = m.chance.choice(numbers)
+        here = (table.c.no == row.no) & (table.c.line == row.line)
+        m.session.execute(update(table).where(here).values(amount=table.c.amount + 1))
+        assert m.audit(cycle) != []
+        m.session.rollback()
+    waiting = [
+        waits
+        for item in store.bank_entries(m.session, "102100099996", oracle.BANK_ACCOUNT).values()
+        if (waits := suspense.suspended(oracle.BANK_ACCOUNT, item, _posted(m, item.reference)))
+    ]
+    held = -sum(n for a, n in store.balance(m.session).items() if a.kind is Kind.SUS)
+    assert suspense.aged(waiting, held, on="2099-01-01").total == held
+
+
+def _posted(m: Simulator, reference: str) -> journal.BankPosting:
+    table = tables.bank_entry
+    row = m.session.execute(select(table).where(table.c.reference == reference)).one()
+    return journal.BankPosting(journal.BankEffect(row.effect), row.amount, row.applied, "", "")
+
+
+def unchanged(m: Simulator) -> None:
+    """1: no stored fact is ever changed, and a balance of the past is still what it was then."""
+    table = ledger_tables.fact
+    rows = m.session.execute(select(table.c.seq, table.c.id, table.c.sm3).order_by(table.c.seq)).all()
+    count, digest, at, book = PAST.get(m, (0, sha256(b""), 0, {}))
+    assert _digest(rows[:count]) == digest
+    if at:
+        found = {
+            (str(a.kind), a.party, a.agreement, a.period): n for a, n in store.balance(m.session, until=at).items()
+        }
+        assert found == book
+    PAST[m] = (len(rows), _digest(rows), m.at, m.model.balances())
+
+
+PAST: dict[Simulator, tuple[int, bytes, int, dict[oracle.Key, int]]] = {}
+
+
+def _digest(rows: list[object]) -> bytes:
+    return sha256("\n".join(map(str, rows)).encode()) if rows else sha256(b"")
+
+
+def earned(m: Simulator) -> None:
+    """3, 4, 6, 14, 21: from scratch, in no order at all: what a party was entitled to and charged is what it got from
+    the bank, what is on its way, and what stands open; nobody gains or loses beside that."""
+    got: defaultdict[str, int] = defaultdict(int)
+    for account, amount in store.balance(m.session).items():
+        if account.kind in journal.PARTY_KINDS or account.kind is Kind.TRN:
+            got[account.party] -= amount
+    for party, amount in m.model.cash.items():
+        got[party] += amount
+    assert {p: n for p, n in got.items() if n} == {p: n for p, n in m.model.earned().items() if n}
+
+
+def _last(m: Simulator, state: str) -> Cycle:
+    name = m.steps[-1].split()[3]
+    assert m.model.cycles[name].state == state
+    return m.model.cycles[name]
+
+
+def refolded(m: Simulator, path: Path) -> None:
+    """8, 27: all facts folded into an empty database give the same rows of settlement and of disputes."""
+    projectors = store.PROJECTORS | disputes.PROJECTORS
+    views = [tables.cycle, tables.reading, tables.charge, tables.shares, tables.share, tables.journal_transaction,
+             tables.posting, tables.hold, tables.statement, tables.position, tables.instruction, tables.bank_file,
+             tables.bank_entry, *disputes.VIEWS]  # fmt: skip
+    engine = create_engine(f"sqlite:///{path}")
+    SQLModel.metadata.create_all(engine)
+    with m.opened() as first, Session(engine) as second:
+        for fact in ledger.all_facts(first):
+            ledger.restore(second, fact, ledger.parts_of(first, fact.id))
+            if fact.kind in projectors:
+                projectors[fact.kind](second, fact)
+        for view in views:
+            order = list(view.primary_key.columns)
+            left = first.execute(select(view).order_by(*order)).all()
+            assert left == second.execute(select(view).order_by(*order)).all(), view.name
+    engine.dispose()
+
+
+# The runs -------------------------------------------------------------------------------------------------------------
+
+
+def lived(seed: int, url: str, days: int, folder: Path, *, kills: bool = True) -> Simulator:
+    """A market that lived so many business days from this seed, folded again now and then, audited to the end."""
+    m = Simulator(seed, url, STEPS, check, kills=kills)
+    try:
+        for number in range(0, days, 20):
+            m.live(min(20, days - number))
+            refolded(m, folder / f"again-{number}.db")
+        with m.opened():
+            for cycle in m.model.cycles.values():
+                assert m.audit(cycle) == [], f"seed {seed}: audit of {cycle.period} at the end"
+    finally:
+        m.dispose()
+        PAST.pop(m, None)
+    return m
+
+
+def seed_of_run() -> int:
+    """The seed asked for by SHUQING_SEED, else one that is always the same by day."""
+    return int(os.environ.get("SHUQING_SEED", 0)) or (secrets.randbits(32) if NIGHT else DAYLIGHT)
+
+
+def database(path: Path) -> str:
+    url = f"sqlite:///{path}"
+    bootstrap.migrate(url)
+    return url
+
+
+@pytest.mark.parametrize("run", range(RUNS))
+def test_business_days__from_a_seed__every_invariant_after_every_step(
+    run: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    seed = seed_of_run()
+    m = lived(seed, database(tmp_path / "sim.db"), DAYS, tmp_path)
+    with capsys.disabled():
+        print(
+            f"\nseed {seed}: {dict(m.done)}; killed {dict(m.killed)};"
+            f" cycles {[c.state for c in m.model.cycles.values()]}"
+        )
+    assert m.done["business day"] == DAYS
+    assert sum(m.killed.values()) > 0
+    assert any(cycle.state == "closed" for cycle in m.model.cycles.values())
+
+
+def test_seed__lived_through_again__takes_the_same_steps(tmp_path: Path) -> None:
+    """What is drawn hangs on the seed alone: not on keys, ids, or who was killed."""
+    told = []
+    for kills in (False, True):
+        m = Simulator(4, database(tmp_path / f"{kills}.db"), STEPS, lambda _: None, kills=kills)
+        m.live(12)
+        m.dispose()
+        told.append([step.split(" (killed")[0] for step in m.steps])
+    assert told[0] == told[1]
+    assert len(told[0]) > 70
+
+
+def test_failure__prints_its_seed_and_every_step(tmp_path: Path) -> None:
+    def breaks(m: Simulator) -> None:
+        assert len(m.steps) < 9, "演示"
+
+    m = Simulator(5, database(tmp_path / "sim.db"), STEPS, breaks, kills=False)
+    with pytest.raises(AssertionError, match="seed 5, after 9 steps") as caught:
+        m.live(3)
+    m.dispose()
+    assert all(step in str(caught.value) for step in m.steps)
+
+
+@pytest.mark.parametrize("wrong", ["a fen more for the first payee", "a record counted twice", "tax of another rate"])
+def test_oracle__of_another_opinion__stops_the_run(wrong: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The checks can fail: a model that is wrong by one fen, one record or one rate is found at the first rating."""
+    if wrong.startswith("a fen"):
+        right = oracle.paid
+
+        def moved(plan: oracle.Plan, lineage: str, total: int) -> dict[str, int]:
+            found = right(plan, lineage, total)
+            first, second = list(found)[:2]
+            return found | ({first: found[first] + 1, second: found[second] - 1} if total else {})
+
+        monkeypatch.setattr(oracle, "paid", moved)
+    elif wrong.startswith("a record"):
+        quantity = oracle.Oracle.quantity
+        monkeypatch.setattr(oracle.Oracle, "quantity", lambda self, *about: quantity(self, *about) + 1)
+    else:
+        taxed = oracle.taxed
+        monkeypatch.setattr(oracle, "taxed", lambda deal, amount: taxed(replace(deal, bp=deal.bp + 500), amount))
+    m = Simulator(6, database(tmp_path / "sim.db"), STEPS, check, kills=False)
+    m.at = NOW + 20 * DAY
+    with pytest.raises(AssertionError, match="Rate 2026-06"):
+        m.live(40)
+    m.dispose()
+    PAST.pop(m, None)
+
+
+def test_oracle__knows_nothing_of_the_product() -> None:
+    tree = ast.parse(Path(oracle.__file__).read_text(encoding="utf-8"))
+    named = {
+        (node.module or "") if isinstance(node, ast.ImportFrom) else node.names[0].name
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Import | ast.ImportFrom)
+    }
+    assert named == {"__future__", "hashlib", "collections", "dataclasses", "fractions"}
