@@ -11,6 +11,7 @@ import hashlib
 import hmac
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -36,9 +37,11 @@ from clearing.settlement.sharing import Shares
 from clearing.settlement.statement import Obligation, ObligationPart
 from clearing.settlement.store import Confirmation, StoredEntry
 from clearing.terms import AgreementTerms, Period, SharingPlan
+from clearing.usage.bulk.duck import over_uses
+from clearing.usage.bulk.reading import read_meters
 from clearing.usage.finding import CHECKER, MAKER
 from clearing.usage.metered import MeteredUse
-from clearing.usage.metering import read_meter
+from clearing.usage.metering import MeterReading
 from clearing.usage.service import open_findings
 from ledger import canonical
 from ledger import store as facts
@@ -109,7 +112,11 @@ def rate(
     Raises WrongMove unless the cycle is cut off, BadTerms when an agreement revision is listed twice.
     """
     now = _in_state(session, cycle, State.CUT_OFF)
-    charged = [_rate_one(session, office, now, item, uses, at) for item in _each_once(agreements, "agreements")]
+    ordered = _each_once(agreements, "agreements")
+    charged = [
+        _rate_one(session, office, now, item, reading, at)
+        for item, reading in zip(ordered, _read_all(session, now, ordered, uses), strict=True)
+    ]
     for item in _each_once(earlier, "earlier"):
         charged += _rate_again(session, office, now, item, uses, at)
     _advance(session, office, now, State.RATED, at)
@@ -124,8 +131,18 @@ def _each_once(agreements: Sequence[AgreementTerms], field: str) -> list[Agreeme
     return ordered
 
 
-def _rate_one(session: Session, office: Office, now: CycleMove, item: AgreementTerms, uses: Uses, at: int) -> str:
-    reading = read_meter(item, now.window, uses(session, item.agreement), now.high_water or 0)
+def _read_all(
+    session: Session, now: CycleMove, items: Sequence[AgreementTerms], uses: Uses
+) -> tuple[MeterReading, ...]:
+    """All readings of the period by one query in DuckDB; the audit makes each anew with `read_meter`."""
+    names = sorted({item.agreement for item in items})
+    with over_uses(chain.from_iterable(uses(session, name) for name in names), now.high_water or 0) as engine:
+        return read_meters(items, now.window, engine)
+
+
+def _rate_one(
+    session: Session, office: Office, now: CycleMove, item: AgreementTerms, reading: MeterReading, at: int
+) -> str:
     read_fact = _system(session, office, "meter-reading/v1", reading_subject(item, now.period), reading, at)
     charge = rating.rate(read_fact.id, reading, item.terms, free=item.free)
     return post_charge(session, office, f"charge:{read_fact.id}", charge, item.terms.plan, at)
