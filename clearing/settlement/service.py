@@ -229,16 +229,17 @@ def issue_statements(session: Session, office: Office, *, cycle: str, at: int) -
     unshared = {account.name: amount for account, amount in balance.items() if account.kind is Kind.REV}
     if unshared:
         raise WrongMove(cycle, "REV = 0", str(unshared))
-    obligations = statements.obligations_of(balance, store.buyers(session))
+    owing = statements.owing(statements.obligations_of(balance, store.buyers(session)))
     before = store.last_statements(session)
     last = store.next_number(session)
     posted = store.transactions(session, min((body.last for body in before.values()), default=0))
     if any(party not in before for party in _parties(balance)):
         posted = store.transactions(session)
+    moving = statements.moving(posted)
     issued = []
     for party in sorted(_parties(balance) | set(before)):
         first = before[party].last if party in before else 0
-        lines = statements.lines_of(party, [item for item in posted if item[0] >= first])
+        lines = statements.lines_of(party, [item for item in moving.get(party, ()) if item[0] >= first])
         body, parts = statements.part_a(
             cycle=cycle,
             operator=now.operator,
@@ -248,7 +249,7 @@ def issue_statements(session: Session, office: Office, *, cycle: str, at: int) -
             opening=before[party].closing if party in before else 0,
             window=(first, last),
             lines=lines,
-            obligations=obligations,
+            obligations=owing.get(party, ()),
         )
         if not parts:
             continue

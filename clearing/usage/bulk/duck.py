@@ -62,7 +62,8 @@ def over_files(paths: Sequence[Path], high_water: int, threads: int = THREADS) -
         names = ", ".join(f"CAST({name} AS {kind}) AS {name}" for name, kind in plan.COLUMNS)
         files = ", ".join("'" + str(path).replace("'", "''") + "'" for path in paths)
         connection.execute(
-            f"CREATE TEMP VIEW known AS SELECT {names} FROM read_parquet([{files}]) WHERE position <= {int(high_water)}"
+            f"CREATE TEMP VIEW known AS SELECT * FROM (SELECT {names} FROM read_parquet([{files}])) AS rows "
+            f"WHERE position <= {int(high_water)}"
         )
         yield Duck(connection, high_water)
 
