@@ -3,7 +3,8 @@
 Recipe: ROWS (10^7) admitted records in one Parquet file made before the clock starts, in order of batch: 1,000
 connectors, ten agreements each, batches of 5,000. One row in 200 is refused, one in 100 failed, one in 1,000 late, one
 in 500 repeats the request id of another, one in 100 lies outside the month. Each agreement has a graduated tariff of
-three tiers and a plan of five holders out of 2,001 parties; 1,000 buyers. Then, in one process, medians of RUNS (3):
+three tiers, is billed by the provider's records and shared by five holders out of 2,001; 1,000 buyers. Then, in one
+process, medians of RUNS (3):
 
 - `query`: the metering plan in DuckDB (2 threads, ≤ 3 GB), all of its answers fetched
 - `metered`: the same and the readings made of it; `rated`, `shared`, `posted`, `statements`: the stages' own functions
@@ -13,8 +14,9 @@ three tiers and a plan of five holders out of 2,001 parties; 1,000 buyers. Then,
 Included: every figure and document of the facts, salts and both parts roots of the statements. Not included: the system
 signature of a fact, its log entry and the fact table itself. Baselines in the same run over the same file, medians:
 `group_by`, count and sum by agreement; `group_by_use`, a sum by agreement and request id, which is what it takes to
-count none twice, and the rows of it counted. Checked: SAMPLE (20) agreements against `read_meter`, fact for fact; the
-shares of each charge add up; statements and journal agree.
+count none twice, and the rows of it counted. `processor_s` is what the process itself used, for a machine that others
+use too. Checked: SAMPLE (20) agreements against `read_meter`, fact for fact; the shares of each charge add up;
+statements and journal agree.
 
     python -m scripts.bench.month
 """
@@ -107,15 +109,15 @@ def make(file: Path, rows: int, agreements: int = AGREEMENTS, connectors: int = 
                 'agreement:OP-2026-' || lpad((i // {own} * {each} + i * 7 % {each})::VARCHAR, 6, '0') AS agreement,
                 1::BIGINT AS revision, 'req-' || lpad(to_hex(n * 2654435761 % 1099511627776), 12, '0') || '-' || n
                 AS request_id, 'PROVIDE' AS side, 'call' AS unit, 1 + i * 31 % 97 AS quantity,
-                CASE WHEN i % 200 = 11 THEN 'deny' ELSE 'allow' END AS decision, i % 100 <> 12 AS outcome_ok,
-                CASE WHEN i % 200 = 11 THEN 'REFUSED' WHEN i % 1000 = 13 THEN 'LATE' WHEN i % 100 = 12 THEN 'FAILED'
+                CASE WHEN k % 200 = 11 THEN 'deny' ELSE 'allow' END AS decision, k % 100 <> 12 AS outcome_ok,
+                CASE WHEN k % 200 = 11 THEN 'REFUSED' WHEN k % 1000 = 13 THEN 'LATE' WHEN k % 100 = 12 THEN 'FAILED'
                     ELSE 'OK' END AS use_class,
-                {MARCH.start} + i * 7919 % {length} - CASE WHEN i % 100 = 14 THEN {length} ELSE 0 END AS occurred_at,
-                occurred_at + CASE WHEN i % 1000 = 13 THEN 40 * 86400 ELSE 60 END AS received_at,
+                {MARCH.start} + i * 7919 % {length} - CASE WHEN k % 100 = 14 THEN {length} ELSE 0 END AS occurred_at,
+                occurred_at + CASE WHEN k % 1000 = 13 THEN 40 * 86400 ELSE 60 END AS received_at,
                 batch, root_sha256, root_sm3, b + 1 AS position,
                 lpad(to_hex(i * 40503), 64, '0') AS digest
-            FROM (SELECT i, CASE WHEN i % 500 = 15 THEN i - {each} ELSE i END AS n, i // {min(BATCH, own)} AS number
-                  FROM range({rows}) AS t(i)) JOIN batches ON b = number ORDER BY i)
+            FROM (SELECT i, i // {each} AS k, CASE WHEN k % 500 = 15 THEN i - {each} ELSE i END AS n,
+                  i // {min(BATCH, own)} AS number FROM range({rows}) AS t(i)) JOIN batches ON b = number ORDER BY i)
             TO '{file}' (FORMAT parquet)""")
 
 
@@ -143,6 +145,7 @@ class Timed:
 
     engine: Duck
     seconds: dict[str, float] = field(default_factory=dict)
+    processor: dict[str, float] = field(default_factory=dict)
 
     @property
     def high_water(self) -> int:
@@ -159,9 +162,10 @@ class Timed:
         return found
 
     def take(self, name: str, work: Callable[[], Any]) -> Any:
-        started = time.perf_counter()
+        started, used = time.perf_counter(), time.process_time()
         found = work()
         self.seconds[name] = self.seconds.get(name, 0) + time.perf_counter() - started
+        self.processor[name] = self.processor.get(name, 0) + time.process_time() - used
         return found
 
 
@@ -178,9 +182,9 @@ class Posted:
     shares: tuple[str, str, Shares]
 
 
-def run(file: Path, items: list[AgreementTerms], high_water: int, database: Path) -> dict[str, float]:
-    """Once through the month. Returns the seconds of each stage and, as `all`, of the whole."""
-    began = time.perf_counter()
+def run(file: Path, items: list[AgreementTerms], high_water: int, database: Path) -> Timed:
+    """Once through the month: the seconds of each stage and, as `all`, of the whole."""
+    began, used = time.perf_counter(), time.process_time()
     with over_files([file], high_water) as duck:
         timed = Timed(duck)
         readings = timed.take("metered", lambda: read_meters(items, MARCH, timed))
@@ -198,9 +202,9 @@ def run(file: Path, items: list[AgreementTerms], high_water: int, database: Path
     numbered, balance = timed.take("posted", lambda: posted(entries))
     stated = timed.take("statements", lambda: state(entries, numbered, balance))
     timed.take("written", lambda: write(database, entries, numbered, stated))
-    timed.seconds["all"] = time.perf_counter() - began
+    timed.seconds["all"], timed.processor["all"] = time.perf_counter() - began, time.process_time() - used
     check(entries, balance, stated)
-    return timed.seconds
+    return timed
 
 
 def posted(entries: list[Posted]) -> tuple[list[tuple[int, Transaction]], dict[journal.Account, int]]:
@@ -295,37 +299,42 @@ def measured(
     with tempfile.TemporaryDirectory(prefix="shuqing-month-") as name:
         file = Path(name) / "uses.parquet"
         make(file, rows, agreements, connectors)
-        taken: list[dict[str, float]] = []
-        plain: dict[str, list[float]] = {"group_by": [], "group_by_use": []}
+        taken: list[Timed] = []
+        plain: list[Timed] = []
         for number in range(runs):
             taken.append(run(file, items, rows, Path(name) / f"{number}.db"))
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1_000
         with over_files([file], rows) as engine:
             for _ in range(runs):
+                plain.append(Timed(engine))
                 for what, query in BASELINES.items():
-                    started = time.perf_counter()
-                    list(engine.rows(query))
-                    plain[what].append(time.perf_counter() - started)
+                    plain[-1].take(what, lambda query=query: list(engine.rows(query)))  # type: ignore[misc]
             sample = items[:: max(1, agreements // SAMPLE)]
             found = read_meters(sample, MARCH, engine)
             for item, reading in zip(sample, found, strict=True):
                 assert reading == read_meter(item, MARCH, uses_of(engine, item.agreement), rows)
             assert sum(len(reading.excluded) for reading in found)
         size = file.stat().st_size
-    seconds = {stage: round(statistics.median(once[stage] for once in taken), 2) for stage in taken[0]}
-    base = {what: round(statistics.median(times), 2) for what, times in plain.items()}
+    seconds, base = medians([once.seconds for once in taken]), medians([once.seconds for once in plain])
+    processor, base_processor = medians([t.processor for t in taken]), medians([t.processor for t in plain])
     return {
         "rows": rows,
         "agreements": agreements,
         "runs": runs,
         "seconds": seconds,
+        "processor_s": processor,
         "baseline_s": base,
+        "baseline_processor_s": base_processor,
         "query_over_group_by": round(seconds["query"] / base["group_by"], 1),
         "query_over_group_by_use": round(seconds["query"] / base["group_by_use"], 1),
         "peak_mb": round(peak),
         "file_mb": round(size / 1_000_000),
         "recipe": " ".join((__doc__ or "").split()),
     }
+
+
+def medians(taken: Sequence[dict[str, float]]) -> dict[str, float]:
+    return {stage: round(statistics.median(once[stage] for once in taken), 3) for stage in taken[0]}
 
 
 BASELINES = {

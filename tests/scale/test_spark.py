@@ -23,7 +23,13 @@ from tests.clearing.usage.bulk_cases import MARK, cases, one_by_one, parquet
 from tests.clearing.usage.test_reconcile import MARCH
 from tests.counts import few
 
-pytestmark = pytest.mark.scale
+pytestmark = [
+    pytest.mark.scale,
+    # Spark's bridge to Java leaves its sockets to the collector, its half for pandas warns of new versions.
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+    pytest.mark.filterwarnings("ignore::FutureWarning:pyspark.*"),
+]
 
 
 @pytest.fixture(scope="module")
