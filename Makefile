@@ -6,7 +6,7 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do \
 	if command -v $$p >/dev/null && $$p -c 'import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' 2>/dev/null; \
 	then echo $$p; break; fi; done)
 
-NIGHT_FIRST := tests/api tests/clearing tests/contracts tests/interop tests/ledger tests/services
+NIGHT_FIRST := tests/api tests/clearing tests/contracts tests/interop tests/ledger tests/scale tests/services
 NIGHT_SECOND := tests/registry tests/scripts $(wildcard tests/test_*.py)
 
 .PHONY: help setup demo test test-services test-scale lint unit contracts bench nightly clean lock

@@ -91,7 +91,7 @@ def test_spark__many_agreements__the_readings_and_the_fen_of_duckdb_and_of_read_
 ) -> None:
     from clearing.usage.bulk.spark import Spark
 
-    uses, wanted = many_cases(few(60))
+    uses, wanted = many_cases(few(300))
     file = parquet(uses, tmp_path / "uses.parquet")
     there = read_meters(wanted, MARCH, Spark(session, [str(file)], MARK))
     with over_files([file], MARK) as engine:
