@@ -6,10 +6,10 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do \
 	if command -v $$p >/dev/null && $$p -c 'import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' 2>/dev/null; \
 	then echo $$p; break; fi; done)
 
-NIGHT_FIRST := tests/api tests/clearing tests/contracts tests/interop tests/ledger tests/services
+NIGHT_FIRST := tests/api tests/clearing tests/contracts tests/interop tests/ledger tests/scale tests/services
 NIGHT_SECOND := tests/registry tests/scripts $(wildcard tests/test_*.py)
 
-.PHONY: help setup demo test test-services lint unit contracts bench nightly clean lock
+.PHONY: help setup demo test test-services test-scale lint unit contracts bench nightly clean lock
 
 help:  ## what can be made
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:[^#]*## /\t/'
@@ -27,6 +27,11 @@ setup: .setup-python .setup-node api/built/verifier.html api/built/office.js api
 .setup-schemas: .setup-python schemas.lock
 	@echo "[set-up] ISO 20022 schemas for the tests of bank files"
 	@$(BIN)/pip download -q --disable-pip-version-check --no-deps --only-binary :all: --require-hashes -d .schemas -r schemas.lock
+	@touch $@
+
+.setup-scale: .setup-python scale.lock
+	@echo "[set-up] Spark and Ibis, the optional extra scale (half a gigabyte)"
+	@$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r scale.lock
 	@touch $@
 
 .setup-node: package-lock.json
@@ -50,6 +55,9 @@ test: setup .setup-schemas lint unit  ## everything that must pass
 
 test-services: setup  ## the same program on a PostgreSQL server and in a browser (Debian packages)
 	@$(BIN)/pytest -m services -rs tests/services tests/interop
+
+test-scale: setup .setup-scale  ## the metering plan on Spark, to the fen as in DuckDB (Java from Debian)
+	@$(BIN)/pytest -m scale -rs tests/scale
 
 lint:
 	@echo "[test 1/2] ruff and mypy"
@@ -80,9 +88,11 @@ nightly: setup .setup-schemas  ## the full counts of the issues
 	@echo "[nightly 3/3] the main job with 20,000 calls"
 	@$(BIN)/shuqing demo --out demo-out --calls 20000
 
-lock:  ## renew requirements.lock from pyproject.toml (needs uv; no address is recorded)
+lock:  ## renew requirements.lock and scale.lock from pyproject.toml (needs uv; no address is recorded)
 	@uv pip compile --universal --generate-hashes --no-emit-index-url --no-annotate --no-header \
 		--extra dev --extra demo --python-version 3.11 pyproject.toml -o requirements.lock
+	@uv pip compile --universal --generate-hashes --no-emit-index-url --no-annotate --no-header \
+		--constraint requirements.lock --extra scale --python-version 3.11 pyproject.toml -o scale.lock
 
 clean:  ## remove what set-up and runs have made
 	@rm -rf $(VENV) node_modules .setup-* api/built demo-out nightly-second.log out cache .pytest_cache .mypy_cache .ruff_cache .hypothesis

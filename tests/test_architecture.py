@@ -29,6 +29,7 @@ ONE_DOOR = {
     "pyhanko": {"registry/seal.py", "scripts/counterparties/time_stamp_authority.py"},
     "chinese_calendar": {"registry/calendar.py"},
     "psycopg": {"clearing/pricing/source_table.py"},
+    "ibis": {"clearing/usage/bulk/spark.py"},
 }
 COMMIT_DOORS = {"api/deps.py", "api/jobs.py", "api/connector/state.py", "api/group.py"}
 """Requests, everything beside requests, the connector's own disk, and single records, which share one commit (D11)."""
@@ -49,7 +50,7 @@ STORAGE_FILES = {
 }  # fmt: skip
 DRIVERS = {"sqlalchemy", "sqlmodel", "httpx", "duckdb", "fastapi", "web3", "requests", "socket", "subprocess"}
 DRIVER_DOORS = {
-    "duckdb": {"clearing/pricing/scratch.py", "registry/likeness/reading.py"},
+    "duckdb": {"clearing/pricing/scratch.py", "clearing/usage/bulk/duck.py", "registry/likeness/reading.py"},
     "httpx": {"ledger/witness.py"},
     "web3": {"ledger/web3_chain.py"},
     "requests": {"ledger/web3_chain.py"},

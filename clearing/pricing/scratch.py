@@ -1,4 +1,4 @@
-"""A data file laid out as a table of texts in a scratch database: `t`, with columns c0, c1, … The one door to DuckDB.
+"""A data file laid out as a table of texts in a scratch database: `t`, with columns c0, c1, … Pricing's door to DuckDB.
 
 CSV in UTF-8 is read where it lies; another encoding, a workbook and a database table are first written as such a CSV
 file, so each gives what the CSV of the same table would give. Parquet is not copied: `t` is a view of it, and a column

@@ -11,6 +11,7 @@ import hashlib
 import hmac
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -41,9 +42,11 @@ from clearing.settlement.stating import PERIOD_INPUTS, PeriodInputs, Stated, Wai
 from clearing.settlement.store import Confirmation, StoredEntry
 from clearing.settlement.weighing import Derived
 from clearing.terms import AgreementTerms, Period, SharingPlan, month_after
+from clearing.usage.bulk.duck import over_uses
+from clearing.usage.bulk.reading import read_meters
 from clearing.usage.finding import CHECKER, MAKER
 from clearing.usage.metered import MeteredUse
-from clearing.usage.metering import read_meter
+from clearing.usage.metering import MeterReading
 from clearing.usage.service import open_findings
 from ledger import canonical
 from ledger import store as facts
@@ -124,11 +127,12 @@ def rate(
     Raises WrongMove unless the cycle is cut off, BadTerms when an agreement revision is listed twice.
     """
     now = _in_state(session, cycle, State.CUT_OFF)
+    ordered = _each_once(agreements, "agreements")
     charged: list[str] = []
     held: list[Waiting] = []
-    for item in _each_once(agreements, "agreements"):
+    for item, reading in zip(ordered, _read_all(session, now, ordered, uses), strict=True):
         try:
-            charged.append(_rate_one(session, office, now, item, uses, at))
+            charged.append(_rate_one(session, office, now, item, reading, at))
         except HeldBack as reason:
             held.append(stating.waiting(item, now.period, reason))
     for item in _each_once(earlier, "earlier"):
@@ -147,9 +151,19 @@ def _each_once(agreements: Sequence[AgreementTerms], field: str) -> list[Agreeme
     return ordered
 
 
-def _rate_one(session: Session, office: Office, now: CycleMove, item: AgreementTerms, uses: Uses, at: int) -> str:
+def _read_all(
+    session: Session, now: CycleMove, items: Sequence[AgreementTerms], uses: Uses
+) -> tuple[MeterReading, ...]:
+    """All readings of the period by one query in DuckDB; the audit makes each anew with `read_meter`."""
+    names = sorted({item.agreement for item in items})
+    with over_uses(chain.from_iterable(uses(session, name) for name in names), now.high_water or 0) as engine:
+        return read_meters(items, now.window, engine)
+
+
+def _rate_one(
+    session: Session, office: Office, now: CycleMove, item: AgreementTerms, reading: MeterReading, at: int
+) -> str:
     """Posts the reading, then the charge. Raises Held between the two."""
-    reading = read_meter(item, now.window, uses(session, item.agreement), now.high_water or 0)
     read_fact = _system(session, office, "meter-reading/v1", reading_subject(item, now.period), reading, at)
     stated = store.stated(session, item.agreement, item.revision, at).get(now.period)
     due = stating.charged(read_fact.id, reading, item, stated)
@@ -361,16 +375,17 @@ def issue_statements(session: Session, office: Office, *, cycle: str, at: int) -
     unshared = {account.name: amount for account, amount in balance.items() if account.kind is Kind.REV}
     if unshared:
         raise WrongMove(cycle, "REV = 0", str(unshared))
-    obligations = statements.obligations_of(balance, store.buyers(session))
+    owing = statements.owing(statements.obligations_of(balance, store.buyers(session)))
     before = store.last_statements(session)
     last = store.next_number(session)
     posted = store.transactions(session, min((body.last for body in before.values()), default=0))
     if any(party not in before for party in _parties(balance)):
         posted = store.transactions(session)
+    moving = statements.moving(posted)
     issued = []
     for party in sorted(_parties(balance) | set(before)):
         first = before[party].last if party in before else 0
-        lines = statements.lines_of(party, [item for item in posted if item[0] >= first])
+        lines = statements.lines_of(party, [item for item in moving.get(party, ()) if item[0] >= first])
         body, parts = statements.part_a(
             cycle=cycle,
             operator=now.operator,
@@ -380,7 +395,7 @@ def issue_statements(session: Session, office: Office, *, cycle: str, at: int) -
             opening=before[party].closing if party in before else 0,
             window=(first, last),
             lines=lines,
-            obligations=obligations,
+            obligations=owing.get(party, ()),
         )
         if not parts:
             continue

@@ -120,6 +120,24 @@ def lines_of(party: str, numbered: Iterable[tuple[int, Transaction]]) -> tuple[L
     return tuple(lines)
 
 
+def moving(numbered: Iterable[tuple[int, Transaction]]) -> dict[str, list[tuple[int, Transaction]]]:
+    """The transactions that move each party's own accounts, in one pass over all of them: what its lines come from."""
+    found: dict[str, list[tuple[int, Transaction]]] = {}
+    for number, transaction in numbered:
+        for party in {item.account.party for item in transaction.postings if item.account.kind in PARTY_KINDS}:
+            found.setdefault(party, []).append((number, transaction))
+    return found
+
+
+def owing(obligations: Iterable[Obligation]) -> dict[str, list[Obligation]]:
+    """The obligations each party is part of, in their order."""
+    found: dict[str, list[Obligation]] = {}
+    for item in obligations:
+        for party in {item.debtor, item.creditor}:
+            found.setdefault(party, []).append(item)
+    return found
+
+
 def obligations_of(balance: Mapping[Account, int], buyers: Mapping[str, str]) -> tuple[Obligation, ...]:
     """What is owed between whom, from the balances that were not netted yet. `buyers` names each agreement's buyer.
 

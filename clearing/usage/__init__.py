@@ -13,6 +13,7 @@ record → batch → finding → held → intake → control → reconcile → m
 - `closing`: a connector's heartbeats and closes, and what is found missing at the end of its records.
 - `service_level`: outages, checks and measured calls: how well a product was served in a month.
 - `report`, `workbook`: the 使用对账报告 of an agreement, item by item.
+- `bulk/`: the same readings for many agreements at once, by DuckDB or on Spark.
 - `proof`: how a batch and a record shown from it are checked by a stranger.
 - `tables`, `store`, `service`: views of the evidence, queries, and admission with a signed promise.
 
