@@ -34,6 +34,7 @@ import clearing.market.store as market
 import clearing.pricing.element.store as elements
 import clearing.pricing.store as pricing
 import clearing.settlement.dispute.store as dispute
+import clearing.settlement.reporting.store as reporting
 import clearing.settlement.store as settlement
 import clearing.usage.service_level.store as service_level
 import clearing.usage.store as usage
@@ -479,6 +480,7 @@ def projectors() -> dict[str, Projector]:
         elements.PROJECTORS,
         settlement.PROJECTORS,
         dispute.PROJECTORS,
+        reporting.PROJECTORS,
     )
     merged: dict[str, Projector] = {}
     for table in tables:

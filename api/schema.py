@@ -21,6 +21,7 @@ import clearing.market.tables
 import clearing.pricing.element.tables
 import clearing.pricing.tables
 import clearing.settlement.dispute.tables
+import clearing.settlement.reporting.tables
 import clearing.settlement.tables
 import clearing.usage.service_level.tables
 import clearing.usage.tables
@@ -73,6 +74,7 @@ MODULES = (
     clearing.pricing.element.tables,
     clearing.settlement.tables,
     clearing.settlement.dispute.tables,
+    clearing.settlement.reporting.tables,
     api.auth,
     api.calling,
     api.desk.tables,

@@ -1,7 +1,7 @@
 """From a counted quantity to money in a bank account and the proof of it, in the order the files are read.
 
-rating → sharing → correcting → journal → invoice → statement → netting → notice → cycle → payment → close → report →
-tracing → audit
+rating → sharing → correcting → journal → invoice → statement → netting → notice → cycle → payment → close → tracing →
+audit → reporting
 
 - `rating` prices a meter reading, rounded once, net and tax apart
 - `sharing` divides each charge; nobody is ever a whole fen off (D33)
@@ -17,7 +17,9 @@ tracing → audit
 - `proof` checks what only settlement knows when its bundles are verified (D40)
 - `dispute`: a complaint about delivery, use or a charge, negotiated, mediated or decided; `hold` says what waits
   meanwhile, `disputed` freezes, releases and gives back
-- `report` lists the deals, `workbook` renders a statement as XLSX, `trial` computes a case without a database
+- `reporting`: the list of deals, credit, activity, contribution and the assessment report, each as of a second, with
+  what it was computed from, and objections to them
+- `workbook` renders a statement as XLSX, `trial` computes a case without a database
 - `tracing` leads from a statement's line back to the facts it follows from
 - `audit` recomputes a cycle from agreements and usage records alone
 - `tables`, `store` and `service` hold rows, queries and steps
