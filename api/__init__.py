@@ -27,8 +27,8 @@ settings → bootstrap → app → deps → auth → bodies → routes → error
 - `__main__`: the `shuqing` command; `cli`: its commands for an installation; its parts `cli_rules` (calendars, rule
   sets, pre-check), `cli_intake` (papers, drafts, import), `cli_likeness` (similar data), `cli_foreign` (certificates of
   others), `cli_seal`, `cli_national`, `cli_agency` (duties, exit), `cli_cards`, `cli_price` (reports of what a data
-  element is worth), `cli_deals` (negotiating and signing
-  with a platform elsewhere), `cli_connector` (one's own connector), `cli_delivery`, `cli_dispute`, `cli_service`,
+  element is worth), `cli_deals` (negotiating and signing with a platform elsewhere), `cli_connector` (one's own
+  connector), `cli_delivery`, `cli_dispute`, `cli_report`, `cli_service`,
   `cli_market`, `cli_element`, `cli_retention`; `command`: what they share.
 - `client`: a small client for signed statements.
 - `connector`: the process that meters every use and signs for it, in front of a data API or of a consumer's own calls

@@ -38,6 +38,9 @@ from api.pages import (
     cards as card_pages,
 )
 from api.pages import (
+    credit as credit_pages,
+)
+from api.pages import (
     delivery as delivery_pages,
 )
 from api.pages import (
@@ -94,6 +97,7 @@ from api.routes import (
     reconciliation,
     register,
     registry,
+    reporting,
     rulebook,
     service_level,
     settlement,
@@ -124,6 +128,7 @@ MODULES = (
     reconciliation,
     settlement,
     dispute,
+    reporting,
     rulebook,
     worklist,
     intake,
@@ -155,7 +160,7 @@ MODULES = (
 
 OFFICE = (
     entry, signing, applicant, case, staff, notices, objecting, certificates, afterlife_pages, delivering, dealing,
-    deals, agreements, listings, statements,
+    deals, agreements, listings, statements, credit_pages,
 )  # fmt: skip
 """Pages for people with a session, and what leads there; their writes are forms, not signed bodies."""
 
