@@ -121,7 +121,7 @@ def object_(
         with PlatformClient(url, api_key) as client:
             published = None
             if figure is Code.CREDIT:
-                found = client.get(f"/api/reports/credit/{party}")["published"]
+                found = client.get(f"/api/reports/credit/{party}").get("published")
                 if found is None:
                     raise FieldError("figure", "已发布的信用评分 / a published credit figure", "尚无 / none")
                 published = found["fact_id"]

@@ -155,10 +155,11 @@ def relation(body: SignedDep, caller: CallerDep, session: WriteDep, system: Syst
 
 def credit_document(found: Account) -> dict[str, Any]:
     """A party's credit as JSON: the figure, its definition, what was published, what was objected to."""
+    published = {"published": plain(found.published)} if found.published else {}
     return {
         "credit": plain(found.credit) | {"grade": found.credit.grade or UNRATED},
         "definition": plain(found.definition),
-        "published": plain(found.published) if found.published else None,
+        **published,
         "objected": found.objected,
         "objections": [_objection(item) for item in found.objections],
     }

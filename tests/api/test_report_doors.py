@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import io
+import json
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from api.cli import app
 from api.desk.waiting import Outcome
 from clearing.settlement.reporting import service, store
 from clearing.settlement.reporting.objection import ANSWER, OFFICER, Answer, objection_subject
@@ -146,3 +149,51 @@ def test_page__nothing_published_and_an_empty_reason__said_clearly(doors: Doors)
     doors.publish()
     assert post(one, "/office/credit/objections", reason=" ")[0] == 422
     assert "未评级" in trader(doors.shop, f"party:{PROVIDER}").get("/office/credit")
+
+
+class Commands:
+    """`shuqing report` against the shop's server, with key files."""
+
+    def __init__(self, doors: Doors, folder: Path) -> None:
+        self.doors, self.folder = doors, folder
+
+    def key_file(self, by: str, key: sm.Sm2Key) -> str:
+        path = self.folder / f"{by.replace(':', '-')}.json"
+        path.write_text(
+            json.dumps({"by": by, "ed25519": "11" * 32, "evm": "22" * 32, "sm2": key.private.hex()})
+        )  # fmt: skip
+        path.chmod(0o600)
+        return str(path)
+
+    def run(self, by: str, *words: str, code: int = 0, key: str = "") -> str:
+        url, token = str(self.doors.platform.client.base_url), self.doors.platform.token(by)
+        more = ["--url", url, "--api-key", token, *(["--key", key] if key else [])]
+        done = CliRunner().invoke(app, ["report", *words, *more])
+        assert done.exit_code == code, done.output
+        return str(done.output)
+
+
+def test_commands__published_objected_to_answered_and_related(doors: Doors, tmp_path: Path) -> None:
+    say = Commands(doors, tmp_path)
+    buyer, operator = f"party:{CONSUMER}", f"party:{doors.operator}"
+    own = say.key_file(buyer, doors.shop.house.keys[CONSUMER].sm2)
+    officer = say.key_file("staff:officer", doors.officer)
+    assert "K-01/1  信用评分与等级" in CliRunner().invoke(app, ["report", "definitions"]).output
+    assert "已发布的信用评分" in say.run(buyer, "object", "--reason", "不服", key=own, code=2)
+    assert len(json.loads(say.run(operator, "publish"))["facts"]) == 2
+    shown = json.loads(say.run(buyer, "credit", CONSUMER))
+    key = next(one["key"] for one in shown["credit"]["inputs"] if one["what"] == "late")
+    filed = json.loads(say.run(buyer, "object", "--reason", "银行差错", "--input", key, key=own))
+    words = ("answer", filed["objection"], "--reason", "属实", "--upheld", "--set-aside")
+    assert "set_aside" in say.run("staff:officer", *words, "payment:none", key=officer, code=2)
+    answered = json.loads(say.run("staff:officer", *words, key, key=officer))
+    shown = json.loads(say.run(buyer, "credit", CONSUMER))
+    assert answered["recomputed"] == f"{shown['published']['body']['grade']} {shown['published']['body']['score']}"
+    assert shown["objected"] is False
+    book = tmp_path / "report.xlsx"
+    say.run(operator, "assessment", JUNE, "--xlsx", str(book))
+    assert zipfile.is_zipfile(book)
+    assert "信用等级" in say.run(operator, "totals", JUNE)
+    assert "cycle" in say.run(operator, "trades", JUNE, code=2)
+    say.run(buyer, "relate", CONSUMER, SELLER, "--reason", "同一控制人", key=own)
+    say.run("staff:officer", "relate", CONSUMER, SELLER, "--unrelated", "--reason", "已解除", key=officer)

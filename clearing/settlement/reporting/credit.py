@@ -215,12 +215,14 @@ def _rate(component: Component, inputs: Sequence[Input], as_of: int, numbers: Ma
 
 
 def _of_deals(material: Material, party: str) -> list[Input]:
-    """Every settled order that counts is one of performance and one without a violation."""
+    """Every settled order that counts is one of performance and one without a violation. The netting run is nobody's
+    to read, so the party's own notice of it, with its proof, stands beside."""
     orders: dict[tuple[str, str], tuple[int, tuple[str, ...]]] = {}
     for deal in material.deals:
         if deal.left is None and deal.side_of(party) is not None:
             at, facts = orders.get(deal.order, (deal.settled_at, ()))
-            orders[deal.order] = min(at, deal.settled_at), tuple(dict.fromkeys((*facts, *deal.facts)))
+            own = [name for run in deal.nettings if (name := material.notices.get((run, party)))]
+            orders[deal.order] = min(at, deal.settled_at), tuple(dict.fromkeys((*facts, *deal.facts, *own)))
     found = []
     for (agreement, period), (at, facts) in orders.items():
         name = f"{agreement}/{period}"

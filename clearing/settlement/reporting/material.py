@@ -34,8 +34,8 @@ from registry.asset import Twin
 
 KINDS = (
     "charge/v1", "meter-reading/v1", "cycle-state/v1", "netting/v1", "payment-instructions/v1", "bank-file/v1",
-    "statement/v1", "statement-confirmed/v1", DISPUTE_ACT, delivering.DELIVERY_ACT, AGREEMENT_ACT, LISTING_SUBMITTED,
-    LISTING_MOVE, DEAL_EVALUATION, PARTY_RELATION, ANSWER,
+    "notice/v1", "statement/v1", "statement-confirmed/v1", DISPUTE_ACT, delivering.DELIVERY_ACT, AGREEMENT_ACT,
+    LISTING_SUBMITTED, LISTING_MOVE, DEAL_EVALUATION, PARTY_RELATION, ANSWER,
 )  # fmt: skip
 """The kinds of fact that figures rest on."""
 WITH_PARTS = frozenset({"netting/v1", "bank-file/v1", AGREEMENT_ACT})
@@ -83,7 +83,8 @@ class Told:
 @dataclass(frozen=True, slots=True)
 class Deal:
     """What one payee got of one agreement's account period through settled cycles: fen, tax included, net of what was
-    given back. `settled_at` is when the first of these cycles was settled; `left` says why it is not counted."""
+    given back. `settled_at` is when the first of these cycles was settled; `facts` are the netting runs and the moves
+    into SETTLED, `nettings` the former; `left` says why it is not counted."""
 
     agreement: str
     period: str
@@ -96,6 +97,7 @@ class Deal:
     amount: int
     settled_at: int
     facts: tuple[str, ...]
+    nettings: tuple[str, ...]
     left: Left | None = None
 
     @property
@@ -210,8 +212,9 @@ class Rated:
 
 @dataclass(frozen=True, slots=True)
 class Material:
-    """Everything figures count, as the facts up to `as_of` (seconds UTC) say it is; `set_aside` are (party, key) of the
-    inputs that answered objections took out."""
+    """Everything figures count, as the facts up to `as_of` (seconds UTC) say it is; `products` by agreement,
+    `notices` the fact id of part B by (netting, party), `set_aside` (party, key) of the inputs that answered objections
+    took out."""
 
     as_of: int
     deals: tuple[Deal, ...]
@@ -223,6 +226,7 @@ class Material:
     listings: tuple[Shelved, ...]
     ratings: tuple[Rated, ...]
     products: Mapping[str, str]
+    notices: Mapping[tuple[str, str], str]
     set_aside: frozenset[tuple[str, str]]
 
     @property
@@ -285,6 +289,7 @@ def material_of(told: Iterable[Told], as_of: int, operator: str) -> Material:
         listings,
         _ratings(by[DEAL_EVALUATION], products),
         products,
+        {(str(item.fact.body["netting"]), str(item.fact.body["party"])): item.fact.id for item in by["notice/v1"]},
         frozenset((one.party, key) for one in answers for key in one.set_aside),
     )  # fmt: skip
 
@@ -332,13 +337,14 @@ def _deals(
                 line.agreement, line.period, agreement.listing, listing.value.product if listing else "",
                 listing.value.content.industry if listing else "", line.debtor, line.creditor,
                 Side.SELLER if sells else Side.SERVICE, line.amount, settled[1].at,
-                (item.fact.id, settled[1].id),
+                (item.fact.id, settled[1].id), (item.fact.id,),
             )  # fmt: skip
             key = (line.agreement, line.period, line.creditor)
             before = found.get(key)
             found[key] = new if before is None else replace(
                 before, amount=before.amount + new.amount, settled_at=min(before.settled_at, new.settled_at),
                 facts=tuple(dict.fromkeys((*before.facts, *new.facts))),
+                nettings=tuple(dict.fromkeys((*before.nettings, *new.nettings))),
             )  # fmt: skip
     return [found[key] for key in sorted(found)]
 

@@ -318,6 +318,9 @@ def test_real_cycles__what_was_paid_is_what_figures_count(tmp_path: Path) -> Non
         assert (found.credit.deals, found.credit.grade) == (4, None)
         kinds = {one.what for one in found.credit.inputs}
         assert "answered" in kinds
+        stands = [one for one in found.credit.inputs if one.what == "settled"]
+        notices = {fact.id for fact in ledger.facts_of_kind(session, "notice/v1") if fact.body["party"] == "X"}
+        assert all(notices & set(one.facts) for one in stands)
         assert "default" not in kinds
         report = service.trades(session, "2026-03", operator="OP", at=as_of)
         own = service.trades(session, "2026-03", operator="OP", at=as_of, party="Y")
