@@ -39,6 +39,9 @@ from api.pages import (
     cards as card_pages,
 )
 from api.pages import (
+    credit as credit_pages,
+)
+from api.pages import (
     delivery as delivery_pages,
 )
 from api.pages import (
@@ -95,6 +98,7 @@ from api.routes import (
     reconciliation,
     register,
     registry,
+    reporting,
     rulebook,
     service_level,
     service_order,
@@ -127,6 +131,7 @@ MODULES = (
     settlement,
     dispute,
     service_order,
+    reporting,
     rulebook,
     worklist,
     intake,
@@ -158,7 +163,7 @@ MODULES = (
 
 OFFICE = (
     entry, signing, applicant, case, staff, notices, objecting, certificates, afterlife_pages, delivering, dealing,
-    deals, agreements, listings, statements, pricing,
+    deals, agreements, listings, statements, credit_pages, pricing,
 )  # fmt: skip
 """Pages for people with a session, and what leads there; their writes are forms, not signed bodies."""
 

@@ -35,6 +35,7 @@ import clearing.pricing.element.store as elements
 import clearing.pricing.store as pricing
 import clearing.settlement.dispute.store as dispute
 import clearing.settlement.service_order.store as service_orders
+import clearing.settlement.reporting.store as reporting
 import clearing.settlement.store as settlement
 import clearing.usage.service_level.store as service_level
 import clearing.usage.store as usage
@@ -481,6 +482,7 @@ def projectors() -> dict[str, Projector]:
         settlement.PROJECTORS,
         dispute.PROJECTORS,
         service_orders.PROJECTORS,
+        reporting.PROJECTORS,
     )
     merged: dict[str, Projector] = {}
     for table in tables:

@@ -29,6 +29,7 @@ from api import (
     cli_market,
     cli_national,
     cli_price,
+    cli_report,
     cli_retention,
     cli_rules,
     cli_seal,
@@ -86,6 +87,7 @@ app.add_typer(cli_cards.app, name="cards")
 app.add_typer(cli_delivery.app, name="delivery")
 app.add_typer(cli_dispute.app, name="dispute")
 app.add_typer(cli_settle.app, name="settle")
+app.add_typer(cli_report.app, name="report")
 app.add_typer(cli_service.app, name="service")
 app.add_typer(cli_market.app, name="market")
 app.add_typer(cli_element.app, name="element")

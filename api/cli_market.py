@@ -30,6 +30,7 @@ from clearing.market.profile.profile import (
     DealReply,
     Profile,
 )
+from clearing.settlement.reporting import store as reporting
 from clearing.usage.service_level import service as service_level
 from ledger import canonical
 from ledger.errors import FieldError
@@ -121,7 +122,8 @@ def match(
         system = stored(home)
         with jobs.snapshot(system) as session:
             now = system.clock()
-            found = matching.match(session, demand, at=now, records=service_level.records(session, at=now))
+            records, grades = service_level.records(session, at=now), reporting.grades(session)
+            found = matching.match(session, demand, at=now, records=records, grades=grades)
     typer.echo(f"在架 {found.looked} 项 / products on the shelf")
     for item in found.removed:
         typer.echo(f"  − {item.count:4}  {item.zh} / {item.en}")

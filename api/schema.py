@@ -22,6 +22,7 @@ import clearing.pricing.element.tables
 import clearing.pricing.tables
 import clearing.settlement.dispute.tables
 import clearing.settlement.service_order.tables
+import clearing.settlement.reporting.tables
 import clearing.settlement.tables
 import clearing.usage.service_level.tables
 import clearing.usage.tables
@@ -75,6 +76,7 @@ MODULES = (
     clearing.settlement.tables,
     clearing.settlement.dispute.tables,
     clearing.settlement.service_order.tables,
+    clearing.settlement.reporting.tables,
     api.auth,
     api.calling,
     api.desk.tables,

@@ -14,6 +14,8 @@ LISTING_APPROVER = "staff:listing_approver@operator|supervisor"
 """Staff of the market's operator, or of a supervisor where the operator itself sells."""
 DEMAND_OFFICER = "staff:demand_officer@operator"
 """Staff of the market's operator that handles demands."""
+CREDIT_OFFICER = "staff:credit_officer@operator"
+"""Staff of the market's operator that answers objections to figures and states who is related to whom."""
 ELEMENT_REVIEWER = "staff:element_reviewer@operator|supervisor"
 """Staff of the market's operator, or of a supervisor where the operator itself develops the element."""
 CONTRACTS = ("RightsRegistry", "AgreementRegistry", "EvidenceLog", "SettlementBook")
@@ -110,6 +112,10 @@ REQUIRED: dict[str, tuple[str, ...]] = {
     "project-acceptance/v1": ("by:party:{buyer}", "by:party:{supervisor}"),
     "project-settlement/v1": ("by:party:{buyer}", "by:party:{provider}"),
     "project-invoice/v1": ("by:party:{provider}",),
+    "credit-figure/v1": ("role:operator",),
+    "credit-objection/v1": ("by:party:{party}",),
+    "credit-objection-answer/v1": (f"{CREDIT_OFFICER}|supervisor",),
+    "party-relation/v1": (f"by:party:{{first}} or by:party:{{second}} or {CREDIT_OFFICER}",),
     "statement/v1": ("role:operator",),
     "period-inputs/v1": ("by:party:{buyer}", "by:party:{invoice_issuer}"),
     "charge/v1": ("role:operator",),

@@ -17,6 +17,7 @@ from clearing.market.shelf import service as shelf
 from clearing.pricing import service as pricing
 from clearing.settlement import service as settlement
 from clearing.settlement.dispute import service as disputing
+from clearing.settlement.reporting import service as reporting
 from ledger import eip712
 from ledger import store as facts
 from ledger.facts import Signature, Signed, Statement
@@ -94,6 +95,12 @@ def _complaint(session: Session, system: System, waiting: Waiting, at: int) -> A
     return disputing.take(session, waiting.signed, system.office, operator=operator, at=at)
 
 
+def _figure_objection(session: Session, system: System, waiting: Waiting, at: int) -> Appended:
+    return reporting.take_objection(
+        session, waiting.signed, operator=system.settings.operator, working_days=system.office.working_days, at=at
+    )
+
+
 def _message(session: Session, system: System, waiting: Waiting, at: int) -> Appended | Refusal:
     return dealing.take(session, system, waiting.signed, waiting.parts, at=at)
 
@@ -132,6 +139,7 @@ TAKERS: Mapping[str, Taker] = {
     "statement-confirmed/v1": _confirmation,
     "period-inputs/v1": _period_inputs,
     "dispute-act/v1": _complaint,
+    "credit-objection/v1": _figure_objection,
     "listing-submitted/v1": _listing,
     "listing-move/v1": _listing_move,
     "negotiation-message/v1": _message,

@@ -14,6 +14,7 @@ from api.routes.demand import require_inside
 from api.sessions import HolderDep
 from clearing.market.matching import service as matching
 from clearing.market.recommending import service as recommending
+from clearing.settlement.reporting import store as reporting
 from clearing.usage.service_level import service as service_level
 from ledger.errors import FieldError
 
@@ -25,8 +26,10 @@ def match_now(
     demand: str, form: FormDep, found: HolderDep, session: WriteDep, system: SystemDep, now: NowDep
 ) -> Response:
     require_inside(session, system, demand, found.organisation)
-    records = service_level.records(session, at=now)
-    matching.take_ranking(session, demand, signer=system.operator.signer, at=now, records=records)
+    records, grades = service_level.records(session, at=now), reporting.grades(session)
+    matching.take_ranking(
+        session, demand, signer=system.operator.signer, at=now, records=records, grades=grades
+    )  # fmt: skip
     return see(f"/demands/mine/{demand}/matches")
 
 

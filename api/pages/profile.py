@@ -11,6 +11,7 @@ from api.pages.render import page
 from clearing.market.gates import CODES
 from clearing.market.profile import service, store
 from clearing.market.profile.kinds import TABLE
+from clearing.settlement.reporting import store as reporting
 from registry import store as registry
 
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
@@ -24,7 +25,7 @@ def profiles_page(request: Request, session: ReadDep, now: NowDep) -> HTMLRespon
 
 @router.get("/profiles/{party}")
 def profile_page(request: Request, party: str, session: ReadDep, now: NowDep) -> HTMLResponse:
-    shown = service.view(session, party, at=now)
+    shown = service.view(session, party, at=now, figures=reporting.shown(session, party))
     return page(
         request, "profile", shown=shown, figures=service.FIGURES, industries=CODES, types=TYPES, now=now
     )  # fmt: skip

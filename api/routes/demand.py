@@ -17,6 +17,7 @@ from clearing.market.demand import moves, service, store
 from clearing.market.demand.store import DemandRow
 from clearing.market.matching import service as matching
 from clearing.market.matching import store as rankings_
+from clearing.settlement.reporting import store as reporting
 from clearing.usage.service_level import service as service_level
 
 router = APIRouter(prefix="/api", tags=["market 交易"])
@@ -81,8 +82,10 @@ def demand_figures(demand: str, caller: CallerDep, session: ReadDep, system: Sys
 @router.post("/demands/{demand}/rankings", summary="供需匹配：计算并留存一次排序 / match a demand, and keep the answer")
 def match(demand: str, caller: CallerDep, session: WriteDep, system: SystemDep, now: NowDep) -> dict[str, Any]:
     require_inside(session, system, demand, organisation_of(session, caller, now))
-    records = service_level.records(session, at=now)
-    taken = matching.take_ranking(session, demand, signer=system.operator.signer, at=now, records=records)
+    records, grades = service_level.records(session, at=now), reporting.grades(session)
+    taken = matching.take_ranking(
+        session, demand, signer=system.operator.signer, at=now, records=records, grades=grades
+    )  # fmt: skip
     return appended(taken) | {"ranking": taken.fact.body, "promotion": PROMOTION}
 
 

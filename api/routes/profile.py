@@ -11,6 +11,7 @@ from api.bodies import SignedDep, describe
 from api.deps import NowDep, ReadDep, WriteDep
 from api.views import appended, plain
 from clearing.market.profile import service, store
+from clearing.settlement.reporting import store as reporting
 from clearing.usage import store as usage
 
 router = APIRouter(prefix="/api", tags=["market 交易"])
@@ -54,7 +55,7 @@ def profiles(session: ReadDep, now: NowDep) -> dict[str, Any]:
 
 @router.get("/profiles/{party}", summary="数商主页的内容 / what the public sees of a party")
 def one_profile(party: str, session: ReadDep, now: NowDep) -> dict[str, Any]:
-    shown = service.view(session, party, at=now)
+    shown = service.view(session, party, at=now, figures=reporting.shown(session, party))
     return {
         "as_of": now, "party": party, "name": shown.name, "declared": plain(shown.declared),
         "classified": plain(shown.rows), "mean": shown.mean, "evaluations": plain(shown.evaluations),

@@ -1,7 +1,7 @@
 """From a counted quantity to money in a bank account and the proof of it, in the order the files are read.
 
 inputs → rating → weighing → stating → sharing → correcting → journal → invoice → statement → netting → notice → cycle →
-payment → close → report → tracing → audit
+payment → close → tracing → audit → reporting
 
 - `inputs` is what a price needs of a period besides the quantity; each part names its evidence
 - `rating` prices a meter reading, rounded once, net and tax apart
@@ -28,7 +28,9 @@ payment → close → report → tracing → audit
 - `dispute`: a complaint about delivery, use or a charge, negotiated, mediated or decided; `hold` says what waits
   meanwhile, `disputed` freezes, releases and gives back
 - `service_order`: the 服务单 scheme, from score cards to what is paid for a 项目周期
-- `report` lists the deals, `workbook` renders a statement as XLSX, `trace_sheet` the 台账
+- `reporting`: the list of deals, credit, activity, contribution and the assessment report, each as of a second, with
+  what it was computed from, and objections to them
+- `workbook` renders a statement as XLSX, `trace_sheet` the 台账
 - `trial` computes a case without a database
 - `tracing` leads from a statement's line back to the facts it follows from
 - `audit` recomputes a cycle from agreements and usage records alone

@@ -32,8 +32,9 @@ from ledger.digest import twin
 from registry.asset import Twin
 
 MATCH_RANKING = "match-ranking/v1"
-RULES = "matching/1"
-"""Name and version of the rule set: filters, components, weights."""
+RULES = "matching/2"
+"""Name and version of the rule set: filters, components, weights. Since 2 the credit grade in force counts; until then
+nobody had one."""
 DICTIONARIES = (INDUSTRIES.id, DICTIONARY, AREAS)
 KEPT = 50
 """At most so many products stand in a ranking."""
@@ -369,7 +370,7 @@ MEASURES: tuple[Measure, ...] = (
     Measure("form", "形式与方式", 10, "上架的类型、形态、交付与环境", _form),
     Measure("scene", "场景与用途", 10, "上架的已评估场景", _scene),
     Measure("price", "价格", 5, "免费产品为 0；其余产品挂牌不含价格", _price),
-    Measure("credit", "信用", 5, "卖方信用等级；未评级无值", _credit),
+    Measure("credit", "信用", 5, "卖方已发布的现行信用等级（K-01）；未评级无值", _credit),
     Measure("service", "服务水平记录", 5, "上一自然月可用性，达成/公布的目标", _service),
 )
 

@@ -20,7 +20,7 @@ from clearing.market.errors import GateRefused
 from clearing.market.listing import SYSTEM, check_title
 from clearing.market.listing_moves import ORDERABLE, SHOWN
 from clearing.market.matching import store
-from clearing.market.matching.score import MATCH_RANKING, Need, Offer, Ranking, price_of, rank
+from clearing.market.matching.score import MATCH_RANKING, Credit, Need, Offer, Ranking, price_of, rank
 from clearing.market.shelf import store as shelf
 from clearing.market.shelf.store import ListingRow
 from ledger import store as ledger
@@ -32,14 +32,23 @@ from registry.calendar import day_of
 
 
 def match(
-    session: Session, demand: str, *, at: int, records: Mapping[str, tuple[int, int]] = MappingProxyType({})
+    session: Session,
+    demand: str,
+    *,
+    at: int,
+    records: Mapping[str, tuple[int, int]] = MappingProxyType({}),
+    grades: Mapping[str, str] = MappingProxyType({}),
 ) -> Ranking:
     """The ranking of everything on the shelf for this demand at `at`; nothing is kept. `records` are the service levels
-    achieved and promised, by product, as clearing knows them. Raises `UnknownFact`."""
+    achieved and promised, by product, `grades` the credit grades in force, by party, as clearing knows them. Raises
+    `UnknownFact`."""
     row = demands.demand(session, demand)
     need = Need(row.value, day_of(at), demands.budget_of(session, demand))
     shown = [listing for state in sorted(SHOWN) for listing in shelf.listings(session, state=state)]
-    offers = [_offer(session, listing, records.get(listing.value.product), at) for listing in shown]
+    offers = [
+        _offer(session, listing, records.get(listing.value.product), grades.get(listing.value.seller, ""), at)
+        for listing in shown
+    ]
     return rank(demand, row.digest, need, offers)
 
 
@@ -50,6 +59,7 @@ def take_ranking(
     signer: SystemSigner,
     at: int,
     records: Mapping[str, tuple[int, int]] = MappingProxyType({}),
+    grades: Mapping[str, str] = MappingProxyType({}),
 ) -> Appended:
     """Matches a demand, as `match`, and keeps the answer as match-ranking/v1; while nothing it rests on has changed,
     the ranking kept last is answered again. Raises `UnknownFact`, `WrongMove` for a demand that has ended."""
@@ -57,7 +67,7 @@ def take_ranking(
     if row.state is not State.DRAFT and row.state not in OPEN:
         raise WrongMove(subject_of(demand), " | ".join(sorted({State.DRAFT, *OPEN})), row.state)
     subject = f"match-ranking:{demand}"
-    body = match(session, demand, at=at, records=records)
+    body = match(session, demand, at=at, records=records, grades=grades)
     kept = store.rankings(session, demand)
     if kept and store.ranking(session, demand, kept[0].no)[1].inputs == body.inputs:
         return Appended(ledger.fact(session, kept[0].fact_id), True)
@@ -65,8 +75,8 @@ def take_ranking(
     return taking.take(session, Signed(statement, (signer.sign(statement, SYSTEM),)), store.PROJECTORS, at=at)
 
 
-def _offer(session: Session, row: ListingRow, record: tuple[int, int] | None, at: int) -> Offer:
-    """A listing with what register and clearing say of it. There are no credit grades yet (D37), so nobody has any."""
+def _offer(session: Session, row: ListingRow, record: tuple[int, int] | None, grade: str, at: int) -> Offer:
+    """A listing with what register and clearing say of it; `grade` is its seller's, "" for 未评级."""
     value, closed = row.value, ""
     shown = row.state in ORDERABLE
     if shown:
@@ -77,4 +87,4 @@ def _offer(session: Session, row: ListingRow, record: tuple[int, int] | None, at
             closed = refused.gate
         if not market.signer_keys(session, (value.seller,), at):
             closed = closed or "G11"
-    return Offer(row.id, value, row.digest, shown, closed, price_of(value), service=record)
+    return Offer(row.id, value, row.digest, shown, closed, price_of(value), Credit(grade) if grade else None, record)

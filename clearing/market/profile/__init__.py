@@ -11,5 +11,6 @@ kinds → profile → tables → store → service
 Decisions taken here (P): a kind is an attribute and never asked by anything that permits or refuses; of a deal each
 side evaluates the other once, for good, and the other answers once; the ground of an evaluation is a concluded
 agreement under which something was delivered, which the caller of `service.evaluate` tells; statistics and credit are
-computed by settlement (D37), and while it has none of a party the page says 未评级.
+computed by settlement (D37), whose published grade is handed to `service.view`; of whom it has none the page says
+未评级.
 """

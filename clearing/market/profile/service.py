@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from sqlalchemy.orm import Session
 
@@ -50,6 +51,7 @@ FIGURES: Mapping[str, tuple[str, str]] = {
     "credit": ("信用等级", "credit grade"),
 }
 """The statistics of §8.3, which settlement computes."""
+UNRATED: Mapping[str, str] = MappingProxyType(dict.fromkeys(FIGURES, ""))
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,8 +116,9 @@ def reply(session: Session, signed: Signed, *, at: int) -> Appended:
     return taking.take(session, signed, store.PROJECTORS, at=at)
 
 
-def view(session: Session, party: str, *, at: int) -> View:
-    """What the public sees of a party on record. Raises the register's `Unknown`."""
+def view(session: Session, party: str, *, at: int, figures: Mapping[str, str] = UNRATED) -> View:
+    """What the public sees of a party on record, with the `figures` that settlement has of it. Raises the register's
+    `Unknown`."""
     name = registry.party_at(session, party, at).name
     declared = store.profile(session, party)
     given = store.evaluations(session, party)
@@ -123,10 +126,5 @@ def view(session: Session, party: str, *, at: int) -> View:
     return View(
         party, name, declared, rows, tuple(registry.certificates_held(session, party, at)),
         tuple(row for row in shelf.listings(session, seller=party) if row.state in ORDERABLE), tuple(given),
-        mean_of([item.score for item in given]), figures_of(party),
+        mean_of([item.score for item in given]), {**UNRATED, **figures},
     )  # fmt: skip
-
-
-def figures_of(party: str) -> Mapping[str, str]:
-    """The statistics of a party by name; settlement computes none yet (D37), so every one is "" (未评级)."""
-    return dict.fromkeys(FIGURES, "")

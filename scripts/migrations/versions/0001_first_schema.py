@@ -346,6 +346,34 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_clearing_charge_reading"), ["reading"], unique=False)
 
     op.create_table(
+        "clearing_credit_figure",
+        sa.Column("fact_id", sa.String(length=64), autoincrement=False, nullable=False),
+        sa.Column("party", sa.String(length=18), autoincrement=False, nullable=False),
+        sa.Column("no", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("at", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("newest", sa.Boolean(), autoincrement=False, nullable=False),
+        sa.Column("grade", sa.String(length=8), autoincrement=False, nullable=False),
+        sa.Column("document", sa.Text(), autoincrement=False, nullable=False),
+        sa.PrimaryKeyConstraint("fact_id"),
+    )
+    with op.batch_alter_table("clearing_credit_figure", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_clearing_credit_figure_party"), ["party"], unique=False)
+
+    op.create_table(
+        "clearing_credit_objection",
+        sa.Column("id", sa.String(length=32), autoincrement=False, nullable=False),
+        sa.Column("party", sa.String(length=18), autoincrement=False, nullable=False),
+        sa.Column("at", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("fact_id", sa.String(length=64), autoincrement=False, nullable=False),
+        sa.Column("document", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("answered_at", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("answer", sa.Text(), autoincrement=False, nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    with op.batch_alter_table("clearing_credit_objection", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_clearing_credit_objection_party"), ["party"], unique=False)
+
+    op.create_table(
         "clearing_cycle",
         sa.Column("cycle", sa.String(length=200), autoincrement=False, nullable=False),
         sa.Column("operator", sa.String(length=64), autoincrement=False, nullable=False),
@@ -425,6 +453,15 @@ def upgrade() -> None:
         sa.Column("count", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("net", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.PrimaryKeyConstraint("netting", "party"),
+    )
+    op.create_table(
+        "clearing_party_relation",
+        sa.Column("first", sa.String(length=18), autoincrement=False, nullable=False),
+        sa.Column("second", sa.String(length=18), autoincrement=False, nullable=False),
+        sa.Column("related", sa.Boolean(), autoincrement=False, nullable=False),
+        sa.Column("at", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("fact_id", sa.String(length=64), autoincrement=False, nullable=False),
+        sa.PrimaryKeyConstraint("first", "second"),
     )
     op.create_table(
         "clearing_payment_instruction",
@@ -2136,6 +2173,7 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_clearing_payment_instruction_fact_id"))
 
     op.drop_table("clearing_payment_instruction")
+    op.drop_table("clearing_party_relation")
     op.drop_table("clearing_net_position")
     with op.batch_alter_table("clearing_meter_reading", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_clearing_meter_reading_booked"))
@@ -2153,6 +2191,14 @@ def downgrade() -> None:
 
     op.drop_table("clearing_dispute")
     op.drop_table("clearing_cycle")
+    with op.batch_alter_table("clearing_credit_objection", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_clearing_credit_objection_party"))
+
+    op.drop_table("clearing_credit_objection")
+    with op.batch_alter_table("clearing_credit_figure", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_clearing_credit_figure_party"))
+
+    op.drop_table("clearing_credit_figure")
     with op.batch_alter_table("clearing_charge", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_clearing_charge_reading"))
         batch_op.drop_index(batch_op.f("ix_clearing_charge_corrects"))

@@ -394,6 +394,21 @@ def test_ranking__record_of_the_service_level__counts_and_is_part_of_what_it_res
     assert not service.take_ranking(house.session, demand, signer=house.operator, at=NOW).replayed
 
 
+def test_ranking__published_grade_of_the_seller__counts_and_is_part_of_what_it_rests_on(house: House) -> None:
+    desk = Desk(house)
+    house.listed()
+    demand = desk.state()
+    seller = listing_of().seller
+    blank = service.match(house.session, demand, at=NOW)
+    assert blank.rules == "matching/2"
+    for grade, value in (("AAA", "1.0000"), ("B", "0.4000"), ("D", "0.0000")):
+        body = service.match(house.session, demand, at=NOW, grades={seller: grade})
+        assert {part.name: part.value for part in body.ranked[0].components}["credit"] == value
+        assert body.inputs != blank.inputs
+    other = service.match(house.session, demand, at=NOW, grades={"X": "D"})
+    assert other.inputs == blank.inputs
+
+
 def test_ranking__certificate_gone_or_demand_ended__said(house: House) -> None:
     desk = Desk(house)
     house.listed()

@@ -17,7 +17,7 @@ from clearing.settlement.journal import Account, Kind
 from clearing.settlement.netting import Run
 from clearing.settlement.notice import PartB
 from clearing.settlement.payment import Direction
-from clearing.settlement.report import trade_report
+from clearing.settlement.reporting.trades import trade_report
 from clearing.settlement.statement import ObligationPart
 from clearing.terms import DAY
 from ledger import store as facts
