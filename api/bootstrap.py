@@ -34,8 +34,8 @@ import clearing.market.store as market
 import clearing.pricing.element.store as elements
 import clearing.pricing.store as pricing
 import clearing.settlement.dispute.store as dispute
-import clearing.settlement.service_order.store as service_orders
 import clearing.settlement.reporting.store as reporting
+import clearing.settlement.service_order.store as service_orders
 import clearing.settlement.store as settlement
 import clearing.usage.service_level.store as service_level
 import clearing.usage.store as usage

@@ -21,8 +21,8 @@ import clearing.market.tables
 import clearing.pricing.element.tables
 import clearing.pricing.tables
 import clearing.settlement.dispute.tables
-import clearing.settlement.service_order.tables
 import clearing.settlement.reporting.tables
+import clearing.settlement.service_order.tables
 import clearing.settlement.tables
 import clearing.usage.service_level.tables
 import clearing.usage.tables

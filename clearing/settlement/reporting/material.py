@@ -19,10 +19,11 @@ from clearing.market.listing import LISTING_MOVE, LISTING_SUBMITTED, Listing, Li
 from clearing.market.listing_moves import ORDERABLE, Actor, Case, actor_of
 from clearing.market.profile.profile import DEAL_EVALUATION, DealEvaluation
 from clearing.settlement import statement as statements
+from clearing.settlement.bank_file import BankEntry
 from clearing.settlement.cycle import CycleMove, State
 from clearing.settlement.dispute import opening
 from clearing.settlement.dispute.opening import DISPUTE_ACT, Dispute, DisputeAct
-from clearing.settlement.payment import BankEntry, Batch, Direction
+from clearing.settlement.payment import Batch, Direction
 from clearing.settlement.rating import Charge
 from clearing.settlement.reporting.objection import ANSWER, PARTY_RELATION, Answer, Relation
 from clearing.settlement.statement import PartA
