@@ -347,10 +347,12 @@ def _hand_over(played: Played, home: Path) -> None:
             statement = Statement(DELIVERY_ACT, subject, *store.next_of(session, subject), body_of(body))
             signature = sign_sm2(keys[body.sender], statement, by=body.sender, role=body.side.value)
             delivering.take(session, Signed(statement, (signature,)), calendar=system.calendar, at=at)
-        _complain(session, at, keys, row, provider)
+        _complain(session, system, at, keys, row, provider)
 
 
-def _complain(session: Session, at: int, keys: dict[str, sm.Sm2Key], row: market.AgreementRow, provider: str) -> None:
+def _complain(
+    session: Session, system: System, at: int, keys: dict[str, sm.Sm2Key], row: market.AgreementRow, provider: str
+) -> None:
     """An incident, a check, and a complaint about the delivery, each stated by a party."""
 
     def signed(kind: str, subject: str, body: Any, by: str, role: str = "") -> Signed:
@@ -372,7 +374,7 @@ def _complain(session: Session, at: int, keys: dict[str, sm.Sm2Key], row: market
     complaint = opening.Complaint(opening.Topic.DELIVERY, "演示", "演示", evidence, "d" * 32)
     body = opening.DisputeAct(opening.Act.OPEN, opening.Side.FILER, row.id, row.consumer, provider, complaint)
     said = signed(opening.DISPUTE_ACT, f"dispute:{'e' * 32}", body, body.sender, body.side.value)
-    disputes.take(session, said, at=at)
+    disputes.take(session, said, system.office, operator=system.settings.operator, at=at)
 
 
 def _let_a_person_in(played: Played, home: Path) -> None:

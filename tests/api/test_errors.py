@@ -18,12 +18,14 @@ from ledger.errors import ChainUnavailable, FieldError, OneSided
 
 UNIT_TESTS_ONLY = {"ledger.chain.Refused"}
 """A model contract reverts: raised and caught inside the chain in memory (decisions D45)."""
+OPTIONAL = {"clearing.usage.bulk.spark"}
+"""Needs the extra `scale`, which brings Spark; it has no error of its own."""
 OUR_OWN = {"api.auth", "api.bodies", "api.group", "api.pages.guard"}
 
 
 def modules(package: ModuleType) -> list[ModuleType]:
     names = [info.name for info in pkgutil.walk_packages(package.__path__, f"{package.__name__}.")]
-    return [importlib.import_module(name) for name in names]
+    return [importlib.import_module(name) for name in names if name not in OPTIONAL]
 
 
 def error_classes() -> set[type[Exception]]:

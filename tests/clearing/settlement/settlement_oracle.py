@@ -31,13 +31,12 @@ Items = tuple[tuple[str, str, int], ...]
 
 @dataclass(frozen=True)
 class Plan:
-    """costs, then slices of weights (parts of 10^9), then guarantees (party, fen, funder) and caps (party, fen, to)."""
+    """costs, then slices of weights (parts of 10^9), then caps (party, fen, to)."""
 
     version: int
     holders: tuple[str, ...]
     slices: tuple[tuple[int, dict[str, int]], ...]
     costs: tuple[tuple[str, int], ...] = ()
-    guarantees: tuple[tuple[str, int, str], ...] = ()
     caps: tuple[tuple[str, int, str], ...] = ()
 
 
@@ -225,10 +224,6 @@ def entitled(plan: Plan, total: int) -> dict[str, Fraction]:
         within += max(0, (left if end is None else min(left, end)) - start)
         for party, weight in weights.items():
             exact[party] += Fraction(within * weight, WHOLE)
-    for party, least, funder in plan.guarantees:
-        moved = min(max(Fraction(0), least - exact[party]), max(Fraction(0), exact[funder]))
-        exact[party] += moved
-        exact[funder] -= moved
     for party, most, to in plan.caps:
         excess = max(Fraction(0), exact[party] - most)
         exact[party] -= excess

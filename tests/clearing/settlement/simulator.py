@@ -115,8 +115,6 @@ def sharing_plan(plan: Plan) -> SharingPlan:
     else:
         slices = tuple(Slice(start, _weights(weights)) for start, weights in plan.slices)
         steps.append(Step(StepKind.TIERED, slices=slices))
-    for party, least, funder in plan.guarantees:
-        steps.append(Step(StepKind.GUARANTEE, party, least, funder=funder, guarantor=PLATFORM))
     steps += [Step(StepKind.CAP, party, most, overflow=to) for party, most, to in plan.caps]
     holders = tuple(Holder(party, "holder") for party in plan.holders)
     return SharingPlan(plan.version, 0, holders, tuple(steps), plan.holders[-1])

@@ -88,10 +88,8 @@ def drawn_plan(rng: random.Random, holders: tuple[str, ...], version: int) -> Pl
     if rng.random() < 0.3:
         slices.append((rng.randint(500, 20_000), weights()))
     costs = ((holders[0], rng.randint(1, 3000)),) if rng.random() < 0.3 else ()
-    guarantees = ((holders[0], rng.randint(1, 5000), holders[-1]),) if rng.random() < 0.25 else ()
-    least = guarantees[0][1] if guarantees else 0
-    caps = ((holders[0], least + rng.randint(1, 30_000), holders[1]),) if rng.random() < 0.25 else ()
-    return Plan(version, holders, tuple(slices), costs, guarantees, caps)
+    caps = ((holders[0], rng.randint(1, 30_000), holders[1]),) if rng.random() < 0.25 else ()
+    return Plan(version, holders, tuple(slices), costs, caps)
 
 
 def drawn_deal(

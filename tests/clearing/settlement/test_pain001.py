@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 
 from clearing.errors import BadMoney, BadTerms, BankFileRefused
 from clearing.settlement import pain001
-from clearing.settlement.netting import Position
 from clearing.settlement.pain001 import funding_initiation, pain001_xml, payout_initiation, read_pain001
 from clearing.settlement.payment import BankAccount, Batch, batch_of
 from ledger.errors import FieldError
@@ -85,8 +84,7 @@ def test_any_batch__written_and_read_back__same_sums_names_and_zeros(rows: list[
         f"P{n}": BankAccount("102100099996", "演示银行", number, name) for n, (_, name, number) in enumerate(rows)
     }
     total = sum(amount for amount, _, _ in rows)
-    positions = [Position(f"P{n}", amount, 0, 1, amount) for n, (amount, _, _) in enumerate(rows)]
-    positions.append(Position("Z", 0, total, 1, -total))
+    positions = {f"P{n}": amount for n, (amount, _, _) in enumerate(rows)} | {"Z": -total}
     try:
         batch = batch_of("c", "O", "2026-03", "n" * 64, "CNY", positions, SUPERVISED, accounts | {"Z": ACCOUNTS["Z"]})
         data = pain001_xml(payout_initiation(batch, dict.fromkeys(accounts, "1"), **WHEN))
