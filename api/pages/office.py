@@ -23,10 +23,10 @@ SCRIPTED = {"Content-Security-Policy": POLICY, "Referrer-Policy": "same-origin"}
 
 
 def office_page(request: Request, name: str, visitor: Visitor | None, status: int = 200, **values: Any) -> HTMLResponse:
-    """The page office/`name`.html with its script; `visitor` is who is logged in; `inside` is the agency's staff."""
+    """The page office/`name`.html with its script; `visitor` is who is logged in, perhaps one of the agency's staff."""
     agency = request.app.state.system.settings.agency
-    inside = visitor is not None and visitor.is_staff and visitor.organisation == agency
-    return page(request, f"office/{name}", status, SCRIPTED, visitor=visitor, inside=inside, **values)
+    agency_staff = visitor is not None and visitor.is_staff and visitor.organisation == agency
+    return page(request, f"office/{name}", status, SCRIPTED, visitor=visitor, agency_staff=agency_staff, **values)
 
 
 def see(path: str) -> Response:

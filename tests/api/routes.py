@@ -83,6 +83,8 @@ BODILESS_POSTS = {
 }
 BODILESS_POSTS |= {"/api/drafts/{draft}/withdrawal", "/api/inspections/{inspection}/copies/{paper}"}
 BODILESS_POSTS |= {"/api/demands/{demand}/rankings"}
+STATING_POSTS = {"/api/reports/credit"}
+"""Asks for no body either; where there is nothing to state, that is the answer."""
 FILE_POSTS = {"/api/attachments", "/api/intake/imports"}
 """A file, as a form or as bare bytes; `test_intake_files` is their test of wrong bodies."""
 PAGE_POSTS = {"/intake"}
@@ -133,6 +135,7 @@ PLACEHOLDERS = {
     "delivery": "0" * 32,
     "dispute": "0" * 32,
     "month": "2026-05",
+    "period": "2026-05",
     "pid": "negotiation:" + "0" * 64,
     "dataset": "listing:" + "0" * 32,
     "message": "INQUIRE",

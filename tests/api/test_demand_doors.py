@@ -204,7 +204,7 @@ def test_matching__kept_for_demander_and_operator__with_every_component(wishes: 
         assert wishes.get(path, OTHER).status_code == 403
     assert wishes.get(f"/api/demands/{identity}/rankings/7", DEMANDER).status_code == 404
     page = unescape(wishes.get(f"/demands/mine/{identity}/matches", DEMANDER).text)
-    for text in (found["score"], "未评", "筛除", "不提供付费推广", "覆盖", "卖方信用等级"):
+    for text in (found["score"], "未评", "筛除", "不提供付费推广", "覆盖", "卖方已发布的现行信用等级"):
         assert text in page, text
     with jobs.snapshot(wishes.platform.system) as session:
         assert list(checks.views(wishes.platform.system, session)) == []
