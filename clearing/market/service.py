@@ -22,6 +22,7 @@ from clearing.market.agreement import (
     Product,
     Role,
     SignerKeys,
+    State,
     Terms,
     act_of,
     check_act,
@@ -35,7 +36,7 @@ from clearing.market.listing_moves import ORDERABLE
 from clearing.market.negotiation import store as negotiations
 from clearing.market.policy import Action, limit_of
 from clearing.market.shelf import store as shelf
-from clearing.terms import AgreementTerms
+from clearing.terms import AgreementTerms, Served
 from ledger.facts import Signed, Statement
 from ledger.store import Appended
 from registry import holding
@@ -95,6 +96,22 @@ def agreement_terms(session: Session, start: int, end: int) -> list[AgreementTer
             terms = store.terms_of(session, row.id, revision)
             if max(since, terms.effective, start) < min(until or end, terms.expiry, end):
                 found.append(settled_by(row.id, revision, terms))
+    return found
+
+
+def served(session: Session, before: int) -> list[Served]:
+    """Every revision of the agreements with a guarantee that was ever in force, with its end, as the acts before that
+    second (UTC) say it. A void agreement is left out: its guarantees are void with it (民法典 682)."""
+    found = []
+    for identity in store.with_guarantee(session):
+        acts = [act for act in store.history(session, identity) if act[0] < before]
+        if acts and acts[-1][2] is State.VOID:
+            continue
+        for revision, since, until in store.revisions(session, identity, before):
+            terms = store.terms_of(session, identity, revision)
+            end = min(terms.expiry if until is None else until, terms.expiry)
+            if max(since, terms.effective) < end:
+                found.append(Served(settled_by(identity, revision, terms), end))
     return found
 
 
