@@ -16,7 +16,12 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from api import proofs
+from api.office import statements as accounts
+from clearing.market import service as contracts
+from clearing.market.agreement import Act, Ground, GroundKind, State
 from clearing.settlement import disputed, guarantee, service, sharing, store, tables, tracing
+from clearing.settlement.flows import Flow, flows_of
+from clearing.settlement.flows import What as Flowing
 from clearing.settlement.guarantee import GUARANTEE_CALL, Ended, GuaranteeCall, agreement_of, claim_of, due, ended
 from clearing.settlement.inputs import Declared, Inputs
 from clearing.settlement.journal import Account, Kind
@@ -24,17 +29,32 @@ from clearing.settlement.payment import Direction
 from clearing.settlement.statement import Line, ObligationPart
 from clearing.settlement.stating import PERIOD_INPUTS, PeriodInputs
 from clearing.settlement.tracing import What
-from clearing.terms import DAY, AgreementTerms, Period, Served, SharingPlan, Step, StepKind, Tariff, TariffKind, month
+from clearing.terms import (
+    DAY,
+    AgreementTerms,
+    Period,
+    Served,
+    SharingPlan,
+    Step,
+    StepKind,
+    Tariff,
+    TariffKind,
+    Terms,
+    month,
+)
 from ledger import store as facts
 from ledger.facts import Statement
 from ledger.reading import body_of
+from registry.asset import Twin
 from tests.clearing import naive
 from tests.clearing.builders import plan, ratio, terms
+from tests.clearing.market.house import CONSUMER, NOW, PROVIDER, SELLER, House, terms_of
 from tests.clearing.settlement import market as demo
+from tests.clearing.settlement.disputing import JUNE, Month
 from tests.clearing.settlement.market import APRIL, MARCH, OFFICE, OPERATOR, Market, database, signed_by, use
 from tests.counts import few
 
-FEBRUARY, MAY, JUNE = month("2026-02"), month("2026-05"), month("2026-06")
+MAY = month("2026-05")
 END = MARCH.start + 20 * DAY
 """When the agreement ends: its records may come until 30 days later, the 20th of April."""
 PLAN = plan(ratio(A=1, B=5, C=4), Step(StepKind.GUARANTEE, "A", 100, funder="B", guarantor="Y"))
@@ -155,6 +175,9 @@ def test_call__stands_on_both_statements_with_its_reasons_and_is_an_obligation_o
         assert (line.amount, line.event_id, agreement_of(line.agreement)) == (amount, name, "g4")
         owing = [part for part in parts if isinstance(part, ObligationPart) and "Y" in (part.debtor, part.creditor)]
         assert [(part.debtor, part.creditor, part.amount) for part in owing] == [("Y", "A", 41)]
+        lines = [part for part in parts if isinstance(part, Line)]
+        obligations = [part for part in parts if isinstance(part, ObligationPart)]
+        assert Flow("Y", "A", Flowing.GUARANTEE, 41) in flows_of(party, obligations, lines, ())
         steps = tracing.trace(session, line).steps
         assert [step.what for step in steps][:3] == [What.GUARANTEE, What.SHARES, What.CHARGE]
         assert {What.READING, What.INVOICE} <= {step.what for step in steps}
@@ -268,6 +291,71 @@ def test_audit__a_call_that_does_not_follow_from_the_terms__is_named(
     assert found
     assert any(item.row.startswith(told) for item in found), found
     assert audited(session, market, service.cycles.cycle_id(OPERATOR, "2026-03"), (G,)) == []
+
+
+# Of a real agreement --------------------------------------------------------------------------------------------------
+
+
+def guaranteed(least: int = 1000, version: int = 1) -> Terms:
+    """What both sides settle by: the provider is to have so many fen, first the seller's, then the consumer's."""
+    found = terms_of("a" * 32, Twin("0" * 64, "0" * 64)).settlement
+    step = Step(StepKind.GUARANTEE, PROVIDER, least, funder=SELLER, guarantor=CONSUMER)
+    return replace(found, plan=replace(found.plan, version=version, steps=(*found.plan.steps, step)))
+
+
+def test_agreement_whose_term_ends__the_buyer_owes_charge_and_guarantee_as_one_obligation(tmp_path: Path) -> None:
+    """100 calls of May, net 330, all of it the provider's: the consumer owes 670 besides, one cycle after the end of
+    May, when the 30 days of late records are over at the cut-off of June."""
+    house = House(tmp_path / "market.db")
+    may = Month(house, settlement=guaranteed(), expiry=MAY.end)
+    assert called(may.session, MAY) == []
+    may.issue(MAY)
+    june = may.rate(JUNE)
+    [call] = called(may.session, JUNE)
+    assert (call.party, call.guarantor, call.given, call.amount) == (PROVIDER, CONSUMER, 330, 670)
+    assert call.ended == MAY.end
+    may.issue(JUNE)
+    for party in (PROVIDER, CONSUMER):
+        parts = store.part_documents(may.session, store.statement_of(may.session, june, party).fact_id)
+        [owed] = [part for part in parts if isinstance(part, ObligationPart) and part.creditor == PROVIDER]
+        assert (owed.debtor, owed.amount) == (CONSUMER, 330 + 670)
+        shown = accounts.account(may.session, june, party)
+        assert {line.agreement for line in shown.lines} == {may.line.agreement}
+        assert Flow(CONSUMER, PROVIDER, Flowing.WHOLE, 1000) in shown.flows, "what it owes of May stands on May's"
+    assert [may.audit(period) for period in (MAY, JUNE)] == [[], []]
+    house.close()
+
+
+def test_served__as_the_acts_before_a_second_say_it(tmp_path: Path) -> None:
+    """Concluded, amended with another version, rescinded: each revision until the act that replaced it; nothing is
+    guaranteed by an agreement that is void, and one without a guarantee is none of these."""
+    house = House(tmp_path / "market.db")
+    session, expiry = house.session, NOW + 300 * DAY
+    listing = house.listed()
+    house.conclude(listing=listing)
+    identity, _ = house.conclude(listing=listing, settlement=guaranteed())
+
+    def spans(before: int) -> list[tuple[str, int, int]]:
+        return [(one.item.agreement, one.item.revision, one.until) for one in contracts.served(session, before)]
+
+    assert spans(NOW) == []
+    assert spans(NOW + 1) == [(identity, 1, expiry)]
+    changed = house.terms(listing, settlement=guaranteed(version=2))
+    house.take(house.sign(house.act(identity, Act.AMEND, State.EFFECTIVE, terms=changed)), NOW + 5 * DAY)
+    assert spans(NOW + 5 * DAY) == [(identity, 1, expiry)]
+    amended = [(identity, 1, NOW + 5 * DAY), (identity, 2, expiry)]
+    assert spans(NOW + 5 * DAY + 1) == amended
+    assert [one.lineage for one in ended(contracts.served(session, NOW + 36 * DAY), NOW + 36 * DAY)] == [
+        f"{identity}/1/CNY"
+    ]
+    ground = Ground(GroundKind.AGREED, "演示", "1" * 64)
+    rescinded = house.act(identity, Act.RESCIND, State.RESCINDED, ground=ground)
+    house.take(house.sign(rescinded, house.signers()[:1]), NOW + 9 * DAY)
+    assert spans(NOW + 9 * DAY) == amended
+    assert spans(NOW + 9 * DAY + 1) == [(identity, 1, NOW + 5 * DAY), (identity, 2, NOW + 9 * DAY)]
+    house.take(house.by_court(identity, Act.VOID, State.VOID), NOW + 10 * DAY)
+    assert spans(NOW + 10 * DAY) != spans(NOW + 10 * DAY + 1) == []
+    house.close()
 
 
 # By itself ------------------------------------------------------------------------------------------------------------
