@@ -255,10 +255,23 @@ def _check_world(
     if terms is not None:
         if store.negotiation_used(session, act.negotiation_id):
             raise Clash(f"negotiation:{act.negotiation_id}", "an id used once", "the id of other terms")
+        _check_plan_version(session, identity, terms, before)
         running = store.terms_of(session, identity, before.revision).product if before else None
         check_gates(session, terms, at, running)
     elif act.act is Act.ACTIVATE and before is not None:
         _check_activation(session, store.terms_of(session, identity, before.revision), at)
+
+
+def _check_plan_version(session: Session, identity: str, terms: Terms, before: Before | None) -> None:
+    """One version of a plan is one plan: it is the lineage everything is rounded and guaranteed in (D33)."""
+    plan = terms.settlement.plan
+    for revision in range(1, before.revision + 1 if before else 1):
+        known = store.terms_of(session, identity, revision).settlement.plan
+        if known.version == plan.version and known != plan:
+            expected = (
+                f"另一版本号：第 {revision} 版条款的方案不同 / another number: revision {revision} has another plan"
+            )
+            raise BadTerms("terms.settlement.plan.version", expected, plan.version)
 
 
 def _is_serving(terms: Terms, owner: str | None) -> bool:

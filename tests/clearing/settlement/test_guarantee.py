@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 
 from api import proofs
 from api.office import statements as accounts
+from clearing.errors import BadTerms
 from clearing.market import service as contracts
 from clearing.market.agreement import Act, Ground, GroundKind, State
 from clearing.settlement import disputed, guarantee, service, sharing, store, tables, tracing
@@ -340,6 +341,9 @@ def test_served__as_the_acts_before_a_second_say_it(tmp_path: Path) -> None:
 
     assert spans(NOW) == []
     assert spans(NOW + 1) == [(identity, 1, expiry)]
+    same_number = house.terms(listing, settlement=guaranteed(least=5))
+    with pytest.raises(BadTerms, match=r"plan\.version"):
+        house.take(house.sign(house.act(identity, Act.AMEND, State.EFFECTIVE, terms=same_number)), NOW + 4 * DAY)
     changed = house.terms(listing, settlement=guaranteed(version=2))
     house.take(house.sign(house.act(identity, Act.AMEND, State.EFFECTIVE, terms=changed)), NOW + 5 * DAY)
     assert spans(NOW + 5 * DAY) == [(identity, 1, expiry)]
