@@ -7,6 +7,7 @@ statement that was stored before is answered with its first fact. Source: exchan
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from sqlalchemy.orm import Session
 
@@ -263,11 +264,11 @@ def _check_world(
 
 
 def _check_plan_version(session: Session, identity: str, terms: Terms, before: Before | None) -> None:
-    """One version of a plan is one plan: it is the lineage everything is rounded and guaranteed in (D33)."""
+    """One version of a plan divides one way: it is the lineage everything is rounded and guaranteed in (D33)."""
     plan = terms.settlement.plan
     for revision in range(1, before.revision + 1 if before else 1):
         known = store.terms_of(session, identity, revision).settlement.plan
-        if known.version == plan.version and known != plan:
+        if known.version == plan.version and replace(known, effective=plan.effective) != plan:
             expected = (
                 f"另一版本号：第 {revision} 版条款的方案不同 / another number: revision {revision} has another plan"
             )
