@@ -96,7 +96,7 @@ def settled(system: System, session: Session) -> Iterator[str]:
         secret = settlement.netting_secret(system.office, cycle.cycle)
         findings = settlement.audit(
             session, cycle=cycle.cycle, agreements=agreements, uses=usage_store.metered_uses, secret=secret,
-            earlier=earlier,
+            earlier=earlier, served=market.served,
         )  # fmt: skip
         yield from (f"{cycle.cycle} {finding}" for finding in findings)
 

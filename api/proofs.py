@@ -39,8 +39,8 @@ def bundle_of(
 
 OF_ALL_PARTIES = ("netting/v1", "funding-default/v1", "payment-instructions/v1", "payment-reissue/v1")
 OF_ONE_AGREEMENT = (
-    "meter-reading/v1", "period-inputs/v1", "charge/v1", "shares/v1", "invoice/v1", "dispute-hold/v1",
-    "dispute-release/v1",
+    "meter-reading/v1", "period-inputs/v1", "charge/v1", "shares/v1", "guarantee-call/v1", "invoice/v1",
+    "dispute-hold/v1", "dispute-release/v1",
 )  # fmt: skip
 
 

@@ -120,6 +120,7 @@ REQUIRED: dict[str, tuple[str, ...]] = {
     "period-inputs/v1": ("by:party:{buyer}", "by:party:{invoice_issuer}"),
     "charge/v1": ("role:operator",),
     "shares/v1": ("role:operator",),
+    "guarantee-call/v1": ("role:operator",),
     "netting/v1": ("role:operator",),
     "notice/v1": ("role:operator",),
     "bank-file/v1": ("role:operator",),

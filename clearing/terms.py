@@ -268,7 +268,7 @@ class Step:
     - shapley: the same by each contributor's Shapley value; a sampled one counts only up to a standard error of
       `error` millionths of the value of all data together
     - guarantee: `party` gets at least `limit_fen` in all, out of what `funder` has, never below 0; what is then
-      missing is owed by `guarantor`, outside of the division
+      missing is owed by `guarantor`, outside of the division and once the plan version has ended
     - cap: `party` keeps at most `limit_fen` in all, the excess goes to `overflow`
     Ratio, tiered, contribution and shapley always divide everything, so a plan has one of them at most.
     """
@@ -362,6 +362,14 @@ class AgreementTerms:
     free: bool = False
     billing: BillingBasis = BillingBasis.PROVIDER
     limit: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """An agreement revision that was in force until `until`, seconds UTC: the end of its term, or an act before it."""
+
+    item: AgreementTerms
+    until: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -677,10 +685,6 @@ def check_terms(terms: Terms) -> None:
     _require(0 <= terms.tax.bp <= 10_000, "tax.bp", "0 to 10000", terms.tax.bp)
     _require(terms.invoice_issuer in parties, "invoice_issuer", "a party of plan.holders", terms.invoice_issuer)
     _require(terms.buyer not in parties, "buyer", "not a party of plan.holders", terms.buyer)
-    for number, step in enumerate(terms.plan.steps):
-        # `sharing` states what a guarantor would owe, but no fact calls for it yet: signed, it would stay unpaid.
-        expected = "无保底：差额尚无人记账 / no guarantee: nobody would post its shortfall yet"
-        _require(step.kind is not StepKind.GUARANTEE, f"plan.steps[{number}].kind", expected, str(step.kind))
 
 
 def _require(holds: bool, field: str, expected: str, given: object) -> None:

@@ -56,8 +56,10 @@ from clearing.market.profile.kinds import Kind
 from clearing.market.profile.profile import DealEvaluation, DealReply, Profile, evaluation_subject_of
 from clearing.market.recommending import service as recommending
 from clearing.market.shelf import store as shelf
+from clearing.settlement import service as settlement
 from clearing.settlement.dispute import opening
 from clearing.settlement.dispute import service as disputes
+from clearing.settlement.guarantee import GUARANTEE_CALL, GuaranteeCall
 from clearing.settlement.service_order import service as service_orders
 from clearing.settlement.service_order import statements as ordering
 from clearing.settlement.service_order.scheme import TENDER
@@ -217,6 +219,7 @@ def bench(played: Played, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     _let_a_person_in(played, home)
     _trade(played, home)
     _order(played, home)
+    _guarantee(played, home)
     chain = bootstrap.connect(settings.load(home).model_copy(update={"rpc_url": played.rpc}), None)
     patch = pytest.MonkeyPatch()
     patch.setattr(ledger_audit, "verify_sm2", _remembered(ledger_audit.verify_sm2))
@@ -471,6 +474,17 @@ def _order(played: Played, home: Path) -> None:
         body = service_orders.draft(session, "d" * 32, "2026-1", Advances())
         say(body)
         say(ordering.CycleInvoiced(**about, cycle="2026-1", number="1", fen=body.settlement.pay))
+
+
+def _guarantee(played: Played, home: Path) -> None:
+    """A guarantee called by a cycle that nobody opened yet, so that its own audit does not say it is none: a row."""
+    with played.system(home) as system, jobs.transaction(system) as session:
+        held, at = market.agreements(session)[0], system.clock()
+        body = GuaranteeCall(
+            held.id, held.revision, "2027-01", 1, "CNY", held.seller, held.consumer, 100, 58, 0, 42, at
+        )
+        subject = settlement.guarantee_subject(body.claim)
+        settlement.state_fact(session, system.office, GUARANTEE_CALL, subject, body, at)
 
 
 def test_operational__tables_and_columns_are_a_closed_list() -> None:

@@ -13,6 +13,7 @@ from clearing.money import yuan
 from clearing.settlement import store
 from clearing.settlement.cycle import CycleMove, State
 from clearing.settlement.flows import Flow, What, flows_of
+from clearing.settlement.guarantee import agreement_of
 from clearing.settlement.notice import PartB, Reason
 from clearing.settlement.statement import Line, ObligationPart
 from clearing.settlement.store import StoredStatement
@@ -37,14 +38,17 @@ REASONS = {
     Reason.UNCONFIRMED: "双方未都确认",
     Reason.DISPUTED: "争议中，已冻结",
     Reason.CORRECTED: "出账后已更正",
+    Reason.DEFAULTED: "逾期未备付，已移出轧差",
 }
 STEPS = {
     Evidence.SHARES: "应分额",
+    Evidence.GUARANTEE: "保底差额",
     Evidence.CHARGE: "计费结果",
     Evidence.CORRECTED: "所更正的计费结果",
     Evidence.BASIS: "更正的依据",
     Evidence.INVOICE: "发票",
     Evidence.READING: "计量读数",
+    Evidence.STATED: "双方申报的账期要素",
     Evidence.AGREEMENT: "合约条款",
     Evidence.NETTING: "轧差",
     Evidence.NOTICE: "净额通知",
@@ -55,17 +59,19 @@ STEPS = {
     Evidence.DISPUTE: "争议中的陈述",
 }
 
-FLOWS = {What.NET: "不含税款", What.TAX: "税额", What.WHOLE: "未分税额的款项"}
+FLOWS = {What.NET: "不含税款", What.TAX: "税额", What.GUARANTEE: "保底差额", What.WHOLE: "未分税额的款项"}
 OWN = "本单位"
 
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """A line as the page shows it: `charge` is the fact id of a charge its payer may dispute, or ""."""
+    """A line as the page shows it: `charge` is the fact id of a charge its payer may dispute, or ""; `agreement` is the
+    one it follows from, also where the journal means a guarantee."""
 
     line: Line
     event: str
     charge: str
+    agreement: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,4 +165,4 @@ def picture(found: Account, own: str, names: Mapping[str, str]) -> str:
 
 def _shown(line: Line) -> Shown:
     owed = line.event == "charge" and line.account.startswith("RCV:") and line.amount < 0
-    return Shown(line, event_name(line.event), line.event_id if owed else "")
+    return Shown(line, event_name(line.event), line.event_id if owed else "", agreement_of(line.agreement))

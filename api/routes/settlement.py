@@ -70,7 +70,7 @@ def rate(cycle: str, caller: OperatorDep, session: WriteDep, system: SystemDep, 
     earlier = market.agreement_terms(session, period.start - LATEST, period.start)
     rated = settlement.rate(
         session, system.office, cycle=cycle, agreements=agreements, uses=usage_store.metered_uses, at=now,
-        earlier=earlier,
+        earlier=earlier, served=market.served,
     )  # fmt: skip
     return plain(rated)  # type: ignore[no-any-return]
 

@@ -24,7 +24,7 @@ from clearing.market.errors import NotEntitled
 from clearing.market.policy import Left, Operator, Policy, Rule, Standing, check_policy, policy_digest
 from clearing.market.promise import Inspection, ServiceTargets, Silence, check_inspection
 from clearing.market.template import Template, check_template
-from clearing.terms import Address, BillingBasis
+from clearing.terms import Address, BillingBasis, StepKind
 from clearing.terms import Terms as SettlementTerms
 from clearing.terms import check_terms as check_settlement
 from ledger import canonical, disclosure, eip712, signing
@@ -441,6 +441,12 @@ def check_terms(terms: Terms) -> None:
     _require(terms.effective < terms.expiry, "terms.expiry", f"> {terms.effective}", terms.expiry)
     _require(terms.settlement.buyer == consumers[0], "terms.settlement.buyer", consumers[0], terms.settlement.buyer)
     check_settlement(terms.settlement)
+    signing_parties = {party.party for party in terms.parties}
+    for i, step in enumerate(terms.settlement.plan.steps):
+        if step.kind is StepKind.GUARANTEE:
+            field = f"terms.settlement.plan.steps[{i}].guarantor"
+            expected = "签署合约的一方，未签署者不承担 / a party of the terms: who does not sign owes nothing"
+            _require(step.guarantor in signing_parties, field, expected, step.guarantor)
     if terms.inspection is not None:
         check_inspection(terms.inspection, frozenset(party.party for party in terms.parties))
     effective = terms.settlement.plan.effective

@@ -7,6 +7,7 @@ statement that was stored before is answered with its first fact. Source: exchan
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from sqlalchemy.orm import Session
 
@@ -22,6 +23,7 @@ from clearing.market.agreement import (
     Product,
     Role,
     SignerKeys,
+    State,
     Terms,
     act_of,
     check_act,
@@ -35,7 +37,7 @@ from clearing.market.listing_moves import ORDERABLE
 from clearing.market.negotiation import store as negotiations
 from clearing.market.policy import Action, limit_of
 from clearing.market.shelf import store as shelf
-from clearing.terms import AgreementTerms
+from clearing.terms import AgreementTerms, Served
 from ledger.facts import Signed, Statement
 from ledger.store import Appended
 from registry import holding
@@ -95,6 +97,22 @@ def agreement_terms(session: Session, start: int, end: int) -> list[AgreementTer
             terms = store.terms_of(session, row.id, revision)
             if max(since, terms.effective, start) < min(until or end, terms.expiry, end):
                 found.append(settled_by(row.id, revision, terms))
+    return found
+
+
+def served(session: Session, before: int) -> list[Served]:
+    """Every revision of the agreements with a guarantee that was ever in force, with its end, as the acts before that
+    second (UTC) say it. A void agreement is left out: its guarantees are void with it (民法典 682)."""
+    found = []
+    for identity in store.with_guarantee(session):
+        acts = [act for act in store.history(session, identity) if act[0] < before]
+        if acts and acts[-1][2] is State.VOID:
+            continue
+        for revision, since, until in store.revisions(session, identity, before):
+            terms = store.terms_of(session, identity, revision)
+            end = min(terms.expiry if until is None else until, terms.expiry)
+            if max(since, terms.effective) < end:
+                found.append(Served(settled_by(identity, revision, terms), end))
     return found
 
 
@@ -238,10 +256,23 @@ def _check_world(
     if terms is not None:
         if store.negotiation_used(session, act.negotiation_id):
             raise Clash(f"negotiation:{act.negotiation_id}", "an id used once", "the id of other terms")
+        _check_plan_version(session, identity, terms, before)
         running = store.terms_of(session, identity, before.revision).product if before else None
         check_gates(session, terms, at, running)
     elif act.act is Act.ACTIVATE and before is not None:
         _check_activation(session, store.terms_of(session, identity, before.revision), at)
+
+
+def _check_plan_version(session: Session, identity: str, terms: Terms, before: Before | None) -> None:
+    """One version of a plan divides one way: it is the lineage everything is rounded and guaranteed in (D33)."""
+    plan = terms.settlement.plan
+    for revision in range(1, before.revision + 1 if before else 1):
+        known = store.terms_of(session, identity, revision).settlement.plan
+        if known.version == plan.version and replace(known, effective=plan.effective) != plan:
+            expected = (
+                f"另一版本号：第 {revision} 版条款的方案不同 / another number: revision {revision} has another plan"
+            )
+            raise BadTerms("terms.settlement.plan.version", expected, plan.version)
 
 
 def _is_serving(terms: Terms, owner: str | None) -> bool:

@@ -154,6 +154,13 @@ def _terms(document: str) -> Terms:
     return read(Terms, canonical.decode(document.encode()), "terms")
 
 
+def with_guarantee(session: Session) -> list[str]:
+    """The agreements of which some revision has a plan with a guarantee; maybe others whose words say so."""
+    table = tables.agreement_terms
+    query = select(table.c.agreement).where(table.c.document.contains('"kind":"guarantee"', autoescape=True))
+    return list(session.execute(query.distinct().order_by(table.c.agreement)).scalars())
+
+
 def history(session: Session, identity: str) -> list[tuple[int, int, State]]:
     """(at, revision, state) after each act of an agreement, in order; empty for an unknown one."""
     rows = session.execute(_HISTORY_OF, {"identity": identity})
@@ -175,11 +182,14 @@ def terms_at(session: Session, identity: str, at: int) -> tuple[int, Terms, Stan
     return revision, terms, agreements_.standing(state, terms.effective, terms.expiry, at)
 
 
-def revisions(session: Session, identity: str) -> list[tuple[int, int, int | None]]:
+def revisions(session: Session, identity: str, before: int | None = None) -> list[tuple[int, int, int | None]]:
     """(revision, since, until) of an agreement's revisions: from the act that made it effective to the act that
-    replaced it or ended the agreement, None while it runs. Suspensions do not end a revision."""
+    replaced it or ended the agreement, None while it runs. Suspensions do not end a revision. `before` leaves out the
+    acts from that second on."""
     found: list[tuple[int, int, int | None]] = []
     for at, revision, state in history(session, identity):
+        if before is not None and at >= before:
+            break
         running = state in (State.EFFECTIVE, State.SUSPENDED)
         if found and found[-1][2] is None and (not running or found[-1][0] != revision):
             found[-1] = (*found[-1][:2], at)

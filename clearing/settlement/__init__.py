@@ -1,13 +1,14 @@
 """From a counted quantity to money in a bank account and the proof of it, in the order the files are read.
 
-inputs → rating → weighing → stating → sharing → correcting → journal → invoice → statement → netting → notice → cycle →
-payment → close → tracing → audit → reporting
+inputs → rating → weighing → stating → sharing → guarantee → correcting → journal → invoice → statement → netting →
+notice → cycle → payment → close → tracing → audit → reporting
 
 - `inputs` is what a price needs of a period besides the quantity; each part names its evidence
 - `rating` prices a meter reading, rounded once, net and tax apart
 - `weighing` derives the weights of a period from contributions or Shapley values
 - `stating` is what both sides sign of a period, and the charge that follows from it or is held
 - `sharing` divides each charge; nobody is ever a whole fen off (D33)
+- `guarantee` calls from the guarantor what a plan version that is over has not given
 - `correcting` reads an earlier period again, reverses and charges anew, gives back part of a charge
 - `journal` posts each event as a transaction that balances or cannot exist
 - `journal_export` writes it, and its balances at any second, for programs of others

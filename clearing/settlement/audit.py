@@ -8,17 +8,17 @@ that follows from it and one false number at the end shows alone. Source: domain
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
 
 from clearing.errors import ClearingError, Held
-from clearing.settlement import correcting, journal, netting, payment, reissue, sharing, stating
+from clearing.settlement import correcting, guarantee, journal, netting, payment, reissue, sharing, stating
 from clearing.settlement import notice as notices
 from clearing.settlement import statement as statements
 from clearing.settlement.correcting import Standing
 from clearing.settlement.cycle import ORDER, CycleMove, State
+from clearing.settlement.guarantee import Ended, GuaranteeCall
 from clearing.settlement.hold import Hold
 from clearing.settlement.invoice import Invoice
 from clearing.settlement.journal import Transaction
@@ -39,7 +39,7 @@ from ledger.reading import body_of
 
 Part = Line | ObligationPart
 
-_OWN_EVENTS = frozenset({"charge", "share", "tax", "hold", "release"})
+_OWN_EVENTS = frozenset({"charge", "share", "guarantee", "tax", "hold", "release"})
 """Events that belong to the period they are posted under."""
 
 
@@ -72,6 +72,19 @@ class StoredRun:
     default: tuple[str, Default] | None
 
 
+@dataclass(frozen=True, slots=True)
+class Guaranteed:
+    """A plan version with a guarantee that is over, as its lineage stood when the cycle was rated: the fact id of its
+    last division, None without any, its cumulative net revenue, fen, what each party is entitled to where the weights
+    are derived, and what other cycles had called before under each claim, fen."""
+
+    version: Ended
+    shares: str | None
+    total: int
+    entitled: Mapping[str, Fraction]
+    called: Mapping[str, int]
+
+
 EarlierPeriod = tuple[str, MeterReading, Standing | None]
 """The last reading of an earlier period with its fact id, and the charge in force, None where it was held."""
 
@@ -82,13 +95,16 @@ class Stored:
     derived weights), `openings` and `earlier` come from before the cycle; `stated` is what both sides signed about each
     agreement, revision and period, as it stood when the cycle was rated; `weights` are those of the charges that the
     cycle corrects; `corrected` are the ids of charges, shares and invoices by which later cycles correct this period;
-    `credits` are what follows from the disputes that ended, of this cycle or not given back at all; `holds` what was
-    frozen of the period, with the fact of its release or None; `transactions` are the whole journal."""
+    `guaranteed` is what guarantees may be called from, `calls` what was called; `credits` are what follows from the
+    disputes that ended, of this cycle or not given back at all; `holds` what was frozen of the period, with the fact of
+    its release or None; `transactions` are the whole journal."""
 
     move: CycleMove
     readings: Sequence[tuple[str, MeterReading]]
     charges: Sequence[tuple[str, Charge]]
     shares: Sequence[tuple[str, Shares]]
+    guaranteed: Sequence[Guaranteed]
+    calls: Sequence[tuple[str, GuaranteeCall]]
     lineages: Mapping[str, int]
     entitled: Mapping[str, Mapping[str, Fraction]]
     stated: Mapping[tuple[str, int, str], Stated]
@@ -118,8 +134,9 @@ def audit_cycle(
     """All findings of one cycle; empty when everything stored follows from agreements and usage records. `earlier` are
     the agreement revisions of the periods before, which may have been read again.
 
-    (1) readings (2) charges (3) shares (4) journal (5) statements (6) netting and notices (7) instructions.
-    `netting_secret` lets (6) rebuild the sum tree; without it positions and each notice's own proof are checked.
+    (1) readings (2) charges (3) shares (4) guarantees (5) journal (6) statements (7) netting and notices
+    (8) instructions. `netting_secret` lets (7) rebuild the sum tree; without it positions and each notice's own proof
+    are checked.
     """
     found: list[Finding] = []
     buyers = {item.agreement: item.terms.buyer for item in (*earlier, *agreements)}
@@ -134,6 +151,7 @@ def audit_cycle(
     found += _compare(
         "shares", expected.shares, [(labels.get(body.charge, body.charge), name, body) for name, body in stored.shares]
     )
+    found += _compare("guarantee", expected.calls, [(body.claim, name, body) for name, body in stored.calls])
     found += _journal(stored, expected)
     found += _statements(stored)
     found += _netting(stored, netting_secret)
@@ -146,6 +164,7 @@ class _Recomputed:
     readings: Sequence[tuple[str, MeterReading]]
     charges: Sequence[tuple[str, Charge]]
     shares: Sequence[tuple[str, Shares]]
+    calls: Sequence[tuple[str, GuaranteeCall]]
 
 
 def _recompute(
@@ -160,12 +179,15 @@ def _recompute(
     names = {body.label: name for name, body in stored.readings}
     readings: list[MeterReading] = []
     due: list[tuple[Due, SharingPlan]] = []
+    held: set[tuple[str, int]] = set()
     for item in _ordered(agreements):
         reading = read_meter(item, window, uses.get(item.agreement, ()), mark)
         readings.append(reading)
         stated = stored.stated.get((item.agreement, item.revision, booked))
-        with suppress(Held):
+        try:
             due.append((stating.charged(names.get(reading.label, ""), reading, item, stated), item.terms.plan))
+        except Held:
+            held.add((item.agreement, item.revision))
     for item in _ordered(earlier):
         for name, before, standing in stored.earlier:
             ours = (before.agreement, before.revision) == (item.agreement, item.revision)
@@ -178,19 +200,41 @@ def _recompute(
                 readings.append(again)
                 name = names.get(again.label, "")
             stated = stored.stated.get((item.agreement, item.revision, before.period))
-            with suppress(Held):
+            try:
                 found = correcting.due(
                     name, again or before, item, stated, standing, booked, anew=again is not None
                 )  # fmt: skip
+            except Held:
+                held.add((item.agreement, item.revision))
+            else:
                 due += [(one, item.terms.plan) for one in found]
     for credit in stored.credits:
         weights = stored.weights.get(credit.corrects.charge) if credit.corrects else None
         due.append((Due(credit, weights), plans[credit.agreement, credit.revision]))
+    shares = _divided(stored, due)
     return _Recomputed(
         [(body.label, body) for body in readings],
         [(one.charge.label, one.charge) for one, _ in due],
-        _divided(stored, due),
+        shares,
+        [(call.claim, call) for call in _called(stored, shares, held)],
     )
+
+
+def _called(
+    stored: Stored, shares: Sequence[tuple[str, Shares]], held: set[tuple[str, int]]
+) -> Iterator[GuaranteeCall]:
+    """What is missing to the guarantees of plan versions that are over, from the shares as recomputed."""
+    labels = {name: body.label for name, body in stored.charges}
+    ids = {labels.get(body.charge, body.charge): name for name, body in stored.shares}
+    posted = stored.move.posted
+    later = {item.event_id for number, item in stored.transactions if posted is not None and number >= posted}
+    for one in stored.guaranteed:
+        name, total, entitled = one.shares, one.total, one.entitled
+        for label, body in shares:
+            if body.lineage == one.version.lineage and ids.get(label) not in later:
+                name, total, entitled = ids.get(label, ""), body.after, sharing.entitled_after(body)
+        given = sharing.given(one.version.item.terms.plan, one.version.lineage, total, entitled)
+        yield from guarantee.due(one.version, given, name, one.called, held, stored.move.period)
 
 
 def _divided(stored: Stored, due: Sequence[tuple[Due, SharingPlan]]) -> list[tuple[str, Shares]]:
@@ -258,6 +302,8 @@ def _journal(stored: Stored, expected: _Recomputed) -> Iterator[Finding]:
         due.append(journal.charged(charge_ids.get(label, ""), charge, 0))
     for label, divided in expected.shares:
         due.append(journal.shared(shares_ids.get(label, ""), divided, 0))
+    call_ids = {body.claim: name for name, body in stored.calls}
+    due += [journal.guaranteed(call_ids.get(claim, ""), call, 0) for claim, call in expected.calls]
     for name, invoice in stored.invoices:
         due.append(
             journal.invoiced(

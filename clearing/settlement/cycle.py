@@ -53,7 +53,8 @@ class CycleMove:
     """The body of a cycle-state fact: the cycle has entered `state`.
 
     `start`, `end`, `until` are seconds UTC; `until` is when the state's clock runs out. `high_water` is the cut-off as
-    the number of log entries it covers, absent while open.
+    the number of log entries it covers, absent while open; `posted` is how many transactions the journal had when it
+    was rated, absent before: it tells what came first in that second.
     """
 
     cycle: str
@@ -65,6 +66,7 @@ class CycleMove:
     state: State
     until: int
     high_water: int | None = None
+    posted: int | None = None
 
     @property
     def window(self) -> Period:
@@ -89,11 +91,12 @@ def renewed(now: CycleMove, at: int, working_days: WorkingDays) -> CycleMove:
 
 
 def advanced(
-    now: CycleMove, to: State, at: int, working_days: WorkingDays, *, high_water: int | None = None
-) -> CycleMove:
+    now: CycleMove, to: State, at: int, working_days: WorkingDays, *, high_water: int | None = None,
+    posted: int | None = None,
+) -> CycleMove:  # fmt: skip
     """The cycle in its next state. Raises WrongMove unless `to` follows the present state, TooEarly before cut-off.
 
-    `high_water` must be given for the cut-off and for nothing else.
+    `high_water` must be given for the cut-off and for nothing else; `posted` is kept from the rating on.
     """
     if ORDER.index(to) != ORDER.index(now.state) + 1:
         raise WrongMove(now.cycle, str(ORDER[ORDER.index(to) - 1]), str(now.state))
@@ -102,4 +105,5 @@ def advanced(
     if (high_water is not None) != (to is State.CUT_OFF):
         raise WrongMove(now.cycle, "a high-water mark at cut-off only", str(to))
     mark = high_water if to is State.CUT_OFF else now.high_water
-    return replace(now, state=to, until=working_days(at, CLOCKS[to]), high_water=mark)
+    length = posted if to is State.RATED else now.posted
+    return replace(now, state=to, until=working_days(at, CLOCKS[to]), high_water=mark, posted=length)

@@ -1,4 +1,4 @@
-"""资金流向: the obligations of one party's own statement, each divided into what it is: 不含税款 and 税额.
+"""资金流向: the obligations of one party's own statement, each divided into what it is: 不含税款, 税额, 保底差额.
 
 Only the party's own statement and the charges it pays are read, so nothing is told that the statement does not tell.
 Every obligation keeps its amount to the fen: what cannot be divided exactly (frozen, corrected, given back or carried
@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from clearing.settlement.guarantee import is_claim
 from clearing.settlement.journal import Account, Kind
 from clearing.settlement.rating import Charge
 from clearing.settlement.statement import Line, ObligationPart
@@ -25,6 +26,7 @@ class What(StrEnum):
 
     NET = "net"  # 不含税款
     TAX = "tax"  # 税额
+    GUARANTEE = "guarantee"  # 保底差额
     WHOLE = "whole"  # 不能分开的
 
 
@@ -46,13 +48,15 @@ def flows_of(
 
     Who is paid knows its shares and the tax it invoiced from its own lines. Who pays knows of each charge net and tax,
     and that the tax goes to whom issues the invoice; what it owes of a charge's agreement and period must be just the
-    charges' gross (invoiced) or just their net (not yet), or nothing is divided.
+    charges' gross (invoiced) or just their net (not yet), or nothing is divided. A guarantee has no tax in it.
     """
     received = _received(party, lines)
     taxes = _taxes(party, obligations, charges)
     found: list[Flow] = []
     for owed in obligations:
-        keys = [(item.agreement, item.period) for item in owed.items]
+        guaranteed = sum(item.amount for item in owed.items if is_claim(item.agreement))
+        keys = [(item.agreement, item.period) for item in owed.items if not is_claim(item.agreement)]
+        rest = owed.amount - guaranteed
         if owed.creditor == party:
             net = sum(received[What.NET, key] for key in keys)
             tax = sum(received[What.TAX, key] for key in keys)
@@ -60,11 +64,11 @@ def flows_of(
             tax = -1
             if all(key in taxes for key in keys):
                 tax = sum(taxes[key].get(owed.creditor, 0) for key in keys)
-            net = owed.amount - tax
-        if min(net, tax) < 0 or net + tax != owed.amount:
+            net = rest - tax
+        if min(net, tax, guaranteed) < 0 or net + tax != rest:
             parts = {What.WHOLE: owed.amount}
         else:
-            parts = {What.NET: net, What.TAX: tax}
+            parts = {What.NET: net, What.TAX: tax, What.GUARANTEE: guaranteed}
         found += [Flow(owed.debtor, owed.creditor, what, amount) for what, amount in parts.items() if amount]
     return tuple(found)
 

@@ -14,6 +14,7 @@ from enum import StrEnum
 
 from clearing import money
 from clearing.errors import Unbalanced
+from clearing.settlement.guarantee import GuaranteeCall
 from clearing.settlement.hold import Hold
 from clearing.settlement.rating import Charge
 from clearing.settlement.sharing import Shares
@@ -42,7 +43,8 @@ PARTY_KINDS = frozenset(
 
 @dataclass(frozen=True, slots=True, order=True)
 class Account:
-    """`party` is the 统一社会信用代码; for BNK and opening SUS the bank account, for TRN the payee."""
+    """`party` is the 统一社会信用代码; for BNK and opening SUS the bank account, for TRN the payee. What a guarantor
+    owes has its claim in the place of the `agreement` (`guarantee.claim_of`)."""
 
     kind: Kind
     party: str
@@ -114,6 +116,22 @@ def shared(shares_id: str, shares: Shares, at: int) -> Transaction:
     legs = [(Account(Kind.REV, shares.agreement, *key), shares.after - shares.before)]
     legs += [(Account(Kind.PAY, line.party, *key), -line.amount) for line in shares.shares]
     return _transaction("share", shares_id, at, shares.currency, legs)
+
+
+def guaranteed(call_id: str, call: GuaranteeCall, at: int) -> Transaction:
+    """Guarantee: the guarantor owes what the plan version has not given, or is owed back what was called too much. It
+    is no supply of the buyer's agreement, so no tax is in it."""
+    key = (call.claim, call.period)
+    return _transaction(
+        "guarantee",
+        call_id,
+        at,
+        call.currency,
+        [
+            (Account(Kind.RCV, call.guarantor, *key), call.amount),
+            (Account(Kind.PAY, call.party, *key), -call.amount),
+        ],
+    )
 
 
 def invoiced(

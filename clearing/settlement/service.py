@@ -19,17 +19,18 @@ from sqlalchemy.orm import Session
 from clearing import money, taking
 from clearing.errors import BadTerms, Clash, ClearingError, NotSigned, TooEarly, WrongMove
 from clearing.errors import Held as HeldBack
-from clearing.settlement import correcting, netting, payment, rating, reissue, sharing, stating, store
+from clearing.settlement import correcting, guarantee, netting, payment, rating, reissue, sharing, stating, store
 from clearing.settlement import cycle as cycles
 from clearing.settlement import notice as notices
 from clearing.settlement import statement as statements
-from clearing.settlement.audit import EarlierPeriod, Finding, Stored, StoredRun, audit_cycle
+from clearing.settlement.audit import EarlierPeriod, Finding, Guaranteed, Stored, StoredRun, audit_cycle
 from clearing.settlement.bank_file import new_entries
 from clearing.settlement.camt053 import read_bank_file
 from clearing.settlement.close import CycleClose, Totals, close_of
 from clearing.settlement.correcting import Standing
 from clearing.settlement.cycle import ORDER, CycleMove, State, WorkingDays
 from clearing.settlement.dispute import store as disputes
+from clearing.settlement.guarantee import GUARANTEE_CALL
 from clearing.settlement.inputs import Inputs
 from clearing.settlement.invoice import Invoice, check_invoice
 from clearing.settlement.journal import PARTY_KINDS, Account, BankEffect, Kind
@@ -41,7 +42,7 @@ from clearing.settlement.statement import Obligation, ObligationPart
 from clearing.settlement.stating import PERIOD_INPUTS, PeriodInputs, Stated, Waiting
 from clearing.settlement.store import Confirmation, StoredEntry
 from clearing.settlement.weighing import Derived
-from clearing.terms import AgreementTerms, Period, SharingPlan, month_after
+from clearing.terms import AgreementTerms, Period, Served, SharingPlan, month_after
 from clearing.usage.bulk.duck import over_uses
 from clearing.usage.bulk.reading import read_meters
 from clearing.usage.finding import CHECKER, MAKER
@@ -61,6 +62,14 @@ OPERATOR, AUDITOR = "operator", "auditor"
 
 Uses = Callable[[Session, str], Iterable[MeteredUse]]
 """(session, agreement) → every admitted usage record of the agreement, of all periods."""
+
+ServedBefore = Callable[[Session, int], Iterable[Served]]
+"""(session, second UTC) → every revision ever in force of the agreements with a guarantee, as known before then."""
+
+
+def nothing_guaranteed(session: Session, before: int) -> tuple[Served, ...]:
+    """Of agreements none of which has a guarantee."""
+    return ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,10 +113,12 @@ def cut_off(session: Session, office: Office, *, cycle: str, high_water: int, at
 
 @dataclass(frozen=True, slots=True)
 class RatedCycle:
-    """What rating a cycle came to: the fact ids of the charges in order, and what is held with the reason."""
+    """What rating a cycle came to: the fact ids of the charges in order, what is held with the reason, and the fact ids
+    of the guarantees that were called."""
 
     charges: tuple[str, ...]
     held: tuple[Waiting, ...]
+    guarantees: tuple[str, ...] = ()
 
 
 def rate(
@@ -119,9 +130,11 @@ def rate(
     uses: Uses,
     at: int,
     earlier: Sequence[AgreementTerms] = (),
+    served: ServedBefore = nothing_guaranteed,
 ) -> RatedCycle:
     """Meter, rate, share and post every agreement of the period; then look again at what earlier periods of the
-    `earlier` agreement revisions may have got since, records or statements, and post the difference.
+    `earlier` agreement revisions may have got since, records or statements, and post the difference; last, call what
+    is missing to the guarantees of plan versions that are over (`served`).
 
     What lacks something its terms ask for is read and held, and stops nothing else: the next cycle tries again.
     Raises WrongMove unless the cycle is cut off, BadTerms when an agreement revision is listed twice.
@@ -139,8 +152,31 @@ def rate(
         posted, waiting = _rate_again(session, office, now, item, uses, at)
         charged += posted
         held += waiting
-    _advance(session, office, now, State.RATED, at)
-    return RatedCycle(tuple(charged), tuple(held))
+    waiting_now = {(one.agreement, one.revision) for one in held}
+    calls = tuple(
+        _system(session, office, GUARANTEE_CALL, guarantee_subject(call.claim), call, at).id
+        for one in _guaranteed(session, now, served)
+        for call in guarantee.due(
+            one.version,
+            sharing.given(one.version.item.terms.plan, one.version.lineage, one.total, one.entitled),
+            one.shares, one.called, waiting_now, now.period,
+        )
+    )  # fmt: skip
+    _advance(session, office, now, State.RATED, at, posted=store.next_number(session))
+    return RatedCycle(tuple(charged), tuple(held), calls)
+
+
+def _guaranteed(session: Session, now: CycleMove, served: ServedBefore) -> list[Guaranteed]:
+    """The plan versions with a guarantee that are over for this cycle, as they stand now, or stood when it was rated;
+    none before it is cut off."""
+    cut, found = store.entered(session, now.cycle, State.CUT_OFF), []
+    if cut is None:
+        return []
+    for version in guarantee.ended(served(session, cut.at), cut.at):
+        state = store.lineage_state(session, version.lineage, now.posted)
+        called = store.called(session, version.claims, now.period, now.posted)
+        found.append(Guaranteed(version, state.shares, state.total, state.entitled, called))
+    return found
 
 
 def _each_once(agreements: Sequence[AgreementTerms], field: str) -> list[AgreementTerms]:
@@ -336,6 +372,11 @@ def reading_subject(item: AgreementTerms, period: str) -> str:
 def lineage_subject(lineage: str) -> str:
     """The shares of one rounding lineage form one chain, so none can be left out."""
     return f"lineage:{_digest(lineage)}"
+
+
+def guarantee_subject(claim: str) -> str:
+    """What is called under one guarantee forms one chain, so none can be left out."""
+    return f"guarantee:{_digest(claim)}"
 
 
 def draft_invoice(session: Session, *, charge: str, number: str, issued_at: int) -> Statement:
@@ -816,6 +857,7 @@ def audit(
     uses: Uses,
     secret: bytes | None = None,
     earlier: Sequence[AgreementTerms] = (),
+    served: ServedBefore = nothing_guaranteed,
 ) -> list[Finding]:
     """Recompute the cycle from agreements and usage records alone and compare with every stored fact and journal row.
 
@@ -824,7 +866,7 @@ def audit(
     torn = store.unbalanced(session)
     found = [Finding(f"journal transaction {number}", "sum of postings", "0", str(torn[number])) for number in torn]
     try:
-        stored = _load(session, cycle, torn, agreements, earlier)
+        stored = _load(session, cycle, torn, agreements, earlier, served)
     except (ClearingError, LedgerError) as error:
         return [*found, Finding(f"cycle {cycle}", "*", "rows that can be read", str(error))]
     admitted = {name: list(uses(session, name)) for name in {item.agreement for item in (*agreements, *earlier)}}
@@ -857,8 +899,10 @@ def _load(
     torn: Mapping[int, int],
     agreements: Sequence[AgreementTerms],
     earlier: Sequence[AgreementTerms],
+    served: ServedBefore,
 ) -> Stored:
     now = store.cycle(session, cycle)
+    rated = ORDER.index(now.state) >= ORDER.index(State.RATED)
     issued = store.statements(session, cycle)
     charges, credits = store.charges(session, now.period), _credits_due(session, now.period)
     lineages = store.lineages_before(session, now.period)
@@ -868,6 +912,8 @@ def _load(
         readings=store.readings(session, now.period),
         charges=charges,
         shares=[(name, read(Shares, facts.fact(session, name).body)) for name in store.shares_ids(session, now.period)],
+        guaranteed=_guaranteed(session, now, served) if rated else [],
+        calls=store.guarantee_calls(session, now.period),
         lineages={name: total for name, (total, _) in lineages.items()},
         entitled={name: entitled for name, (_, entitled) in lineages.items()},
         stated=_stated(session, now, (*agreements, *earlier)),
@@ -939,9 +985,10 @@ def _in_state(session: Session, cycle: str, state: State) -> CycleMove:
 
 
 def _advance(
-    session: Session, office: Office, now: CycleMove, to: State, at: int, *, high_water: int | None = None
-) -> CycleMove:
-    move = cycles.advanced(now, to, at, office.working_days, high_water=high_water)
+    session: Session, office: Office, now: CycleMove, to: State, at: int, *, high_water: int | None = None,
+    posted: int | None = None,
+) -> CycleMove:  # fmt: skip
+    move = cycles.advanced(now, to, at, office.working_days, high_water=high_water, posted=posted)
     _state(session, office, move, at)
     return move
 

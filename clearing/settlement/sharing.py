@@ -106,6 +106,18 @@ def paid(plan: SharingPlan, lineage: str, total: int) -> dict[str, int]:
     return _rounded(plan, _entitled(plan, total), lineage)
 
 
+def given(
+    plan: SharingPlan, lineage: str, total: int, entitled: Mapping[str, Fraction] | None = None
+) -> dict[str, int]:
+    """As `paid`, also for a plan whose weights are derived: of it by what every holder is `entitled` to in all.
+
+    Raises BadMoney when the entitlements do not add up to `total`.
+    """
+    if plan.derived is None:
+        return paid(plan, lineage, total)
+    return _rounded(plan, _bounded(plan, _opening(plan, total, entitled or {})), lineage)
+
+
 def split_each(plan: SharingPlan, lineage: str, before: int, nets: Iterable[int]) -> Iterator[tuple[int, ...]]:
     """The amounts `share` gives for charges of these nets, one after another, in order of `plan.holders`."""
     total, given = before, list(paid(plan, lineage, before).values())

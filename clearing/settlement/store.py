@@ -15,6 +15,7 @@ from clearing.settlement import journal, payment, tables
 from clearing.settlement.bank_file import BankEntry, BankFile
 from clearing.settlement.close import CycleClose
 from clearing.settlement.cycle import ORDER, CycleMove, State
+from clearing.settlement.guarantee import GUARANTEE_CALL, GuaranteeCall
 from clearing.settlement.hold import Hold
 from clearing.settlement.invoice import Invoice
 from clearing.settlement.journal import Account, BankEffect, BankPosting, Kind, Posting, Transaction
@@ -174,6 +175,21 @@ def _shares(session: Session, fact: Fact) -> None:
     ]
     session.execute(insert(tables.share), rows)
     _post(session, journal.shared(fact.id, body, fact.at))
+
+
+def _guarantee_call(session: Session, fact: Fact) -> None:
+    body = read(GuaranteeCall, fact.body)
+    session.execute(
+        insert(tables.guarantee_call).values(
+            fact_id=fact.id,
+            claim=body.claim,
+            number=fact.statement.no,
+            guarantor=body.guarantor,
+            booked=body.period,
+            amount=body.amount,
+        )
+    )
+    _post(session, journal.guaranteed(fact.id, body, fact.at))
 
 
 def _invoice(session: Session, fact: Fact) -> None:
@@ -350,6 +366,7 @@ PROJECTORS: dict[str, Callable[[Session, Fact], None]] = {
     PERIOD_INPUTS: _period_inputs,
     "charge/v1": _charge,
     "shares/v1": _shares,
+    GUARANTEE_CALL: _guarantee_call,
     "invoice/v1": _invoice,
     "statement/v1": _statement,
     "statement-confirmed/v1": _confirmed,
@@ -456,10 +473,16 @@ def stated(session: Session, agreement: str, revision: int, until: int | None) -
     return {period: Stated(name, read(PeriodInputs, facts.fact(session, name).body)) for period, name in last.items()}
 
 
+def entered(session: Session, name: str, state: State) -> Fact | None:
+    """The fact by which a cycle entered a state first, None before."""
+    moves = facts.facts_of(session, f"cycle:{name}")
+    return next((fact for fact in moves if read(CycleMove, fact.body).state is state), None)
+
+
 def rated_at(session: Session, name: str) -> int | None:
     """The second in which a cycle was rated, None before."""
-    moves = facts.facts_of(session, f"cycle:{name}")
-    return next((fact.at for fact in moves if read(CycleMove, fact.body).state is State.RATED), None)
+    fact = entered(session, name, State.RATED)
+    return None if fact is None else fact.at
 
 
 def last_rated(session: Session) -> int:
@@ -542,9 +565,12 @@ def uninvoiced(session: Session, booked: str) -> list[tuple[str, Charge]]:
 
 
 def buyers(session: Session) -> dict[str, str]:
-    """The buyer of every agreement that was ever charged."""
+    """Who owes under each name in the journal: the buyer of every agreement that was ever charged, and the guarantor of
+    every guarantee that was called."""
+    table = tables.guarantee_call
     rows = session.execute(select(tables.charge.c.agreement, tables.charge.c.buyer).distinct())
-    return {row.agreement: row.buyer for row in rows}
+    called = session.execute(select(table.c.claim, table.c.guarantor).distinct())
+    return {row.agreement: row.buyer for row in rows} | {row.claim: row.guarantor for row in called}
 
 
 def lineage_total(session: Session, lineage: str) -> int:
@@ -564,6 +590,55 @@ def entitled(session: Session, lineage: str, before: int | None = None) -> dict[
         query = query.where(table.c.number < before)
     name = session.execute(query).scalar()
     return {} if name is None else entitled_after(read(Shares, facts.fact(session, name).body))
+
+
+@dataclass(frozen=True, slots=True)
+class LineageState:
+    """A rounding lineage after its division `shares`, None before the first: its cumulative net revenue, fen, and what
+    each holder is entitled to where the weights are derived."""
+
+    shares: str | None
+    total: int
+    entitled: Mapping[str, Fraction]
+
+
+def lineage_state(session: Session, lineage: str, before: int | None = None) -> LineageState:
+    """A lineage as it stands, or as it stood before the journal had the transaction with the number `before`."""
+    table = tables.shares
+    rows = session.execute(select(table).where(table.c.lineage == lineage).order_by(table.c.number.desc()))
+    for row in rows:
+        if _posted_before(session, "share", row.fact_id, before):
+            after = entitled_after(read(Shares, facts.fact(session, row.fact_id).body))
+            return LineageState(row.fact_id, row.after, after)
+    return LineageState(None, 0, {})
+
+
+def _posted_before(session: Session, event: str, event_id: str, number: int | None) -> bool:
+    """Always, where there is no number to compare with."""
+    if number is None:
+        return True
+    table = tables.journal_transaction
+    query = select(table.c.no).where(table.c.event == event, table.c.event_id == event_id)
+    found: int | None = session.execute(query).scalar()
+    return found is not None and found < number
+
+
+def guarantee_calls(session: Session, booked: str) -> list[tuple[str, GuaranteeCall]]:
+    """(fact id, call) that the cycle of the period `booked` posted."""
+    table = tables.guarantee_call
+    names = session.execute(select(table.c.fact_id).where(table.c.booked == booked).order_by(table.c.claim)).scalars()
+    return [(name, read(GuaranteeCall, facts.fact(session, name).body)) for name in names]
+
+
+def called(session: Session, claims: Collection[str], booked: str, before: int | None = None) -> dict[str, int]:
+    """What other cycles than that of the period `booked` called under these claims, fen; `before` leaves out what the
+    journal had from that number on."""
+    table = tables.guarantee_call
+    found: dict[str, int] = {}
+    for row in session.execute(select(table).where(table.c.claim.in_(claims), table.c.booked != booked)):
+        if _posted_before(session, "guarantee", row.fact_id, before):
+            found[row.claim] = found.get(row.claim, 0) + row.amount
+    return found
 
 
 def balance(session: Session, *, until: int | None = None) -> dict[Account, int]:

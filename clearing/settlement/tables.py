@@ -121,6 +121,18 @@ posting = Table(
     Index("ix_clearing_posting_account", "kind", "party", "agreement", "period"),
 )
 
+guarantee_call = Table(
+    "clearing_guarantee_call",
+    metadata,
+    derived("fact_id", FACT, key=True),
+    derived("claim", NAME),
+    derived("number", BigInteger),
+    derived("guarantor", PARTY),
+    derived("booked", String(40), index=True),
+    derived("amount", BigInteger),
+    UniqueConstraint("claim", "number", name="uq_guarantee_call"),
+)
+
 hold = Table(
     "clearing_hold",
     metadata,

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from clearing.errors import UnknownFact
 from clearing.settlement import store
+from clearing.settlement.guarantee import GuaranteeCall
 from clearing.settlement.hold import Hold
 from clearing.settlement.invoice import Invoice
 from clearing.settlement.netting.default import Default
@@ -30,6 +31,7 @@ class What(StrEnum):
     """What a step of a trace is."""
 
     SHARES = "shares"  # 应分额
+    GUARANTEE = "guarantee"  # 保底差额
     CHARGE = "charge"  # 计费结果
     CORRECTED = "corrected"  # 所更正的计费结果
     BASIS = "basis"  # 更正的依据
@@ -90,6 +92,8 @@ def _steps(session: Session, line: Line) -> Iterator[Step]:
     elif line.event == "tax":
         yield (step := Step(What.INVOICE, facts.fact(session, line.event_id)))
         yield from _charge(session, read(Invoice, step.fact.body).charge)
+    elif line.event == "guarantee":
+        yield from _guarantee(session, line.event_id)
     elif line.event in ("hold", "release"):
         yield (step := Step(What.HOLD, facts.fact(session, line.event_id)))
         body = read(Hold, step.fact.body)
@@ -111,8 +115,33 @@ def _steps(session: Session, line: Line) -> Iterator[Step]:
             yield Step(What.INSTRUCTIONS, facts.fact(session, found.instructions))
 
 
+def _guarantee(session: Session, name: str) -> Iterator[Step]:
+    """A call, those it follows, the last division it was computed from, and the terms that guarantee."""
+    call = facts.fact(session, name)
+    chain = facts.facts_of(session, call.subject)
+    yield from (Step(What.GUARANTEE, fact) for fact in reversed(chain) if fact.statement.no <= call.statement.no)
+    body = read(GuaranteeCall, call.body)
+    if body.shares is not None:
+        yield (step := Step(What.SHARES, facts.fact(session, body.shares)))
+        yield from _of_charge(session, read(Shares, step.fact.body).charge)
+    yield from _terms(session, body.agreement, body.revision)
+
+
+def _terms(session: Session, agreement: str, revision: int) -> Iterator[Step]:
+    for fact in facts.facts_of(session, f"agreement:{agreement}"):
+        if fact.body.get("revision") == revision and fact.statement.parts is not None:
+            yield Step(What.AGREEMENT, fact)
+
+
 def _charge(session: Session, name: str) -> Iterator[Step]:
-    """A charge, what it corrects and why, its invoice, its reading, and the terms it was made under."""
+    """A charge with what stands behind it, and the terms it was made under."""
+    yield from _of_charge(session, name)
+    body, _ = store.charge(session, name)
+    yield from _terms(session, body.agreement, body.revision)
+
+
+def _of_charge(session: Session, name: str) -> Iterator[Step]:
+    """A charge, what it corrects and why, its invoice, its reading, and what both sides stated of its period."""
     body, invoice = store.charge(session, name)
     yield Step(What.CHARGE, facts.fact(session, name))
     if body.corrects is not None:
@@ -125,6 +154,3 @@ def _charge(session: Session, name: str) -> Iterator[Step]:
     at = facts.fact(session, name).at
     if (stated := store.stated(session, body.agreement, body.revision, at).get(body.period)) is not None:
         yield Step(What.STATED, facts.fact(session, stated.fact))
-    for fact in facts.facts_of(session, f"agreement:{body.agreement}"):
-        if fact.body.get("revision") == body.revision and fact.statement.parts is not None:
-            yield Step(What.AGREEMENT, fact)

@@ -14,6 +14,7 @@ from clearing.settlement.statement import Line, ObligationPart, PartA
 EVENT_NAMES = {
     "charge": "计费",
     "share": "应分额",
+    "guarantee": "保底差额",
     "tax": "税额",
     "hold": "争议冻结",
     "release": "解除冻结",

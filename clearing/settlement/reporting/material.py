@@ -23,6 +23,7 @@ from clearing.settlement.bank_file import BankEntry
 from clearing.settlement.cycle import CycleMove, State
 from clearing.settlement.dispute import opening
 from clearing.settlement.dispute.opening import DISPUTE_ACT, Dispute, DisputeAct
+from clearing.settlement.guarantee import is_claim
 from clearing.settlement.payment import Batch, Direction
 from clearing.settlement.rating import Charge
 from clearing.settlement.reporting.objection import ANSWER, PARTY_RELATION, Answer, Relation
@@ -331,6 +332,8 @@ def _deals(
         if settled is None:
             continue
         for line in statements.netted_items([statements.read_part(data) for data in item.parts], buyers):
+            if is_claim(line.agreement):
+                continue  # what a guarantor pays is no trade
             agreement = agreements.get(line.agreement, _UNKNOWN)
             listing = shelf.get(agreement.listing)
             sells = line.creditor in (agreement.sellers or {line.creditor})

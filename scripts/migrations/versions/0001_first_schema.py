@@ -404,6 +404,20 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_clearing_dispute_respondent"), ["respondent"], unique=False)
 
     op.create_table(
+        "clearing_guarantee_call",
+        sa.Column("fact_id", sa.String(length=64), autoincrement=False, nullable=False),
+        sa.Column("claim", sa.String(length=200), autoincrement=False, nullable=False),
+        sa.Column("number", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("guarantor", sa.String(length=64), autoincrement=False, nullable=False),
+        sa.Column("booked", sa.String(length=40), autoincrement=False, nullable=False),
+        sa.Column("amount", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.PrimaryKeyConstraint("fact_id"),
+        sa.UniqueConstraint("claim", "number", name="uq_guarantee_call"),
+    )
+    with op.batch_alter_table("clearing_guarantee_call", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_clearing_guarantee_call_booked"), ["booked"], unique=False)
+
+    op.create_table(
         "clearing_hold",
         sa.Column("dispute", sa.String(length=32), autoincrement=False, nullable=False),
         sa.Column("fact_id", sa.String(length=64), autoincrement=False, nullable=False),
@@ -2184,6 +2198,10 @@ def downgrade() -> None:
 
     op.drop_table("clearing_journal_transaction")
     op.drop_table("clearing_hold")
+    with op.batch_alter_table("clearing_guarantee_call", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_clearing_guarantee_call_booked"))
+
+    op.drop_table("clearing_guarantee_call")
     with op.batch_alter_table("clearing_dispute", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_clearing_dispute_respondent"))
         batch_op.drop_index(batch_op.f("ix_clearing_dispute_filer"))

@@ -44,7 +44,7 @@ from clearing.market.agreement import (
 from clearing.market.errors import GateRefused, NotEntitled
 from clearing.market.listing import Move
 from clearing.market.policy import Standing
-from clearing.terms import BillingBasis, SharingPlan, Tariff, TariffKind, Tier
+from clearing.terms import BillingBasis, SharingPlan, Step, StepKind, Tariff, TariffKind, Tier
 from ledger import canonical, eip712
 from ledger.errors import BadSignature, Conflict, FieldError, LedgerError, Stale
 from ledger.facts import EIP712, SM2, PartsRoot, Signature, Signed, Statement
@@ -388,6 +388,13 @@ def half(terms: Terms) -> SharingPlan:
     return replace(terms.settlement.plan, steps=(replace(step, weights=step.weights[:1]),))
 
 
+def guaranteed(terms: Terms, guarantor: str, least: int = 5) -> Terms:
+    """The provider is to have `least` fen, first out of the seller's share."""
+    step = Step(StepKind.GUARANTEE, PROVIDER, least, funder=SELLER, guarantor=guarantor)
+    plan = replace(terms.settlement.plan, steps=(*terms.settlement.plan.steps, step))
+    return replace(terms, settlement=replace(terms.settlement, plan=plan))
+
+
 L = "a" * 32
 D = Twin("0" * 64, "0" * 64)
 
@@ -407,6 +414,9 @@ D = Twin("0" * 64, "0" * 64)
         ("terms.parties", lambda t: replace(t, parties=(t.parties[0], t.parties[2]))),
         ("tariff.tiers", lambda t: replace(t, settlement=replace(t.settlement, tariff=no_price(t)))),
         ("plan.steps[0].weights", lambda t: replace(t, settlement=replace(t.settlement, plan=half(t)))),
+        ("terms.settlement.plan.steps[1].guarantor", lambda t: guaranteed(t, OPERATOR)),
+        ("plan.steps[1].guarantor", lambda t: guaranteed(t, PROVIDER)),
+        ("plan.steps[1].limit_fen", lambda t: guaranteed(t, CONSUMER, 10**15)),
     ],
 )  # fmt: skip
 def test_check_terms__one_thing_wrong__names_the_field(field: str, change):
@@ -415,6 +425,12 @@ def test_check_terms__one_thing_wrong__names_the_field(field: str, change):
     with pytest.raises(BadTerms) as error:
         check_terms(change(good))
     assert error.value.field == field
+
+
+@pytest.mark.parametrize("guarantor", [CONSUMER, SELLER])
+def test_check_terms__a_guarantee_of_a_party_that_signs__is_accepted(guarantor: str) -> None:
+    """Also of the buyer, and of whoever funds it first."""
+    check_terms(guaranteed(terms_of(L, D), guarantor))
 
 
 # Life after concluding ----------------------------------------

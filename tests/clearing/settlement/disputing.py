@@ -71,6 +71,7 @@ class Month:
         settlement.rate(
             self.session, self.office, cycle=cycle, agreements=self.terms(period.start, period.end),
             uses=usage.metered_uses, at=at, earlier=self.terms(period.start - LATEST, period.start),
+            served=market.served,
         )  # fmt: skip
         self.invoice(period, at)
         return cycle
@@ -104,7 +105,7 @@ class Month:
         return settlement.audit(
             self.session, cycle=cycle, agreements=self.terms(period.start, period.end), uses=usage.metered_uses,
             secret=settlement.netting_secret(self.office, cycle),
-            earlier=self.terms(period.start - LATEST, period.start),
+            earlier=self.terms(period.start - LATEST, period.start), served=market.served,
         )  # fmt: skip
 
     # What is said ----------------------------------------------------------------------------------------------------

@@ -293,9 +293,10 @@ def test_check_plan__an_impossible_plan__is_refused_by_field(steps: tuple[Step, 
         check_plan(plan(*steps))
 
 
-def test_check_terms__a_guarantee_whose_shortfall_nobody_would_post__cannot_be_signed() -> None:
-    with pytest.raises(BadTerms, match=r"plan\.steps\[1\]\.kind"):
-        check_terms(terms(sharing=plan(ratio(A=1), guarantee("A", 5, "B"))))
+def test_check_terms__a_guarantee_with_funder_and_guarantor__can_be_signed() -> None:
+    check_terms(terms(sharing=plan(ratio(A=1), guarantee("A", 5, "B"))))
+    with pytest.raises(BadTerms, match=r"plan\.steps\[1\]\.guarantor"):
+        check_terms(terms(sharing=plan(ratio(A=1), guarantee("A", 5, "B", "A"))))
 
 
 # Weights of a period --------------------------------------------------------------------------------------------------
