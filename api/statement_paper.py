@@ -66,7 +66,7 @@ def paper(session: Session, cycle: str, party: str) -> Paper:
 
 
 def render(session: Session, one: Paper, fonts: Path, *, trial: bool) -> bytes:
-    """The PDF/A-3 of a statement with its document attached. Parties have the names they had when it was issued.
+    """The PDF (A-3b setting) of a statement, its document inside. Parties have the names they had when it was issued.
 
     Raises `FieldError` for more than MOST_ROWS rows, `PaperRefused` for a text with a glyph the font does not have.
     """

@@ -148,7 +148,7 @@ def statement_workbook(cycle: str, party: str, caller: CallerDep, session: ReadD
 
 @router.get(
     "/cycles/{cycle}/statements/{party}/pdf",
-    summary="清分账单（PDF/A-3，内含 JSON） / the statement as PDF, its JSON inside",
+    summary="清分账单（PDF，内含 JSON） / the statement as PDF, its JSON inside",
 )
 def statement_pdf(cycle: str, party: str, caller: CallerDep, session: ReadDep, system: SystemDep) -> Response:
     _own_or_operator(caller, party, system.settings.operator)
