@@ -19,7 +19,7 @@ settings → bootstrap → app → deps → auth → bodies → routes → error
 - `papers`: certificate files; `sealing`: the seal's key file and the door to the time-stamp authority.
 - `proofs`: what a bundle must carry; `trust_file`: whom a stranger may believe.
 - `verifiers`: the stand-alone verifiers as files; `court`: a bundle with all that a court asks about it;
-  `price_paper`: a price report as a PDF.
+  `price_paper`: a price report as a PDF; `statement_paper`: a 清分账单 as JSON and PDF.
 - `jobs`: timers, deposits, integration, heads, witnesses, anchoring, each step its own commit; `worker`: who does it
   when, one at a time; `status`: how far entries have come and what needs a person.
 - `authority`: the door to the deposit authority; `checks`: the areas of `shuqing audit`; `erasing`: texts gone.

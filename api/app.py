@@ -19,6 +19,7 @@ from api.pages import (
     applicant,
     case,
     certificates,
+    cycles,
     dealing,
     deals,
     delivering,
@@ -163,7 +164,7 @@ MODULES = (
 
 OFFICE = (
     entry, signing, applicant, case, staff, notices, objecting, certificates, afterlife_pages, delivering, dealing,
-    deals, agreements, listings, statements, credit_pages, pricing,
+    deals, agreements, listings, statements, cycles, credit_pages, pricing,
 )  # fmt: skip
 """Pages for people with a session, and what leads there; their writes are forms, not signed bodies."""
 

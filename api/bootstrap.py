@@ -412,6 +412,8 @@ def office(settings: Settings, operator: KeyFile, calendar: Callable[[], Calenda
 
     def require_signature(session: Session, signed: Signed, by: str, role: str, at: int) -> None:
         signers.require_signature(session, signed, by, role, at=at)
+        if role:
+            signers.require_colleague(session, signed.statement.kind, by, role, settings.operator, at)
 
     secret = keyfiles.secret(settings.home / "keys" / "office.secret")
     return Office(operator.signer, secret, working_days, require_signature, typed_signer_ok)

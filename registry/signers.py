@@ -93,6 +93,15 @@ def require_staff(session: Session, signed: Signed, agency: Agency, roles: Set[s
     return signature.by
 
 
+def require_colleague(session: Session, kind: str, by: str, role: str, organisation: str, at: int) -> None:
+    """`by` is staff of this organisation and has this role. Raises `NotEntitled`, `Unknown`."""
+    if by.startswith("staff:"):
+        staff = store.staff_at(session, by.partition(":")[2], at)
+        if staff.organisation == organisation and role in staff.roles.split():
+            return
+    raise NotEntitled(kind, f"应由 {organisation} 的 {role} 签署，{by} 不是。", f"a {role} of {organisation} must sign")
+
+
 def actors_in(session: Session, signed: Signed, form: Form, at: int) -> tuple[Actor, ...]:
     """Every signature verified with the key in force, as actors on this case."""
     return actors_of(form, signed.signatures, organisations_of(session, signed, at))

@@ -90,6 +90,14 @@ def _period_inputs(session: Session, system: System, waiting: Waiting, at: int) 
     return settlement.state_inputs(session, system.office, waiting.signed, market.revision_terms, at=at)
 
 
+def _instructions(session: Session, system: System, waiting: Waiting, at: int) -> Appended:
+    return Appended(settlement.instruct(session, system.office, waiting.signed, at=at), replayed=False)
+
+
+def _reissue(session: Session, system: System, waiting: Waiting, at: int) -> Appended:
+    return Appended(settlement.reissue_payments(session, system.office, waiting.signed, at=at), replayed=False)
+
+
 def _complaint(session: Session, system: System, waiting: Waiting, at: int) -> Appended:
     operator = system.settings.operator
     return disputing.take(session, waiting.signed, system.office, operator=operator, at=at)
@@ -138,6 +146,8 @@ TAKERS: Mapping[str, Taker] = {
     "delivery-act/v1": _delivery,
     "statement-confirmed/v1": _confirmation,
     "period-inputs/v1": _period_inputs,
+    "payment-instructions/v1": _instructions,
+    "payment-reissue/v1": _reissue,
     "dispute-act/v1": _complaint,
     "credit-objection/v1": _figure_objection,
     "listing-submitted/v1": _listing,

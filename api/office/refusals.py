@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from api.office import words
-from clearing.errors import BadTerms, Clash, NotSigned, UnknownFact, WrongMove
+from api.office.statements import STATES as CYCLE_STATES
+from clearing.errors import BadTerms, BankFileRefused, Clash, NotSigned, TooEarly, UnknownFact, WrongMove
 from clearing.market.agreement import State as AgreementState
 from clearing.market.errors import Defective, GateRefused, Lapsed, NotEntitled
 from clearing.market.listing_moves import STATE_NAMES as LISTING_STATES
@@ -18,6 +19,7 @@ from registry.errors import Unknown
 _STALE = "同一事项刚有新的办理，请刷新后按现状重新起草。"
 _LISTED: Mapping[str, str] = {state.value: name for state, name in LISTING_STATES.items()}
 _STATES: Mapping[str, str] = {
+    **{state.value: name for state, name in CYCLE_STATES.items()},
     **_LISTED,
     **words.VALUES["to_state"],
     **{state.value: name for state, name in STATE_NAMES.items()},
@@ -37,6 +39,17 @@ _FIELDS: Mapping[str, str] = {
     "body.valid_until": "有效期",
 }
 """Fields a form does not have, by their names."""
+_BANK_FIELDS: Mapping[str, str] = {
+    "opening": "期初余额",
+    "closing": "期末余额",
+    "reference": "银行流水号",
+    "amount": "金额",
+    "account": "账号",
+    "bank": "联行号",
+    "columns": "列",
+    "booking_date": "记账日",
+    "file": "文件",
+}
 HINTS: Mapping[str, str] = {
     "listing.state": "该产品现在不接受新订单。",
     "terms.product": "产品已有新的上架版本，请按现行版本重新起草条款。",
@@ -115,6 +128,13 @@ def _defective(error: Defective) -> str:
     return f"预检不通过，共 {len(error.defects)} 项：{listed}。"
 
 
+def _bank_file(error: BankFileRefused) -> str:
+    where = f"第 {error.row} 行的" if error.row else ""
+    expected = error.expected.replace("opening + entries", "期初加各笔")
+    name = _BANK_FIELDS.get(error.field, error.field)
+    return f"银行文件整份拒收，没有写入任何内容。{where}{name}：应为“{expected}”，现为{_value(error.given)}。"
+
+
 def _plain(field: str) -> str:
     """The field without places in lists: "terms.parties[1].party" → "terms.parties.party"."""
     return "".join(piece.partition("]")[2] if place else piece for place, piece in enumerate(field.split("[")))
@@ -139,6 +159,8 @@ def _english(error: Exception) -> str:
 
 
 _SAID: Mapping[type[Exception], Callable[..., str]] = {
+    BankFileRefused: _bank_file,
+    TooEarly: lambda error: f"时限未到：{words.moment(error.until)} 以后才能办理。",
     WrongMove: _wrong_move,
     GateRefused: _gate,
     BadTerms: _terms,

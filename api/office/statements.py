@@ -38,7 +38,7 @@ REASONS = {
     Reason.UNCONFIRMED: "双方未都确认",
     Reason.DISPUTED: "争议中，已冻结",
     Reason.CORRECTED: "出账后已更正",
-    Reason.DEFAULTED: "逾期未备付，已移出轧差",
+    Reason.DEFAULTED: "有付款方逾期未备付，移出轧差",
 }
 STEPS = {
     Evidence.SHARES: "应分额",

@@ -26,7 +26,11 @@ def office_page(request: Request, name: str, visitor: Visitor | None, status: in
     """The page office/`name`.html with its script; `visitor` is who is logged in, perhaps one of the agency's staff."""
     agency = request.app.state.system.settings.agency
     agency_staff = visitor is not None and visitor.is_staff and visitor.organisation == agency
-    return page(request, f"office/{name}", status, SCRIPTED, visitor=visitor, agency_staff=agency_staff, **values)
+    operates = visitor is not None and visitor.organisation == request.app.state.system.settings.operator
+    return page(
+        request, f"office/{name}", status, SCRIPTED, visitor=visitor, agency_staff=agency_staff, operates=operates,
+        **values,
+    )  # fmt: skip
 
 
 def see(path: str) -> Response:

@@ -140,6 +140,7 @@ PLACES: Mapping[str, tuple[str, str, str]] = {
     "negotiation": ("/office/deals/", "查看磋商", "The negotiation"),
     "agreement": ("/office/agreements/", "查看协议", "The agreement"),
     "listing": ("/office/listings/", "查看上架", "The listing"),
+    "payments": ("/office/cycles/", "查看账期", "The cycle"),
     "dispute": ("/disputes/", "查看争议", "The dispute"),
     "quote": ("/office/pricing/quotes/", "查看报价", "The quote"),
 }

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import secrets
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Path, Request
 from fastapi.responses import HTMLResponse, Response
 from sqlmodel import Session
 
+from api import statement_paper
+from api.bootstrap import System
 from api.deps import NowDep, ReadDep, SystemDep, WriteDep
 from api.desk import service as desk
 from api.desk.waiting import Slot
 from api.office import deals, refusals, statements
 from api.pages.office import FormDep, office_page, see
 from api.proofs import may_read
+from api.routes.settlement import XLSX
 from api.sessions import HolderDep, Visitor
 from clearing.errors import BadMoney, ClearingError
 from clearing.money import parse_yuan, yuan
@@ -23,13 +26,15 @@ from clearing.settlement import store, tracing
 from clearing.settlement.dispute import service as disputes
 from clearing.settlement.dispute.opening import DISPUTE_ACT, Act, Complaint, DisputeAct, Side, Topic, act_of, subject_of
 from clearing.settlement.store import Confirmation
-from clearing.settlement.workbook import event_name
+from clearing.settlement.workbook import event_name, statement_xlsx
 from ledger.errors import FieldError, LedgerError
 from ledger.facts import Statement
 from ledger.reading import body_of
 from registry.errors import RegistryError
 
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
+
+Form = Literal["pdf", "xlsx"]
 
 
 @router.get("/office/statements")
@@ -41,6 +46,11 @@ def statements_page(request: Request, visitor: HolderDep, session: ReadDep) -> H
 @router.get("/office/statements/{cycle}")
 def statement_page(request: Request, cycle: str, visitor: HolderDep, session: ReadDep, now: NowDep) -> HTMLResponse:
     return _page(request, session, visitor, cycle, now)
+
+
+@router.get("/office/statements/{cycle}/{form}")
+def statement_file(cycle: str, form: Form, visitor: HolderDep, session: ReadDep, system: SystemDep) -> Response:
+    return file_of(session, system, cycle, visitor.organisation, form)
 
 
 @router.get("/office/statements/{cycle}/lines/{no}")
@@ -98,6 +108,19 @@ def dispute(
         back=f"/office/statements/{cycle}",
     )  # fmt: skip
     return see(f"/office/desk/{waiting.id}")
+
+
+def file_of(session: Session, system: System, cycle: str, party: str, form: Form) -> Response:
+    """A party's statement as a file to keep. Raises `UnknownFact`."""
+    found = statement_paper.paper(session, cycle, party)
+    if form == "pdf":
+        kind = "application/pdf"
+        data = statement_paper.render(session, found, system.settings.fonts_folder, trial=system.settings.demo)
+    else:
+        kind, data = XLSX, statement_xlsx(found.body, found.parts)
+    name = f"statement-{found.body.period}.{form}"
+    return Response(data, media_type=kind, headers={"Content-Disposition": f'attachment; filename="{name}"',
+                                                    "Cache-Control": "no-store"})  # fmt: skip
 
 
 def _complaint(session: Session, visitor: Visitor, fields: FormDep) -> dict[str, object]:

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Path, Query, Response
 from msgspec import Meta
 
+from api import statement_paper
 from api.auth import Caller, CallerDep, Forbidden, OperatorDep, require_own
 from api.bodies import DocumentDep, RawDep, SignedDep, describe
 from api.bootstrap import System
@@ -22,7 +23,6 @@ from clearing.settlement import service as settlement
 from clearing.settlement import store as settlement_store
 from clearing.settlement.inputs import Inputs
 from clearing.settlement.payment import BankAccount
-from clearing.settlement.statement import PartA
 from clearing.settlement.stating import PERIOD_INPUTS, Month, Name, Revision
 from clearing.settlement.weighing import Derived
 from clearing.terms import LATEST, AgreementTerms, month
@@ -136,18 +136,25 @@ def issue_statements(
 @router.get("/cycles/{cycle}/statements/{party}", summary="清分账单 / a party's statement")
 def statement(cycle: str, party: str, caller: CallerDep, session: ReadDep, system: SystemDep) -> dict[str, Any]:
     _own_or_operator(caller, party, system.settings.operator)
-    found = _statement(session, cycle, party)
-    parts = settlement_store.part_documents(session, found.id)
-    return {"fact": found.id, "statement": found.body, "parts": parts}
+    return statement_paper.paper(session, cycle, party).document()
 
 
 @router.get("/cycles/{cycle}/statements/{party}/xlsx", summary="清分账单（Excel） / the statement as XLSX")
 def statement_workbook(cycle: str, party: str, caller: CallerDep, session: ReadDep, system: SystemDep) -> Response:
     _own_or_operator(caller, party, system.settings.operator)
-    found = _statement(session, cycle, party)
-    body = reading.read(PartA, found.body)
-    data = workbook.statement_xlsx(body, settlement_store.part_documents(session, found.id))
-    return Response(data, media_type=XLSX)
+    found = statement_paper.paper(session, cycle, party)
+    return Response(workbook.statement_xlsx(found.body, found.parts), media_type=XLSX)
+
+
+@router.get(
+    "/cycles/{cycle}/statements/{party}/pdf",
+    summary="清分账单（PDF，内含 JSON） / the statement as PDF, its JSON inside",
+)
+def statement_pdf(cycle: str, party: str, caller: CallerDep, session: ReadDep, system: SystemDep) -> Response:
+    _own_or_operator(caller, party, system.settings.operator)
+    found = statement_paper.paper(session, cycle, party)
+    data = statement_paper.render(session, found, system.settings.fonts_folder, trial=system.settings.demo)
+    return Response(data, media_type="application/pdf")
 
 
 @router.get(

@@ -77,8 +77,9 @@ class Office:
     """What settlement needs from outside.
 
     `require_signature(session, signed, by, role, at)` raises unless `by` ("party:…", "staff:…") signed in `role` with
-    the key on record. `typed_signer_ok(session, statement, signature, by, at)` says whether an EIP-712 signature is
-    that of `by`. `secret` is 32 bytes from which salts and netting secrets are derived, so a re-run has the same bytes.
+    the key on record; who signs in a role must be staff of the operator and have it. `typed_signer_ok(session,
+    statement, signature, by, at)` says whether an EIP-712 signature is that of `by`. `secret` is 32 bytes from which
+    salts and netting secrets are derived, so a re-run has the same bytes.
     """
 
     signer: SystemSigner

@@ -28,6 +28,7 @@ from clearing.settlement.reissue import ReissueOrder
 from clearing.settlement.sharing import Shares, entitled_after
 from clearing.settlement.statement import Line, ObligationPart, PartA, netted_items, read_part
 from clearing.settlement.stating import PERIOD_INPUTS, PeriodInputs, Stated
+from clearing.settlement.suspense import Suspended, suspended
 from clearing.settlement.weighing import Derived
 from clearing.terms import CURRENCY, month_after
 from clearing.usage.metering import MeterReading
@@ -848,6 +849,24 @@ def booked(session: Session, period: str) -> list[tuple[BankEffect, int, int]]:
         .where(order.c.period == period, entry.c.effect != str(BankEffect.UNKNOWN))
     )
     return [(BankEffect(row.effect), row.amount, row.applied) for row in rows]
+
+
+def in_suspense(session: Session) -> list[Suspended]:
+    """What SUS holds, item by item: entries that no instruction explains, what was paid too much, and the balance an
+    account was opened with, under the reference "opening"."""
+    file, entry = tables.bank_file, tables.bank_entry
+    opened = select(file.c.fact_id).where(file.c.number == 0, file.c.opening != 0).order_by(file.c.bank, file.c.account)
+    bodies = [read(BankFile, facts.fact(session, name).body) for name in session.execute(opened).scalars()]
+    found = [Suspended(item.account, "opening", item.first_day, item.opening, "", "") for item in bodies]
+    unexplained = entry.c.effect.in_([str(BankEffect.UNKNOWN), str(BankEffect.OVER)])
+    query = select(entry).where(unexplained).order_by(entry.c.bank, entry.c.account, entry.c.reference)
+    for row in session.execute(query):
+        booked_entry = read(BankEntry, canonical.decode(row.document.encode()))
+        posting = BankPosting(BankEffect(row.effect), row.amount, row.applied, "", "")
+        item = suspended(row.account, booked_entry, posting)
+        if item is not None:
+            found.append(item)
+    return found
 
 
 def readings(session: Session, booked: str) -> list[tuple[str, MeterReading]]:

@@ -31,27 +31,22 @@ EVENT_NAMES = {
 _NO_TIME = datetime(2000, 1, 1)
 """The program would write the moment it ran into the file."""
 _WIDTHS = (18, 22, 40, 40, 12, 16)
-_LINE_COLUMNS = ("序号", "事项", "凭据", "合约", "账期", "金额(元)")
-_OBLIGATION_COLUMNS = ("序号", "付款方", "收款方", "金额(元)")
+LINE_COLUMNS = ("序号", "事项", "凭据", "合约", "账期", "金额(元)")
+OBLIGATION_COLUMNS = ("序号", "付款方", "收款方", "金额(元)")
 
 
 def statement_xlsx(body: PartA, parts: Sequence[Line | ObligationPart]) -> bytes:
     """The workbook of one statement: sheets 清分账单, 明细, 应付义务. Amounts are yuan text with two decimals."""
     return text_book(
         {
-            "清分账单": _summary(body),
-            "明细": [_LINE_COLUMNS, *(_line(part) for part in parts if isinstance(part, Line))],
+            "清分账单": summary_rows(body),
+            "明细": [LINE_COLUMNS, *(line_row(part) for part in parts if isinstance(part, Line))],
             "应付义务": [
-                _OBLIGATION_COLUMNS,
-                *(
-                    (str(part.no), part.debtor, part.creditor, money.yuan(part.amount))
-                    for part in parts
-                    if isinstance(part, ObligationPart)
-                ),
+                OBLIGATION_COLUMNS, *(obligation_row(part) for part in parts if isinstance(part, ObligationPart))
             ],
         },
         _WIDTHS,
-    )
+    )  # fmt: skip
 
 
 def text_book(sheets: Mapping[str, Sequence[Sequence[str]]], widths: Sequence[int]) -> bytes:
@@ -72,12 +67,19 @@ def event_name(event: str) -> str:
     return name if plain == event else f"冲销：{name}"
 
 
-def _line(line: Line) -> tuple[str, ...]:
+def line_row(line: Line) -> tuple[str, ...]:
+    """A line under LINE_COLUMNS."""
     amount = money.yuan(line.amount)
     return (str(line.no), event_name(line.event), line.event_id, line.agreement, line.period, amount)
 
 
-def _summary(body: PartA) -> list[tuple[str, ...]]:
+def obligation_row(part: ObligationPart) -> tuple[str, ...]:
+    """An obligation under OBLIGATION_COLUMNS."""
+    return (str(part.no), part.debtor, part.creditor, money.yuan(part.amount))
+
+
+def summary_rows(body: PartA) -> list[tuple[str, str]]:
+    """What a statement says in all: what it is called, and its value."""
     return [
         ("当事方", body.party),
         ("账期", body.period),

@@ -151,6 +151,23 @@ def test_staff_of_a_party__finds_the_party_s_pages(office: Office) -> None:
     assert 'href="/office/work"' not in page
 
 
+def test_statement__downloaded_from_its_page__also_by_staff(office: Office) -> None:
+    """As PDF and as workbook, each from a link of the page; another form is none."""
+    key = sm.generate()
+    office.shop.house.hire("bookkeeper", key, MAKER, CONSUMER)
+    office.shop.house.session.commit()
+    office.shop.platform.keys["staff:bookkeeper"] = key
+    somebody = Person(office.shop.platform, "staff:bookkeeper")
+    assert somebody.log_in().status_code == 200
+    for form, begins in (("pdf", b"%PDF-"), ("xlsx", b"PK")):
+        assert f'href="{office.path}/{form}"' in somebody.get(office.path)
+        answer = somebody.http.get(f"{office.path}/{form}")
+        assert answer.status_code == 200, answer.text
+        assert answer.content.startswith(begins)
+        assert office.person(COURT).http.get(f"{office.path}/{form}").status_code == 404
+    assert somebody.http.get(f"{office.path}/doc").status_code == 422
+
+
 def test_statement__of_nobody_s_concern__is_not_shown(office: Office) -> None:
     stranger = office.person(COURT)
     assert "还没有账单" in stranger.get("/office/statements")

@@ -1,0 +1,253 @@
+"""A settlement cycle as the operator sees it: what its state waits for, statements, netting, payments, suspense."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from sqlmodel import Session
+
+from clearing.errors import UnknownFact
+from clearing.settlement import service, store, suspense
+from clearing.settlement.cycle import ORDER, CycleMove, State
+from clearing.settlement.netting import Run
+from clearing.settlement.netting.default import Default
+from clearing.settlement.payment import BankAccount, Batch, Direction, Expected, Instruction
+from clearing.settlement.reissue import ReissueOrder
+from clearing.settlement.store import StoredStatement
+from clearing.settlement.suspense import Ageing
+from ledger import store as facts
+from ledger.facts import Fact
+from ledger.reading import read
+from registry.calendar import text_of
+
+WAITS: Mapping[State, tuple[str, str]] = {
+    State.OPEN: ("账期届满及宽限期后截止", "the cut-off"),
+    State.CUT_OFF: ("计量、计费、清分", "metering, rating, sharing"),
+    State.RATED: ("开票，然后出账", "invoices, then statements"),
+    State.ISSUED: ("各方确认账单", "confirmations"),
+    State.CONFIRMED: ("轧差", "netting"),
+    State.NETTED: ("经办、复核两人签署付款指令", "instructions signed by two persons"),
+    State.INSTRUCTED: ("净付款方备付到账", "what net payers bring"),
+    State.FUNDED: ("银行付款入账", "pay-outs booked by the bank"),
+    State.SETTLED: ("运营方与审计方签署关账", "the close, by operator and auditor"),
+    State.CLOSED: ("已关账，无待办", "nothing"),
+}
+"""What each state waits for."""
+
+STEPS: Mapping[str, tuple[str, str]] = {
+    "cut-off": ("截止", "Cut off"),
+    "rating": ("计量、计费、清分", "Meter, rate, share"),
+    "statements": ("出账", "Issue statements"),
+    "window": ("结束确认期", "End the window"),
+    "netting": ("轧差并发净额通知", "Net"),
+    "payments": ("按到账推进", "Move on as booked"),
+    "default": ("宣告逾期未备付，移出轧差", "Declare the default"),
+}
+"""The system's steps, by the names they have in the API."""
+
+_NEXT = {
+    State.OPEN: "cut-off",
+    State.CUT_OFF: "rating",
+    State.RATED: "statements",
+    State.ISSUED: "window",
+    State.CONFIRMED: "netting",
+    State.INSTRUCTED: "payments",
+    State.FUNDED: "payments",
+}
+WAYS = {Direction.FUNDING: "备付（入）", Direction.PAYOUT: "付款（出）"}
+EVENTS = {"payment-instructions/v1": "付款指令", "payment-reissue/v1": "退汇重付"}
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A cycle in the list. `owes` is what its statements say is owed, fen; `batch` the sums to bring and to pay."""
+
+    cycle: CycleMove
+    statements: int
+    confirmed: int
+    owes: int
+    batch: Batch | None
+    overdue: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """An instruction as it stands, in words with their colour; `account` is whom it pays or who brings it."""
+
+    instruction: Instruction
+    expected: Expected
+    said: str
+    colour: str
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """A batch that two persons released: the fact, what it is, whether a default has undone it, its orders."""
+
+    fact: Fact
+    name: str
+    void: bool
+    batch: Batch
+    orders: tuple[Order, ...]
+
+    @property
+    def pays(self) -> bool:
+        """Is there anything for the bank to pay out?"""
+        return any(item.instruction.direction is Direction.PAYOUT for item in self.orders)
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """One cycle, whole. `steps` may be taken now; `returned` came back and were not issued again; `run` with its fact;
+    `to_instruct`: instructions are to be signed, for the accounts of `instructs`."""
+
+    cycle: CycleMove
+    overdue: bool
+    statements: tuple[StoredStatement, ...]
+    uninvoiced: int
+    run: tuple[str, Run] | None
+    releases: tuple[Release, ...]
+    defaults: tuple[tuple[str, Default], ...]
+    returned: tuple[Instruction, ...]
+    sums: service.MoneySums | None
+    suspense: Ageing
+    steps: tuple[str, ...]
+    closed: str | None
+    to_instruct: bool
+    instructs: tuple[str, ...]
+
+    @property
+    def confirmed(self) -> int:
+        return sum(item.confirmed_at is not None for item in self.statements)
+
+    @property
+    def settled(self) -> bool:
+        """Has all the money moved, so that in and out must be the same?"""
+        waiting = any(
+            item.expected.booked < item.expected.amount and not item.expected.returned
+            for one in self.releases
+            if not one.void
+            for item in one.orders
+        )
+        return not waiting and not self.returned and ORDER.index(self.cycle.state) >= ORDER.index(State.SETTLED)
+
+
+def rows(session: Session, now: int) -> list[Row]:
+    """Every cycle, the newest first."""
+    found = []
+    for cycle in reversed(store.cycles(session)):
+        issued = store.statements(session, cycle.cycle)
+        found.append(
+            Row(
+                cycle,
+                len(issued),
+                sum(item.confirmed_at is not None for item in issued),
+                sum(item.body.owes for item in issued),
+                _batch(session, cycle.cycle),
+                _overdue(cycle, now),
+            )
+        )
+    return found
+
+
+def sheet(session: Session, name: str, now: int) -> Sheet:
+    """One cycle. Raises `UnknownFact`."""
+    cycle = store.cycle(session, name)
+    run_id = store.netting_of(session, name)
+    run = (run_id, read(Run, facts.fact(session, run_id).body)) if run_id else None
+    defaults = tuple(store.defaults(session, name))
+    issued = tuple(store.statements(session, name))
+    back = store.returned(session, cycle.period)
+    released = tuple(_releases(session, name, {body.instructions for _, body in defaults}))
+    known = {item.instruction.end_to_end: item.instruction for one in released for item in one.orders}
+    instructed = store.instructions_of(session, name) is not None
+    moved = ORDER.index(cycle.state) >= ORDER.index(State.INSTRUCTED)
+    to_instruct = run is not None and not instructed and cycle.state in (State.NETTED, State.INSTRUCTED)
+    return Sheet(
+        cycle=cycle,
+        overdue=_overdue(cycle, now),
+        statements=issued,
+        uninvoiced=len(store.uninvoiced(session, cycle.period)) if cycle.state is State.RATED else 0,
+        run=run,
+        releases=released,
+        defaults=defaults,
+        returned=tuple(known[item] for item in back),
+        sums=service.money_sums(session, cycle=name) if moved else None,
+        suspense=_ageing(session, now),
+        steps=tuple(_steps(cycle, issued, instructed, now)),
+        closed=store.closed_of(session, name),
+        to_instruct=to_instruct,
+        instructs=tuple(party for party, amount in run[1].final.items() if amount) if run and to_instruct else (),
+    )
+
+
+def accounts(session: Session) -> tuple[BankAccount | None, dict[str, BankAccount]]:
+    """The supervised account and the account of each party, as instructions last named them."""
+    supervised, found = None, dict[str, BankAccount]()
+    for cycle in store.cycles(session):
+        for fact in facts.facts_of(session, f"payments:{cycle.cycle}"):
+            batch = store.batch_in(fact)
+            supervised = batch.account
+            found |= {item.party: item.account for item in batch.instructions}
+    return supervised, found
+
+
+def _batch(session: Session, name: str) -> Batch | None:
+    try:
+        return store.batch(session, name)
+    except UnknownFact:
+        return None
+
+
+def _overdue(cycle: CycleMove, now: int) -> bool:
+    return cycle.state not in (State.OPEN, State.CLOSED) and now > cycle.until
+
+
+def _steps(cycle: CycleMove, issued: tuple[StoredStatement, ...], instructed: bool, now: int) -> list[str]:
+    """What may be done now; the service decides."""
+    ran_out = now >= cycle.until
+    if cycle.state is State.OPEN and not ran_out:
+        return []
+    if cycle.state is State.ISSUED and not ran_out and any(item.confirmed_at is None for item in issued):
+        return []
+    if cycle.state is State.INSTRUCTED:
+        return (["payments", "default"] if ran_out else ["payments"]) if instructed else []
+    return [_NEXT[cycle.state]] if cycle.state in _NEXT else []
+
+
+def _releases(session: Session, name: str, undone: set[str]) -> list[Release]:
+    chain = facts.facts_of(session, f"payments:{name}")
+    orders = [read(ReissueOrder, fact.body) for fact in chain if fact.kind == "payment-reissue/v1"]
+    again = {old for order in orders for old in order.replaces}
+    found = []
+    for fact in chain:
+        batch, void = store.batch_in(fact), fact.id in undone
+        standing = store.instructions(session, fact.id)
+        shown = tuple(
+            Order(item, standing[item.end_to_end], *_said(standing[item.end_to_end], void, item.end_to_end in again))
+            for item in batch.instructions
+        )
+        found.append(Release(fact, EVENTS[fact.kind], void, batch, shown))
+    return found
+
+
+def _said(item: Expected, void: bool, again: bool) -> tuple[str, str]:
+    """What has become of an instruction, and the colour of it."""
+    brings = item.direction is Direction.FUNDING
+    if void:
+        return "已作废", "plain"
+    if item.returned:
+        return ("退汇，已重付", "plain") if again else ("退汇，待重付", "bad")
+    if item.booked == item.amount:
+        return ("已到账" if brings else "已付款"), "good"
+    if item.booked:
+        return "部分到账", "warn"
+    return ("已指令，待到账" if brings else "已指令，待付款"), "plain"
+
+
+def _ageing(session: Session, now: int) -> Ageing:
+    """What waits in suspense; its own sum is its total here, and the page holds it against the journal's."""
+    items = store.in_suspense(session)
+    on = max([text_of(now)[:10], *(item.booking_date for item in items)])
+    return suspense.aged(items, sum(item.amount for item in items), on=on)

@@ -1,0 +1,299 @@
+"""The operator's account periods in the office: who may look, what each state shows, what a bank's file changes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from api.desk.waiting import Outcome
+from clearing.money import parse_yuan, yuan
+from clearing.settlement import service as settlement
+from clearing.settlement import store
+from clearing.settlement.cycle import State
+from clearing.settlement.payment import BankAccount, Batch, Direction
+from clearing.terms import DAY
+from clearing.usage.finding import CHECKER, MAKER
+from ledger import signing, sm
+from ledger import store as facts
+from ledger.facts import Signed
+from tests.api.office import Person, person, typed_in, words
+from tests.api.shop import Shop, open_shop
+from tests.api.trading import trader
+from tests.clearing.market.house import CONSUMER, COURT, PROVIDER, SELLER
+from tests.clearing.settlement.bank import bank_file, entry
+from tests.clearing.settlement.disputing import MAY, Month
+
+ACCOUNT = {"code": "102100099996", "bank": "演示银行", "number": "0100000000000001", "name": "演示监管户"}
+PAIR = ("staff:maker", "staff:checker")
+
+
+class Till:
+    """May of one agreement, issued, and the operator's two persons at their browsers."""
+
+    def __init__(self, shop: Shop) -> None:
+        self.shop, self.platform = shop, shop.platform
+        self.operator = shop.platform.system.settings.operator
+        self.month = Month(shop.house, operator=self.operator)
+        self.cycle = self.month.issue(MAY)
+        shop.house.session.commit()
+        self.platform.now = MAY.end + 2 * DAY
+        self.platform.keys |= self.month.staff
+        self.maker, self.checker = (person(self.platform, by) for by in PAIR)
+
+    @property
+    def path(self) -> str:
+        return f"/office/cycles/{self.cycle}"
+
+    def page(self) -> str:
+        return words(self.maker.get(self.path))
+
+    def step(self, name: str, status: int = 200) -> str:
+        return words(self.maker.post(f"{self.path}/steps", {"step": name}, status).text)
+
+    def state(self) -> State:
+        with self.platform.reading() as session:
+            return store.cycle(session, self.cycle).state
+
+    def confirm(self) -> None:
+        self.month.confirm(self.cycle, self.platform.now)
+        self.shop.house.session.commit()
+
+    def netted(self) -> None:
+        self.confirm()
+        self.step("window")
+        self.step("netting")
+
+    def instruct(self) -> Batch:
+        """The form as it stands, with accounts typed in, signed by maker and checker."""
+        fields = typed_in(self.maker.get(self.path))
+        for name in fields:
+            head, _, last = name.partition(".")
+            if last in ACCOUNT:
+                fields[name] = ACCOUNT[last] if head == "account" else {**ACCOUNT, "number": f"02{head[1:]}"}[last]
+        self.sign(self.maker.drafted(f"{self.path}/instructions", fields))
+        with self.platform.reading() as session:
+            return store.batch(session, self.cycle)
+
+    def sign(self, desk: str) -> None:
+        assert self.maker.signed(desk) == Outcome.OPEN.value
+        assert self.checker.signed(desk) == Outcome.DONE.value, words(self.maker.get(f"/office/desk/{desk}"))
+
+    def upload(self, data: bytes, status: int = 200) -> str:
+        answer = send(self.maker, data, cycle=self.cycle)
+        assert answer.status_code == status, words(answer.text)
+        return words(answer.text)
+
+
+def send(who: Person, data: bytes, **fields: str) -> httpx.Response:
+    return who.http.post(
+        "/office/bank-files", files={"file": ("bank.csv", data)}, data={"csrf": who.csrf, **fields}
+    )  # fmt: skip
+
+
+def rows_of(batch: Batch, direction: Direction, first: str) -> list[dict[str, str]]:
+    """The bank's rows for one direction of a batch."""
+    sign = 1 if direction is Direction.FUNDING else -1
+    return [
+        entry(f"{first}{number}", yuan(sign * item.amount), end_to_end=item.end_to_end)
+        for number, item in enumerate(batch.instructions)
+        if item.direction is direction
+    ]
+
+
+@pytest.fixture
+def till(tmp_path: Path, empty_database: Path) -> Iterator[Till]:
+    with open_shop(tmp_path, empty_database) as shop:
+        yield Till(shop)
+
+
+def test_pages__for_the_operator_s_own_people__and_no_party(till: Till) -> None:
+    key = sm.generate()
+    till.shop.house.hire("gone", key, MAKER, SELLER)
+    till.shop.house.hire("looker", sm_key := sm.generate(), "market_officer", till.operator)
+    till.shop.house.session.commit()
+    till.platform.keys |= {"staff:gone": key, "staff:looker": sm_key}
+    till.platform.keys[f"party:{till.operator}"] = till.platform.system.operator.sm2
+    outside = [trader(till.shop, f"party:{party}") for party in (CONSUMER, PROVIDER, COURT)]
+    outside.append(person(till.platform, "staff:gone"))
+    gets = ("/office/cycles", till.path, f"{till.path}/statements/{CONSUMER}/pdf",
+            f"/office/payment-batches/{'0' * 64}/csv")  # fmt: skip
+    before = till.platform.count()
+    for one in outside:
+        for path in gets:
+            assert one.http.get(path).status_code == 403, (one.by, path)
+        for path in ("/office/cycles", f"{till.path}/steps", f"{till.path}/instructions", f"{till.path}/reissues"):
+            one.post(path, {"step": "window", "period": "2026-06", "grace": "1"}, 403)
+        assert send(one, b"x").status_code == 403
+        assert 'href="/office/cycles"' not in one.get("/office/desk")
+    for one in (till.maker, person(till.platform, f"party:{till.operator}")):
+        page = one.get("/office/cycles")
+        assert till.path in page
+        assert "导入银行对账文件" in page
+        assert one.http.get(f"{till.path}/statements/{CONSUMER}/pdf").content.startswith(b"%PDF-")
+    looker = person(till.platform, "staff:looker")
+    assert "等待" in looker.get(till.path)
+    assert "导入银行对账文件" not in looker.get("/office/cycles")
+    looker.post(f"{till.path}/steps", {"step": "window"}, 403)
+    till.maker.get("/office/cycles/nobody.2026-05.CNY", 404)
+    assert till.platform.count() == before
+
+
+def test_states__shown_with_what_they_wait_for__from_statements_to_settled(till: Till) -> None:
+    page = till.page()
+    assert "已出账，待确认" in page
+    assert "已确认 0 份，共 3 份" in page
+    assert "结束确认期" not in page, "the window runs and nobody confirmed"
+    assert "状态已变" in till.step("netting", 422), "no step out of order"
+    assert till.state() is State.ISSUED
+    till.confirm()
+    assert "已确认 3 份，共 3 份" in till.page()
+    assert "确认期已结束" in till.step("window")
+    page = till.step("netting")
+    assert "已轧差" in page
+    with till.platform.reading() as session:
+        run = store.netting_of(session, till.cycle) or ""
+        positions = {item.body.party: item for item in store.statements(session, till.cycle)}
+    assert run in page
+    assert "应付义务总额 Gross 3.50 元" in page
+    assert "起草付款指令" in page
+
+    batch = till.instruct()
+    assert batch.funding == batch.payout == 350
+    assert {item.party for item in batch.instructions} == set(positions)
+    page = till.page()
+    assert "付款指令已发出" in page
+    assert page.count("已指令，待到账") == 1
+    assert page.count("已指令，待付款") == 2
+    assert "尚有款项在途" in page
+    [released] = re.findall(r"/office/payment-batches/([0-9a-f]{64})/csv", till.maker.get(till.path))
+    for form, begins in (("csv", b"\xef\xbb\xbf"), ("xlsx", b"PK"), ("xml?day=2026-06-10", b"<?xml")):
+        answer = till.maker.http.get(f"/office/payment-batches/{released}/{form}")
+        assert answer.status_code == 200, answer.text
+        assert answer.content.startswith(begins)
+    assert till.maker.http.get(f"/office/payment-batches/{released}/xml?day=never").status_code == 422
+
+    part = entry("F0", "1.00", end_to_end=next(item.end_to_end for item in batch.instructions if item.amount == 350))
+    assert "新入账 1 笔，账户余额 1.00 元" in till.upload(bank_file("0.00", "1.00", part))
+    assert "部分到账" in till.page()
+    rest = entry("F1", "2.50", end_to_end=part["end_to_end"])
+    stranger = entry("F2", "0.07", name="不知是谁")
+    page = till.upload(bank_file("1.00", "3.57", rest, stranger))
+    assert "不知是谁" in page, "what no instruction explains is listed"
+    assert "不符" not in page
+    assert "备付已到账" in till.step("payments")
+    till.upload(bank_file("3.57", "0.07", *rows_of(batch, Direction.PAYOUT, "P")))
+    page = till.step("payments")
+    assert "已结算" in page
+    assert page.count("已付款") == 2
+    assert "入金 = 出金，银行文件与账簿相符" in page
+    assert "POST /api/closes" in page
+    listed = words(till.maker.get("/office/cycles"))
+    assert "运营方与审计方签署关账" in listed
+    assert "3.50 / 3.50" in listed
+
+
+def test_bank_file__whose_total_is_wrong__refused_on_the_page__nothing_changed(till: Till) -> None:
+    till.netted()
+    batch = till.instruct()
+    before = till.platform.count()
+    money = rows_of(batch, Direction.FUNDING, "F")
+    page = till.upload(bank_file("0.00", "3.51", *money), 422)
+    assert "银行文件整份拒收，没有写入任何内容" in page
+    assert "期末余额：应为“期初加各笔 = 3.50”，现为“3.51”" in page
+    assert till.platform.count() == before
+    assert "已指令，待到账" in till.page()
+    assert "银行文件整份拒收" in till.upload(b"\xff\x00nonsense", 422)
+    till.upload(bank_file("0.00", "3.50", *money))
+    after = till.platform.count()
+    assert after > before
+    assert "该文件已导入过" in till.upload(bank_file("0.00", "3.50", *money))
+    page = till.upload(bank_file("0.00", "1.00", entry("G1", "1.00")), 422)
+    assert "期初余额" in page, "it does not continue the balance"
+    assert till.platform.count() == after
+
+
+def test_payment__that_came_back__is_seen_and_issued_again(till: Till) -> None:
+    till.netted()
+    batch = till.instruct()
+    page = till.upload(bank_file("5.00", "8.50", *rows_of(batch, Direction.FUNDING, "F")))
+    assert "账户期初余额" in page, "money the account held before is nobody's income"
+    assert "不符" not in page
+    till.step("payments")
+    out = rows_of(batch, Direction.PAYOUT, "P")
+    back = entry("R1", out[0]["amount"].removeprefix("-"), end_to_end=out[0]["end_to_end"], return_code="AC01")
+    left = yuan(500 + parse_yuan(back["amount"], "amount"))
+    page = till.upload(bank_file("8.50", left, *out, back))
+    assert "退汇，待重付" in page
+    assert "退汇待重付" in page
+    page = till.step("payments")
+    assert "尚有款项在途" in page, "what came back is still to be paid"
+    fields = typed_in(till.maker.get(till.path)) | {"a0.number": "030"}
+    till.maker.post(f"{till.path}/reissues", fields | {"a0.code": "1"}, 422)
+    till.sign(till.maker.drafted(f"{till.path}/reissues", fields))
+    page = till.page()
+    assert "退汇，已重付" in page
+    assert "退汇待重付" not in page
+    with till.platform.reading() as session:
+        [new] = store.batch_in(facts.facts_of(session, f"payments:{till.cycle}")[-1]).instructions
+    assert new.account.number == "030"
+    till.upload(bank_file(left, "5.00", entry("P9", f"-{back['amount']}", end_to_end=new.end_to_end)))
+    assert "入金 = 出金，银行文件与账簿相符" in till.page()
+
+
+def test_default__declared_when_the_clock_has_run_out__and_a_new_batch_is_asked_for(till: Till) -> None:
+    till.netted()
+    till.instruct()
+    assert "宣告逾期未备付" not in till.page()
+    assert "时限未到" in till.step("default", 422)
+    with till.platform.reading() as session:
+        till.platform.now = store.cycle(session, till.cycle).until
+    assert "宣告逾期未备付" in till.page()
+    page = till.step("default")
+    assert "逾期未备付，已移出轧差" in page
+    assert "已作废" in page
+    assert "须重新签署付款指令" in page
+    assert "没有要收付的款项" in page, "the only payer has left"
+
+
+def test_instructions__signed_by_two_persons_of_somebody_else__refused(till: Till) -> None:
+    """A party's own maker and checker cannot send the others' money anywhere, by no door."""
+    till.netted()
+    pair = {f"staff:{name}": sm.generate() for name in ("evil1", "evil2")}
+    for (by, key), role in zip(pair.items(), (MAKER, CHECKER), strict=True):
+        till.shop.house.hire(by.partition(":")[2], key, role, SELLER)
+    till.shop.house.session.commit()
+    own = BankAccount("102100099996", "演示银行", "6", "卖方自己")
+    with till.platform.reading() as session:
+        drafted = settlement.draft_instructions(
+            session, cycle=till.cycle, account=own, accounts=dict.fromkeys((CONSUMER, PROVIDER, SELLER), own)
+        )
+    before = till.platform.count()
+    signatures = [
+        signing.sign_sm2(key, drafted, by=by, role=role)
+        for (by, key), role in zip(pair.items(), (MAKER, CHECKER), strict=True)
+    ]
+    answer = till.platform.post("/api/instructions", Signed(drafted, tuple(signatures)).document(), "staff:evil1")
+    assert answer.status_code == 403, answer.text
+    parties = [
+        signing.sign_sm2(till.shop.house.keys[party].sm2, drafted, by=f"party:{party}", role=role)
+        for party, role in ((SELLER, MAKER), (PROVIDER, CHECKER))
+    ]
+    answer = till.platform.post("/api/instructions", Signed(drafted, tuple(parties)).document(), f"party:{SELLER}")
+    assert answer.status_code == 403, answer.text
+    assert till.platform.count() == before
+    assert till.state() is State.NETTED
+
+
+def test_cycle__opened_from_the_list__once_for_a_month(till: Till) -> None:
+    page = till.maker.post("/office/cycles", {"period": "2026-07", "grace": "2"}).text
+    assert "账期 2026-07" in words(page)
+    assert "开放" in words(page)
+    for month, grace in (("2026-13", "1"), ("2026-08", "x"), ("2026-08", "99999"), ("", "")):
+        answer = till.maker.post("/office/cycles", {"period": month, "grace": grace}, 422)
+        assert "没有写入任何内容" in answer.text
+    with till.platform.reading() as session:
+        assert [item.period for item in store.cycles(session)] == ["2026-05", "2026-07"]
