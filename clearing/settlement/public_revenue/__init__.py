@@ -1,12 +1,13 @@
 """Non-tax revenue of public data (非税收入): assessed, notified, paid to the treasury, ticketed, allocated, given back.
 
-proceeds → path → allocation → statements → standing → book → service
+proceeds → path → allocation → statements → standing → posting → book → service
 
 - `proceeds`: one amount has one kind; what follows from it for tax, papers, netting and the account it is paid to
 - `path` is the table of states and allowed moves: 应缴核定 → 缴款通知 → 缴款到账 → 财政电子票据 → 用途清分, and 退付
 - `allocation` divides a ticket by the weights of a plan of purposes, with the rounding of `settlement.sharing`
 - `statements`: what each side signs, and who that is
 - `standing` folds what was stated about one due into where it stands, and refuses what does not follow
+- `posting` makes the journal transaction of each act
 - `book` is the 台账 as rows, sums and XLSX
 - `tables`, `store` and `service` hold rows, queries and the calls from outside
 

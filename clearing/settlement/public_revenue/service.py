@@ -96,6 +96,8 @@ def division(session: Session, due: str, ticket: TicketKey, plan: str = "", refu
         return _divided(found, ticket, issued.ticket.fen)
     if issued.allocation is None:
         raise BadTerms("ticket", "已清分的票据 / an allocated ticket", str(ticket))
+    if refund > (left := issued.ticket.fen - issued.refunded):
+        raise BadTerms("refund", f"≤ {left}（已缴未退 / paid and not given back）", refund)
     found = store.plan(session, issued.allocation.plan, issued.allocation.version)
     return _divided(found, ticket, -refund)
 

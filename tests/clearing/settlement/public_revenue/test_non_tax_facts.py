@@ -408,6 +408,10 @@ def test_unknown__due_ticket_and_plan__say_so(cashier: Cashier) -> None:
         service.division(cashier.session, D, T2, P)
     with pytest.raises(BadTerms, match="ticket"):
         service.division(cashier.session, D, T1, refund=1)
+    cashier.plan()
+    cashier.allocate()
+    with pytest.raises(BadTerms, match=r"refund.*≤ 100"):
+        service.division(cashier.session, D, T1, refund=101)
     with pytest.raises(UnknownFact):
         store.plan(cashier.session, P, 7)
 
