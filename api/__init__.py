@@ -29,8 +29,8 @@ settings → bootstrap → app → deps → auth → bodies → routes → error
   others), `cli_seal`, `cli_national`, `cli_agency` (duties, exit), `cli_cards`, `cli_price` (reports of what a data
   element is worth), `cli_deals` (negotiating and signing
   with a platform elsewhere), `cli_connector` (one's own connector), `cli_delivery`, `cli_dispute`,
-  `cli_settle` (inputs of a period), `cli_report`, `cli_service`, `cli_market`, `cli_element`, `cli_retention`,
-  `cli_journal`; `command`: what they share.
+  `cli_settle` (inputs of a period), `cli_nontax` (non-tax revenue), `cli_report`, `cli_service`, `cli_market`,
+  `cli_element`, `cli_retention`, `cli_journal`; `command`: what they share.
 - `client`: a small client for signed statements.
 - `connector`: the process that meters every use and signs for it, in front of a data API or of a consumer's own calls
   (D11, D31).

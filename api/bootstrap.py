@@ -34,6 +34,7 @@ import clearing.market.store as market
 import clearing.pricing.element.store as elements
 import clearing.pricing.store as pricing
 import clearing.settlement.dispute.store as dispute
+import clearing.settlement.public_revenue.store as public_revenue
 import clearing.settlement.reporting.store as reporting
 import clearing.settlement.service_order.store as service_orders
 import clearing.settlement.store as settlement
@@ -484,6 +485,7 @@ def projectors() -> dict[str, Projector]:
         settlement.PROJECTORS,
         dispute.PROJECTORS,
         service_orders.PROJECTORS,
+        public_revenue.PROJECTORS,
         reporting.PROJECTORS,
     )
     merged: dict[str, Projector] = {}

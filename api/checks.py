@@ -12,6 +12,7 @@ from api.bootstrap import System
 from clearing.market import service as market
 from clearing.settlement import service as settlement
 from clearing.settlement import store as settlement_store
+from clearing.settlement.public_revenue import service as public_revenue
 from clearing.settlement.service_order import service as service_orders
 from clearing.terms import LATEST
 from clearing.usage import store as usage_store
@@ -106,6 +107,11 @@ def ordered(system: System, session: Session) -> Iterator[str]:
     return service_orders.audit(session)
 
 
+def collected(system: System, session: Session) -> Iterator[str]:
+    """Every due of non-tax revenue, its allocations, refunds and postings, from its facts alone."""
+    return public_revenue.audit(session)
+
+
 AREAS: dict[str, Callable[[System, Session], Iterator[Finding] | Iterator[str]]] = {
     "事实与其列 / facts and their columns": facts,
     "日志树、树头与签名 / tree, heads and signatures": tree,
@@ -114,6 +120,7 @@ AREAS: dict[str, Callable[[System, Session], Iterator[Finding] | Iterator[str]]]
     "视图由事实重放 / views replayed from facts": views,
     "计量、计费、清分、轧差重算 / metering, rating, sharing, netting again": settled,
     "服务单结算重算 / settlements of service orders again": ordered,
+    "非税收入清分重算 / non-tax revenue and its allocation again": collected,
 }
 
 

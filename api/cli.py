@@ -28,6 +28,7 @@ from api import (
     cli_likeness,
     cli_market,
     cli_national,
+    cli_nontax,
     cli_price,
     cli_report,
     cli_retention,
@@ -87,6 +88,7 @@ app.add_typer(cli_cards.app, name="cards")
 app.add_typer(cli_delivery.app, name="delivery")
 app.add_typer(cli_dispute.app, name="dispute")
 app.add_typer(cli_settle.app, name="settle")
+app.add_typer(cli_nontax.app, name="nontax")
 app.add_typer(cli_report.app, name="report")
 app.add_typer(cli_service.app, name="service")
 app.add_typer(cli_market.app, name="market")

@@ -21,6 +21,7 @@ import clearing.market.tables
 import clearing.pricing.element.tables
 import clearing.pricing.tables
 import clearing.settlement.dispute.tables
+import clearing.settlement.public_revenue.tables
 import clearing.settlement.reporting.tables
 import clearing.settlement.service_order.tables
 import clearing.settlement.tables
@@ -76,6 +77,7 @@ MODULES = (
     clearing.settlement.tables,
     clearing.settlement.dispute.tables,
     clearing.settlement.service_order.tables,
+    clearing.settlement.public_revenue.tables,
     clearing.settlement.reporting.tables,
     api.auth,
     api.calling,

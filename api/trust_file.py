@@ -18,6 +18,8 @@ CREDIT_OFFICER = "staff:credit_officer@operator"
 """Staff of the market's operator that answers objections to figures and states who is related to whom."""
 ELEMENT_REVIEWER = "staff:element_reviewer@operator|supervisor"
 """Staff of the market's operator, or of a supervisor where the operator itself develops the element."""
+ALLOCATORS = "staff:allocation_maker|allocation_checker@non_tax_authority"
+"""Two persons of the 执收单位 that a trust file names in this role: its reader decides which one that is."""
 CONTRACTS = ("RightsRegistry", "AgreementRegistry", "EvidenceLog", "SettlementBook")
 
 REQUIRED: dict[str, tuple[str, ...]] = {
@@ -112,6 +114,15 @@ REQUIRED: dict[str, tuple[str, ...]] = {
     "project-acceptance/v1": ("by:party:{buyer}", "by:party:{supervisor}"),
     "project-settlement/v1": ("by:party:{buyer}", "by:party:{provider}"),
     "project-invoice/v1": ("by:party:{provider}",),
+    "allocation-plan/v1": (ALLOCATORS,),
+    "non-tax-due/v1": ("by:party:{authority}",),
+    "non-tax-withdrawal/v1": ("by:party:{authority}",),
+    "non-tax-notice/v1": ("by:party:{authority}",),
+    "non-tax-payment/v1": ("source=bank by:party:{payer}", "source=treasury by:party:{treasury}"),
+    "fiscal-ticket/v1": ("by:party:{issuer}",),
+    "purpose-allocation/v1": (ALLOCATORS,),
+    "non-tax-refund/v1": (ALLOCATORS,),
+    "non-tax-refund-paid/v1": ("by:party:{treasury}",),
     "credit-figure/v1": ("role:operator",),
     "credit-objection/v1": ("by:party:{party}",),
     "credit-objection-answer/v1": (f"{CREDIT_OFFICER}|supervisor",),

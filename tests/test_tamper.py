@@ -60,6 +60,12 @@ from clearing.settlement import service as settlement
 from clearing.settlement.dispute import opening
 from clearing.settlement.dispute import service as disputes
 from clearing.settlement.guarantee import GUARANTEE_CALL, GuaranteeCall
+from clearing.settlement.netting.eligibility import Proceeds
+from clearing.settlement.payment import BankAccount
+from clearing.settlement.public_revenue import service as public_revenue
+from clearing.settlement.public_revenue import statements as collecting
+from clearing.settlement.public_revenue.allocation import Purpose
+from clearing.settlement.public_revenue.proceeds import AccountKind, Collecting, Paper
 from clearing.settlement.service_order import service as service_orders
 from clearing.settlement.service_order import statements as ordering
 from clearing.settlement.service_order.scheme import TENDER
@@ -220,6 +226,7 @@ def bench(played: Played, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     _trade(played, home)
     _order(played, home)
     _guarantee(played, home)
+    _collect(played, home)
     chain = bootstrap.connect(settings.load(home).model_copy(update={"rpc_url": played.rpc}), None)
     patch = pytest.MonkeyPatch()
     patch.setattr(ledger_audit, "verify_sm2", _remembered(ledger_audit.verify_sm2))
@@ -485,6 +492,65 @@ def _guarantee(played: Played, home: Path) -> None:
         )
         subject = settlement.guarantee_subject(body.claim)
         settlement.state_fact(session, system.office, GUARANTEE_CALL, subject, body, at)
+
+
+def _collect(played: Played, home: Path) -> None:
+    """Non-tax revenue from its plan to a refund that was paid: a row of each."""
+    with played.system(home) as system, jobs.transaction(system) as session:
+        at, agency, keys = system.clock(), system.house, _party_keys(played)
+        payer, day, paper = sorted(keys)[0], day_of(at).isoformat(), Twin("1" * 64, "2" * 64)
+        codes = [f"11330100MA0000007{last}" for last in "0123456789ABCDEFGHJKLMNPQRTUWXY"]
+        codes += [code.replace("0007", "0008") for code in codes]
+        authority, treasury = (code for code in codes if uscc_is_valid(code))
+        roles = {authority: (collecting.AUTHORITY, collecting.ISSUER), treasury: (collecting.TREASURY,)}
+        for code, has in roles.items():
+            by, key = party_subject(code), sm.generate()
+            keys[by] = key
+            evm = eip712.address_of(eip712.new_key())
+            said = Statement(
+                "party/v1", by, 0, None, body_of(Party("演示", PartyKind.LEGAL, code, key.public, evm, has))
+            )
+            both = (sign_sm2(key, said, by=by), system.agency.signer.sign(said))
+            admitting.register_party(session, agency, Signed(said, both), at=at)
+        persons = {"staff:nt-maker": collecting.MAKER, "staff:nt-checker": collecting.CHECKER}
+        for by, role in persons.items():
+            keys[by] = sm.generate()
+            said = Statement("staff/v1", by, 0, None, body_of(Staff(authority, keys[by].public, (role,))))
+            signed = Signed(said, (sign_sm2(keys[party_subject(authority)], said, by=party_subject(authority)),))
+            admitting.register_staff(session, agency, signed, at=at)
+        due, plan, ticket = "d" * 32, "e" * 32, collecting.TicketKey("1" * 8, "2" * 10)
+        about = {"authority": authority, "payer": payer.removeprefix("party:"), "treasury": treasury,
+                 "issuer": authority}  # fmt: skip
+
+        def say(body: Any) -> str:
+            kind = next(kind for kind, (type_, _, _) in collecting.KINDS.items() if type_ is type(body))
+            stated_plan = kind == collecting.ALLOCATION_PLAN
+            subject = collecting.plan_subject(plan) if stated_plan else collecting.due_subject(due)
+            said = Statement(kind, subject, *store.next_of(session, subject), body_of(body))
+            one = collecting.signer_of(kind, body)
+            who = {one: ""} if one else persons
+            signatures = tuple(sign_sm2(keys[by], said, by=by, role=role) for by, role in who.items())
+            return public_revenue.take(session, Signed(said, signatures), at=at).fact.id
+
+        def divided(refund: int = 0) -> dict[str, Any]:
+            found = public_revenue.division(session, due, ticket, plan, refund)
+            return {
+                **about,
+                **{name: getattr(found, name) for name in ("ticket", "plan", "version", "before", "lines")},
+            }
+
+        origin = say(collecting.Plan(authority, 1, (Purpose("A", "演示", "103", paper, 10**9),)))
+        to = Collecting(AccountKind.FISCAL, BankAccount("1" * 12, "演示", "1", "演示"))
+        say(collecting.Due(**about, proceeds_kind=Proceeds.NON_TAX, item="103", name="演示", period=day[:7], fen=100,
+                           basis=paper, origin=origin))  # fmt: skip
+        say(collecting.Notice(**about, code="1" * 8, fen=100, to=to, due_on=day))
+        say(collecting.Payment(**about, source=collecting.Source.TREASURY, code="1" * 8, fen=100, account="1",
+                               bank="1" * 12, reference="E", booked_on=day, evidence=paper))  # fmt: skip
+        say(collecting.Ticket(**about, paper=Paper.FISCAL_TICKET, ticket=ticket, check="a" * 6, fen=100, issued_on=day))
+        say(collecting.Allocation(**divided()))
+        back = say(collecting.Refund(**divided(40), fen=40, reason="演示", document=paper))
+        say(collecting.RefundPaid(**about, refund=back, fen=40, bank="1" * 12, reference="R", booked_on=day,
+                                  evidence=paper))  # fmt: skip
 
 
 def test_operational__tables_and_columns_are_a_closed_list() -> None:

@@ -29,6 +29,7 @@ notice → cycle → payment → close → tracing → audit → reporting
 - `dispute`: a complaint about delivery, use or a charge, negotiated, mediated or decided; `hold` says what waits
   meanwhile, `disputed` freezes, releases and gives back
 - `service_order`: the 服务单 scheme, from score cards to what is paid for a 项目周期
+- `public_revenue`: non-tax revenue, from its assessment to its purposes; never shared, taxed or netted
 - `reporting`: the list of deals, credit, activity, contribution and the assessment report, each as of a second, with
   what it was computed from, and objections to them
 - `workbook` renders a statement as XLSX, `trace_sheet` the 台账

@@ -372,12 +372,12 @@ def _statements(stored: Stored) -> Iterator[Finding]:
     last = stored.statements[0][1].last
     before = [(number, item) for number, item in stored.transactions if number < last]
     balance = journal.balances(item for _, item in before)
-    for account in [item for item in balance if item.kind in journal.PARTY_KINDS]:
+    for account in [item for item in balance if item.stated]:
         if account.agreement not in stored.buyers and account.agreement != journal.NET:
             yield Finding(f"journal {account.name}", "agreement", "an agreement that was charged", account.agreement)
             del balance[account]
     obligations = statements.obligations_of(balance, stored.buyers)
-    parties = {account.party for account in balance if account.kind in journal.PARTY_KINDS} | set(stored.openings)
+    parties = {account.party for account in balance if account.stated} | set(stored.openings)
     have = {body.party: (name, body, parts) for name, body, parts in stored.statements}
     for party in sorted(parties):
         opening = stored.openings.get(party)

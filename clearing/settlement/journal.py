@@ -18,12 +18,16 @@ from clearing.settlement.guarantee import GuaranteeCall
 from clearing.settlement.hold import Hold
 from clearing.settlement.rating import Charge
 from clearing.settlement.sharing import Shares
+from clearing.terms import CURRENCY
 
 NET = "net"
+NON_TAX = "non-tax"
+"""Where an agreement stands in other accounts: of 非税收入, kept apart by what was assessed (`period` is its id)."""
 
 
 class Kind(StrEnum):
-    """Chart of accounts: debit balances RCV, RCVD, BNK; credit balances the others."""
+    """Chart of accounts: debit balances RCV, RCVD, BNK; credit balances the others. NTX is a debit while a refund that
+    the treasury owes is not paid."""
 
     RCV = "RCV"  # 应收款: a buyer owes
     RCVD = "RCVD"  # 争议应收: the part of it that is disputed
@@ -31,6 +35,8 @@ class Kind(StrEnum):
     TAX = "TAX"  # 税额: until the invoice is recorded
     PAY = "PAY"  # 应付分配款: owed to a payee
     HOLD = "HOLD"  # 冻结应付: the part of it that is disputed
+    NTX = "NTX"  # 应缴非税收入: due to the treasury
+    REF = "REF"  # 应退款: a refund due to who paid
     TRN = "TRN"  # 在途付款: instructed, not yet booked
     SUS = "SUS"  # 待查到账: money not matched
     BNK = "BNK"  # 银行镜像: mirror of the supervised account, moved by bank files only
@@ -38,7 +44,7 @@ class Kind(StrEnum):
 
 PARTY_KINDS = frozenset(
     {Kind.RCV, Kind.RCVD, Kind.PAY, Kind.HOLD}
-)  # what a party owes and is owed: its statement is made of these
+)  # what a party owes and is owed: its statement is made of these, unless `Account.apart`
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -54,6 +60,16 @@ class Account:
     @property
     def name(self) -> str:
         return ":".join((self.kind, self.party, self.agreement, self.period))
+
+    @property
+    def apart(self) -> bool:
+        """Is this 非税收入? It is paid gross to the treasury: in no statement, no obligation and no netting."""
+        return self.agreement == NON_TAX
+
+    @property
+    def stated(self) -> bool:
+        """Does the party's 清分账单 show it?"""
+        return self.kind in PARTY_KINDS and not self.apart
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,6 +267,34 @@ def bank_opening(file_id: str, account: str, opening: int, currency: str, at: in
     """The balance an account already had when its first file came: money of unknown origin, so suspense."""
     legs = [(Account(Kind.BNK, account), opening), (Account(Kind.SUS, account, "opening"), -opening)]
     return _transaction("bank-opening", file_id, at, currency, legs)
+
+
+def non_tax_assessed(due_id: str, due: str, payer: str, treasury: str, amount: int, at: int) -> Transaction:
+    """应缴核定: the payer owes the whole amount, all of it is due to the treasury; no REV, no TAX, no PAY between.
+
+    `due` is the id the accounts are kept apart by, `due_id` the fact. What is withdrawn is its mirror.
+    """
+    return _transaction("non-tax-assessed", due_id, at, CURRENCY, _non_tax(due, Kind.RCV, payer, treasury, amount))
+
+
+def non_tax_paid(ticket_id: str, due: str, payer: str, treasury: str, amount: int, at: int) -> Transaction:
+    """财政电子票据: what the payer paid to the treasury directly is owed no more. No bank mirror of ours moves."""
+    return _transaction("non-tax-paid", ticket_id, at, CURRENCY, _non_tax(due, Kind.RCV, payer, treasury, -amount))
+
+
+def non_tax_refund(refund_id: str, due: str, payer: str, treasury: str, amount: int, at: int) -> Transaction:
+    """退付 decided: the treasury owes it back to who paid."""
+    return _transaction("non-tax-refund", refund_id, at, CURRENCY, _non_tax(due, Kind.REF, payer, treasury, -amount))
+
+
+def non_tax_refunded(paid_id: str, due: str, payer: str, treasury: str, amount: int, at: int) -> Transaction:
+    """退付 booked: the treasury paid it back directly."""
+    return _transaction("non-tax-refunded", paid_id, at, CURRENCY, _non_tax(due, Kind.REF, payer, treasury, amount))
+
+
+def _non_tax(due: str, kind: Kind, payer: str, treasury: str, amount: int) -> list[tuple[Account, int]]:
+    """The payer's account of this kind against the treasury's, both of this one `due`."""
+    return [(Account(kind, payer, NON_TAX, due), amount), (Account(Kind.NTX, treasury, NON_TAX, due), -amount)]
 
 
 def balances(transactions: Iterable[Transaction], until: int | None = None) -> dict[Account, int]:

@@ -33,7 +33,7 @@ from clearing.settlement.dispute import store as disputes
 from clearing.settlement.guarantee import GUARANTEE_CALL
 from clearing.settlement.inputs import Inputs
 from clearing.settlement.invoice import Invoice, check_invoice
-from clearing.settlement.journal import PARTY_KINDS, Account, BankEffect, Kind
+from clearing.settlement.journal import Account, BankEffect, Kind
 from clearing.settlement.netting import Funded, Proof, Run, default
 from clearing.settlement.notice import Held, PartB
 from clearing.settlement.payment import BankAccount, Batch, Direction
@@ -449,7 +449,7 @@ def issue_statements(session: Session, office: Office, *, cycle: str, at: int) -
 
 
 def _parties(balance: Mapping[Account, int]) -> set[str]:
-    return {account.party for account in balance if account.kind in PARTY_KINDS}
+    return {account.party for account in balance if account.stated}
 
 
 def statement_subject(cycle: str, party: str) -> str:

@@ -14,7 +14,7 @@ from typing import Any
 
 from clearing import money
 from clearing.errors import BadMoney
-from clearing.settlement.journal import NET, PARTY_KINDS, Account, Kind, Netted, Transaction
+from clearing.settlement.journal import NET, Account, Kind, Netted, Transaction
 from ledger import canonical
 from ledger.reading import body_of, read
 
@@ -102,7 +102,7 @@ def lines_of(party: str, numbered: Iterable[tuple[int, Transaction]]) -> tuple[L
     for _, transaction in sorted(numbered, key=lambda pair: pair[0]):
         for posting in transaction.postings:
             account = posting.account
-            if account.party == party and account.kind in PARTY_KINDS:
+            if account.party == party and account.stated:
                 lines.append(
                     Line(
                         type="line",
@@ -124,7 +124,7 @@ def moving(numbered: Iterable[tuple[int, Transaction]]) -> dict[str, list[tuple[
     """The transactions that move each party's own accounts, in one pass over all of them: what its lines come from."""
     found: dict[str, list[tuple[int, Transaction]]] = {}
     for number, transaction in numbered:
-        for party in {item.account.party for item in transaction.postings if item.account.kind in PARTY_KINDS}:
+        for party in {item.account.party for item in transaction.postings if item.account.stated}:
             found.setdefault(party, []).append((number, transaction))
     return found
 

@@ -57,7 +57,8 @@ def _text(value: Any) -> str:
     return canonical.encode(body_of(value)).decode()
 
 
-def _post(session: Session, transaction: Transaction) -> None:
+def post(session: Session, transaction: Transaction) -> None:
+    """Writes one transaction under the next number: for projectors only, an event of the journal is always a fact's."""
     table = tables.journal_transaction
     number = next_number(session)
     session.execute(
@@ -145,7 +146,7 @@ def _charge(session: Session, fact: Fact) -> None:
             document=_text(body),
         )
     )
-    _post(session, journal.charged(fact.id, body, fact.at))
+    post(session, journal.charged(fact.id, body, fact.at))
 
 
 def _shares(session: Session, fact: Fact) -> None:
@@ -175,7 +176,7 @@ def _shares(session: Session, fact: Fact) -> None:
         for line in body.shares
     ]
     session.execute(insert(tables.share), rows)
-    _post(session, journal.shared(fact.id, body, fact.at))
+    post(session, journal.shared(fact.id, body, fact.at))
 
 
 def _guarantee_call(session: Session, fact: Fact) -> None:
@@ -196,7 +197,7 @@ def _guarantee_call(session: Session, fact: Fact) -> None:
 def _invoice(session: Session, fact: Fact) -> None:
     body = read(Invoice, fact.body)
     session.execute(update(tables.charge).where(tables.charge.c.fact_id == body.charge).values(invoice=fact.id))
-    _post(session, journal.invoiced(fact.id, body.issuer, body.agreement, body.period, body.tax, CURRENCY, fact.at))
+    post(session, journal.invoiced(fact.id, body.issuer, body.agreement, body.period, body.tax, CURRENCY, fact.at))
 
 
 def _statement(session: Session, fact: Fact) -> None:
@@ -239,7 +240,7 @@ def _netting(session: Session, fact: Fact) -> None:
     session.execute(update(tables.cycle).where(tables.cycle.c.cycle == body.cycle).values(netting=fact.id))
     items = netted_items(part_documents(session, fact.id), buyers(session))
     funded = {item.party: item.amount for item in body.funded or ()}
-    _post(session, journal.netted(fact.id, body.period, items, body.final, body.currency, fact.at, funded))
+    post(session, journal.netted(fact.id, body.period, items, body.final, body.currency, fact.at, funded))
 
 
 def _default(session: Session, fact: Fact) -> None:
@@ -249,7 +250,7 @@ def _default(session: Session, fact: Fact) -> None:
     undone = {("instruction", body.instructions), ("netting", body.netting)}
     for _, item in reversed(transactions(session)):
         if (item.event, item.event_id) in undone:
-            _post(session, item.mirror(fact.id, fact.at))
+            post(session, item.mirror(fact.id, fact.at))
     orders, table = tables.instruction, tables.cycle
     session.execute(update(orders).where(orders.c.fact_id == body.instructions).values(void=1))
     session.execute(update(table).where(table.c.cycle == body.cycle).values(netting=None, instructions=None))
@@ -293,13 +294,13 @@ def _order(session: Session, fact: Fact, body: Batch, replaces: Mapping[str, str
     if rows:
         session.execute(insert(tables.instruction), rows)
     payouts = [(item.party, item.amount) for item in body.instructions if item.direction is Direction.PAYOUT]
-    _post(session, journal.instructed(fact.id, body.period, payouts, body.currency, fact.at))
+    post(session, journal.instructed(fact.id, body.period, payouts, body.currency, fact.at))
 
 
 def _bank_file(session: Session, fact: Fact) -> None:
     body = read(BankFile, fact.body)
     if fact.statement.no == 0 and body.opening:
-        _post(session, journal.bank_opening(fact.id, body.account, body.opening, body.currency, fact.at))
+        post(session, journal.bank_opening(fact.id, body.account, body.opening, body.currency, fact.at))
     session.execute(
         insert(tables.bank_file).values(
             fact_id=fact.id,
@@ -329,7 +330,7 @@ def _bank_file(session: Session, fact: Fact) -> None:
             )
         )
         event_id = f"{body.bank}/{body.account}/{entry.reference}"
-        _post(session, journal.banked(event_id, body.account, effect, body.currency, fact.at))
+        post(session, journal.banked(event_id, body.account, effect, body.currency, fact.at))
 
 
 def _book(session: Session, end_to_end: str, effect: BankPosting) -> None:
@@ -347,13 +348,13 @@ def _hold(session: Session, fact: Fact) -> None:
     session.execute(
         insert(tables.hold).values(dispute=body.dispute, fact_id=fact.id, charge=body.charge, document=_text(body))
     )
-    _post(session, journal.held(fact.id, body, CURRENCY, fact.at))
+    post(session, journal.held(fact.id, body, CURRENCY, fact.at))
 
 
 def _release(session: Session, fact: Fact) -> None:
     body = read(Hold, fact.body)
     session.execute(update(tables.hold).where(tables.hold.c.dispute == body.dispute).values(released=fact.id))
-    _post(session, journal.released(fact.id, body, CURRENCY, fact.at))
+    post(session, journal.released(fact.id, body, CURRENCY, fact.at))
 
 
 def _closed(session: Session, fact: Fact) -> None:

@@ -145,6 +145,8 @@ PLACEHOLDERS = {
     "file": "report.json",
     "case": "0" * 32,
     "contract": "0" * 64,
+    "due": "0" * 32,
+    "plan": "0" * 32,
 }
 
 

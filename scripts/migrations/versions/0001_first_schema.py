@@ -297,6 +297,32 @@ def upgrade() -> None:
         batch_op.create_index("ix_claim_triple", ["content", "right", "holder"], unique=False)
 
     op.create_table(
+        "clearing_allocation_line",
+        sa.Column("fact_id", sa.String(length=64), autoincrement=False, nullable=False),
+        sa.Column("purpose", sa.String(length=40), autoincrement=False, nullable=False),
+        sa.Column("due", sa.String(length=32), autoincrement=False, nullable=False),
+        sa.Column("plan", sa.String(length=32), autoincrement=False, nullable=False),
+        sa.Column("version", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("budget_class", sa.String(length=9), autoincrement=False, nullable=False),
+        sa.Column("amount", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.PrimaryKeyConstraint("fact_id", "purpose"),
+    )
+    with op.batch_alter_table("clearing_allocation_line", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_clearing_allocation_line_due"), ["due"], unique=False)
+
+    op.create_table(
+        "clearing_allocation_plan",
+        sa.Column("plan", sa.String(length=32), autoincrement=False, nullable=False),
+        sa.Column("version", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("authority", sa.String(length=18), autoincrement=False, nullable=False),
+        sa.Column("total", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("fact_id", sa.String(length=64), autoincrement=False, nullable=False),
+        sa.PrimaryKeyConstraint("plan", "version"),
+    )
+    with op.batch_alter_table("clearing_allocation_plan", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_clearing_allocation_plan_authority"), ["authority"], unique=False)
+
+    op.create_table(
         "clearing_bank_entry",
         sa.Column("bank", sa.String(length=12), autoincrement=False, nullable=False),
         sa.Column("account", sa.String(length=32), autoincrement=False, nullable=False),
@@ -404,6 +430,20 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_clearing_dispute_respondent"), ["respondent"], unique=False)
 
     op.create_table(
+        "clearing_fiscal_ticket",
+        sa.Column("code", sa.String(length=8), autoincrement=False, nullable=False),
+        sa.Column("number", sa.String(length=10), autoincrement=False, nullable=False),
+        sa.Column("due", sa.String(length=32), autoincrement=False, nullable=False),
+        sa.Column("fen", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("refunded", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("fact_id", sa.String(length=64), autoincrement=False, nullable=False),
+        sa.Column("allocation", sa.String(length=64), autoincrement=False, nullable=True),
+        sa.PrimaryKeyConstraint("code", "number"),
+    )
+    with op.batch_alter_table("clearing_fiscal_ticket", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_clearing_fiscal_ticket_due"), ["due"], unique=False)
+
+    op.create_table(
         "clearing_guarantee_call",
         sa.Column("fact_id", sa.String(length=64), autoincrement=False, nullable=False),
         sa.Column("claim", sa.String(length=200), autoincrement=False, nullable=False),
@@ -468,6 +508,48 @@ def upgrade() -> None:
         sa.Column("net", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.PrimaryKeyConstraint("netting", "party"),
     )
+    op.create_table(
+        "clearing_non_tax_due",
+        sa.Column("id", sa.String(length=32), autoincrement=False, nullable=False),
+        sa.Column("authority", sa.String(length=18), autoincrement=False, nullable=False),
+        sa.Column("payer", sa.String(length=18), autoincrement=False, nullable=False),
+        sa.Column("treasury", sa.String(length=18), autoincrement=False, nullable=False),
+        sa.Column("issuer", sa.String(length=18), autoincrement=False, nullable=False),
+        sa.Column("item", sa.String(length=20), autoincrement=False, nullable=False),
+        sa.Column("period", sa.String(length=7), autoincrement=False, nullable=False),
+        sa.Column("fen", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("basis", sa.String(length=64), autoincrement=False, nullable=False),
+        sa.Column("origin", sa.String(length=64), autoincrement=False, nullable=True),
+        sa.Column("notice", sa.String(length=32), autoincrement=False, nullable=True),
+        sa.Column("state", sa.String(length=12), autoincrement=False, nullable=False),
+        sa.Column("paid", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("ticketed", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("allocated", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("refunded", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("fact_id", sa.String(length=64), autoincrement=False, nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("basis"),
+        sa.UniqueConstraint("notice"),
+    )
+    with op.batch_alter_table("clearing_non_tax_due", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_clearing_non_tax_due_authority"), ["authority"], unique=False)
+        batch_op.create_index(batch_op.f("ix_clearing_non_tax_due_issuer"), ["issuer"], unique=False)
+        batch_op.create_index(batch_op.f("ix_clearing_non_tax_due_origin"), ["origin"], unique=False)
+        batch_op.create_index(batch_op.f("ix_clearing_non_tax_due_payer"), ["payer"], unique=False)
+        batch_op.create_index(batch_op.f("ix_clearing_non_tax_due_treasury"), ["treasury"], unique=False)
+
+    op.create_table(
+        "clearing_non_tax_entry",
+        sa.Column("bank", sa.String(length=12), autoincrement=False, nullable=False),
+        sa.Column("reference", sa.String(length=64), autoincrement=False, nullable=False),
+        sa.Column("due", sa.String(length=32), autoincrement=False, nullable=False),
+        sa.Column("fen", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("fact_id", sa.String(length=64), autoincrement=False, nullable=False),
+        sa.PrimaryKeyConstraint("bank", "reference"),
+    )
+    with op.batch_alter_table("clearing_non_tax_entry", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_clearing_non_tax_entry_due"), ["due"], unique=False)
+
     op.create_table(
         "clearing_party_relation",
         sa.Column("first", sa.String(length=18), autoincrement=False, nullable=False),
@@ -2188,6 +2270,18 @@ def downgrade() -> None:
 
     op.drop_table("clearing_payment_instruction")
     op.drop_table("clearing_party_relation")
+    with op.batch_alter_table("clearing_non_tax_entry", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_clearing_non_tax_entry_due"))
+
+    op.drop_table("clearing_non_tax_entry")
+    with op.batch_alter_table("clearing_non_tax_due", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_clearing_non_tax_due_treasury"))
+        batch_op.drop_index(batch_op.f("ix_clearing_non_tax_due_payer"))
+        batch_op.drop_index(batch_op.f("ix_clearing_non_tax_due_origin"))
+        batch_op.drop_index(batch_op.f("ix_clearing_non_tax_due_issuer"))
+        batch_op.drop_index(batch_op.f("ix_clearing_non_tax_due_authority"))
+
+    op.drop_table("clearing_non_tax_due")
     op.drop_table("clearing_net_position")
     with op.batch_alter_table("clearing_meter_reading", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_clearing_meter_reading_booked"))
@@ -2202,6 +2296,10 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_clearing_guarantee_call_booked"))
 
     op.drop_table("clearing_guarantee_call")
+    with op.batch_alter_table("clearing_fiscal_ticket", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_clearing_fiscal_ticket_due"))
+
+    op.drop_table("clearing_fiscal_ticket")
     with op.batch_alter_table("clearing_dispute", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_clearing_dispute_respondent"))
         batch_op.drop_index(batch_op.f("ix_clearing_dispute_filer"))
@@ -2227,6 +2325,14 @@ def downgrade() -> None:
     op.drop_table("clearing_charge")
     op.drop_table("clearing_bank_file")
     op.drop_table("clearing_bank_entry")
+    with op.batch_alter_table("clearing_allocation_plan", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_clearing_allocation_plan_authority"))
+
+    op.drop_table("clearing_allocation_plan")
+    with op.batch_alter_table("clearing_allocation_line", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_clearing_allocation_line_due"))
+
+    op.drop_table("clearing_allocation_line")
     with op.batch_alter_table("claim", schema=None) as batch_op:
         batch_op.drop_index("ix_claim_triple")
 
