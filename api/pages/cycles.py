@@ -31,6 +31,7 @@ from clearing.errors import ClearingError
 from clearing.settlement import service as settlement
 from clearing.settlement import store
 from clearing.settlement.payment import BankAccount
+from clearing.settlement.stating import Month
 from clearing.terms import DAY, month
 from clearing.usage.finding import CHECKER, MAKER
 from ledger.errors import FieldError, LedgerError
@@ -76,7 +77,7 @@ def open_cycle(
                 raise FieldError("grace", f"0 – {MOST_GRACE} 日 / days", grace[:20])
             made = settlement.open_cycle(
                 session, system.office, operator=system.settings.operator,
-                period=month(read(doors.Month, fields.get("period", ""), "period")), grace=int(grace) * DAY, at=now,
+                period=month(read(Month, fields.get("period", ""), "period")), grace=int(grace) * DAY, at=now,
             )  # fmt: skip
     except _REFUSALS as refusal:
         return _list(request, session, visitor, system, now, refusal=refusal)

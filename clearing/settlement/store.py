@@ -191,7 +191,7 @@ def _guarantee_call(session: Session, fact: Fact) -> None:
             amount=body.amount,
         )
     )
-    _post(session, journal.guaranteed(fact.id, body, fact.at))
+    post(session, journal.guaranteed(fact.id, body, fact.at))
 
 
 def _invoice(session: Session, fact: Fact) -> None:
