@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from sqlalchemy import delete, insert, select, update
@@ -26,11 +25,12 @@ from ledger.facts import Signed
 from ledger.reading import read
 from tests.clearing.settlement import market as demo
 from tests.clearing.settlement.market import AGREEMENTS, APRIL, MARCH, OFFICE, Market, database, signed_by
+from tests.databases import Place
 
 
 @pytest.fixture
-def session(tmp_path: Path) -> Iterator[Session]:
-    with database(tmp_path / "test.db") as opened:
+def session(place: Place) -> Iterator[Session]:
+    with database(place) as opened:
         yield opened
 
 
@@ -346,12 +346,12 @@ def test_close__each_missing_or_wrong_signature__is_refused(form: str, session: 
     assert store.cycle(session, cycle).state is State.SETTLED
 
 
-def test_project__replaying_every_fact__gives_the_same_rows(session: Session, market: Market, tmp_path: Path) -> None:
+def test_project__replaying_every_fact__gives_the_same_rows(session: Session, market: Market, place: Place) -> None:
     """Views depend on facts alone: a second database folded from the same facts has the same rows."""
     demo.whole_cycle(session, market, MARCH)
     demo.to_statements(session, market, APRIL, APRIL.end + DAY)
     views = [table for table in tables.metadata.sorted_tables if table.name.startswith("clearing_")]
-    with database(tmp_path / "second.db") as second:
+    with database(place) as second:
         for fact in facts.all_facts(session):
             facts.restore(second, fact, facts.parts_of(session, fact.id))
             if fact.kind in store.PROJECTORS:
