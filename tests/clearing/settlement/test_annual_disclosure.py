@@ -274,7 +274,7 @@ def test_disclosure__facts_after_its_second__change_nothing(place: Place) -> Non
     assert now.total.amount is None, "two buyers are related: nine parties are left"
     with pytest.raises(TooEarly):
         service.preview_disclosure(house.session, "2028", operator=PLATFORM, as_of=noon("2027-06-01"))
-    for wrong in ("2026-05", "2026-Q1", "x", "", "2025"):
+    for wrong in ("2026-05", "2026-Q1", "x", "", "20²6", "2025"):
         with pytest.raises(BadTerms):
             service.disclose(house.session, wrong, operator=PLATFORM, at=noon("2027-06-01"))
     house.close()

@@ -491,7 +491,7 @@ def test_window__months_quarters_years__each_with_the_one_before() -> None:
         days = [at_day(second) for second in (window.now.start, window.now.end, window.before.start)]
         assert days == [first, last, before]
         assert window.before.end == window.now.start
-    for wrong in ("2026-13", "2026-Q5", "26-01", "2026-", "2026-6", "-", "", "20x6", "2026-06-01"):
+    for wrong in ("2026-13", "2026-Q5", "26-01", "2026-", "2026-6", "-", "", "20x6", "20²6", "2026-06-01"):
         with pytest.raises(BadTerms):
             window_of(wrong)
 

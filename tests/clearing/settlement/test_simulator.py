@@ -348,11 +348,11 @@ def test_business_days__from_a_seed__every_invariant_after_every_step(
     assert any(cycle.state == "closed" for cycle in m.model.cycles.values())
 
 
-def test_seed__lived_through_again__takes_the_same_steps(place: Place) -> None:
+def test_seed__lived_through_again__takes_the_same_steps(sqlite: Place) -> None:
     """What is drawn hangs on the seed alone: not on keys, ids, or who was killed."""
     told = []
     for kills in (False, True):
-        m = Simulator(4, place.url(), STEPS, lambda _: None, kills=kills)
+        m = Simulator(4, sqlite.url(), STEPS, lambda _: None, kills=kills)
         m.live(12)
         m.dispose()
         told.append([step.split(" (killed")[0] for step in m.steps])
@@ -360,11 +360,11 @@ def test_seed__lived_through_again__takes_the_same_steps(place: Place) -> None:
     assert len(told[0]) > 70
 
 
-def test_failure__prints_its_seed_and_every_step(place: Place) -> None:
+def test_failure__prints_its_seed_and_every_step(sqlite: Place) -> None:
     def breaks(m: Simulator) -> None:
         assert len(m.steps) < 9, "演示"
 
-    m = Simulator(5, place.url(), STEPS, breaks, kills=False)
+    m = Simulator(5, sqlite.url(), STEPS, breaks, kills=False)
     with pytest.raises(AssertionError, match="seed 5, after 9 steps") as caught:
         m.live(3)
     m.dispose()
@@ -372,7 +372,7 @@ def test_failure__prints_its_seed_and_every_step(place: Place) -> None:
 
 
 @pytest.mark.parametrize("wrong", ["a fen more for the first payee", "a record counted twice", "tax of another rate"])
-def test_oracle__of_another_opinion__stops_the_run(wrong: str, place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_oracle__of_another_opinion__stops_the_run(wrong: str, sqlite: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     """The checks can fail: a model that is wrong by one fen, one record or one rate is found at the first rating."""
     if wrong.startswith("a fen"):
         right = oracle.paid
@@ -389,7 +389,7 @@ def test_oracle__of_another_opinion__stops_the_run(wrong: str, place: Place, mon
     else:
         taxed = oracle.taxed
         monkeypatch.setattr(oracle, "taxed", lambda deal, amount: taxed(replace(deal, bp=deal.bp + 500), amount))
-    m = Simulator(6, place.url(), STEPS, check, kills=False)
+    m = Simulator(6, sqlite.url(), STEPS, check, kills=False)
     m.at = NOW + 20 * DAY
     with pytest.raises(AssertionError, match="Rate 2026-06"):
         m.live(40)
