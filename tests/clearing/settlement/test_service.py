@@ -18,11 +18,12 @@ from clearing.settlement.notice import PartB
 from clearing.settlement.payment import Direction
 from clearing.settlement.reporting.trades import trade_report
 from clearing.settlement.statement import ObligationPart
-from clearing.terms import DAY
+from clearing.terms import DAY, AgreementTerms
 from ledger import store as facts
 from ledger.errors import BadSignature, Conflict
 from ledger.facts import Signed
 from ledger.reading import read
+from tests.clearing.builders import per_call, plan, ratio, terms
 from tests.clearing.settlement import market as demo
 from tests.clearing.settlement.market import AGREEMENTS, APRIL, MARCH, OFFICE, Market, database, signed_by
 from tests.databases import Place
@@ -435,6 +436,23 @@ def test_report__trade_rows__total_the_charges(session: Session, market: Market)
     assert report.gross == sum(charge.gross for _, charge in store.charges(session, "2026-03"))
     assert [deal.sellers for deal in report.deals] == [("A", "B", "C"), ("A", "B", "C"), ("X",)]
     assert all(deal.invoiced for deal in report.deals)
+
+
+def test_largest_amounts__through_a_cycle__to_the_fen(session: Session) -> None:
+    """999 calls at 10¹² fen: nearly the most an amount may be, so every column on the way must be wide enough."""
+    whole, at = 999 * 10**12, MARCH.end + DAY
+    dear = [AgreementTerms("g1", 0, terms("X", per_call(10**12, 1), plan(ratio(A=5, B=3, C=2)), issuer="A"))]
+    market = Market()
+    market.call(MARCH, g1=999)
+    cycle = demo.to_netted(session, market, MARCH, agreements=dear)
+    batch = demo.instruct(session, cycle, at + 40)
+    assert (batch.funding, batch.payout) == (whole, whole)
+    for direction in (Direction.FUNDING, Direction.PAYOUT):
+        service.import_bank_file(session, OFFICE, market.file(*demo.booked(batch, direction)), at=at + 50)
+        service.advance_payments(session, OFFICE, cycle=cycle, at=at + 50)
+    assert store.cycle(session, cycle).state is State.SETTLED
+    assert store.balance(session) == {}
+    assert service.audit(session, cycle=cycle, agreements=dear, uses=market.of) == []
 
 
 def _audit(session: Session, market: Market, cycle: str) -> list[service.Finding]:
