@@ -121,7 +121,7 @@ def test_disclosure__public_once_its_second_is_over__nobody_named(doors: Doors, 
         assert client.get(f"/api/reports/disclosure/{wrong}").status_code == 422
         found = client.get(f"/disclosure/{wrong}")
         assert found.status_code == 422
-        assert XSS not in found.text
+        assert "<script>" not in found.text
     assert client.get("/disclosure/2027").status_code == 404
     preview = "/api/reports/disclosure/2026/preview"
     assert client.get(preview).status_code == 401
