@@ -54,7 +54,7 @@ demo: setup  ## the main job: register, list, agree, use, price, settle, verify
 test: setup .setup-schemas lint unit  ## everything that must pass
 
 test-services: setup  ## the same program on a PostgreSQL server and in a browser (Debian packages)
-	@$(BIN)/pytest -m services -rs tests/services tests/interop
+	@$(BIN)/pytest -m services -rs tests/services tests/interop tests/clearing
 
 test-scale: setup .setup-scale  ## the metering plan on Spark, to the fen as in DuckDB (Java from Debian)
 	@$(BIN)/pytest -m scale -rs tests/scale

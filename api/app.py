@@ -49,6 +49,9 @@ from api.pages import (
     demand as demand_pages,
 )
 from api.pages import (
+    disclosure as disclosure_pages,
+)
+from api.pages import (
     dispute as dispute_pages,
 )
 from api.pages import (
@@ -147,6 +150,7 @@ MODULES = (
     foreign,
     register_pages,
     market_pages,
+    disclosure_pages,
     demand_pages,
     broker_pages,
     gratis_pages,

@@ -94,6 +94,19 @@ def totals(
 
 
 @app.command()
+def disclosure(
+    year: Annotated[str, typer.Argument(help="YYYY")],
+    url: UrlOption,
+    xlsx: Annotated[Path | None, typer.Option(help="写成 Excel / write XLSX here")] = None,
+    api_key: Annotated[str, typer.Option(help="只用于预览 / for a preview only: sq_…")] = "",
+    as_of: Annotated[int, typer.Option(help="预览截至，UTC 秒（运营方、监管方） / preview as of")] = 0,
+) -> None:
+    """年度披露，公开；一年一份，以口径规定的一秒为准 / what everybody is told of a year, naming nobody."""
+    path = f"/api/reports/disclosure/{year}"
+    _report(url, api_key, f"{path}/preview" if as_of else path, as_of, xlsx)
+
+
+@app.command()
 def trades(
     period: Annotated[str, typer.Argument(help="账期 YYYY-MM / the account period")], url: UrlOption,
     api_key: ApiKeyOption,

@@ -1,4 +1,4 @@
-"""What several test modules share: one run of the whole demonstration a session."""
+"""What several test modules share: one run of the whole demonstration a session, and one PostgreSQL server."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import pytest
 
 from tests.chain_fixture import anvil
 from tests.played import Played, shuqing
+from tests.services.server import Missing, Server, postgresql, provide
 
 CALLS = 60
 
@@ -23,3 +24,13 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Played]:
     shutil.copy(out / "world" / "anvil.json", state)
     with anvil(state=state) as rpc:
         yield Played(done.returncode, done.stdout, out, rpc)
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[Server]:
+    try:
+        provide()
+    except Missing as missing:
+        pytest.exit(f"make test-services：{missing}", returncode=1)
+    with postgresql() as running:
+        yield running

@@ -2,6 +2,7 @@
 
 - `public`: home, check, register, log, verifiers: no scripts; `checking`: what a check may show; `upload`: its form.
 - `market`: the search of products on offer, the page of one, and its service level of a month.
+- `disclosure`: 年度披露, what everybody is told of a year.
 - `delivery`: deliveries for both their sides, `delivering` their forms; `dispute`: complaints for both theirs.
 - `broker`: mandates for brokers.
 - `profile`: 数商, and the page of one.

@@ -7,7 +7,6 @@ from fastapi.responses import HTMLResponse
 
 from api.auth import CallerDep, organisation_of
 from api.deps import NowDep, ReadDep, SystemDep
-from api.pages.market import MODE_NAMES
 from api.pages.render import page
 from api.routes.delivery import side_of
 from clearing.market import store as agreements
@@ -16,6 +15,7 @@ from clearing.market.delivery import store
 from clearing.market.delivery.act import Act, Reason, Side
 from clearing.market.delivery.moves import TURNS, inspection_of, open_acts
 from clearing.market.delivery.service import ACT_NAMES, CLOSED, PROGRESS_NAMES, STATE_NAMES
+from clearing.market.product import MODE_NAMES
 from clearing.market.promise import Counting, Silence
 from clearing.market.shelf import store as shelf
 

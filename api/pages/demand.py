@@ -11,7 +11,7 @@ from fastapi.responses import HTMLResponse
 from api.asking import AskedDemandsDep
 from api.auth import CallerDep, organisation_of
 from api.deps import NowDep, ReadDep, SystemDep
-from api.pages.market import MODE_NAMES, TYPES
+from api.pages.market import TYPES
 from api.pages.render import page
 from api.routes.demand import PROMOTION, require_inside
 from api.sessions import VisitorDep
@@ -22,6 +22,7 @@ from clearing.market.demand.service import View
 from clearing.market.gates import CODES
 from clearing.market.matching import store as rankings
 from clearing.market.matching.score import MEASURES
+from clearing.market.product import MODE_NAMES
 
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 

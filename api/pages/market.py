@@ -13,7 +13,7 @@ from api.pages.render import page
 from clearing.market.gates import CODES
 from clearing.market.listing import TYPE_NAMES, PriceRegime, ProductType
 from clearing.market.listing_moves import STATE_NAMES
-from clearing.market.product import QUALITY_NAMES, Level, QualityGrade
+from clearing.market.product import MODE_NAMES, QUALITY_NAMES, Level, QualityGrade
 from clearing.market.sample import K
 from clearing.market.shelf import service as shelf
 from clearing.usage.service_level import service as service_level
@@ -34,10 +34,6 @@ CHOICES = {
     "shown": ("范围 Scope", {"all": "含暂停和下架预告 with those not on offer"}),
 }
 """The filters that are chosen from a list. Core data is never listed."""
-MODE_NAMES = {
-    "M1": "接口请求", "M2": "数据集、文件或库表", "M3": "消息流订阅", "M4": "智能体", "M5": "报告或指数",
-    "M6": "沙箱、隐私计算", "M7": "托管或委托交付",
-}  # fmt: skip
 
 METRIC_NAMES = {
     "availability": "可用性", "p50_ms": "响应延迟 p50", "p95_ms": "响应延迟 p95", "p99_ms": "响应延迟 p99",

@@ -27,7 +27,7 @@
 - `usage`: single usage records, which share their commits.
 - `reconciliation`: closes and heartbeats of connectors, and the report that compares the two sides' records.
 - `service_level`: outages, checks, and the service level of a month.
-- `reporting`: credit, activity, contribution, the assessment report, objections to figures.
+- `reporting`: credit, activity, contribution, the assessment report, the annual disclosure, objections to figures.
 - `settlement`: the cycle, driven by the operator, confirmed by the parties.
 - `dispute`: complaints about delivery and use, with their evidence.
 - `service_order`: service orders, from the signed scheme to the invoice of a 项目周期.

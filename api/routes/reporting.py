@@ -11,6 +11,7 @@ from api.bodies import SignedDep, describe
 from api.bootstrap import System
 from api.deps import NowDep, ReadDep, SystemDep, WriteDep
 from api.office.deals import names_of
+from api.pages.guard import LimitedDep
 from api.views import appended, plain
 from clearing.market import service as market
 from clearing.settlement.reporting import service, store, workbook
@@ -85,6 +86,28 @@ def totals_workbook(
     _require_sees(session, caller, system, now)
     found = service.totals(session, period, operator=system.settings.operator, as_of=as_of_at(as_of, now))
     return Response(workbook.totals_xlsx(found), media_type=XLSX)
+
+
+@router.get("/disclosure/{year}", summary="年度披露，公开 / what everybody is told of a year, naming nobody")
+def disclosure(year: str, session: ReadDep, system: SystemDep, now: NowDep, _limited: LimitedDep) -> dict[str, Any]:
+    return plain(service.disclose(session, year, operator=system.settings.operator, at=now))  # type: ignore[no-any-return]
+
+
+@router.get("/disclosure/{year}/xlsx", summary="年度披露（Excel），公开 / the disclosure as XLSX")
+def disclosure_workbook(
+    year: str, session: ReadDep, system: SystemDep, now: NowDep, _limited: LimitedDep
+) -> Response:  # fmt: skip
+    found = service.disclose(session, year, operator=system.settings.operator, at=now)
+    return Response(workbook.disclosure_xlsx(found), media_type=XLSX)
+
+
+@router.get("/disclosure/{year}/preview", summary="年度披露预览，运营方和监管方 / as it would be as of another second")
+def disclosure_preview(
+    year: str, caller: CallerDep, session: ReadDep, system: SystemDep, now: NowDep, as_of: AsOfQuery = None
+) -> dict[str, Any]:
+    _require_sees(session, caller, system, now)
+    at = as_of_at(as_of, now)
+    return plain(service.preview_disclosure(session, year, operator=system.settings.operator, as_of=at))  # type: ignore[no-any-return]
 
 
 @router.get("/trades/{period}", summary="交易记录报告 / the deals of an account period")

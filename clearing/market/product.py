@@ -86,6 +86,17 @@ class Mode(StrEnum):
     CUSTODY = "M7"
 
 
+MODE_NAMES: Mapping[str, str] = {
+    Mode.API: "接口请求",
+    Mode.PUSH: "数据集、文件或库表",
+    Mode.STREAM: "消息流订阅",
+    Mode.AGENT: "智能体",
+    Mode.REPORT: "报告或指数",
+    Mode.PRIVATE: "沙箱、隐私计算",
+    Mode.CUSTODY: "托管或委托交付",
+}
+
+
 class Environment(StrEnum):
     """Where a product may be used; `own` is the buyer's own."""
 

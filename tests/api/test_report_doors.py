@@ -24,6 +24,8 @@ from tests.clearing.settlement.reporting_story import Story, stored
 
 DAY = 86_400
 JUNE = "2026-06"
+IN_MARCH = 1_803_900_000
+"""2027-03-01 in Shanghai, hours after the second the disclosure of 2026 is of."""
 XSS = '"><script>alert(1)</script>'
 
 
@@ -77,7 +79,7 @@ def test_doors__own_figures_to_a_party_all_to_operator_and_authority(doors: Door
     assert [row["party"] for row in doors.get(f"/api/reports/assessment/{JUNE}", SELLER)["parties"]] == [SELLER]  # type: ignore[attr-defined]
     rows = doors.get(f"/api/reports/assessment/{JUNE}", COURT)["parties"]
     assert {row["party"] for row in rows} >= {SELLER, CONSUMER}  # type: ignore[attr-defined]
-    assert len(doors.get("/api/reports/definitions", PROVIDER)["definitions"]) == 10  # type: ignore[arg-type]
+    assert len(doors.get("/api/reports/definitions", PROVIDER)["definitions"]) == 11  # type: ignore[arg-type]
 
 
 def test_doors__strange_questions__refused_by_name_and_never_500(doors: Doors) -> None:
@@ -92,6 +94,45 @@ def test_doors__strange_questions__refused_by_name_and_never_500(doors: Doors) -
         assert answer.status_code == status, (path, answer.text)
     answer = doors.platform.client.post("/api/reports/credit", headers=doors.platform.headers(f"party:{SELLER}"))
     assert answer.status_code == 403
+
+
+def test_disclosure__public_once_its_second_is_over__nobody_named(doors: Doors, tmp_path: Path) -> None:
+    client = doors.platform.client
+    for path in ("/api/reports/disclosure/2026", "/api/reports/disclosure/2026/xlsx", "/disclosure/2026"):
+        assert client.get(path).status_code == 404, "not before its last second is over"
+    assert "尚无已公布的年度" in client.get("/disclosure").text
+    doors.platform.now = IN_MARCH
+    answer = client.get("/api/reports/disclosure/2026")
+    assert answer.status_code == 200, answer.text
+    report = answer.json()
+    # Two parties: every number is absent, and no name is anywhere.
+    assert (report["year"], report["k"], report["hidden"]) == ("2026", 10, 1)
+    assert [line.keys() for line in report["deals"]] == [{"product_class", "mode"}]
+    assert "amount" not in report["total"]
+    page = client.get("/disclosure/2026").text
+    assert "不列示" in page
+    assert "K-11/1" in page
+    assert 'href="/disclosure/2026"' in client.get("/disclosure").text
+    for text in (answer.text, page):
+        assert CONSUMER not in text
+        assert SELLER not in text
+    assert client.get("/api/reports/disclosure/2026?as_of=1790000000").json() == report, "one second, whoever asks"
+    for wrong in ("2025", "2026-05", "2026-Q1", "x", XSS.replace("/", "")):
+        assert client.get(f"/api/reports/disclosure/{wrong}").status_code == 422
+        found = client.get(f"/disclosure/{wrong}")
+        assert found.status_code == 422
+        assert "<script>" not in found.text
+    assert client.get("/disclosure/2027").status_code == 404
+    preview = "/api/reports/disclosure/2026/preview"
+    assert client.get(preview).status_code == 401
+    assert doors.shop.get(preview, f"party:{SELLER}").status_code == 403
+    for party in (doors.operator, COURT):
+        assert doors.shop.get(f"{preview}?as_of={NOW + 2 * DAY}", f"party:{party}").status_code == 200
+    url, book = str(client.base_url), tmp_path / "disclosure.xlsx"
+    for words in (["2026"], ["2026", "--xlsx", str(book)]):
+        done = CliRunner().invoke(app, ["report", "disclosure", *words, "--url", url])
+        assert done.exit_code == 0, done.output
+    assert zipfile.is_zipfile(book)
 
 
 def test_workbooks__open_and_hold_no_formula(doors: Doors) -> None:

@@ -1,4 +1,4 @@
-"""One PostgreSQL server a session, and one run of the whole demonstration on it."""
+"""Databases of the session's PostgreSQL server, and one run of the whole demonstration on it."""
 
 from __future__ import annotations
 
@@ -12,17 +12,7 @@ from api import bootstrap
 from tests.chain_fixture import anvil
 from tests.conftest import CALLS
 from tests.played import Played, shuqing
-from tests.services.server import Missing, Server, postgresql, provide
-
-
-@pytest.fixture(scope="session")
-def server() -> Iterator[Server]:
-    try:
-        provide()
-    except Missing as missing:
-        pytest.exit(f"make test-services：{missing}", returncode=1)
-    with postgresql() as running:
-        yield running
+from tests.services.server import Server
 
 
 @pytest.fixture

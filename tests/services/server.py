@@ -15,7 +15,7 @@ import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -74,22 +74,41 @@ def _font() -> bool:
 
 @dataclass(frozen=True)
 class Server:
-    """A running server; `database()` makes a new, empty database and gives its SQLAlchemy address."""
+    """A running server; `database()` makes a new database, empty or a copy of another that nobody has open, and gives
+    its SQLAlchemy address; `drop` takes that."""
 
     port: int
     password: str = field(repr=False)
 
-    def database(self) -> str:
+    def database(self, copied: str = "") -> str:
         name = f"sq_{secrets.token_hex(6)}"
+        names = sql.Identifier(name), sql.Identifier(_name(copied) or "template1")
         with self.connect("postgres") as connection:
-            connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+            connection.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(*names))
         return f"postgresql+psycopg://shuqing:{self.password}@127.0.0.1:{self.port}/{name}"
+
+    def drop(self, url: str) -> None:
+        with self.connect("postgres") as connection:
+            connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(_name(url))))
+
+    def holds(self, url: str, tables: Sequence[str]) -> bool:
+        """Is there a row in any of these tables?"""
+        any_row = sql.SQL(" OR ").join(
+            sql.SQL("EXISTS (SELECT FROM {})").format(sql.Identifier(name)) for name in tables
+        )  # fmt: skip
+        with self.connect(_name(url)) as connection:
+            [(found,)] = connection.execute(sql.SQL("SELECT {}").format(any_row)).fetchall()
+        return bool(found)
 
     def connect(self, name: str) -> psycopg.Connection[Any]:
         """A connection beside the program, committing every statement."""
         return psycopg.connect(
             host="127.0.0.1", port=self.port, user="shuqing", password=self.password, dbname=name, autocommit=True
         )
+
+
+def _name(url: str) -> str:
+    return url.rpartition("/")[2]
 
 
 @contextmanager

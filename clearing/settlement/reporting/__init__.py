@@ -1,13 +1,14 @@
 """What settlement says of parties and products, and how anybody computes it again: credit, activity, contribution, who
 and what is effective, the assessment report and the view of a supervisor.
 
-definitions → material → credit → activity → assessment → objection → tables → store → service
+definitions → material → credit → activity → assessment → disclosure → objection → tables → store → service
 
 - `definitions`: the 统一口径清单 as data; a figure names number and version, and a version is never edited.
 - `material`: facts up to an as-of second become deals, payments, disputes, deliveries, readings, listings.
 - `credit`: inputs with the facts they rest on, score, grade.
 - `activity`: 活跃度, 贡献度, 有效数商, 有效数据产品, 销售情况 over a window.
 - `assessment`: 考核统计报表 and the supervisor's totals, which tell of fewer than ten parties nothing.
+- `disclosure`: 年度披露, what everybody is told of a year, once, under the same rule of ten.
 - `trades`: 交易记录报告 of one account period; `workbook`: the reports as XLSX.
 - `objection`: a published figure, who is related to whom, an objection and its answer, as signed statements.
 - `tables`, `store`, `service`: views, the facts asked for, and the calls from outside.

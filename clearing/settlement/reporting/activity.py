@@ -77,7 +77,7 @@ class Sales:
 def window_of(name: str) -> Window:
     """A month `YYYY-MM`, quarter `YYYY-Qn` or year `YYYY` and the one before. Raises `BadTerms`."""
     year, _, rest = name.partition("-")
-    if not (year.isdigit() and len(year) == 4 and year.startswith("20")):
+    if not (year.isascii() and year.isdigit() and len(year) == 4 and year.startswith("20")):
         raise BadTerms("period", "YYYY | YYYY-Qn | YYYY-MM", name[:20])
     if not rest and "-" not in name:
         return _window(name, int(year), 1, 12)

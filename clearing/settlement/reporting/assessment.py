@@ -176,12 +176,7 @@ def table(title: str, rows: Mapping[str, Sequence[tuple[str, int]]], k: int) -> 
     fewer than `k` parties, or only one line is, the next smallest is not told either; of fewer than `k` in all not
     even the total."""
     parties = {label: {party for party, _ in items} for label, items in rows.items()}
-    hidden = {label for label, named in parties.items() if len(named) < k}
-    while hidden and (len(hidden) == 1 or len(_all(parties[label] for label in hidden)) < k):
-        left = sorted((len(named), label) for label, named in parties.items() if label not in hidden)
-        if not left:
-            break
-        hidden.add(left[0][1])
+    hidden = withheld(parties, k)
     everybody, amount = _all(parties.values()), sum(fen for items in rows.values() for _, fen in items)
     cells = tuple(
         Cell(label, None, None) if label in hidden
@@ -190,6 +185,17 @@ def table(title: str, rows: Mapping[str, Sequence[tuple[str, int]]], k: int) -> 
     )  # fmt: skip
     total = Cell("合计", len(everybody), amount) if len(everybody) >= k else Cell("合计", None, None)
     return Table(title, cells, total, len(hidden))
+
+
+def withheld(parties: Mapping[str, set[str]], k: int) -> set[str]:
+    """The lines that are not told, as `table` says, of lines with their parties."""
+    hidden = {label for label, named in parties.items() if len(named) < k}
+    while hidden and (len(hidden) == 1 or len(_all(parties[label] for label in hidden)) < k):
+        left = sorted((len(named), label) for label, named in parties.items() if label not in hidden)
+        if not left:
+            break
+        hidden.add(left[0][1])
+    return hidden
 
 
 def _all(named: Iterable[set[str]]) -> set[str]:

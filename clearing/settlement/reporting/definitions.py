@@ -30,6 +30,7 @@ class Code(StrEnum):
     RECONCILED = "K-08"
     TRADES = "K-09"
     TOTALS = "K-10"
+    DISCLOSURE = "K-11"
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,6 +223,25 @@ DEFINITIONS: tuple[Definition, ...] = (
         ("test_totals__cells_of_fewer_than_ten__not_told_nor_to_be_inferred",),
         "监管视图",
         {"k": 10},
+    ),
+    Definition(
+        Code.DISCLOSURE,
+        "年度披露",
+        "当年已结算交易按产品类型和交付方式的当事方数、笔数、净结算额；对账成功率；按时付款率；投诉的提出和了结；故障与停牌。",
+        "Σ；对账成功率=一致的账期/有读数的账期；按时付款率=按时/已到期的应付备付",
+        "本平台，不列任何当事方；剔除关联方、自营、争议中、已冲回的交易；少于 10 个当事方的格子不列，能由合计推出的"
+        "再隐去一格；其余各项是事件数，所涉范围内的当事方少于 10 个的不列",
+        "自然年；截至次年第 2 个月的最后一秒，只有这一份，任何时候重算相同",
+        _FIRST,
+        OWNER,
+        1,
+        (
+            "test_disclosure__any_year__as_counted_by_hand",
+            "test_disclosure__fewer_than_ten_parties__nothing_is_told",
+            "test_disclosure__facts_after_its_second__change_nothing",
+        ),
+        "平台公开页面",
+        {"k": 10, "months": 2},
     ),
 )
 

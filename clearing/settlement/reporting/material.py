@@ -29,6 +29,8 @@ from clearing.settlement.rating import Charge
 from clearing.settlement.reporting.objection import ANSWER, PARTY_RELATION, Answer, Relation
 from clearing.settlement.statement import PartA
 from clearing.usage.metering import Exclusion, MeterReading
+from clearing.usage.service_level import notice as serving
+from clearing.usage.service_level.notice import OUTAGE_ACT, Outage, OutageAct
 from ledger import canonical
 from ledger.facts import Fact
 from ledger.reading import read
@@ -37,7 +39,7 @@ from registry.asset import Twin
 KINDS = (
     "charge/v1", "meter-reading/v1", "cycle-state/v1", "netting/v1", "payment-instructions/v1", "bank-file/v1",
     "notice/v1", "statement/v1", "statement-confirmed/v1", DISPUTE_ACT, delivering.DELIVERY_ACT, AGREEMENT_ACT,
-    LISTING_SUBMITTED, LISTING_MOVE, DEAL_EVALUATION, PARTY_RELATION, ANSWER,
+    LISTING_SUBMITTED, LISTING_MOVE, DEAL_EVALUATION, PARTY_RELATION, ANSWER, OUTAGE_ACT,
 )  # fmt: skip
 """The kinds of fact that figures rest on."""
 WITH_PARTS = frozenset({"netting/v1", "bank-file/v1", AGREEMENT_ACT})
@@ -214,9 +216,9 @@ class Rated:
 
 @dataclass(frozen=True, slots=True)
 class Material:
-    """Everything figures count, as the facts up to `as_of` (seconds UTC) say it is; `products` by agreement,
-    `notices` the fact id of part B by (netting, party), `set_aside` (party, key) of the inputs that answered objections
-    took out."""
+    """Everything figures count, as the facts up to `as_of` (seconds UTC) say it is; `products` and delivery `modes` by
+    agreement, `notices` the fact id of part B by (netting, party), `set_aside` (party, key) of the inputs that answered
+    objections took out, `outages` every outage that was announced or reported."""
 
     as_of: int
     deals: tuple[Deal, ...]
@@ -230,6 +232,8 @@ class Material:
     products: Mapping[str, str]
     notices: Mapping[tuple[str, str], str]
     set_aside: frozenset[tuple[str, str]]
+    modes: Mapping[str, str]
+    outages: tuple[Outage, ...]
 
     @property
     def parties(self) -> tuple[str, ...]:
@@ -241,11 +245,12 @@ class Material:
 
 @dataclass(frozen=True, slots=True)
 class _Agreement:
-    """What deals need of an agreement: who sells, in which role everybody stands, and its listing."""
+    """What deals need of an agreement: who sells, in which role everybody stands, its listing, its delivery mode."""
 
     listing: str
     seller: str
     roles: Mapping[str, Role]
+    mode: str = ""
 
     @property
     def sellers(self) -> frozenset[str]:
@@ -293,6 +298,8 @@ def material_of(told: Iterable[Told], as_of: int, operator: str) -> Material:
         products,
         {(str(item.fact.body["netting"]), str(item.fact.body["party"])): item.fact.id for item in by["notice/v1"]},
         frozenset((one.party, key) for one in answers for key in one.set_aside),
+        {name: item.mode for name, item in agreements.items()},
+        _outages(by[OUTAGE_ACT]),
     )  # fmt: skip
 
 
@@ -314,7 +321,9 @@ def _agreements(told: Sequence[Told]) -> dict[str, _Agreement]:
         terms = read_terms(item.fact.statement, act_of(item.fact.statement), item.parts) if item.parts else None
         if terms is not None:
             roles = {party.party: party.role for party in terms.parties}
-            found[id_of(item.fact.subject)] = _Agreement(terms.product.listing, terms.policy.assigner, roles)
+            found[id_of(item.fact.subject)] = _Agreement(
+                terms.product.listing, terms.policy.assigner, roles, terms.delivery.mode
+            )
     return found
 
 
@@ -479,6 +488,14 @@ def _statements(
         facts = (item.fact.id, state[1].id, *([first[1]] if said else []))
         found.append(Issued(item.fact.id, body.party, item.fact.at, state[0].until, first[0], facts))
     return tuple(sorted(found, key=lambda one: (one.at, one.fact)))
+
+
+def _outages(told: Sequence[Told]) -> tuple[Outage, ...]:
+    found: dict[str, Outage] = {}
+    for item in sorted(told, key=lambda one: (one.fact.subject, one.fact.statement.no)):
+        subject = item.fact.subject
+        found[subject] = serving.moved(found.get(subject), read(OutageAct, item.fact.body), item.fact.at)
+    return tuple(found[subject] for subject in sorted(found))
 
 
 def _listings(told: Sequence[Told]) -> tuple[Shelved, ...]:

@@ -11,15 +11,16 @@ from dataclasses import dataclass
 from sqlalchemy.orm import Session
 
 from clearing import taking
-from clearing.errors import BadTerms, Clash, TooEarly, WrongMove
+from clearing.errors import BadTerms, Clash, TooEarly, UnknownFact, WrongMove
 from clearing.market.errors import Lapsed, NotEntitled
 from clearing.settlement import store as settlement
 from clearing.settlement.cycle import cycle_id
-from clearing.settlement.reporting import activity, assessment, credit, store
+from clearing.settlement.reporting import activity, assessment, credit, disclosure, store
 from clearing.settlement.reporting.activity import window_of
 from clearing.settlement.reporting.assessment import UNRATED, Assessment, Totals
 from clearing.settlement.reporting.credit import Credit
-from clearing.settlement.reporting.definitions import Code, Definition, in_force
+from clearing.settlement.reporting.definitions import DEFINITIONS, Code, Definition, in_force
+from clearing.settlement.reporting.disclosure import Disclosure, disclosed_as_of, year_of
 from clearing.settlement.reporting.objection import (
     ANSWER,
     CREDIT_FIGURE,
@@ -44,6 +45,7 @@ from ledger.signing import SystemSigner
 from ledger.store import Appended
 from registry import signers
 from registry import store as registry
+from registry.calendar import day_of, text_of
 from registry.errors import CalendarPending, Unknown
 from registry.party import party_subject
 
@@ -101,6 +103,32 @@ def totals(session: Session, period: str, *, operator: str, as_of: int) -> Total
     if window.now.start > as_of:
         raise TooEarly(f"period {period}", window.now.start, as_of)
     return assessment.totals(store.material(session, as_of, operator), window)
+
+
+def disclose(session: Session, year: str, *, operator: str, at: int) -> Disclosure:
+    """年度披露 of a year `YYYY`, as everybody sees it: as of the one second its definition fixes. Raises `BadTerms`;
+    `UnknownFact` before that second's facts are all stored."""
+    window = year_of(year)
+    as_of = disclosed_as_of(window)
+    if as_of > at - SETTLED_FOR:
+        raise UnknownFact(f"annual disclosure 年度披露（自 {text_of(as_of + SETTLED_FOR)} 起 from then on）", year)
+    return disclosure.disclosure(store.material(session, as_of, operator), window)
+
+
+def preview_disclosure(session: Session, year: str, *, operator: str, as_of: int) -> Disclosure:
+    """The disclosure of a year as it would be with the facts up to another second, for the operator and supervisors
+    only: two of them tell what came between. Raises as `assess`."""
+    window = year_of(year)
+    if window.now.start > as_of:
+        raise TooEarly(f"year {year}", window.now.start, as_of)
+    return disclosure.disclosure(store.material(session, as_of, operator), window)
+
+
+def disclosed_years(at: int) -> list[str]:
+    """The years that have a disclosure at `at`, the newest first."""
+    first = int(min(item.effective for item in DEFINITIONS if item.code is Code.DISCLOSURE)[:4])
+    years = [str(year) for year in range(day_of(at).year, first - 1, -1)]
+    return [year for year in years if disclosed_as_of(year_of(year)) <= at - SETTLED_FOR]
 
 
 def trades(session: Session, period: str, *, operator: str, at: int, party: str = "") -> TradeReport:

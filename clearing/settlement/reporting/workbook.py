@@ -11,6 +11,7 @@ from clearing import money
 from clearing.settlement.reporting.activity import Figure
 from clearing.settlement.reporting.assessment import UNRATED, Assessment, Cell, Totals
 from clearing.settlement.reporting.definitions import Definition
+from clearing.settlement.reporting.disclosure import Disclosure, Line, class_name, mode_name
 from clearing.settlement.reporting.material import LEFT_NAMES, SIDE_NAMES, Side
 from registry.calendar import text_of
 
@@ -79,6 +80,29 @@ def totals_xlsx(report: Totals) -> bytes:
     return workbook({"说明": head, "汇总": rows})
 
 
+def disclosure_xlsx(report: Disclosure) -> bytes:
+    """Sheets 说明, 交易, 其他 and 口径清单. Amounts are yuan."""
+    head = [
+        ("项目", "内容"), ("报表", "年度披露"), ("年度", report.year), ("起", text_of(report.start)),
+        ("止（不含）", text_of(report.end)), ("截至", text_of(report.as_of)),
+        ("口径", " ".join(one.label for one in report.definitions)), ("范围", report.definitions[0].dimensions),
+        ("不列示", f"少于 {report.k} 个当事方的"), ("尚未记录", "、".join(report.not_recorded)),
+    ]  # fmt: skip
+    deals: list[Sequence[str]] = [
+        ("产品类型", "交付方式", "当事方数", "已结算交易", "净结算额(元)"),
+        *((class_name(line), mode_name(line), *_told(line)) for line in report.deals),
+        ("合计", "", *_told(report.total)),
+    ]
+    others: list[Sequence[str]] = [("表", "项", "数目", "所涉当事方数")]
+    for section in report.sections:
+        parties = _number(section.parties)
+        others += [(section.title, one.label, _number(one.number), parties) for one in section.counts]
+        if section.rate_name:
+            others.append((section.title, section.rate_name, section.rate or _NOT_TOLD, parties))
+    sheets: dict[str, Rows] = {"说明": head, "交易": deals, "其他": others}
+    return workbook(sheets | {"口径清单": definition_rows(report.definitions)})
+
+
 def definition_rows(definitions: Sequence[Definition]) -> Rows:
     """统一口径清单 as a table, the ten fields with number and parameters."""
     return [
@@ -121,3 +145,13 @@ def _cell(cell: Cell) -> tuple[str, str, str]:
     if not told:
         return cell.label, _NOT_TOLD, _NOT_TOLD
     return cell.label, str(cell.parties), money.yuan(cell.amount or 0)
+
+
+def _told(line: Line) -> tuple[str, str, str]:
+    return (
+        _number(line.parties), _number(line.orders), _NOT_TOLD if line.amount is None else money.yuan(line.amount)
+    )  # fmt: skip
+
+
+def _number(number: int | None) -> str:
+    return _NOT_TOLD if number is None else str(number)

@@ -1,15 +1,12 @@
-"""A small market on a real SQLite database: parties with keys, two agreements, usage, a bank. Everything is 演示."""
+"""A small market on a real database: parties with keys, two agreements, usage, a bank. Everything is 演示."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
-from sqlalchemy import create_engine, event
 from sqlalchemy.orm import Session
-from sqlmodel import SQLModel
 
 from clearing import money
 from clearing.settlement import onchain, service, store
@@ -26,6 +23,7 @@ from ledger.reading import read
 from ledger.signing import SystemSigner, require_sm2, sign_sm2
 from tests.clearing.builders import per_call, plan, ratio, terms
 from tests.clearing.settlement.bank import bank_file, entry
+from tests.databases import Place
 
 OPERATOR = "OP"
 MARCH, APRIL = month("2026-03"), month("2026-04")
@@ -100,12 +98,9 @@ class Market:
 
 
 @contextmanager
-def database(path: Path) -> Iterator[Session]:
-    """A fresh SQLite file with every table."""
-    engine = create_engine(f"sqlite:///{path}")
-    # A test database need not survive a power loss.
-    event.listen(engine, "connect", lambda connection, _: connection.execute("PRAGMA synchronous=OFF"))
-    SQLModel.metadata.create_all(engine)
+def database(place: Place) -> Iterator[Session]:
+    """A session on a fresh database with every table."""
+    engine = place.engine()
     with Session(engine) as session:
         yield session
     engine.dispose()

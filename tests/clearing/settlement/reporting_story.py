@@ -26,7 +26,7 @@ from clearing.market.agreement import (
     terms_parts,
 )
 from clearing.market.delivery.act import DELIVERY_ACT
-from clearing.market.listing import LISTING_MOVE, LISTING_SUBMITTED, ListingMove, Move
+from clearing.market.listing import LISTING_MOVE, LISTING_SUBMITTED, ListingMove, Move, ProductType
 from clearing.settlement.cycle import CycleMove
 from clearing.settlement.cycle import State as CycleState
 from clearing.settlement.dispute import opening
@@ -38,6 +38,7 @@ from clearing.settlement.reporting.objection import PARTY_RELATION, Relation, re
 from clearing.settlement.statement import Item, ObligationPart, PartA, salted
 from clearing.terms import PeriodBasis, month
 from clearing.usage.metering import BatchRoot, Excluded, Exclusion, MeterReading
+from clearing.usage.service_level.notice import OUTAGE_ACT, OutageAct
 from ledger import canonical
 from ledger import store as ledger
 from ledger.facts import Fact, PartsRoot, Signature, Signed, Statement
@@ -81,8 +82,9 @@ class Story:
         return self.fact("cycle-state/v1", f"cycle:{name}", move, at)
 
     def agreement(
-        self, name: str, provider: str, consumer: str, at: int, *, listing: str = "", service: str = ""
-    ) -> str:
+        self, name: str, provider: str, consumer: str, at: int, *, listing: str = "", service: str = "",
+        mode: str = "M1",
+    ) -> str:  # fmt: skip
         identity = named(name)
         base = terms_of(listing or "0" * 32, ZERO)
         parties = (
@@ -90,7 +92,7 @@ class Story:
             *((TermsParty(service, Role.SERVICE),) if service else ()),
         )  # fmt: skip
         policy = replace(base.policy, assigner=provider, assignee=consumer)
-        terms = replace(base, parties=parties, policy=policy)
+        terms = replace(base, parties=parties, policy=policy, delivery=replace(base.delivery, mode=mode))
         signers = sorted_signers(
             tuple(Signer(one.role, one.party, "0x" + named(one.party, 40)) for one in parties)
         )  # fmt: skip
@@ -186,11 +188,15 @@ class Story:
     def delivery(self, name: str, body: Any, at: int) -> Fact:
         return self.fact(DELIVERY_ACT, f"delivery:{named(name, 32)}", body, at)
 
-    def listing(self, name: str, seller: str, at: int, *, industry: str = "G56", title: str = "演示产品") -> str:
+    def listing(
+        self, name: str, seller: str, at: int, *, industry: str = "G56", title: str = "演示产品",
+        kind: ProductType = ProductType.API,
+    ) -> str:  # fmt: skip
         """On the shelf from `at`; its product is `named(name + "p", 32)`."""
         identity = named(name, 32)
         value = listing_of(
-            product=named(name + "p", 32), seller=seller, name=title, content=contents_of(industry=industry)
+            product=named(name + "p", 32), seller=seller, name=title, content=contents_of(industry=industry),
+            type=kind,
         )  # fmt: skip
         self.fact(LISTING_SUBMITTED, f"listing:{identity}", value, at, by=f"party:{seller}")
         for move in (Move.TAKE_UP, Move.PASS_FORM):
@@ -202,6 +208,9 @@ class Story:
         return self.fact(
             LISTING_MOVE, f"listing:{identity}", ListingMove(move, "演示", rule=rule), at, by=by, role=role
         )
+
+    def outage(self, name: str, body: OutageAct, at: int) -> Fact:
+        return self.fact(OUTAGE_ACT, f"outage:{named(name, 32)}", body, at)
 
     def relation(self, one: str, other: str, related: bool, at: int) -> Fact:
         first, second = sorted((one, other))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -27,6 +26,7 @@ from tests.clearing.builders import per_call, plan, ratio, terms
 from tests.clearing.settlement import market as demo
 from tests.clearing.settlement.market import AGREEMENTS, APRIL, MARCH, OFFICE, Market, database, use
 from tests.counts import few
+from tests.databases import Place
 
 
 def reading(quantity: int) -> MeterReading:
@@ -35,8 +35,8 @@ def reading(quantity: int) -> MeterReading:
 
 
 @pytest.fixture
-def session(tmp_path: Path) -> Iterator[Session]:
-    with database(tmp_path / "test.db") as opened:
+def session(place: Place) -> Iterator[Session]:
+    with database(place) as opened:
         yield opened
 
 
@@ -76,7 +76,7 @@ def audited(session: Session, market: Market, cycle: str) -> list[service.Findin
 
 
 def test_late_records__the_whole_period_is_read_again__as_if_they_had_come_in_time(
-    session: Session, market: Market, tmp_path: Path
+    session: Session, market: Market, place: Place
 ) -> None:
     """March had 1,001 calls of g1 at 3.5 fen = 3,504; 10 came late: 1,011 calls = 3,538.5, so 3,539. The other database
     had them in time: same totals, same shares to the fen; what changed stands in April's statement under 2026-03."""
@@ -88,7 +88,7 @@ def test_late_records__the_whole_period_is_read_again__as_if_they_had_come_in_ti
         (CorrectionKind.ANEW, "2026-03", 3539),
         (CorrectionKind.REVERSAL, "2026-03", -3504),
     ]
-    with database(tmp_path / "in-time.db") as other:
+    with database(place) as other:
         in_time = Market(uses=market.uses)
         demo.whole_cycle(other, in_time, MARCH, mark=20)
         demo.whole_cycle(other, in_time, APRIL, mark=20)

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
 from itertools import product
-from pathlib import Path
 
 import pytest
 
@@ -38,6 +37,7 @@ from tests.clearing.market.handing import Handing
 from tests.clearing.market.house import CONSUMER, COURT, DAY, NOW, OPERATOR, PROVIDER, SELLER, House
 from tests.clearing.settlement.disputing import office_of
 from tests.clearing.usage.batches import Line, admit, line_of
+from tests.databases import Place
 
 SPEC = """
 – OPEN F OPEN | OPEN ANSWER R ANSWERED | OPEN MEDIATE FR MEDIATION | ANSWERED MEDIATE FR MEDIATION
@@ -119,8 +119,8 @@ class Court:
 
 
 @pytest.fixture
-def court(tmp_path: Path) -> Iterator[Court]:
-    house = House(tmp_path / "market.db")
+def court(place: Place) -> Iterator[Court]:
+    house = House(place.engine())
     yield Court(house)
     house.close()
 

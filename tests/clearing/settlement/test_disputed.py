@@ -7,13 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import delete, select, update
-from sqlmodel import Session, SQLModel, create_engine
+from sqlmodel import Session
 
 from clearing.errors import BadTerms, ProofRefused, WrongMove
 from clearing.market import service as market
@@ -53,14 +52,15 @@ from tests.clearing.market.house import CONSUMER, COURT, OPERATOR, PROVIDER, SEL
 from tests.clearing.settlement.disputing import JUNE, MAY, Month
 from tests.clearing.usage.batches import admit
 from tests.counts import few
+from tests.databases import Place
 
 DECISION = Decision("演示仲裁委员会", "（2026）演示裁字第 1 号", "2026-06-20", "2026-06-21", Twin("1" * 64, "2" * 64))
 RATED = {"RCV consumer": 350, "PAY provider": -165, "PAY seller": -185}
 
 
 @pytest.fixture
-def may(tmp_path: Path) -> Iterator[Month]:
-    house = House(tmp_path / "market.db")
+def may(place: Place) -> Iterator[Month]:
+    house = House(place.engine())
     yield Month(house)
     house.close()
 
@@ -265,11 +265,10 @@ def test_audit__a_credit_nobody_posted_or_a_hold_that_was_changed__is_named(may:
     assert any("credit" in found.row and found.found == "missing" for found in may.audit(MAY))
 
 
-def test_views__folded_again_from_the_facts__are_the_same(may: Month, tmp_path: Path) -> None:
+def test_views__folded_again_from_the_facts__are_the_same(may: Month, place: Place) -> None:
     may.open(106)
     may.say(Act.DECIDE, Side.OPERATOR, decision=DECISION, upheld=53)
-    engine = create_engine(f"sqlite:///{tmp_path / 'second.db'}")
-    SQLModel.metadata.create_all(engine)
+    engine = place.engine()
     projectors = store.PROJECTORS | disputes.PROJECTORS
     with Session(engine) as second:
         for fact in facts.all_facts(may.session):
@@ -306,10 +305,10 @@ TARIFF = Tariff(TariffKind.PER_UNIT, "call", tiers=(Tier(0, 35, 10),))
 
 
 def test_dispute__under_derived_weights__is_frozen_given_back_and_audited_by_those_of_its_month(
-    tmp_path: Path,
+    place: Place,
 ) -> None:
     """106 of 350 is 100 net: 75 of the provider, 25 of the seller and the tax, in June too, whose weights are equal."""
-    house = House(tmp_path / "market.db")
+    house = House(place.engine())
     terms = Terms(CONSUMER, SELLER, TARIFF, Tax(TaxBasis.INCLUSIVE, 600), CONTRIBUTED)
     may = Contributing(house, settlement=terms)
     cycle = may.issue(MAY)
@@ -341,10 +340,10 @@ def test_dispute__under_derived_weights__is_frozen_given_back_and_audited_by_tho
 )
 @given(disputed=st.integers(1, 350), upheld=st.integers(0, 350), withdrawn=st.booleans(), issued=st.booleans())
 def test_any_dispute__hold_is_what_is_open__and_nobody_gains_or_loses_beside_the_credit(
-    tmp_path_factory: pytest.TempPathFactory, disputed: int, upheld: int, withdrawn: bool, issued: bool
+    place: Place, disputed: int, upheld: int, withdrawn: bool, issued: bool
 ) -> None:
     """Invariant 17, and that buyer and payees move by exactly what is upheld, whenever the dispute comes."""
-    house = House(tmp_path_factory.mktemp("house") / "market.db")
+    house = House(place.engine())
     may = Month(house)
     if issued:
         may.issue(MAY)

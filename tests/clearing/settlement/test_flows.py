@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -16,6 +15,7 @@ from clearing.settlement.statement import Item, Line, ObligationPart
 from tests.clearing.market.house import CONSUMER, PROVIDER, SELLER, House
 from tests.clearing.settlement.disputing import MAY, Month
 from tests.counts import few
+from tests.databases import Place
 
 BUYER, ISSUER, OTHER = "9111000000000000B1", "9111000000000000S1", "9111000000000000P1"
 
@@ -76,8 +76,8 @@ def test_charge_that_is_not_owed_as_it_was_priced__stays_whole() -> None:
     assert flows_of(BUYER, [owed(ISSUER, 100)], (), [charge(100, 6)]) == (Flow(BUYER, ISSUER, What.NET, 100),)
 
 
-def test_month__each_party_sees_its_own_money_only(tmp_path: Path) -> None:
-    house = House(tmp_path / "market.db")
+def test_month__each_party_sees_its_own_money_only(place: Place) -> None:
+    house = House(place.engine())
     month = Month(house)
     cycle = month.issue(MAY)
     told = {party: office.account(house.session, cycle, party) for party in (CONSUMER, SELLER, PROVIDER)}

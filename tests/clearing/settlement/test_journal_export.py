@@ -40,12 +40,13 @@ from clearing.settlement.journal_export import (
 )
 from tests.clearing.settlement.market import MARCH, Market, database, whole_cycle
 from tests.counts import few
+from tests.databases import Place
 
 
 @pytest.fixture(scope="module")
-def played(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Session, list[Numbered]]]:
+def played(place: Place) -> Iterator[tuple[Session, list[Numbered]]]:
     """The journal of a whole cycle, usage to bank; nobody writes to it."""
-    with database(tmp_path_factory.mktemp("market") / "m.db") as session:
+    with database(place) as session:
         market = Market()
         market.call(MARCH, g1=7, g2=5, g3=11)
         whole_cycle(session, market, MARCH)

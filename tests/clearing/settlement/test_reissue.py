@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from sqlalchemy.orm import Session
@@ -19,6 +18,7 @@ from ledger.facts import Statement
 from ledger.reading import body_of, read
 from tests.clearing.settlement import market as demo
 from tests.clearing.settlement.market import AGREEMENTS, MARCH, OFFICE, Market, database, signed_by
+from tests.databases import Place
 
 AT = MARCH.end + DAY
 TWO = (("staff:m", service.MAKER), ("staff:k", service.CHECKER))
@@ -26,8 +26,8 @@ CORRECTED = BankAccount("102100099996", "演示银行", "0099", "演示甲公司
 
 
 @pytest.fixture
-def session(tmp_path: Path) -> Iterator[Session]:
-    with database(tmp_path / "test.db") as opened:
+def session(place: Place) -> Iterator[Session]:
+    with database(place) as opened:
         yield opened
 
 

@@ -491,7 +491,7 @@ def test_window__months_quarters_years__each_with_the_one_before() -> None:
         days = [at_day(second) for second in (window.now.start, window.now.end, window.before.start)]
         assert days == [first, last, before]
         assert window.before.end == window.now.start
-    for wrong in ("2026-13", "2026-Q5", "26-01", "2026-", "2026-6", "-", "", "20x6", "2026-06-01"):
+    for wrong in ("2026-13", "2026-Q5", "26-01", "2026-", "2026-6", "-", "", "20x6", "20²6", "2026-06-01"):
         with pytest.raises(BadTerms):
             window_of(wrong)
 
@@ -583,6 +583,7 @@ PINNED = {
     "K-08/1": "dea396faa6cc9b00",
     "K-09/1": "e50d88881f4c930f",
     "K-10/1": "e6bd57d10222b03d",
+    "K-11/1": "bdb260f3699feef3",
 }
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from sqlalchemy import delete
@@ -36,6 +35,7 @@ from registry.errors import CalendarPending
 from tests.clearing.market.house import CONSUMER, COURT, NOW, OPERATOR, PROVIDER, SELLER, House
 from tests.clearing.settlement import market as demo
 from tests.clearing.settlement.reporting_story import Story, stored
+from tests.databases import Place
 
 DAY = 86_400
 AS_OF = NOW + 60 * DAY
@@ -61,8 +61,8 @@ def late_payer() -> Story:
 class Desk:
     """Everybody who speaks about figures, with their keys."""
 
-    def __init__(self, place: Path) -> None:
-        self.house = House(place)
+    def __init__(self, place: Place) -> None:
+        self.house = House(place.engine())
         self.session = self.house.session
         self.officer, self.other = sm.generate(), sm.generate()
         self.house.hire("officer", self.officer, OFFICER)
@@ -105,8 +105,8 @@ class Desk:
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Iterator[Desk]:
-    made = Desk(tmp_path / "test.db")
+def desk(place: Place) -> Iterator[Desk]:
+    made = Desk(place)
     yield made
     made.house.close()
 
@@ -298,13 +298,13 @@ def test_court__sees_no_figure_of_its_own(desk: Desk) -> None:
 # A real cycle --------------------------------------------------------------------------------------------------------
 
 
-def test_real_cycles__what_was_paid_is_what_figures_count(tmp_path: Path) -> None:
+def test_real_cycles__what_was_paid_is_what_figures_count(place: Place) -> None:
     """Two months through the whole settlement: deals add up to the statements, payments are on time, nobody is rated
     with two orders."""
     made = demo.Market()
     made.call(demo.MARCH, g1=1001, g2=500, g3=40)
     made.call(demo.APRIL, g1=7, g2=331, g3=800)
-    with demo.database(tmp_path / "cycles.db") as session:
+    with demo.database(place) as session:
         for period in (demo.MARCH, demo.APRIL):
             demo.whole_cycle(session, made, period)
         as_of = demo.APRIL.end + 3 * DAY

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from sqlalchemy import delete, insert, select, update
@@ -19,18 +18,20 @@ from clearing.settlement.notice import PartB
 from clearing.settlement.payment import Direction
 from clearing.settlement.reporting.trades import trade_report
 from clearing.settlement.statement import ObligationPart
-from clearing.terms import DAY
+from clearing.terms import DAY, AgreementTerms
 from ledger import store as facts
 from ledger.errors import BadSignature, Conflict
 from ledger.facts import Signed
 from ledger.reading import read
+from tests.clearing.builders import per_call, plan, ratio, terms
 from tests.clearing.settlement import market as demo
 from tests.clearing.settlement.market import AGREEMENTS, APRIL, MARCH, OFFICE, Market, database, signed_by
+from tests.databases import Place
 
 
 @pytest.fixture
-def session(tmp_path: Path) -> Iterator[Session]:
-    with database(tmp_path / "test.db") as opened:
+def session(place: Place) -> Iterator[Session]:
+    with database(place) as opened:
         yield opened
 
 
@@ -346,12 +347,12 @@ def test_close__each_missing_or_wrong_signature__is_refused(form: str, session: 
     assert store.cycle(session, cycle).state is State.SETTLED
 
 
-def test_project__replaying_every_fact__gives_the_same_rows(session: Session, market: Market, tmp_path: Path) -> None:
+def test_project__replaying_every_fact__gives_the_same_rows(session: Session, market: Market, place: Place) -> None:
     """Views depend on facts alone: a second database folded from the same facts has the same rows."""
     demo.whole_cycle(session, market, MARCH)
     demo.to_statements(session, market, APRIL, APRIL.end + DAY)
     views = [table for table in tables.metadata.sorted_tables if table.name.startswith("clearing_")]
-    with database(tmp_path / "second.db") as second:
+    with database(place) as second:
         for fact in facts.all_facts(session):
             facts.restore(second, fact, facts.parts_of(session, fact.id))
             if fact.kind in store.PROJECTORS:
@@ -435,6 +436,23 @@ def test_report__trade_rows__total_the_charges(session: Session, market: Market)
     assert report.gross == sum(charge.gross for _, charge in store.charges(session, "2026-03"))
     assert [deal.sellers for deal in report.deals] == [("A", "B", "C"), ("A", "B", "C"), ("X",)]
     assert all(deal.invoiced for deal in report.deals)
+
+
+def test_largest_amounts__through_a_cycle__to_the_fen(session: Session) -> None:
+    """999 calls at 10¹² fen: nearly the most an amount may be, so every column on the way must be wide enough."""
+    whole, at = 999 * 10**12, MARCH.end + DAY
+    dear = [AgreementTerms("g1", 0, terms("X", per_call(10**12, 1), plan(ratio(A=5, B=3, C=2)), issuer="A"))]
+    market = Market()
+    market.call(MARCH, g1=999)
+    cycle = demo.to_netted(session, market, MARCH, agreements=dear)
+    batch = demo.instruct(session, cycle, at + 40)
+    assert (batch.funding, batch.payout) == (whole, whole)
+    for direction in (Direction.FUNDING, Direction.PAYOUT):
+        service.import_bank_file(session, OFFICE, market.file(*demo.booked(batch, direction)), at=at + 50)
+        service.advance_payments(session, OFFICE, cycle=cycle, at=at + 50)
+    assert store.cycle(session, cycle).state is State.SETTLED
+    assert store.balance(session) == {}
+    assert service.audit(session, cycle=cycle, agreements=dear, uses=market.of) == []
 
 
 def _audit(session: Session, market: Market, cycle: str) -> list[service.Finding]:

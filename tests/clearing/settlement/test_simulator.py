@@ -20,7 +20,6 @@ import pytest
 from sqlalchemy import func, select, update
 from sqlmodel import Session, SQLModel, create_engine
 
-from api import bootstrap
 from clearing.errors import ProofRefused
 from clearing.settlement import journal, notice, payment, statement, store, suspense, tables
 from clearing.settlement.dispute import store as disputes
@@ -39,6 +38,7 @@ from tests.clearing.settlement.settlement_oracle import Cycle
 from tests.clearing.settlement.simulator import Simulator
 from tests.clearing.settlement.simulator_steps import STEPS
 from tests.counts import NIGHT, few
+from tests.databases import Place
 
 DAYS, RUNS = 50, few(1)
 DAYLIGHT = 3
@@ -332,18 +332,12 @@ def seed_of_run() -> int:
     return int(os.environ.get("SHUQING_SEED", 0)) or (secrets.randbits(32) if NIGHT else DAYLIGHT)
 
 
-def database(path: Path) -> str:
-    url = f"sqlite:///{path}"
-    bootstrap.migrate(url)
-    return url
-
-
 @pytest.mark.parametrize("run", range(RUNS))
 def test_business_days__from_a_seed__every_invariant_after_every_step(
-    run: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    run: int, place: Place, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     seed = seed_of_run()
-    m = lived(seed, database(tmp_path / "sim.db"), DAYS, tmp_path)
+    m = lived(seed, place.url(), DAYS, tmp_path)
     with capsys.disabled():
         print(
             f"\nseed {seed}: {dict(m.done)}; killed {dict(m.killed)};"
@@ -354,11 +348,11 @@ def test_business_days__from_a_seed__every_invariant_after_every_step(
     assert any(cycle.state == "closed" for cycle in m.model.cycles.values())
 
 
-def test_seed__lived_through_again__takes_the_same_steps(tmp_path: Path) -> None:
+def test_seed__lived_through_again__takes_the_same_steps(sqlite: Place) -> None:
     """What is drawn hangs on the seed alone: not on keys, ids, or who was killed."""
     told = []
     for kills in (False, True):
-        m = Simulator(4, database(tmp_path / f"{kills}.db"), STEPS, lambda _: None, kills=kills)
+        m = Simulator(4, sqlite.url(), STEPS, lambda _: None, kills=kills)
         m.live(12)
         m.dispose()
         told.append([step.split(" (killed")[0] for step in m.steps])
@@ -366,11 +360,11 @@ def test_seed__lived_through_again__takes_the_same_steps(tmp_path: Path) -> None
     assert len(told[0]) > 70
 
 
-def test_failure__prints_its_seed_and_every_step(tmp_path: Path) -> None:
+def test_failure__prints_its_seed_and_every_step(sqlite: Place) -> None:
     def breaks(m: Simulator) -> None:
         assert len(m.steps) < 9, "演示"
 
-    m = Simulator(5, database(tmp_path / "sim.db"), STEPS, breaks, kills=False)
+    m = Simulator(5, sqlite.url(), STEPS, breaks, kills=False)
     with pytest.raises(AssertionError, match="seed 5, after 9 steps") as caught:
         m.live(3)
     m.dispose()
@@ -378,7 +372,7 @@ def test_failure__prints_its_seed_and_every_step(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("wrong", ["a fen more for the first payee", "a record counted twice", "tax of another rate"])
-def test_oracle__of_another_opinion__stops_the_run(wrong: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_oracle__of_another_opinion__stops_the_run(wrong: str, sqlite: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     """The checks can fail: a model that is wrong by one fen, one record or one rate is found at the first rating."""
     if wrong.startswith("a fen"):
         right = oracle.paid
@@ -395,7 +389,7 @@ def test_oracle__of_another_opinion__stops_the_run(wrong: str, tmp_path: Path, m
     else:
         taxed = oracle.taxed
         monkeypatch.setattr(oracle, "taxed", lambda deal, amount: taxed(replace(deal, bp=deal.bp + 500), amount))
-    m = Simulator(6, database(tmp_path / "sim.db"), STEPS, check, kills=False)
+    m = Simulator(6, sqlite.url(), STEPS, check, kills=False)
     m.at = NOW + 20 * DAY
     with pytest.raises(AssertionError, match="Rate 2026-06"):
         m.live(40)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from sqlalchemy.orm import Session
@@ -17,6 +16,7 @@ from tests.clearing.market.house import House
 from tests.clearing.settlement import market as demo
 from tests.clearing.settlement.disputing import MAY, Month
 from tests.clearing.settlement.market import APRIL, MARCH, Market, database
+from tests.databases import Place
 
 CHARGE = [What.CHARGE, What.INVOICE, What.READING]
 EXPECTED = {
@@ -30,8 +30,8 @@ EXPECTED = {
 
 
 @pytest.fixture
-def session(tmp_path: Path) -> Iterator[Session]:
-    with database(tmp_path / "test.db") as opened:
+def session(place: Place) -> Iterator[Session]:
+    with database(place) as opened:
         yield opened
 
 
@@ -89,8 +89,8 @@ def test_default__its_reversals_lead_to_it_and_to_the_run_it_undid(session: Sess
         assert [step.what for step in tracing.trace(session, line).steps] == [What.DEFAULT, What.NETTING]
 
 
-def test_hold__leads_to_the_dispute_and_the_charge(tmp_path: Path) -> None:
-    house = House(tmp_path / "market.db")
+def test_hold__leads_to_the_dispute_and_the_charge(place: Place) -> None:
+    house = House(place.engine())
     may = Month(house)
     may.open(106)
     cycle = may.issue(MAY)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from sqlalchemy import update
@@ -49,11 +48,12 @@ from tests.clearing.settlement.service_order.playing import (
     C,
     Office,
 )
+from tests.databases import Place
 
 
 @pytest.fixture
-def office(tmp_path: Path) -> Iterator[Office]:
-    house = House(tmp_path / "market.db")
+def office(place: Place) -> Iterator[Office]:
+    house = House(place.engine())
     yield Office(house)
     house.close()
 

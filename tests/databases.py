@@ -1,0 +1,75 @@
+"""Fresh databases for tests, with the migrated schema: SQLite files, or databases of a PostgreSQL server.
+
+A test that wants one asks for the fixture `place` (tests/clearing/conftest.py) and so runs on both kinds.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+
+from sqlalchemy import Engine, create_engine, event
+from sqlmodel import SQLModel
+
+from api import bootstrap
+from tests.services.server import Server
+
+
+@dataclass(frozen=True)
+class Place:
+    """Makes databases of one kind, each a copy of one that was migrated once. `new` gives the address of one, `opened`
+    an engine on it, `drop` makes an end of it."""
+
+    new: Callable[[], str]
+    opened: Callable[[str], Engine]
+    drop: Callable[[str], None]
+
+    def url(self) -> str:
+        """The address of a new database."""
+        return self.new()
+
+    def engine(self) -> Engine:
+        """An engine on a new database, which is gone when the engine is disposed of."""
+        url = self.new()
+        made = self.opened(url)
+        event.listen(made, "engine_disposed", lambda _: self.drop(url))
+        return made
+
+
+def files(folder: Path) -> Place:
+    """SQLite files in a folder."""
+    first, numbers = folder / "migrated.db", count()
+    bootstrap.migrate(f"sqlite:///{first}")
+
+    def new() -> str:
+        return f"sqlite:///{shutil.copy(first, folder / f'{next(numbers)}.db')}"
+
+    return Place(new, _file_engine, lambda url: Path(url.removeprefix("sqlite:///")).unlink())
+
+
+def _file_engine(url: str) -> Engine:
+    made = create_engine(url)
+    # A test database need not survive a power loss.
+    event.listen(made, "connect", lambda connection, _: connection.execute("PRAGMA synchronous=OFF"))
+    return made
+
+
+def databases(server: Server) -> Place:
+    """Databases of a server, opened as the program opens them. Hardly any test commits: what nothing was committed to
+    is handed out again, which is far quicker than another copy."""
+    first = server.database()
+    bootstrap.migrate(first)
+    empty: list[str] = []
+
+    def drop(url: str) -> None:
+        if server.holds(url, [table.name for table in SQLModel.metadata.sorted_tables]):
+            server.drop(url)
+        else:
+            empty.append(url)
+
+    return Place(
+        lambda: empty.pop() if empty else server.database(first), lambda url: bootstrap.engine(url, write=True), drop
+    )  # fmt: skip
