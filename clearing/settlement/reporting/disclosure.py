@@ -10,7 +10,7 @@ to are ten or more. Source: domain clearing §11 (annual disclosure, due by the 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from fractions import Fraction
@@ -179,11 +179,11 @@ def _disputed(material: Material, year: Period, k: int) -> Section:
     open_ = [one for one in material.disputes if one.case.opened_at < year.end and not _over_by(one, year.end)]
     counts = {
         "提出的投诉": len(opened),
-        **{f"提出：{name}": _many(opened, lambda one, t=topic: one.case.complaint.topic is t)
+        **{f"提出：{name}": sum(one.case.complaint.topic is topic for one in opened)
            for topic, name in TOPIC_NAMES.items()},
         "了结的": len(ended),
-        **{f"了结：{name}": _many(ended, lambda one, s=state: one.case.state is s) for state, name in ENDINGS.items()},
-        "其中成立，须退还": _many(ended, lambda one: bool(one.case.upheld)),
+        **{f"了结：{name}": sum(one.case.state is state for one in ended) for state, name in ENDINGS.items()},
+        "其中成立，须退还": sum(bool(one.case.upheld) for one in ended),
         "年末未了结": len(open_),
     }  # fmt: skip
     return _section("投诉与争议", _active(material, year), k, counts)
@@ -209,10 +209,6 @@ def _active(material: Material, year: Period) -> set[str]:
     """Who had a deal or a statement in the year."""
     deals = [deal for deal in material.deals if deal.settled_at in year]
     return _parties(deals) | {one.party for one in material.statements if one.at in year}
-
-
-def _many(disputes: Sequence[Disputed], wanted: Callable[[Disputed], bool]) -> int:
-    return sum(wanted(one) for one in disputes)
 
 
 def _section(

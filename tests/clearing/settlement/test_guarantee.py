@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -54,6 +53,7 @@ from tests.clearing.settlement import market as demo
 from tests.clearing.settlement.disputing import JUNE, Month
 from tests.clearing.settlement.market import APRIL, MARCH, OFFICE, OPERATOR, Market, database, signed_by, use
 from tests.counts import few
+from tests.databases import Place
 
 MAY = month("2026-05")
 END = MARCH.start + 20 * DAY
@@ -75,8 +75,8 @@ def missing(sharing_plan: SharingPlan, net: int, party: str = "A", least: int = 
 
 
 @pytest.fixture
-def session(tmp_path: Path) -> Iterator[Session]:
-    with database(tmp_path / "test.db") as opened:
+def session(place: Place) -> Iterator[Session]:
+    with database(place) as opened:
         yield opened
 
 
@@ -304,10 +304,10 @@ def guaranteed(least: int = 1000, version: int = 1) -> Terms:
     return replace(found, plan=replace(found.plan, version=version, steps=(*found.plan.steps, step)))
 
 
-def test_agreement_whose_term_ends__the_buyer_owes_charge_and_guarantee_as_one_obligation(tmp_path: Path) -> None:
+def test_agreement_whose_term_ends__the_buyer_owes_charge_and_guarantee_as_one_obligation(place: Place) -> None:
     """100 calls of May, net 330, all of it the provider's: the consumer owes 670 besides, one cycle after the end of
     May, when the 30 days of late records are over at the cut-off of June."""
-    house = House(tmp_path / "market.db")
+    house = House(place.engine())
     may = Month(house, settlement=guaranteed(), expiry=MAY.end)
     assert called(may.session, MAY) == []
     may.issue(MAY)
@@ -327,10 +327,10 @@ def test_agreement_whose_term_ends__the_buyer_owes_charge_and_guarantee_as_one_o
     house.close()
 
 
-def test_served__as_the_acts_before_a_second_say_it(tmp_path: Path) -> None:
+def test_served__as_the_acts_before_a_second_say_it(place: Place) -> None:
     """Concluded, amended with another version, rescinded: each revision until the act that replaced it; nothing is
     guaranteed by an agreement that is void, and one without a guarantee is none of these."""
-    house = House(tmp_path / "market.db")
+    house = House(place.engine())
     session, expiry = house.session, NOW + 300 * DAY
     listing = house.listed()
     house.conclude(listing=listing)
