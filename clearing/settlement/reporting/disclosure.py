@@ -29,8 +29,8 @@ from clearing.terms import Period
 from clearing.usage.service_level import measure
 from registry.calendar import add_months, start_of
 
-NOT_RECORDED = ("公共数据授权运营收入 revenue of public data",)
-"""What an annual disclosure would also say and no fact here does."""
+LEFT_OUT = ("公共数据收入（另立非税收入台账） revenue of public data, in a book of its own",)
+"""What an annual disclosure would also say and this one does not."""
 UNKNOWN = "未归类"
 TOPIC_NAMES: Mapping[Topic, str] = {Topic.DELIVERY: "交付", Topic.USE: "使用", Topic.STATEMENT: "账单"}
 ENDINGS: Mapping[State, str] = {State.SETTLED: "和解", State.DECIDED: "裁决", State.WITHDRAWN: "撤回"}
@@ -83,7 +83,7 @@ class Disclosure:
     total: Line
     hidden: int
     sections: tuple[Section, ...]
-    not_recorded: tuple[str, ...] = NOT_RECORDED
+    left_out: tuple[str, ...] = LEFT_OUT
 
 
 def year_of(name: str) -> Window:

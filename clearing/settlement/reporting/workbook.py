@@ -86,7 +86,7 @@ def disclosure_xlsx(report: Disclosure) -> bytes:
         ("项目", "内容"), ("报表", "年度披露"), ("年度", report.year), ("起", text_of(report.start)),
         ("止（不含）", text_of(report.end)), ("截至", text_of(report.as_of)),
         ("口径", " ".join(one.label for one in report.definitions)), ("范围", report.definitions[0].dimensions),
-        ("不列示", f"少于 {report.k} 个当事方的"), ("尚未记录", "、".join(report.not_recorded)),
+        ("不列示", f"少于 {report.k} 个当事方的"), ("未列入", "、".join(report.left_out)),
     ]  # fmt: skip
     deals: list[Sequence[str]] = [
         ("产品类型", "交付方式", "当事方数", "已结算交易", "净结算额(元)"),

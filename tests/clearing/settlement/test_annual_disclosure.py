@@ -232,7 +232,7 @@ def test_disclosure__disputes_and_faults__as_counted_by_hand() -> None:
     # One complaint about a charge is still open, so that deal is in no figure: nine buyers and the seller.
     assert (found.total.parties, found.total.orders, found.total.amount) == (10, 9, 9_000)
     assert [one.label for one in found.definitions] == ["K-11/1", "K-01/1", "K-08/1"]
-    assert found.not_recorded == ("公共数据授权运营收入 revenue of public data",)
+    assert found.left_out == ("公共数据收入（另立非税收入台账） revenue of public data, in a book of its own",)
 
 
 def test_disclosure__fewer_than_ten_parties__nothing_is_told() -> None:
