@@ -376,10 +376,10 @@ def _statements(stored: Stored) -> Iterator[Finding]:
         if account.agreement not in stored.buyers and account.agreement != journal.NET:
             yield Finding(f"journal {account.name}", "agreement", "an agreement that was charged", account.agreement)
             del balance[account]
-    obligations = statements.obligations_of(balance, stored.buyers)
-    parties = {account.party for account in balance if account.stated} | set(stored.openings)
+    owing = statements.owing(statements.obligations_of(balance, stored.buyers))
+    moving = statements.moving(before)
     have = {body.party: (name, body, parts) for name, body, parts in stored.statements}
-    for party in sorted(parties):
+    for party in sorted(moving.keys() | owing.keys() | stored.openings.keys()):
         opening = stored.openings.get(party)
         first = opening.last if opening else 0
         body, parts = statements.part_a(
@@ -390,8 +390,8 @@ def _statements(stored: Stored) -> Iterator[Finding]:
             currency=stored.move.currency,
             opening=opening.closing if opening else 0,
             window=(first, last),
-            lines=statements.lines_of(party, [item for item in before if item[0] >= first]),
-            obligations=obligations,
+            lines=statements.lines_of(party, [item for item in moving.get(party, ()) if item[0] >= first]),
+            obligations=owing.get(party, ()),
         )
         if party not in have:
             if parts:

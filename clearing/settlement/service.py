@@ -420,12 +420,13 @@ def issue_statements(session: Session, office: Office, *, cycle: str, at: int) -
     owing = statements.owing(statements.obligations_of(balance, store.buyers(session)))
     before = store.last_statements(session)
     last = store.next_number(session)
-    posted = store.transactions(session, min((body.last for body in before.values()), default=0))
-    if any(party not in before for party in _parties(balance)):
-        posted = store.transactions(session)
-    moving = statements.moving(posted)
+    since = min((body.last for body in before.values()), default=0)
+    moving = statements.moving(store.transactions(session, since))
+    # Also who stands at zero again: what was charged and reversed is told, and a fen of rounding may still be owed.
+    if not moving.keys() | owing.keys() <= before.keys():
+        moving = statements.moving(store.transactions(session))
     issued = []
-    for party in sorted(_parties(balance) | set(before)):
+    for party in sorted(moving.keys() | owing.keys() | before.keys()):
         first = before[party].last if party in before else 0
         lines = statements.lines_of(party, [item for item in moving.get(party, ()) if item[0] >= first])
         body, parts = statements.part_a(
@@ -446,10 +447,6 @@ def issue_statements(session: Session, office: Office, *, cycle: str, at: int) -
         issued.append(_system(session, office, "statement/v1", subject, body, at, parts=data).id)
     _advance(session, office, now, State.ISSUED, at)
     return issued
-
-
-def _parties(balance: Mapping[Account, int]) -> set[str]:
-    return {account.party for account in balance if account.stated}
 
 
 def statement_subject(cycle: str, party: str) -> str:

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 import httpx
@@ -52,9 +53,14 @@ def two(tmp_path: Path, *, called_back: bool = True) -> Iterator[tuple[Street, P
 
 
 def begin(made: Street, consumer: Process) -> dict[str, Any]:
+    """A transfer that was begun. The provider's start comes by another way than its answer, perhaps after it."""
     answer = consumer.admin("POST", "/connector/transfers", {"agreement": made.two.agreement})
     assert answer.status_code == 200, answer.text
-    return dict(answer.json())
+    begun, until = dict(answer.json()), monotonic() + 30
+    while begun["state"] == "REQUESTED" and monotonic() < until:
+        shown = consumer.admin("GET", "/connector/transfers").json()["transfers"]
+        begun = next(one for one in shown if one["id"] == begun["id"])
+    return begun
 
 
 def state(process: Process, place: int = 0) -> str:

@@ -438,10 +438,9 @@ class Oracle:
 
     def issue(self, cycle: Cycle, silent: set[str]) -> None:
         cycle.stated = self.obligations()
-        for party in sorted(
-            {key[1] for key, amount in self.book.items() if amount and key[0] in PARTY_KINDS} | set(self.closing)
-        ):
-            if self.moved[party] or any(party in pair for pair in cycle.stated):
+        owing = {party for pair in cycle.stated for party in pair}
+        for party in sorted(self.moved.keys() | owing):
+            if self.moved[party] or party in owing:
                 closing = self.due_of(party)
                 cycle.statements[party] = Stated(self.closing.get(party, 0), closing, silent=party in silent)
                 self.closing[party] = closing

@@ -10,14 +10,14 @@ from sqlalchemy import delete, insert, select, update
 from sqlalchemy.orm import Session
 
 from clearing.errors import BadTerms, BankFileRefused, Clash, NotSigned, ProofRefused, TooEarly, WrongMove
-from clearing.settlement import journal, notice, service, statement, store, tables
+from clearing.settlement import correcting, journal, notice, service, statement, store, tables
 from clearing.settlement.cycle import State
 from clearing.settlement.journal import Account, Kind
 from clearing.settlement.netting import Run
 from clearing.settlement.notice import PartB
 from clearing.settlement.payment import Direction
 from clearing.settlement.reporting.trades import trade_report
-from clearing.settlement.statement import ObligationPart
+from clearing.settlement.statement import Line, ObligationPart
 from clearing.terms import DAY, AgreementTerms
 from ledger import store as facts
 from ledger.errors import BadSignature, Conflict
@@ -101,6 +101,29 @@ def test_issue_statements__without_invoices__tax_waits_and_is_not_owed(session: 
     assert owes == sum(charge.net for _, charge in store.charges(session, "2026-03"))
     assert sum(amount for account, amount in store.balance(session).items() if account.kind is Kind.TAX) == -taxes
     assert len(store.uninvoiced(session, "2026-03")) == 3
+
+
+def test_issue_statements__a_buyer_back_at_zero__is_told_of_charge_and_reversal(
+    session: Session, market: Market
+) -> None:
+    """What was charged and taken back before the first statement moved the buyer, though it ends where it began."""
+    cycle = demo.to_rated(session, market, MARCH, AT)
+    buyers = {item.agreement: item.terms.buyer for item in AGREEMENTS}
+    plans = {item.agreement: item.terms.plan for item in AGREEMENTS}
+    for charge_id, charge in store.charges(session, "2026-03"):
+        if buyers[charge.agreement] == "Y":
+            undone = correcting.reversal(charge_id, charge, charge_id, "2026-03")
+            subject = f"charge:{charge.reading}"
+            service.post_charge(session, OFFICE, subject, undone, plans[charge.agreement], AT)
+    assert "Y" not in {account.party for account in store.balance(session) if account.stated}
+    service.issue_statements(session, OFFICE, cycle=cycle, at=AT)
+    found = store.statement_of(session, cycle, "Y")
+    assert (found.body.opening, found.body.closing) == (0, 0)
+    lines = [part.amount for part in store.part_documents(session, found.fact_id) if isinstance(part, Line)]
+    assert len(lines) > 1
+    assert sum(lines) == 0
+    named = [item.row for item in service.audit(session, cycle=cycle, agreements=AGREEMENTS, uses=market.of)]
+    assert not [where for where in named if where.startswith("statement Y")]
 
 
 def test_issue_statements__out_of_the_order_of_periods__is_refused(session: Session, market: Market) -> None:
