@@ -141,7 +141,7 @@ def test_transfer__its_agreement_suspended_or_over__not_begun_and_ended(tmp_path
 
 def test_transfer__same_request_twice__one_transfer_and_another_under_its_name_refused(tmp_path: Path) -> None:
     with two(tmp_path) as (made, provider, consumer):
-        (first, _start) = begin(made, consumer)["said"]
+        (first, *_rest) = begin(made, consumer)["said"]
         again = httpx.post(f"{provider.url}{BASE}/transfers/request", json=first["message"], timeout=10)
         assert (again.status_code, again.json()["state"]) == (201, "STARTED")
         (kept,) = provider.admin("GET", "/connector/transfers").json()["transfers"]
