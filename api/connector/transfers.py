@@ -196,7 +196,8 @@ class Transfers:
         return await self.shown(identity)
 
     def hear(self, identity: str, path: str, value: Any) -> dict[str, Any]:
-        """Takes in what the other side says. Raises `BadTerms`, `UnknownFact`, `WrongMove`."""
+        """Takes in what the other side says; what asking has told before is kept and moves nothing. Raises `BadTerms`,
+        `UnknownFact`, `WrongMove`."""
         one, said = self._transfer(identity), Word(path)
         message = require_message(value, TYPES[said])
         ours, theirs = _NAMES[self._side], _NAMES[self._other]
@@ -205,11 +206,20 @@ class Transfers:
         peer = _pid(message, theirs)
         if peer != (one.peer or peer):
             raise BadTerms(theirs, one.peer, peer[:80])
+        if self._learned(one, said):
+            self._said.keep(identity, self._other, self._clock(), message)
+            return self.document(identity)
         target = rules.after(identity, one.state, said, self._other, one.suspended_by)
         self._said.keep(identity, self._other, self._clock(), message)
         self._name(identity, peer)
         self._moved(one, said, target, self._other)
         return self.document(identity)
+
+    def _learned(self, one: Transfer, word: Word) -> bool:
+        """Whether a consumer stands where the word leads without anybody having said it: its provider was asked."""
+        if self._side is not Side.CONSUMER or rules.LEADS[word] is not one.state:
+            return False
+        return bool(self._said.of(one.id)[-1]["message"]["@type"] != TYPES[word])
 
     async def _tell(self, one: Transfer, word: Word, fields: Mapping[str, Any]) -> None:
         made = compose(TYPES[word], {_NAMES[self._side]: one.id, _NAMES[self._other]: one.peer, **fields})

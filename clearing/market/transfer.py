@@ -67,6 +67,8 @@ MOVES: Mapping[tuple[State, Word], tuple[State, frozenset[Side]]] = {
     (State.SUSPENDED, Word.TERMINATE): (State.TERMINATED, _BOTH),
 }
 """Where a word leads, and who may say it."""
+LEADS: Mapping[Word, State] = {word: target for (_, word), (target, _) in MOVES.items()}
+"""Where a word leads from wherever it may be said."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,8 +33,8 @@ START, COMPLETE, SUSPEND, TERMINATE = "start", "completion", "suspension", "term
 
 
 @contextmanager
-def two(tmp_path: Path, *, called_back: bool = True) -> Iterator[tuple[Street, Process, Process]]:
-    """The consumer's connector has its owner's word, and no token of the provider's."""
+def two(tmp_path: Path, *, called_back: bool = True, heard: bool = False) -> Iterator[tuple[Street, Process, Process]]:
+    """The consumer's connector has its owner's word, and no token of the provider's; `heard`: it listens to others."""
     ports = [free_port(), free_port()]
     urls = [f"http://127.0.0.1:{port}" for port in ports]
     peers = [urls[1] + BASE] if called_back else []
@@ -43,7 +43,7 @@ def two(tmp_path: Path, *, called_back: bool = True) -> Iterator[tuple[Street, P
         access=False,
         provider={"port": ports[0], "dataspace_url": urls[0], "dataspace_peers": peers},
         consumer={"port": ports[1], "registration_file": "registration.json"}
-        | ({"dataspace_url": urls[1]} if called_back else {}),
+        | ({"dataspace_url": urls[1]} if called_back or heard else {}),
     ) as (made, _port, provider, consumer):
         body = body_of(Connector(CONSUMER, made.two.key.public, "shuqing-connector/1"))
         statement = Statement(REGISTERED, f"connector:{TwoSides.CONSUMING}", 0, None, body)
@@ -192,6 +192,23 @@ def test_transfer__word_that_does_not_fit__refused_and_nothing_moves(tmp_path: P
         assert httpx.post(f"{place}/completion", content=b"[" * 100_000, timeout=10).status_code == 400
         assert state(provider) == "STARTED"
         assert httpx.post(f"{place}/completion", json=good, timeout=10).json()["state"] == "COMPLETED"
+
+
+def test_transfer__started_as_asking_told__the_start_that_comes_later_is_kept_once(tmp_path: Path) -> None:
+    with two(tmp_path, called_back=False, heard=True) as (made, _provider, consumer):
+        one = begin(made, consumer)
+        assert [item["message"]["@type"] for item in one["said"]] == ["TransferRequestMessage"]
+        start = {"@context": [CONTEXT], "@type": "TransferStartMessage", "consumerPid": one["id"],
+                 "providerPid": one["peer"]}  # fmt: skip
+        place = f"{consumer.url}{BASE}/transfers/{one['id']}"
+        assert httpx.post(f"{place}/start", json=start | {"providerPid": "urn:uuid:1"}, timeout=10).status_code == 400
+        assert httpx.post(f"{place}/start", json=start, timeout=10).json()["state"] == "STARTED"
+        assert httpx.post(f"{place}/start", json=start, timeout=10).status_code == 400
+        (shown,) = consumer.admin("GET", "/connector/transfers").json()["transfers"]
+        assert [item["message"]["@type"] for item in shown["said"]] == [
+            "TransferRequestMessage", "TransferStartMessage",
+        ]  # fmt: skip
+        assert shown["state"] == "STARTED"
 
 
 def test_commands__transfer_steer_and_transfers__in_words(tmp_path: Path) -> None:
