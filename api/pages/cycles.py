@@ -6,6 +6,7 @@ and signed at the desk.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Literal
 
@@ -73,7 +74,7 @@ def open_cycle(
     try:
         with session.begin_nested():
             grace = fields.get("grace", "")
-            if not grace.isascii() or not grace.isdecimal() or not int(grace[:4]) <= MOST_GRACE:
+            if not re.fullmatch(r"[0-9]{1,2}", grace) or int(grace) > MOST_GRACE:
                 raise FieldError("grace", f"0 – {MOST_GRACE} 日 / days", grace[:20])
             made = settlement.open_cycle(
                 session, system.office, operator=system.settings.operator,

@@ -292,7 +292,7 @@ def test_cycle__opened_from_the_list__once_for_a_month(till: Till) -> None:
     page = till.maker.post("/office/cycles", {"period": "2026-07", "grace": "2"}).text
     assert "账期 2026-07" in words(page)
     assert "开放" in words(page)
-    for month, grace in (("2026-13", "1"), ("2026-08", "x"), ("2026-08", "99999"), ("", "")):
+    for month, grace in (("2026-13", "1"), ("2026-08", "x"), ("2026-08", "99999"), ("2026-08", "0001000000"), ("", "")):
         answer = till.maker.post("/office/cycles", {"period": month, "grace": grace}, 422)
         assert "没有写入任何内容" in answer.text
     with till.platform.reading() as session:
