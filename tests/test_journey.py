@@ -52,7 +52,7 @@ def test_demo__ends_well__and_every_file_the_journey_promises_is_there(played: P
     assert {"agreement-consumer.json", "agreement-broker.json", "trust.json", "head.note", "audit-report.txt"} <= names
     assert {"bank-statement.csv", "bank-instructions.csv", "price-report.json"} <= names
     statements = sorted(name for name in names if name.startswith("statements/"))
-    assert [name.rpartition(".")[2] for name in statements] == ["json", "xlsx"] * 5
+    assert [name.rpartition(".")[2] for name in statements] == ["json", "pdf", "xlsx"] * 5
     assert f"真实调用数据接口 {CALLS} 次" in played.told
     assert f"{CALLS} 次成功" in played.told
 

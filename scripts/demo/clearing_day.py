@@ -161,9 +161,9 @@ class ClearingDay(Stage):
             actor = self.actors[f"party:{party}"]
             document = actor.client.get(f"/api/cycles/{self.cycle}/statements/{party}")
             write_json(folder / f"{party}.json", document)
-            (folder / f"{party}.xlsx").write_bytes(
-                actor.client.fetch(f"/api/cycles/{self.cycle}/statements/{party}/xlsx")
-            )
+            for form in ("xlsx", "pdf"):
+                data = actor.client.fetch(f"/api/cycles/{self.cycle}/statements/{party}/{form}")
+                (folder / f"{party}.{form}").write_bytes(data)
             body = document["statement"]
             print(f"     {NAMES[party]}：应收 {yuan(body['owed'])}，应付 {yuan(body['owes'])}")
 
