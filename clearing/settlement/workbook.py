@@ -9,6 +9,8 @@ from datetime import datetime
 import xlsxwriter
 
 from clearing import money
+from clearing.settlement.guarantee import agreement_of
+from clearing.settlement.journal import NET
 from clearing.settlement.statement import Line, ObligationPart, PartA
 
 EVENT_NAMES = {
@@ -72,9 +74,9 @@ def event_name(event: str) -> str:
 
 
 def line_row(line: Line) -> tuple[str, ...]:
-    """A line under LINE_COLUMNS."""
-    amount = money.yuan(line.amount)
-    return (str(line.no), event_name(line.event), line.event_id, line.agreement, line.period, amount)
+    """A line under LINE_COLUMNS; what was netted belongs to no one agreement."""
+    agreement = "轧差净额" if line.agreement == NET else agreement_of(line.agreement)
+    return (str(line.no), event_name(line.event), line.event_id, agreement, line.period, money.yuan(line.amount))
 
 
 def obligation_row(part: ObligationPart) -> tuple[str, ...]:
