@@ -97,7 +97,7 @@ def settled(system: System, session: Session) -> Iterator[str]:
         secret = settlement.netting_secret(system.office, cycle.cycle)
         findings = settlement.audit(
             session, cycle=cycle.cycle, agreements=agreements, uses=usage_store.metered_uses, secret=secret,
-            earlier=earlier, served=market.served,
+            earlier=earlier, served=market.served, revision=market.revision_terms,
         )  # fmt: skip
         yield from (f"{cycle.cycle} {finding}" for finding in findings)
 

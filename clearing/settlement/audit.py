@@ -130,18 +130,20 @@ def audit_cycle(
     uses: Mapping[str, Sequence[MeteredUse]],
     netting_secret: bytes | None = None,
     earlier: Sequence[AgreementTerms] = (),
+    ended: Sequence[AgreementTerms] = (),
 ) -> list[Finding]:
     """All findings of one cycle; empty when everything stored follows from agreements and usage records. `earlier` are
-    the agreement revisions of the periods before, which may have been read again.
+    the agreement revisions of the periods before, which may have been read again, `ended` older ones that something is
+    given back under.
 
     (1) readings (2) charges (3) shares (4) guarantees (5) journal (6) statements (7) netting and notices
     (8) instructions. `netting_secret` lets (7) rebuild the sum tree; without it positions and each notice's own proof
     are checked.
     """
     found: list[Finding] = []
-    buyers = {item.agreement: item.terms.buyer for item in (*earlier, *agreements)}
+    buyers = {item.agreement: item.terms.buyer for item in (*ended, *earlier, *agreements)}
     stored = replace(stored, buyers={**stored.buyers, **buyers})
-    plans = {(item.agreement, item.revision): item.terms.plan for item in (*earlier, *agreements)}
+    plans = {(item.agreement, item.revision): item.terms.plan for item in (*ended, *earlier, *agreements)}
     if not stored.readings and ORDER.index(stored.move.state) < ORDER.index(State.RATED):
         agreements, earlier = (), ()
     expected = _recompute(stored, agreements, earlier, uses, plans)
@@ -210,7 +212,8 @@ def _recompute(
                 due += [(one, item.terms.plan) for one in found]
     for credit in stored.credits:
         weights = stored.weights.get(credit.corrects.charge) if credit.corrects else None
-        due.append((Due(credit, weights), plans[credit.agreement, credit.revision]))
+        if (plan := plans.get((credit.agreement, credit.revision))) is not None:
+            due.append((Due(credit, weights), plan))
     shares = _divided(stored, due)
     return _Recomputed(
         [(body.label, body) for body in readings],

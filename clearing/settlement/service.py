@@ -66,6 +66,9 @@ Uses = Callable[[Session, str], Iterable[MeteredUse]]
 ServedBefore = Callable[[Session, int], Iterable[Served]]
 """(session, second UTC) → every revision ever in force of the agreements with a guarantee, as known before then."""
 
+RevisionTerms = Callable[[Session, str, int], AgreementTerms]
+"""(session, agreement, revision) → what it settles by, however long ago it ended."""
+
 
 def nothing_guaranteed(session: Session, before: int) -> tuple[Served, ...]:
     """Of agreements none of which has a guarantee."""
@@ -856,19 +859,24 @@ def audit(
     secret: bytes | None = None,
     earlier: Sequence[AgreementTerms] = (),
     served: ServedBefore = nothing_guaranteed,
+    revision: RevisionTerms | None = None,
 ) -> list[Finding]:
     """Recompute the cycle from agreements and usage records alone and compare with every stored fact and journal row.
 
-    With the cycle's netting `secret` the sum tree is rebuilt too. Never repairs; returns what differs.
+    With the cycle's netting `secret` the sum tree is rebuilt too. `revision` finds the plan of a charge that a dispute
+    gives back after its agreement left `agreements` and `earlier`. Never repairs; returns what differs.
     """
     torn = store.unbalanced(session)
     found = [Finding(f"journal transaction {number}", "sum of postings", "0", str(torn[number])) for number in torn]
     try:
         stored = _load(session, cycle, torn, agreements, earlier, served)
+        known = {(item.agreement, item.revision) for item in (*agreements, *earlier)}
+        credited = sorted({(item.agreement, item.revision) for item in stored.credits} - known)
+        ended = [revision(session, *one) for one in credited] if revision else []
     except (ClearingError, LedgerError) as error:
         return [*found, Finding(f"cycle {cycle}", "*", "rows that can be read", str(error))]
     admitted = {name: list(uses(session, name)) for name in {item.agreement for item in (*agreements, *earlier)}}
-    return found + audit_cycle(stored, agreements, admitted, secret, earlier)
+    return found + audit_cycle(stored, agreements, admitted, secret, earlier, ended)
 
 
 def _stated(

@@ -106,6 +106,7 @@ class Month:
             self.session, cycle=cycle, agreements=self.terms(period.start, period.end), uses=usage.metered_uses,
             secret=settlement.netting_secret(self.office, cycle),
             earlier=self.terms(period.start - LATEST, period.start), served=market.served,
+            revision=market.revision_terms,
         )  # fmt: skip
 
     # What is said ----------------------------------------------------------------------------------------------------

@@ -41,6 +41,7 @@ from clearing.terms import (
     Terms,
     Tier,
 )
+from clearing.usage import store as usage
 from clearing.usage.finding import CHECKER, MAKER
 from ledger import store as facts
 from ledger.errors import BadSignature
@@ -137,6 +138,25 @@ def test_agreement_of_both__is_credited_in_the_next_cycle_and_seen_by_the_audit(
     assert may.balance() == {
         "RCV consumer": 300, "PAY provider": -140, "PAY seller": -160, "RCV seller": 3, "PAY consumer": -3,
     }, "May's net positions, and June's: the tax of the credit, owed back once its red invoice is recorded"  # fmt: skip
+
+
+def test_decision__years_after_the_agreement_ended__is_given_back_and_audited(may: Month) -> None:
+    """A court takes longer than any record may be late: the cycle knows no terms of the agreement any more."""
+    may.issue(MAY)
+    at = JUNE.end + DAY
+    may.open(106, MAY.end + 2 * DAY)
+    may.say(Act.OFFER, Side.RESPONDENT, MAY.end + 2 * DAY, text="退还一半", upheld=53)
+    may.say(Act.ACCEPT, Side.FILER, MAY.end + 2 * DAY)
+    cycle = settlement.open_cycle(
+        may.session, may.office, operator=OPERATOR, period=JUNE, grace=DAY, at=JUNE.start
+    ).cycle  # fmt: skip
+    settlement.cut_off(may.session, may.office, cycle=cycle, high_water=usage.NOT_IN_LOG, at=at)
+    settlement.rate(may.session, may.office, cycle=cycle, agreements=(), uses=usage.metered_uses, at=at)
+    may.issue(JUNE)
+    known = {"session": may.session, "cycle": cycle, "agreements": (), "uses": usage.metered_uses}
+    assert settlement.audit(**known, revision=market.revision_terms) == []
+    without = settlement.audit(**known)
+    assert {(item.row.split()[0], item.expected) for item in without} >= {("charge", "absent")}
 
 
 def test_mediation__binds_only_when_both_accept(may: Month) -> None:
