@@ -22,7 +22,6 @@ from registry.tables import (
     CertificateRow,
     ClaimRow,
     ConnectorRow,
-    DepositRow,
     HoldingRow,
     IssueRow,
     PartyRow,
@@ -431,11 +430,6 @@ def undoubted(code: ColumnElement[str], holder: ColumnElement[str], right: Right
         col(HoldingRow.term_from).is_(None),
         col(HoldingRow.term_to).is_(None),
     ).correlate_except(CertificateRow, HoldingRow) & ~remarked.correlate_except(RemarkPlaceRow, RemarkRow)
-
-
-def deposit_of(session: Session, record_sha256: str) -> DepositRow | None:
-    """The receipt for a deposit record, if it came."""
-    return session.get(DepositRow, record_sha256)
 
 
 def content_of(session: Session, asked: Form) -> str:

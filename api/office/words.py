@@ -31,11 +31,6 @@ def moment(instant: int) -> str:
     return f"{text[:10]} {text[11:19]} {text[19:]}"
 
 
-def move_name(move: str) -> str:
-    """ "I-15 审查通过并公示"; a move the file does not name yet keeps its number."""
-    return f"{move} {MOVES[move]}" if move in MOVES else move
-
-
 def told(error: Exception) -> tuple[str, str]:
     """What went wrong as a person is told it, in Chinese and English; a field by the name it has on the page."""
     if isinstance(error, FieldError):

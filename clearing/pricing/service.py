@@ -7,17 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from sqlalchemy.orm import Session
 
 from clearing.errors import NotSigned
-from clearing.pricing import counting, policies, store
+from clearing.pricing import policies, store
 from clearing.pricing.element import service as elements
 from clearing.pricing.errors import PricingRefused
 from clearing.pricing.inputs import decode, read_input
-from clearing.pricing.manifest import Counted, DataSpec
-from clearing.pricing.policy import choose, tuples_of
+from clearing.pricing.manifest import Counted
+from clearing.pricing.policy import choose
 from clearing.pricing.price_report import PriceReport, PriceVerdict, from_evidence, price, verify
 from clearing.pricing.quote import PRICE_QUOTE, PriceQuote, quote_of, statement_of, subject_of
 from clearing.pricing.request import Request
@@ -40,13 +39,6 @@ class Answer:
     signed_digests_match: bool
     valid_at: bool
     superseded_by: str | None
-
-
-def count_file(path: Path, spec: DataSpec, *, domain: str, stage: str, as_of: int) -> Counted:
-    """Counts a data file under the bins of the policy in force. Raises `PricingRefused`."""
-    policy = choose(policies.POLICIES, domain, stage, as_of)
-    bins, calendar = policy.constants.bins, policy.constants.calendar
-    return counting.count(path, spec, bins=bins, calendar=calendar, as_of=as_of, tuples=tuples_of(policy))
 
 
 def draft(session: Session, request: Request, counted: Counted, right_in_force: RightInForce) -> PriceReport:
