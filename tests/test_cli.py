@@ -21,7 +21,7 @@ from api.cli import app
 from api.settings import Settings
 from ledger.rebuild import view_tables
 from ledger.tables import metadata
-from tests.chain_fixture import free_port
+from scripts.demo.world import free_port
 from tests.played import ROOT, Played, raw, rows, shuqing
 
 EXAMPLES = ROOT / "scripts" / "examples"

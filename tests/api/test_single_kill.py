@@ -21,9 +21,9 @@ from clearing.usage import tables
 from clearing.usage.held import HeldAnswer
 from clearing.usage.record import Admitted
 from ledger import canonical, store
+from scripts.demo.world import free_port
 from tests.api.house import Platform
 from tests.api.reporting import PATH, line, proved, send, stored
-from tests.chain_fixture import free_port
 from tests.counts import few
 from tests.played import ROOT
 

@@ -30,10 +30,10 @@ from clearing.market.negotiation import store
 from clearing.market.negotiation.dataspace import BASE
 from clearing.market.negotiation.message import Message
 from clearing.market.negotiation.moves import State
+from scripts.demo.world import free_port
 from tests.api.connecting import Process, Scene
 from tests.api.house import template
 from tests.api.shop import Shop, open_shop
-from tests.chain_fixture import free_port
 from tests.clearing.market.house import CONSUMER
 from tests.clearing.market.talks import P
 

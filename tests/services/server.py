@@ -25,7 +25,7 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-from tests.chain_fixture import free_port
+from scripts.demo.world import free_port
 
 BINARIES = Path("/usr/lib/postgresql")
 PACKAGES = ("postgresql", "chromium", "fonts-noto-cjk")

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from api import verifiers
-from tests.chain_fixture import free_port
+from scripts.demo.world import free_port
 from tests.played import ROOT, Played
 from tests.services.devtools import Browser, browser
 
