@@ -1,0 +1,135 @@
+"""What both sides confirmed is netted, and netted again without who has not paid in."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Sequence
+
+from sqlalchemy.orm import Session
+
+from clearing.errors import TooEarly, WrongMove
+from clearing.settlement import netting, store
+from clearing.settlement import notice as notices
+from clearing.settlement import statement as statements
+from clearing.settlement.cycle import CycleMove, State
+from clearing.settlement.netting import Funded, Proof, Run, default
+from clearing.settlement.notice import Held, PartB
+from clearing.settlement.office import Office, advance, in_state, salt, state_fact
+from clearing.settlement.statement import Obligation, ObligationPart
+from ledger import store as facts
+from ledger.reading import read
+
+
+def net(session: Session, office: Office, *, cycle: str, at: int) -> str:
+    """Net what both sides confirmed and issue part B to every party. Returns the netting fact's id.
+
+    Without any eligible obligation the run is empty: the notices say what waits and why, and the cycle goes on to its
+    close with instructions that pay nothing. Raises WrongMove unless confirmed.
+    """
+    now = in_state(session, cycle, State.CONFIRMED)
+    obligations, held = eligible(session, cycle)
+    run_id = _net(session, office, now, obligations, held, at)
+    advance(session, office, now, State.NETTED, at)
+    return run_id
+
+
+def eligible(session: Session, cycle: str) -> tuple[tuple[Obligation, ...], tuple[Held, ...]]:
+    """What of the cycle's statements is netted: the obligations both sides confirmed, as far as the balances still hold
+    them; and what waits, with the reason."""
+    confirmed: set[str] = set()
+    stated: dict[tuple[str, str], Obligation] = {}
+    for item in store.statements(session, cycle):
+        if item.confirmed_at is not None:
+            confirmed.add(item.body.party)
+        for part in store.part_documents(session, item.fact_id):
+            if isinstance(part, ObligationPart):
+                stated[part.debtor, part.creditor] = Obligation(part.debtor, part.creditor, part.amount, part.items)
+    obligations = [stated[pair] for pair in sorted(stated)]
+    return notices.sort_out(obligations, confirmed, store.balance(session), store.buyers(session))
+
+
+def _net(
+    session: Session,
+    office: Office,
+    now: CycleMove,
+    obligations: Sequence[Obligation],
+    held: Sequence[Held],
+    at: int,
+    funded: tuple[Funded, ...] = (),
+) -> str:
+    """The run and a notice to every party. `funded` is what was paid in under the run that this one replaces."""
+    certificate = netting.net(obligations)
+    netting.check_certificate(obligations, certificate)
+    root, proofs = netting.sum_tree(obligations, netting_secret(office, now.cycle)) if obligations else (None, {})
+    subject = f"netting:{now.cycle}"
+    parts = [
+        ObligationPart("obligation", number, item.debtor, item.creditor, item.amount, item.items)
+        for number, item in enumerate(obligations)
+    ]
+    data = statements.salted(parts, lambda no: salt(office, subject, no))
+    run = Run(now.cycle, now.operator, now.period, now.currency, certificate, root, funded or None)
+    fact = state_fact(session, office, "netting/v1", subject, run, at, parts=data)
+    by_party = {item.party: item for item in certificate.positions}
+    paid = {item.party: item.amount for item in funded}
+    for item in store.statements(session, now.cycle):
+        party = item.body.party
+        body = PartB(
+            cycle=now.cycle,
+            operator=now.operator,
+            period=now.period,
+            party=party,
+            currency=now.currency,
+            statement=item.fact_id,
+            netting=fact.id,
+            gross=certificate.gross,
+            position=by_party.get(party, netting.Position(party, 0, 0, 0, 0)),
+            root=root,
+            proof=proofs.get(party, Proof(party, "", ())),
+            held=tuple(entry for entry in held if party in (entry.debtor, entry.creditor)),
+            funded=paid.get(party),
+        )
+        state_fact(session, office, "notice/v1", f"notice:{now.cycle}.{party}", body, at)
+    return fact.id
+
+
+def netting_secret(office: Office, cycle: str) -> bytes:
+    """The secret of one cycle from which each participant's own is derived; the auditor gets it to rebuild leaves."""
+    return hmac.new(office.secret, b"netting\x00" + cycle.encode(), hashlib.sha256).digest()
+
+
+def declare_default(session: Session, office: Office, *, cycle: str, at: int) -> str:
+    """A net payer has not brought its money in time: its obligations leave the run, the rest is netted again, and what
+    others had paid in counts towards their new position (§8). New instructions are to be signed; what is paid on the
+    old ones later waits in suspense. Returns the fact id of the default.
+
+    Raises WrongMove unless instructed and somebody is short, TooEarly before the funding clock has run out.
+    """
+    now = in_state(session, cycle, State.INSTRUCTED)
+    run_id, batch_id = store.netting_of(session, cycle), store.instructions_of(session, cycle)
+    if run_id is None or batch_id is None:
+        raise WrongMove(cycle, "付款指令 / payment instructions", "无 / none")
+    if at < now.until:
+        raise TooEarly(cycle, now.until, at)
+    obligations, held = netted_in(session, cycle, run_id)
+    funded = store.paid_in(session, run_id, batch_id)
+    found = default.resolve(obligations, default.within(obligations, funded), {})
+    if not found.excluded:
+        raise WrongMove(cycle, "未备付的净付款方 / a net payer that is short", "均已到账 / everything is there")
+    body = default.default_of(cycle, run_id, batch_id, found, funded)
+    fact = state_fact(session, office, "funding-default/v1", f"netting:{cycle}", body, at)
+    _net(session, office, now, found.kept, (*held, *notices.left(found.removed)), at, body.funded)
+    return fact.id
+
+
+def netted_in(session: Session, cycle: str, run_id: str) -> tuple[tuple[Obligation, ...], tuple[Held, ...]]:
+    """The obligations of a run, and what its notices say was left out of it."""
+    parts = [part for part in store.part_documents(session, run_id) if isinstance(part, ObligationPart)]
+    held = {
+        (item.debtor, item.creditor, item.reason): item
+        for stored in store.statements(session, cycle)
+        if stored.notice is not None
+        for item in read(PartB, facts.fact(session, stored.notice).body).held
+    }
+    obligations = tuple(Obligation(part.debtor, part.creditor, part.amount, part.items) for part in parts)
+    return obligations, tuple(held[pair] for pair in sorted(held))
