@@ -10,10 +10,12 @@ from sqlalchemy.orm import Session
 from clearing.market import service as market
 from clearing.settlement import service as settlement
 from clearing.settlement import store
+from clearing.settlement.audit import Finding
+from clearing.settlement.cycle import cycle_id
 from clearing.settlement.dispute import service
 from clearing.settlement.dispute.opening import DISPUTE_ACT, Act, Complaint, DisputeAct, Side, Topic
-from clearing.settlement.service import AgreementTerms, Office
-from clearing.terms import DAY, LATEST, month
+from clearing.settlement.service import Office
+from clearing.terms import DAY, LATEST, AgreementTerms, Period, month
 from clearing.usage import store as usage
 from clearing.usage.finding import CHECKER, MAKER
 from ledger import signing, sm
@@ -61,7 +63,7 @@ class Month:
     def terms(self, start: int, end: int) -> list[AgreementTerms]:
         return market.agreement_terms(self.session, start, end)
 
-    def rate(self, period: settlement.Period) -> str:
+    def rate(self, period: Period) -> str:
         """Opens, cuts off and rates the cycle of a period, and records the invoices."""
         at = period.end + DAY
         cycle = settlement.open_cycle(
@@ -76,7 +78,7 @@ class Month:
         self.invoice(period, at)
         return cycle
 
-    def invoice(self, period: settlement.Period, at: int) -> None:
+    def invoice(self, period: Period, at: int) -> None:
         for number, (name, body) in enumerate(store.uninvoiced(self.session, period.name)):
             draft = settlement.draft_invoice(self.session, charge=name, number=f"I{number}", issued_at=at)
             by = f"party:{body.invoice_issuer}"
@@ -84,8 +86,8 @@ class Month:
             signed = Signed(draft, (signing.sign_sm2(key, draft, by=by),))
             settlement.record_invoice(self.session, self.office, signed, at=at)
 
-    def issue(self, period: settlement.Period) -> str:
-        cycle = settlement.cycles.cycle_id(OPERATOR, period.name)
+    def issue(self, period: Period) -> str:
+        cycle = cycle_id(OPERATOR, period.name)
         settlement.issue_statements(self.session, self.office, cycle=cycle, at=period.end + DAY)
         return cycle
 
@@ -100,8 +102,8 @@ class Month:
         settlement.close_window(self.session, self.office, cycle=cycle, at=at)
         return settlement.net(self.session, self.office, cycle=cycle, at=at)
 
-    def audit(self, period: settlement.Period) -> list[settlement.Finding]:
-        cycle = settlement.cycles.cycle_id(OPERATOR, period.name)
+    def audit(self, period: Period) -> list[Finding]:
+        cycle = cycle_id(OPERATOR, period.name)
         return settlement.audit(
             self.session, cycle=cycle, agreements=self.terms(period.start, period.end), uses=usage.metered_uses,
             secret=settlement.netting_secret(self.office, cycle),

@@ -13,6 +13,7 @@ from clearing.settlement import onchain, service, store
 from clearing.settlement.payment import BankAccount, Batch, Direction
 from clearing.settlement.service import Office
 from clearing.terms import DAY, AgreementTerms, Period, month
+from clearing.usage.finding import CHECKER, MAKER
 from clearing.usage.intake import UseClass
 from clearing.usage.metered import MeteredUse
 from clearing.usage.record import Side
@@ -173,7 +174,7 @@ def instruct(session: Session, cycle: str, at: int) -> Batch:
     draft = service.draft_instructions(
         session, cycle=cycle, account=SUPERVISED, accounts={party: account_of(party) for party in "ABCXY"}
     )
-    signed = signed_by(draft, ("staff:m", service.MAKER), ("staff:k", service.CHECKER))
+    signed = signed_by(draft, ("staff:m", MAKER), ("staff:k", CHECKER))
     return read(Batch, service.instruct(session, OFFICE, signed, at=at).body)
 
 

@@ -29,6 +29,8 @@ from sqlmodel import Session
 from api import bootstrap
 from clearing.market import service as contracts
 from clearing.settlement import onchain, service, store, tables
+from clearing.settlement.audit import Finding
+from clearing.settlement.cycle import cycle_id
 from clearing.settlement.dispute.opening import Decision
 from clearing.settlement.payment import BankAccount, Batch
 from clearing.settlement.service import Office
@@ -374,7 +376,7 @@ class Simulator:
         return None
 
     def cycle_name(self, cycle: Cycle) -> str:
-        return service.cycles.cycle_id(OPERATOR, cycle.period)
+        return cycle_id(OPERATOR, cycle.period)
 
     def charge_id(self, charge: Charge) -> str:
         """The fact id of a charge of the model."""
@@ -398,7 +400,7 @@ class Simulator:
         return found
 
     def batches(self, period: str) -> list[Batch]:
-        subject = f"payments:{service.cycles.cycle_id(OPERATOR, period)}"
+        subject = f"payments:{cycle_id(OPERATOR, period)}"
         return [read(Batch, fact.body) for fact in ledger.facts_of(self.session, subject)]
 
     def bank_bytes(self, opening: int, entries: list[tuple[int, Order | None, str]], first: int) -> bytes:
@@ -409,7 +411,7 @@ class Simulator:
             rows.append(entry(f"R{number}", _yuan(amount), end_to_end=id_, return_code=code))
         return bank_file(_yuan(opening), _yuan(closing), *rows)
 
-    def audit(self, cycle: Cycle) -> list[service.Finding]:
+    def audit(self, cycle: Cycle) -> list[Finding]:
         name = self.cycle_name(cycle)
         return service.audit(
             self.session, cycle=name, agreements=contracts.agreement_terms(self.session, cycle.start, cycle.end),

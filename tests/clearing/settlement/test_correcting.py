@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from clearing.errors import BadMoney, BadTerms
 from clearing.settlement import correcting, journal, notice, service, store
 from clearing.settlement import statement as statements
+from clearing.settlement.audit import Finding
 from clearing.settlement.cycle import State
 from clearing.settlement.journal import Account, Kind
 from clearing.settlement.notice import Held, PartB, Reason
@@ -68,7 +69,7 @@ def paid_to(session: Session, agreement: str) -> dict[str, int]:
     return found
 
 
-def audited(session: Session, market: Market, cycle: str) -> list[service.Finding]:
+def audited(session: Session, market: Market, cycle: str) -> list[Finding]:
     secret = service.netting_secret(OFFICE, cycle)
     return service.audit(
         session, cycle=cycle, agreements=AGREEMENTS, uses=market.of, secret=secret, earlier=AGREEMENTS

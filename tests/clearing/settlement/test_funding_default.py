@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from clearing.errors import TooEarly, WrongMove
 from clearing.settlement import journal, notice, service, store, tables
+from clearing.settlement.audit import Finding
 from clearing.settlement.cycle import State
 from clearing.settlement.journal import Kind
 from clearing.settlement.netting import Run
@@ -52,7 +53,7 @@ def fund(session: Session, market: Market, batch: Batch, but: str, at: int) -> N
     service.import_bank_file(session, OFFICE, market.file(*due), at=at)
 
 
-def audited(session: Session, market: Market, cycle: str) -> list[service.Finding]:
+def audited(session: Session, market: Market, cycle: str) -> list[Finding]:
     secret = service.netting_secret(OFFICE, cycle)
     return service.audit(
         session, cycle=cycle, agreements=AGREEMENTS, uses=market.of, secret=secret, earlier=AGREEMENTS

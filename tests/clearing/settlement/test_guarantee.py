@@ -19,7 +19,9 @@ from api.office import statements as accounts
 from clearing.errors import BadTerms
 from clearing.market import service as contracts
 from clearing.market.agreement import Act, Ground, GroundKind, State
-from clearing.settlement import disputed, guarantee, service, sharing, store, tables, tracing
+from clearing.settlement import disputed, guarantee, service, sharing, stating, store, tables, tracing
+from clearing.settlement.audit import Finding
+from clearing.settlement.cycle import cycle_id
 from clearing.settlement.flows import Flow, flows_of
 from clearing.settlement.flows import What as Flowing
 from clearing.settlement.guarantee import GUARANTEE_CALL, Ended, GuaranteeCall, agreement_of, claim_of, due, ended
@@ -124,7 +126,7 @@ def paid(session: Session, market: Market, period: Period, cycle: str) -> None:
 
 def audited(
     session: Session, market: Market, cycle: str, agreements: Sequence[AgreementTerms] = (), **more: object
-) -> list[service.Finding]:
+) -> list[Finding]:
     secret = service.netting_secret(OFFICE, cycle)
     given_more = {"earlier": (G,), "served": over()} | more
     return service.audit(session, cycle=cycle, agreements=agreements, uses=market.of, secret=secret, **given_more)  # type: ignore[arg-type]
@@ -158,7 +160,7 @@ def test_three_months__called_when_it_is_over_corrected_twice_and_everything_is_
     assert owed == 33
     assert store.balance(session) == {}
     for period in (MARCH, APRIL, MAY):  # later cycles change nothing of what the audit of an earlier one finds
-        cycle = service.cycles.cycle_id(OPERATOR, period.name)
+        cycle = cycle_id(OPERATOR, period.name)
         assert audited(session, market, cycle, (G,) if period is MARCH else ()) == []
 
 
@@ -243,7 +245,7 @@ def test_a_charge_is_held__nothing_is_called_until_it_is_made(session: Session) 
     assert called(session, APRIL) == []
     assert audited(session, market, cycle, earlier=(item,), served=over(item)) == []
     body = PeriodInputs("g4", 0, "2026-03", "X", "A", Inputs(declared=Declared(60, "0" * 64)))
-    subject = service.stating.subject_of("g4", 0, "2026-03")
+    subject = stating.subject_of("g4", 0, "2026-03")
     signed = signed_by(Statement(PERIOD_INPUTS, subject, 0, None, body_of(body)), ("party:A", ""), ("party:X", ""))
     service.state_inputs(session, OFFICE, signed, lambda *_: item, at=MAY.start + 9 * DAY)
     cycle, found = rated(session, market, MAY, 30, (), (item,), over(item))
@@ -291,7 +293,7 @@ def test_audit__a_call_that_does_not_follow_from_the_terms__is_named(
     found = audited(session, market, cycle, served=served)
     assert found
     assert any(item.row.startswith(told) for item in found), found
-    assert audited(session, market, service.cycles.cycle_id(OPERATOR, "2026-03"), (G,)) == []
+    assert audited(session, market, cycle_id(OPERATOR, "2026-03"), (G,)) == []
 
 
 # Of a real agreement --------------------------------------------------------------------------------------------------

@@ -10,10 +10,12 @@ from sqlalchemy.orm import Session
 
 from clearing.errors import BadTerms, Clash, NotSigned, WrongMove
 from clearing.settlement import service, store
+from clearing.settlement.audit import Finding
 from clearing.settlement.cycle import State
 from clearing.settlement.payment import BankAccount, Batch, Direction
 from clearing.settlement.reissue import ReissueOrder
 from clearing.terms import DAY
+from clearing.usage.finding import CHECKER, MAKER
 from ledger.facts import Statement
 from ledger.reading import body_of, read
 from tests.clearing.settlement import market as demo
@@ -21,7 +23,7 @@ from tests.clearing.settlement.market import AGREEMENTS, MARCH, OFFICE, Market, 
 from tests.databases import Place
 
 AT = MARCH.end + DAY
-TWO = (("staff:m", service.MAKER), ("staff:k", service.CHECKER))
+TWO = (("staff:m", MAKER), ("staff:k", CHECKER))
 CORRECTED = BankAccount("102100099996", "演示银行", "0099", "演示甲公司")
 
 
@@ -50,7 +52,7 @@ def returned(session: Session, market: Market) -> tuple[str, Batch, str, int]:
     return cycle, batch, name, -amount
 
 
-def audited(session: Session, market: Market, cycle: str) -> list[service.Finding]:
+def audited(session: Session, market: Market, cycle: str) -> list[Finding]:
     return service.audit(session, cycle=cycle, agreements=AGREEMENTS, uses=market.of)
 
 

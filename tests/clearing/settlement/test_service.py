@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from clearing.errors import BadTerms, BankFileRefused, Clash, NotSigned, ProofRefused, TooEarly, WrongMove
 from clearing.settlement import correcting, journal, notice, service, statement, store, tables
+from clearing.settlement.audit import Finding
 from clearing.settlement.cycle import State
 from clearing.settlement.journal import Account, Kind
 from clearing.settlement.netting import Run
@@ -19,6 +20,7 @@ from clearing.settlement.payment import Direction
 from clearing.settlement.reporting.trades import trade_report
 from clearing.settlement.statement import Line, ObligationPart
 from clearing.terms import DAY, AgreementTerms
+from clearing.usage.finding import CHECKER, MAKER
 from ledger import store as facts
 from ledger.errors import BadSignature, Conflict
 from ledger.facts import Signed
@@ -275,16 +277,14 @@ def test_instruct__one_person_or_other_amounts__is_refused(session: Session, mar
     cycle = to_netted(session, market)
     accounts = {party: demo.account_of(party) for party in "ABCXY"}
     draft = service.draft_instructions(session, cycle=cycle, account=demo.SUPERVISED, accounts=accounts)
-    for who in ((("staff:m", service.MAKER),), (("staff:m", service.MAKER), ("staff:m", service.CHECKER))):
+    for who in ((("staff:m", MAKER),), (("staff:m", MAKER), ("staff:m", CHECKER))):
         with pytest.raises(NotSigned):
             service.instruct(session, OFFICE, signed_by(draft, *who), at=AT)
     changed = [{**item, "amount": item["amount"] + 1} for item in draft.body["instructions"]]
     forged = replace(draft, body={**draft.body, "instructions": changed})
     with pytest.raises(Clash):
-        service.instruct(
-            session, OFFICE, signed_by(forged, ("staff:m", service.MAKER), ("staff:k", service.CHECKER)), at=AT
-        )
-    signed = signed_by(draft, ("staff:m", service.MAKER), ("staff:k", service.CHECKER))
+        service.instruct(session, OFFICE, signed_by(forged, ("staff:m", MAKER), ("staff:k", CHECKER)), at=AT)
+    signed = signed_by(draft, ("staff:m", MAKER), ("staff:k", CHECKER))
     first = service.instruct(session, OFFICE, signed, at=AT)
     assert service.instruct(session, OFFICE, signed, at=AT + 1) == first
 
@@ -478,7 +478,7 @@ def test_largest_amounts__through_a_cycle__to_the_fen(session: Session) -> None:
     assert service.audit(session, cycle=cycle, agreements=dear, uses=market.of) == []
 
 
-def _audit(session: Session, market: Market, cycle: str) -> list[service.Finding]:
+def _audit(session: Session, market: Market, cycle: str) -> list[Finding]:
     return service.audit(session, cycle=cycle, agreements=AGREEMENTS, uses=market.of)
 
 
