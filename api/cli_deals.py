@@ -137,7 +137,7 @@ def sign(
 ) -> None:
     """签署签署台上等待本方的文件 / signs what waits at the desk; an act of an agreement with both signatures."""
     keys = _keys(key)
-    with _platform(url, api_key) as platform, _evm(keys, pin_file) as evm:
+    with _platform(url, api_key) as platform, evm_of(keys, pin_file) as evm:
         found = [item for item in platform.get("/api/desk")["waiting"] if waiting in ("", item["id"])]
         for item in found:
             statement = Statement.of_document(item["statement"])
@@ -299,7 +299,7 @@ def _check(statement: Statement, parts: tuple[bytes, ...]) -> None:
 
 
 @contextmanager
-def _evm(keys: KeyFile, pin_file: Path | None) -> Iterator[bytes | Sign]:
+def evm_of(keys: KeyFile, pin_file: Path | None) -> Iterator[bytes | Sign]:
     """The secp256k1 key, or what signs with the one in hardware once its PIN was given."""
     if keys.hardware is None:
         yield keys.evm

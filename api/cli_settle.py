@@ -1,17 +1,31 @@
-"""`shuqing settle`: what a period lacks, and its inputs put before both sides, which sign by `shuqing deals sign`."""
+"""`shuqing settle`: what a period lacks, its inputs put before both sides, and the close of a cycle.
+
+Inputs are signed by `shuqing deals sign`. A close goes from hand to hand as one file, from operator to auditor and
+back: each signs it with its own key, on its own machine, for the contract on the chain.
+"""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from msgspec import Meta, Struct
 
 from api import keyfiles
+from api.cli_deals import KeyOption, evm_of
 from api.client import PlatformClient
 from api.command import said_clearly
-from ledger.errors import Malformed
+from clearing.money import yuan
+from clearing.settlement.close import CycleClose, commitment_of
+from clearing.settlement.onchain import sign_close
+from clearing.settlement.service import AUDITOR, OPERATOR
+from clearing.terms import Address
+from ledger import canonical
+from ledger.errors import FieldError, Malformed
+from ledger.facts import Signature, Signed, Statement
+from ledger.reading import body_of, read
 
 app = typer.Typer(help="账期要素 / what both sides state of a period", no_args_is_help=True)
 
@@ -45,3 +59,107 @@ def inputs(
             raise Malformed(f"{file} 不是 JSON：{error}。 / {file} is not JSON: {error}.") from error
         answer = client.post("/api/period-inputs/drafts", document)
         typer.echo(json.dumps(answer, ensure_ascii=False))
+
+
+CloseArgument = Annotated[Path, typer.Argument(help="关账文件（JSON） / the close, a JSON file")]
+
+
+class Domain(Struct, frozen=True, forbid_unknown_fields=True):
+    """The chain and the SettlementBook a close is signed for."""
+
+    chain_id: Annotated[int, Meta(ge=1, le=2**53 - 1)]
+    address: Address
+
+
+@app.command("close-draft")
+def close_draft(
+    cycle: Annotated[str, typer.Argument(help="账期编号 / the cycle")],
+    file: CloseArgument,
+    auditor: Annotated[str, typer.Option(help="审计方的链上地址 0x… / the auditor's address")],
+    url: UrlOption,
+    api_key: ApiKeyOption,
+) -> None:
+    """取已结清账期的待签关账，写入文件 / the close of a settled cycle, to be signed by operator and auditor."""
+    with said_clearly(), PlatformClient(url, keyfiles.token(api_key)) as client:
+        answer = client.get(f"/api/cycles/{cycle}/close", auditor=auditor)
+        _keep(file, Statement.of_document(answer["statement"]), read(Domain, answer["domain"], "domain"), ())
+    typer.echo(str(file))
+
+
+@app.command("close-sign")
+def close_sign(
+    file: CloseArgument,
+    key: KeyOption,
+    pin_file: Annotated[
+        Path | None, typer.Option("--pin-file", help="令牌 PIN 所在文件；缺省为询问 / file with the token's PIN")
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="不再询问 / do not ask")] = False,
+) -> None:
+    """核对金额后，以本方链上密钥签署 / shows the sums, then signs with one's own key, as auditor or operator."""
+    with said_clearly():
+        statement, domain, signatures = _kept(file)
+        keys, body = keyfiles.load(key), read(CycleClose, statement.body)
+        role = AUDITOR if keys.address.lower() == body.auditor else OPERATOR
+        if role == OPERATOR and keys.by != f"party:{body.operator}":
+            raise FieldError("--key", f"party:{body.operator} | {body.auditor}", f"{keys.by} {keys.address.lower()}")
+        _show(body, domain)
+        if not yes:
+            typer.confirm(f"以{'审计方' if role == AUDITOR else '运营方'}身份签署？ / Sign as {role}?", abort=True)
+        with evm_of(keys, pin_file) as evm:
+            made = sign_close(
+                evm, statement, by=keys.by, role=role, chain_id=domain.chain_id, address=domain.address
+            )  # fmt: skip
+        _keep(file, statement, domain, (*(item for item in signatures if item.role != role), made))
+    typer.echo(f"已签署 / signed: {made.by} {made.key}")
+
+
+@app.command()
+def close(file: CloseArgument, url: UrlOption, api_key: ApiKeyOption) -> None:
+    """提交双方已签的关账 / hands in a close both have signed; it is taken in once."""
+    with said_clearly(), PlatformClient(url, keyfiles.token(api_key)) as client:
+        statement, _, signatures = _kept(file)
+        missing = {OPERATOR, AUDITOR} - {item.role for item in signatures}
+        if missing:
+            raise FieldError("signatures", f"{OPERATOR} + {AUDITOR}", f"缺 / without {' + '.join(sorted(missing))}")
+        answer = client.post("/api/closes", Signed(statement, signatures).document())
+    typer.echo(f"已关账 / closed: {answer['fact']}")
+
+
+def _show(body: CycleClose, domain: Domain) -> None:
+    """The sums, which the chain never sees, and that its commitment is to them. Raises `FieldError`."""
+    totals = body.totals
+    if commitment_of(totals) != body.totals_commitment:
+        raise FieldError("totals_commitment", commitment_of(totals), body.totals_commitment)
+    for name, text in (
+        ("账期 / period", body.name),
+        ("清分账单 / statements", f"{body.statements} 份"),
+        ("计费含税 / charged, gross", f"{yuan(totals.gross)} 元"),
+        ("计费不含税 / net", f"{yuan(totals.net)} 元"),
+        ("已清分 / shared", f"{yuan(totals.shared)} 元"),
+        ("轧差总额 / netted", f"{yuan(totals.netted)} 元"),
+        ("入金 / money in", f"{yuan(totals.money_in)} 元"),
+        ("出金 / money out", f"{yuan(totals.money_out)} 元"),
+        ("待查 / in suspense", f"{yuan(totals.suspense)} 元"),
+        ("链与合约 / chain and contract", f"{domain.chain_id} {domain.address}"),
+    ):
+        typer.echo(f"{name}：{text}")
+
+
+def _kept(file: Path) -> tuple[Statement, Domain, tuple[Signature, ...]]:
+    value = canonical.parse(file.read_bytes())
+    if not isinstance(value, dict) or value.keys() != {"statement", "domain", "signatures"}:
+        raise Malformed(f"{file} 不是关账文件。 / {file} is not the file of a close.")
+    statement = Statement.of_document(value["statement"])
+    if statement.kind != "cycle-closed/v1":
+        raise FieldError("statement.kind", "cycle-closed/v1", statement.kind)
+    signatures = tuple(Signature.of_document(item) for item in read(list[Any], value["signatures"], "signatures"))
+    return statement, read(Domain, value["domain"], "domain"), signatures
+
+
+def _keep(file: Path, statement: Statement, domain: Domain, signatures: tuple[Signature, ...]) -> None:
+    document: dict[str, Any] = {
+        "statement": statement.document(),
+        "domain": body_of(domain),
+        "signatures": [item.document() for item in signatures],
+    }
+    file.write_bytes(canonical.encode(document))

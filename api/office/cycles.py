@@ -15,7 +15,7 @@ from clearing.settlement.netting.default import Default
 from clearing.settlement.payment import BankAccount, Batch, Direction, Expected, Instruction
 from clearing.settlement.reissue import ReissueOrder
 from clearing.settlement.store import StoredStatement
-from clearing.settlement.suspense import Ageing
+from clearing.settlement.suspense import Ageing, PaidTwice
 from ledger import store as facts
 from ledger.facts import Fact
 from ledger.reading import read
@@ -112,6 +112,7 @@ class Sheet:
     returned: tuple[Instruction, ...]
     sums: service.MoneySums | None
     suspense: Ageing
+    twice: tuple[PaidTwice, ...]
     steps: tuple[str, ...]
     closed: str | None
     to_instruct: bool
@@ -175,6 +176,7 @@ def sheet(session: Session, name: str, now: int) -> Sheet:
         returned=tuple(known[item] for item in back),
         sums=service.money_sums(session, cycle=name) if moved else None,
         suspense=_ageing(session, now),
+        twice=store.paid_twice(session),
         steps=tuple(_steps(cycle, issued, instructed, now)),
         closed=store.closed_of(session, name),
         to_instruct=to_instruct,

@@ -138,6 +138,33 @@ def batch_file(
     return answer
 
 
+@router.post("/office/payment-batches/{fact_id}/results")
+def batch_results(
+    request: Request, fact_id: str, passing: PassingDep, visitor: HolderDep, session: ReadDep, system: SystemDep,
+    now: NowDep,
+) -> Response:  # fmt: skip
+    """The bank's workbook back: the failed rows as a list, or the cycle with what is wrong with the file."""
+    _require_driver(visitor, system)
+    path, cycle = passing.finish(), passing.texts.get("cycle", "")
+    if path.stat().st_size > MAX_BODY:
+        raise TooLarge(MAX_BODY)
+    try:
+        answer = doors.batch_results(fact_id, "xlsx", path.read_bytes(), _caller(visitor), session)
+    except _REFUSALS as refusal:
+        return _page(request, session, visitor, system, cycle, now, refusal=refusal)
+    answer.headers["Content-Disposition"] = f'attachment; filename="failed-{fact_id[:12]}.xlsx"'
+    return answer
+
+
+@router.get("/office/cycles/{cycle}/register")
+def register_file(cycle: str, visitor: HolderDep, session: ReadDep, system: SystemDep, now: NowDep) -> Response:
+    """台账 of the period."""
+    _require_operator(visitor, system)
+    answer = doors.register_file(cycle, _caller(visitor), session, now)
+    answer.headers["Content-Disposition"] = f'attachment; filename="register-{cycle[:40]}.xlsx"'
+    return answer
+
+
 @router.post("/office/cycles/{cycle}/steps")
 def take_step(
     request: Request, cycle: str, fields: FormDep, visitor: HolderDep, session: WriteDep, system: SystemDep, now: NowDep

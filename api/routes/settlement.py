@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Path, Query, Response
+from fastapi.responses import JSONResponse
 from msgspec import Meta
 
 from api import statement_paper
 from api.auth import Caller, CallerDep, Forbidden, OperatorDep, require_own
 from api.bodies import DocumentDep, RawDep, SignedDep, describe
-from api.bootstrap import System
+from api.bootstrap import System, deployment
 from api.deps import NowDep, ReadDep, SystemDep, WriteDep
 from api.desk import service as desk
 from api.desk.waiting import Slot
@@ -18,17 +19,18 @@ from api.proofs import may_read
 from api.views import appended, plain
 from clearing.errors import UnknownFact
 from clearing.market import service as market
-from clearing.settlement import batch_sheet, pain001, payment, tracing, workbook
+from clearing.settlement import batch_sheet, pain001, payment, register, trace_sheet, tracing, workbook
 from clearing.settlement import service as settlement
 from clearing.settlement import store as settlement_store
 from clearing.settlement.inputs import Inputs
 from clearing.settlement.payment import BankAccount
 from clearing.settlement.stating import PERIOD_INPUTS, Month, Name, Revision
 from clearing.settlement.weighing import Derived
-from clearing.terms import LATEST, AgreementTerms, month
+from clearing.terms import DAY, LATEST, AgreementTerms, month
 from clearing.usage import store as usage_store
 from ledger import log, reading, store
 from ledger.facts import Fact, Statement, require_fields
+from registry.calendar import text_of
 
 router = APIRouter(prefix="/api", tags=["settlement 清算"])
 
@@ -266,6 +268,27 @@ def payment_file(
     return Response(pain001.pain001_xml(made), media_type="application/xml")
 
 
+@router.post(
+    "/payment-batches/{fact_id}/results.{form}",
+    summary="银行退回的批量结果，逐行核对 / what the bank says of each row of a batch",
+)
+def batch_results(
+    fact_id: str, form: Literal["json", "xlsx"], raw: RawDep, caller: OperatorDep, session: ReadDep
+) -> Response:
+    batch = settlement_store.batch_in(store.fact(session, fact_id))
+    results = batch_sheet.read_results(batch, raw)
+    if form == "xlsx":
+        return Response(batch_sheet.error_xlsx(batch, results), media_type=XLSX)
+    failed = [plain(item) for item in results if not item.done]
+    return JSONResponse({"rows": len(results), "done": len(results) - len(failed), "failed": failed})
+
+
+@router.get("/cycles/{cycle}/register.xlsx", summary="台账：每项应付义务到银行入账 / each obligation down to the bank")
+def register_file(cycle: str, caller: OperatorDep, session: ReadDep, now: NowDep) -> Response:
+    data = trace_sheet.trace_xlsx(register.rows(session, cycle), as_of=text_of(now))
+    return Response(data, media_type=XLSX)
+
+
 @router.get("/cycles/{cycle}/returns", summary="退汇待重付 / payments that came back and were not issued again")
 def returns(cycle: str, caller: OperatorDep, session: ReadDep) -> dict[str, Any]:
     period = settlement_store.cycle(session, cycle).period
@@ -294,10 +317,14 @@ def reissue(body: SignedDep, caller: CallerDep, session: WriteDep, system: Syste
 
 
 @router.get("/cycles/{cycle}/funding/{party}", summary="备付文件 / the file a net payer hands to its bank")
-def funding_file(cycle: str, party: str, caller: CallerDep, session: ReadDep, system: SystemDep) -> Response:
+def funding_file(
+    cycle: str, party: str, caller: CallerDep, session: ReadDep, system: SystemDep, form: Literal["csv", "xlsx"] = "csv"
+) -> Response:
     _own_or_operator(caller, party, system.settings.operator)
-    data = payment.funding_csv(settlement_store.batch(session, cycle), party)
-    return Response(data, media_type="text/csv; charset=utf-8")
+    batch = settlement_store.batch(session, cycle)
+    if form == "xlsx":
+        return Response(batch_sheet.funding_xlsx(batch, party), media_type=XLSX)
+    return Response(payment.funding_csv(batch, party), media_type="text/csv; charset=utf-8")
 
 
 @router.post("/bank-files", summary="导入银行对账文件 / import a bank statement file (CSV or camt.053)")
@@ -319,12 +346,17 @@ def money(cycle: str, caller: OperatorDep, session: ReadDep) -> dict[str, Any]:
 
 @router.get("/cycles/{cycle}/close", summary="待签关账 / the close to sign")
 def draft_close(
-    cycle: str, auditor: str, deadline: int, caller: CallerDep, session: ReadDep, system: SystemDep, now: NowDep
-) -> dict[str, Any]:
+    cycle: str, auditor: str, caller: CallerDep, session: ReadDep, system: SystemDep, now: NowDep,
+    deadline: int | None = None,
+) -> dict[str, Any]:  # fmt: skip
+    """Without a `deadline` the chain takes the close for a week. `domain` is what both sign it for."""
+    until = now + 7 * DAY if deadline is None else deadline
     drafted = settlement.draft_close(
-        session, system.office, cycle=cycle, auditor=auditor, closed_at=now, deadline=deadline
+        session, system.office, cycle=cycle, auditor=auditor, closed_at=now, deadline=until
     )
-    return _draft(drafted)
+    placed = deployment(system.settings.path(system.settings.deployment))
+    domain = {"chain_id": placed.chain_id, "address": placed.addresses["SettlementBook"].lower()}
+    return {**_draft(drafted), "domain": domain}
 
 
 @router.post(

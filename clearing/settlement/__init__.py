@@ -32,7 +32,7 @@ notice → cycle → payment → close → tracing → audit → reporting
 - `public_revenue`: non-tax revenue, from its assessment to its purposes; never shared, taxed or netted
 - `reporting`: the list of deals, credit, activity, contribution and the assessment report, each as of a second, with
   what it was computed from, and objections to them
-- `workbook` renders a statement as XLSX, `trace_sheet` the 台账
+- `workbook` renders a statement as XLSX, `trace_sheet` the 台账 that `register` fills, obligation by obligation
 - `trial` computes a case without a database
 - `tracing` leads from a statement's line back to the facts it follows from
 - `audit` recomputes a cycle from agreements and usage records alone

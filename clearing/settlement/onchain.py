@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from clearing.errors import NotSigned
@@ -38,12 +38,15 @@ def close_digest(body: CycleClose, chain_id: int, address: str) -> bytes:
 
 
 def sign_close(
-    private_key: bytes, statement: Statement, *, by: str, role: str, chain_id: int, address: str
+    evm: bytes | Callable[[bytes], bytes], statement: Statement, *, by: str, role: str, chain_id: int, address: str
 ) -> Signature:
-    """The EIP-712 signature of `by` ("party:…") in `role` "operator" or "auditor" over a close."""
+    """The EIP-712 signature of `by` ("party:…") in `role` "operator" or "auditor" over a close.
+
+    `evm` is the secp256k1 key, or what signs a digest where the key is in hardware.
+    """
     digest = close_digest(read(CycleClose, statement.body), chain_id, address)
-    value = eip712.sign(private_key, digest).hex()
-    return Signature(EIP712, by, eip712.address_of(private_key), value, role, nonce="0")
+    value = evm(digest) if callable(evm) else eip712.sign(evm, digest)
+    return Signature(EIP712, by, eip712.recover(digest, value), value.hex(), role, nonce="0")
 
 
 def signer_of(statement: Statement, signature: Signature, chain_id: int, address: str) -> str:

@@ -1,13 +1,13 @@
-"""A partial payment, spread over what its payer owes: in proportion by the rounding of sharing, or in plan order.
+"""A partial payment, spread over what its payer owes, in proportion, by the rounding of sharing.
 
-Proportional spreading is cumulative: what each claim has got follows from the sum paid so far alone, so the number and
+Spreading is cumulative: what each claim has got follows from the sum paid so far alone, so the number and
 sizes of the payments have no effect and nobody is ever a fen off. Amounts are fen. Source: domain clearing §4 and §10;
 decision D33.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from fractions import Fraction
 
 from clearing import money
@@ -34,16 +34,3 @@ def _paid(lineage: str, dues: Mapping[str, int], total: int, paid: int) -> dict[
     """What every due has got when `paid` of `total` came in."""
     exact = {name: Fraction(paid * due, total) for name, due in dues.items()}
     return money.round_together(exact, {name: tie_key(lineage, name) for name in dues})
-
-
-def in_order(dues: Sequence[tuple[str, int]], before: int, amount: int) -> dict[str, int]:
-    """The same for pay-when-paid in plan order: each due is met in full before the next gets anything."""
-    total = sum(money.fen(due, name, least=0) for name, due in dues)
-    money.fen(before, "before", least=0)
-    if not 0 < money.fen(amount, "amount") <= total - before:
-        raise BadMoney("amount", f"from 1 to {total - before}, what is still due", amount)
-    parts, start = {}, 0
-    for name, due in dues:
-        parts[name] = max(0, min(start + due, before + amount) - max(start, before))
-        start += due
-    return parts

@@ -8,7 +8,6 @@ Source: domain clearing §10.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from clearing.errors import BadTerms
@@ -44,17 +43,3 @@ def reissued(instruction: Instruction, account: BankAccount) -> Reissue:
     told = "|".join((instruction.end_to_end, account.code, account.number, account.name))
     end_to_end = "SQ" + hashlib.sha256(told.encode()).hexdigest()[:32].upper()
     return Reissue(replace(instruction, end_to_end=end_to_end, account=account), instruction.end_to_end)
-
-
-def reissue_batch(batch: Batch, accounts: Mapping[str, BankAccount]) -> tuple[Batch, tuple[Reissue, ...]]:
-    """(the batch to release, its links) that pays returned instructions of a batch again; `accounts` by their old id.
-
-    Nothing is funded anew: the money came back. Raises BadTerms for an id that is no pay-out of the batch.
-    """
-    known = {item.end_to_end: item for item in batch.instructions}
-    for name in accounts:
-        if name not in known:
-            raise BadTerms("end_to_end", "an instruction of this batch", name)
-    links = tuple(reissued(known[name], accounts[name]) for name in sorted(accounts))
-    made = tuple(link.instruction for link in links)
-    return replace(batch, instructions=made, funding=0, payout=sum(item.amount for item in made)), links

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
 
@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from clearing.errors import UnknownFact
-from clearing.settlement import journal, payment, tables
+from clearing.settlement import journal, payment, suspense, tables
 from clearing.settlement.bank_file import BankEntry, BankFile
 from clearing.settlement.close import CycleClose
 from clearing.settlement.cycle import ORDER, CycleMove, State
@@ -28,7 +28,7 @@ from clearing.settlement.reissue import ReissueOrder
 from clearing.settlement.sharing import Shares, entitled_after
 from clearing.settlement.statement import Line, ObligationPart, PartA, netted_items, read_part
 from clearing.settlement.stating import PERIOD_INPUTS, PeriodInputs, Stated
-from clearing.settlement.suspense import Suspended, suspended
+from clearing.settlement.suspense import PaidTwice, Suspended, suspended
 from clearing.settlement.weighing import Derived
 from clearing.terms import CURRENCY, month_after
 from clearing.usage.metering import MeterReading
@@ -768,11 +768,12 @@ def batch(session: Session, name: str) -> Batch:
     return read(Batch, facts.fact(session, fact_id).body)
 
 
-def paid_in(session: Session, run_id: str, batch_id: str) -> dict[str, int]:
-    """What each party has paid in so far, fen: on the instructions of a batch, and before it under earlier runs."""
+def paid_in(session: Session, run_id: str, batch_id: str | None) -> dict[str, int]:
+    """What each party has paid in so far, fen: on the instructions of a batch, if there is one, and before it under
+    earlier runs."""
     run = read(Run, facts.fact(session, run_id).body)
     found = {item.party: item.amount for item in run.funded or ()}
-    for item in instructions(session, batch_id).values():
+    for item in instructions(session, batch_id).values() if batch_id else ():
         if item.direction is Direction.FUNDING and item.booked:
             found[item.party] = found.get(item.party, 0) + item.booked
     return found
@@ -789,6 +790,27 @@ def instructions(session: Session, fact_id: str) -> dict[str, Expected]:
     table = tables.instruction
     rows = session.execute(select(table).where(table.c.fact_id == fact_id).order_by(table.c.end_to_end))
     return {row.end_to_end: _expected(row) for row in rows}
+
+
+def orders_of(session: Session, period: str) -> dict[str, Expected]:
+    """The instructions of a period's cycle that stand, by id, those issued again with them."""
+    table = tables.instruction
+    query = select(table).where(table.c.period == period, table.c.void == 0).order_by(table.c.end_to_end)
+    return {row.end_to_end: _expected(row) for row in session.execute(query)}
+
+
+def entries_of(session: Session, period: str) -> dict[str, list[BankEntry]]:
+    """The bank's entries that moved the instructions of a period's cycle, by the instruction's id, in order of day."""
+    entry, order = tables.bank_entry, tables.instruction
+    query = (
+        select(entry.c.end_to_end, entry.c.document)
+        .join(order, order.c.end_to_end == entry.c.end_to_end)
+        .where(order.c.period == period, entry.c.effect != str(BankEffect.UNKNOWN))
+    )
+    found: dict[str, list[BankEntry]] = {}
+    for row in session.execute(query):
+        found.setdefault(row.end_to_end, []).append(read(BankEntry, canonical.decode(row.document.encode())))
+    return {name: sorted(items, key=lambda item: (item.booking_date, item.reference)) for name, items in found.items()}
 
 
 def _expected(row: Any) -> Expected:
@@ -870,6 +892,22 @@ def in_suspense(session: Session) -> list[Suspended]:
     return found
 
 
+def paid_twice(session: Session) -> tuple[PaidTwice, ...]:
+    """The second bookings of instructions that were met already, whose money waits in suspense."""
+    entry, order, file = tables.bank_entry, tables.instruction, tables.bank_file
+    doubtful = select(entry.c.end_to_end).where(entry.c.effect == str(BankEffect.UNKNOWN), entry.c.end_to_end != "")
+    orders = session.execute(select(order).where(order.c.void == 0, order.c.end_to_end.in_(doubtful))).all()
+    before = {row.end_to_end: replace(_expected(row), booked=0, returned=False) for row in orders}
+    query = (
+        select(entry.c.document)
+        .join(file, file.c.fact_id == entry.c.fact_id)
+        .where(entry.c.end_to_end.in_(list(before)))
+        .order_by(file.c.bank, file.c.account, file.c.number, entry.c.reference)
+    )
+    entries = [read(BankEntry, canonical.decode(row.document.encode())) for row in session.execute(query)]
+    return suspense.paid_twice(entries, before)
+
+
 def readings(session: Session, booked: str) -> list[tuple[str, MeterReading]]:
     """(fact id, reading) that the cycle of the period `booked` made, earlier periods read again with them."""
     table = tables.reading
@@ -922,6 +960,18 @@ def invoices(session: Session, booked: str) -> list[tuple[str, Invoice]]:
     table = tables.charge
     rows = session.execute(select(table.c.invoice).where(table.c.booked == booked, table.c.invoice.is_not(None)))
     return [(row.invoice, read(Invoice, facts.fact(session, row.invoice).body)) for row in rows]
+
+
+def invoice_numbers(session: Session, agreements: Collection[str]) -> dict[tuple[str, str], list[str]]:
+    """The numbers of the invoices recorded for each (agreement, period), in the order of issue."""
+    table = tables.charge
+    found: dict[tuple[str, str], list[str]] = {}
+    for name in sorted(agreements):
+        query = select(table.c.invoice).where(table.c.agreement == name, table.c.invoice.is_not(None))
+        bodies = [read(Invoice, facts.fact(session, row.invoice).body) for row in session.execute(query)]
+        for body in sorted(bodies, key=lambda item: (item.issued_at, item.number)):
+            found.setdefault((body.agreement, body.period), []).append(body.number)
+    return found
 
 
 def lineages_before(session: Session, booked: str) -> dict[str, tuple[int, dict[str, Fraction]]]:

@@ -1,6 +1,6 @@
 """台账: one row per obligation with the ids of everything on its way to a bank receipt, as XLSX.
 
-A pure renderer: who fills the rows answers for them. Every cell is text; the sum is recomputed. Source: domain clearing
+A pure renderer: `register` fills the rows. Every cell is text; the sum is recomputed. Source: domain clearing
 §1 row 11, §10.
 """
 
@@ -17,7 +17,9 @@ from clearing.settlement.workbook import text_book
 class TraceRow:
     """One obligation on its way. Ids are fact ids or the bank's own; amounts fen; days and moments texts of ISO 8601.
 
-    What has not happened yet is "". `document` is the number of the invoice or of the 财政电子票据.
+    What has not happened yet is "". After a netting the debtor's money comes under `funding` and the creditor's goes
+    out under `payout`, each one payment for all obligations of its party; several ids are joined by 、. `document` has
+    the numbers of the invoices or of the 财政电子票据.
     """
 
     obligation: str
@@ -29,18 +31,21 @@ class TraceRow:
     statement: str
     confirmed_at: str
     netting: str
-    instruction: str
-    instructed_at: str
-    bank_reference: str
-    booked_on: str
+    funding: str
+    funding_reference: str
+    funded_on: str
+    payout: str
+    payout_reference: str
+    paid_on: str
     settled: int
     state: str
     document: str
 
 
 NAMES = (
-    "应付义务", "付款方", "收款方", "合约", "账期", "金额(元)", "清分账单", "确认时间", "轧差", "指令号", "指令时间",
-    "银行流水号", "入账日期", "已结清(元)", "状态", "发票或财政电子票据号",
+    "应付义务", "付款方", "收款方", "合约", "账期", "金额(元)", "清分账单", "双方确认时间", "轧差", "备付指令号",
+    "备付银行流水号", "备付入账日", "付款指令号", "付款银行流水号", "付款入账日", "已结清(元)", "状态",
+    "发票或财政电子票据号",
 )  # fmt: skip
 _WIDTH = 24
 

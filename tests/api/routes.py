@@ -78,6 +78,7 @@ READING_POSTS = {
     "/api/certificates/{code}/draft",
     "/api/cycles/{cycle}/instructions/draft",
     "/api/cycles/{cycle}/reissue/draft",
+    "/api/payment-batches/{fact_id}/results.{form}",
 }
 """POST because they take a body, but they write nothing."""
 
@@ -93,7 +94,7 @@ FILE_POSTS = {"/api/attachments", "/api/intake/imports"}
 """A file, as a form or as bare bytes; `test_intake_files` is their test of wrong bodies."""
 PAGE_POSTS = {"/intake"}
 """The same from a page: answered with a page."""
-CSV_POSTS = {"/api/bank-files"}
+CSV_POSTS = {"/api/bank-files", "/api/payment-batches/{fact_id}/results.{form}"}
 RECORD_POSTS = {"/api/usage/records"}
 """One canonical record, no statement; stored by a group commit, whose failures `test_single_intake` shows (D11)."""
 WAITING_POSTS = {"/api/connectors/{connector}/acts"}

@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from io import BytesIO
 from pathlib import Path
 
 import httpx
 import pytest
+from openpyxl import load_workbook
+from typer.testing import CliRunner
 
+from api import keyfiles
+from api.cli import app
 from api.desk.waiting import Outcome
+from api.routes.settlement import XLSX
 from clearing.money import parse_yuan, yuan
 from clearing.settlement import service as settlement
 from clearing.settlement import store
 from clearing.settlement.cycle import State
 from clearing.settlement.payment import BankAccount, Batch, Direction
+from clearing.settlement.workbook import text_book
 from clearing.terms import DAY
 from clearing.usage.finding import CHECKER, MAKER
 from ledger import signing, sm
@@ -23,7 +30,7 @@ from ledger.facts import Signed
 from tests.api.office import Person, person, typed_in, words
 from tests.api.shop import Shop, open_shop
 from tests.api.trading import trader
-from tests.clearing.market.house import CONSUMER, COURT, PROVIDER, SELLER
+from tests.clearing.market.house import CONSUMER, COURT, OPERATOR, PROVIDER, SELLER
 from tests.clearing.settlement.bank import bank_file, entry
 from tests.clearing.settlement.disputing import MAY, Month
 
@@ -190,7 +197,7 @@ def test_states__shown_with_what_they_wait_for__from_statements_to_settled(till:
     assert "已结算" in page
     assert page.count("已付款") == 2
     assert "入金 = 出金，银行文件与账簿相符" in page
-    assert "POST /api/closes" in page
+    assert "shuqing settle close-draft" in page
     listed = words(till.maker.get("/office/cycles"))
     assert "运营方与审计方签署关账" in listed
     assert "3.50 / 3.50" in listed
@@ -297,3 +304,98 @@ def test_cycle__opened_from_the_list__once_for_a_month(till: Till) -> None:
         assert "没有写入任何内容" in answer.text
     with till.platform.reading() as session:
         assert [item.period for item in store.cycles(session)] == ["2026-05", "2026-07"]
+
+
+def test_close__a_file_from_hand_to_hand__signed_by_both_and_taken_in_once(till: Till, tmp_path: Path) -> None:
+    till.netted()
+    batch = till.instruct()
+    till.upload(bank_file("0.00", "3.50", *rows_of(batch, Direction.FUNDING, "F")))
+    till.step("payments")
+    till.upload(bank_file("3.50", "0.00", *rows_of(batch, Direction.PAYOUT, "P")))
+    till.step("payments")
+    file, token, auditor = tmp_path / "close.json", tmp_path / "token", till.shop.house.keys[COURT]
+    keys = {name: tmp_path / f"{name}.json" for name in ("operator", "auditor", "other")}
+    for path, party in zip(keys.values(), (OPERATOR, COURT, SELLER), strict=True):
+        made = keyfiles.create(path, f"party:{party}")
+        path.write_text(path.read_text().replace(made.evm.hex(), till.shop.house.keys[party].evm.hex()))
+    token.write_text(till.platform.token(f"party:{COURT}"))
+    token.chmod(0o600)
+    url = ["--url", str(till.platform.client.base_url), "--api-key", str(token)]
+
+    def run(*arguments: object, code: int = 0, given: str = "") -> str:
+        done = CliRunner().invoke(app, ["settle", *(str(item) for item in arguments)], input=given)
+        assert done.exit_code == code, (done.output, done.exception)
+        return done.output
+
+    before = till.platform.count()
+    run("close-draft", till.cycle, file, "--auditor", auditor.address, *url)
+    assert "缺 / without auditor + operator" in run("close", file, *url, code=2)
+    said = run("close-sign", file, "--key", keys["operator"], given="n\n", code=1)
+    assert "入金 / money in：3.50 元" in said
+    assert "出金 / money out：3.50 元" in said
+    assert "以运营方身份签署" in said
+    assert "party:" in run("close-sign", file, "--key", keys["other"], "--yes", code=2)
+    run("close-sign", file, "--key", keys["operator"], "--yes")
+    assert "缺 / without auditor" in run("close", file, *url, code=2)
+    assert "以审计方身份签署" in run("close-sign", file, "--key", keys["auditor"], given="y\n")
+    kept = file.read_bytes()
+    file.write_bytes(kept.replace(b'"money_in":350', b'"money_in":351'))
+    assert "totals_commitment" in run("close-sign", file, "--key", keys["auditor"], "--yes", code=2)
+    run("close", file, *url, code=2)
+    assert till.platform.count() == before, "nothing was taken in so far"
+    file.write_bytes(kept)
+    assert "已关账" in run("close", file, *url)
+    after = till.platform.count()
+    run("close", file, *url)
+    assert till.platform.count() == after, "once"
+    assert till.state() is State.CLOSED
+    assert "已由运营方与审计方签署关账" in till.page()
+
+
+def test_register_and_results__taken_from_the_page__and_a_second_booking_is_named(till: Till) -> None:
+    till.netted()
+    batch = till.instruct()
+    answer = till.maker.http.get(f"{till.path}/register")
+    assert answer.headers["content-type"] == XLSX
+    lines = sheet_of(answer.content)
+    assert lines[0][:3] == ("应付义务", "付款方", "收款方")
+    assert sum(parse_yuan(line[5], "amount") for line in lines[1:-1]) == parse_yuan(lines[-1][5], "amount") > 0
+
+    with till.platform.reading() as session:
+        fact = store.instructions_of(session, till.cycle)
+    sent = sheet_of(till.maker.http.get(f"/office/payment-batches/{fact}/xlsx").content)
+    told = [
+        (*sent[0], "处理结果", "失败原因"),
+        *((*row, "失败", "户名不符") for row in sent[1:-1]),
+        (*sent[-1], "", ""),
+    ]
+    path = f"/office/payment-batches/{fact}/results"
+
+    def returned(rows: list[tuple[str, ...]]) -> httpx.Response:
+        data = text_book({"付款": rows}, (20,) * len(rows[0]))
+        fields = {"csrf": till.maker.csrf, "cycle": till.cycle}
+        return till.maker.http.post(path, files={"file": ("back.xlsx", data)}, data=fields)
+
+    before = till.platform.count()
+    failed = sheet_of(returned(told).content)
+    assert [row[1] for row in failed[1:-1]] == [row[8] for row in sent[1:-1]]
+    assert {row[5] for row in failed[1:-1]} == {"户名不符"}
+    changed = [told[0], (*told[1][:6], "99.00", *told[1][7:]), *told[2:]]
+    assert returned(changed).status_code == 422
+    assert "99.00" in words(returned(changed).text)
+    assert till.platform.count() == before, "what a bank says of a row is no booking"
+
+    money = rows_of(batch, Direction.FUNDING, "F")
+    twice = {**money[0], "reference": "F9"}
+    page = till.upload(bank_file("0.00", "7.00", *money, twice))
+    assert "重复入账" in page
+    assert "应退还" in page
+    assert "又收到 3.50 元" in page
+    lines = sheet_of(till.maker.http.get(f"{till.path}/register").content)
+    assert {line[16] for line in lines[1:-1]} == {"已到账"}
+    assert lines[-1][5] == lines[-1][15]
+
+
+def sheet_of(data: bytes) -> list[tuple[str, ...]]:
+    [sheet] = load_workbook(BytesIO(data)).worksheets
+    return [tuple(cell or "" for cell in row) for row in sheet.iter_rows(values_only=True)]

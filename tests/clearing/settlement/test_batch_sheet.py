@@ -150,6 +150,6 @@ def test_trace__rows__are_text_with_their_sums() -> None:
     assert tuple(rows[0]) == NAMES
     assert rows[1][1] == "=1+1"
     assert rows[1][-1] == "00012"
-    assert (rows[3][0], rows[3][1], rows[3][5], rows[3][13]) == ("合计 2 项", "截至 2026-04-30", "1.40", "0.70")
+    assert (rows[3][0], rows[3][1], rows[3][5], rows[3][15]) == ("合计 2 项", "截至 2026-04-30", "1.40", "0.70")
     with pytest.raises(BadMoney, match="amount"):
         trace_xlsx([trace(settled=71)], as_of="x")

@@ -12,10 +12,9 @@ from clearing.errors import BadMoney, BadTerms
 from clearing.settlement import journal
 from clearing.settlement.bank_file import BankEntry
 from clearing.settlement.journal import BankEffect, BankPosting, Kind, balances
-from clearing.settlement.pain001 import pain001_xml, payout_initiation
-from clearing.settlement.partial import in_order, spread
-from clearing.settlement.payment import Direction, Expected, batch_csv, booked_after, match
-from clearing.settlement.reissue import reissue_batch, reissued
+from clearing.settlement.partial import spread
+from clearing.settlement.payment import Direction, Expected, booked_after, match
+from clearing.settlement.reissue import reissued
 from clearing.settlement.suspense import (
     Late,
     Open,
@@ -27,7 +26,6 @@ from clearing.settlement.suspense import (
     suggestions,
     suspended,
 )
-from tests.clearing.settlement.test_pain001 import NUMBERS, WHEN
 from tests.clearing.settlement.test_payment import ACCOUNTS, a_batch
 from tests.counts import few
 
@@ -145,19 +143,6 @@ def test_reissued__corrected_account__has_a_new_id_linked_to_the_old() -> None:
         reissued(first, replace(corrected, number="1-2"))
 
 
-def test_reissue_batch__returned_payments__can_be_released_in_every_form() -> None:
-    old = a_batch()
-    first = old.instructions[0]
-    made, links = reissue_batch(old, {first.end_to_end: replace(ACCOUNTS["A"], number="00999")})
-    assert (made.payout, made.funding, [link.replaces for link in links]) == (70, 0, [first.end_to_end])
-    new, before = (payout_initiation(item, NUMBERS, **WHEN) for item in (made, old))
-    assert b"00999" in pain001_xml(new)
-    assert new.message != before.message
-    assert b"00999" in batch_csv(made)
-    with pytest.raises(BadTerms, match="end_to_end"):
-        reissue_batch(old, {"SQ0": ACCOUNTS["A"]})
-
-
 dues = st.dictionaries(st.text("abcdef", min_size=1, max_size=3), st.integers(0, 1000), min_size=1, max_size=8).filter(
     lambda items: sum(items.values()) > 0
 )
@@ -182,30 +167,9 @@ def test_spread__any_payments__sum_exactly_and_end_with_every_due_met(
     assert got == owed
 
 
-@check
-@given(dues, st.data())
-def test_in_order__any_payments__nobody_is_paid_before_the_one_before(
-    owed: dict[str, int], data: st.DataObject
-) -> None:
-    order, total, before = list(owed.items()), sum(owed.values()), 0
-    got = dict.fromkeys(owed, 0)
-    while before < total:
-        amount = data.draw(st.integers((total - before + 3) // 4, total - before))
-        parts = in_order(order, before, amount)
-        assert sum(parts.values()) == amount
-        assert min(parts.values()) >= 0
-        got = {name: got[name] + parts[name] for name in owed}
-        before += amount
-        short = [name for name, due in order if got[name] < due]
-        after = [got[name] for name, _ in order[[name for name, _ in order].index(short[0]) + 1 :]] if short else []
-        assert not any(after)
-    assert got == owed
-
-
 @pytest.mark.parametrize(("before", "amount"), [(0, 0), (0, 101), (60, 41), (0, -1), (-1, 5)])
 def test_spread__more_than_is_due_or_nothing__is_refused(before: int, amount: int) -> None:
-    for refused in (lambda: spread("s", {"a": 100}, before, amount), lambda: in_order([("a", 100)], before, amount)):
-        with pytest.raises(BadMoney):
-            refused()
+    with pytest.raises(BadMoney):
+        spread("s", {"a": 100}, before, amount)
     with pytest.raises(BadMoney, match="a"):
         spread("s", {"a": -1, "b": 5}, 0, 1)
