@@ -8,7 +8,7 @@ Source: domain clearing §7.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -23,11 +23,15 @@ from clearing.terms import CURRENCY
 NET = "net"
 NON_TAX = "non-tax"
 """Where an agreement stands in other accounts: of 非税收入, kept apart by what was assessed (`period` is its id)."""
+ORDER = "order/"
+"""Begins what stands in the place of the agreement in accounts of service orders: the contract follows, for 代列费用
+a stroke and the fee too; `period` is the 项目周期."""
+ORDER_EVENT = "order-"
 
 
 class Kind(StrEnum):
-    """Chart of accounts: debit balances RCV, RCVD, BNK; credit balances the others. NTX is a debit while a refund that
-    the treasury owes is not paid."""
+    """Chart of accounts: debit balances RCV, RCVD, ADVP, PEN, BNK; credit balances the others. NTX is a debit while a
+    refund that the treasury owes is not paid."""
 
     RCV = "RCV"  # 应收款: a buyer owes
     RCVD = "RCVD"  # 争议应收: the part of it that is disputed
@@ -36,6 +40,10 @@ class Kind(StrEnum):
     PAY = "PAY"  # 应付分配款: owed to a payee
     HOLD = "HOLD"  # 冻结应付: the part of it that is disputed
     NTX = "NTX"  # 应缴非税收入: due to the treasury
+    PASS = "PASS"  # 代列费用: put in for somebody else's fee, not spent yet
+    ADV = "ADV"  # 预付款: a buyer's unused advance
+    ADVP = "ADVP"  # 预付款(已付至收款方): the same money, already with the payee
+    PEN = "PEN"  # 应收违约金: damages due from a provider
     REF = "REF"  # 应退款: a refund due to who paid
     TRN = "TRN"  # 在途付款: instructed, not yet booked
     SUS = "SUS"  # 待查到账: money not matched
@@ -62,9 +70,19 @@ class Account:
         return ":".join((self.kind, self.party, self.agreement, self.period))
 
     @property
-    def apart(self) -> bool:
-        """Is this 非税收入? It is paid gross to the treasury: in no statement, no obligation and no netting."""
+    def non_tax(self) -> bool:
+        """Is this 非税收入? It is paid gross to the treasury."""
         return self.agreement == NON_TAX
+
+    @property
+    def ordered(self) -> bool:
+        """Is this of service orders? They are settled by 项目周期 and paid directly."""
+        return self.agreement.startswith(ORDER)
+
+    @property
+    def apart(self) -> bool:
+        """Is it kept out of the monthly cycle: in no statement, no obligation and no netting?"""
+        return self.non_tax or self.ordered
 
     @property
     def stated(self) -> bool:
@@ -295,6 +313,119 @@ def non_tax_refunded(paid_id: str, due: str, payer: str, treasury: str, amount: 
 def _non_tax(due: str, kind: Kind, payer: str, treasury: str, amount: int) -> list[tuple[Account, int]]:
     """The payer's account of this kind against the treasury's, both of this one `due`."""
     return [(Account(kind, payer, NON_TAX, due), amount), (Account(Kind.NTX, treasury, NON_TAX, due), -amount)]
+
+
+@dataclass(frozen=True, slots=True)
+class OrderCycle:
+    """A 项目周期 of service orders under a contract, between whom, and the fact that settled it `at` (seconds UTC)."""
+
+    contract: str
+    cycle: str
+    buyer: str
+    provider: str
+    fact: str
+    at: int
+
+    def buyers(self, kind: Kind, fee: str = "") -> Account:
+        """The buyer's account; of the sub-account of one `fee` with it."""
+        return self._account(kind, self.buyer, fee)
+
+    def providers(self, kind: Kind, fee: str = "") -> Account:
+        """The provider's account; of the sub-account of one `fee` with it."""
+        return self._account(kind, self.provider, fee)
+
+    def _account(self, kind: Kind, party: str, fee: str) -> Account:
+        return Account(kind, party, f"{ORDER}{self.contract}" + (f"/{fee}" if fee else ""), self.cycle)
+
+    def transaction(self, event: str, legs: Iterable[tuple[Account, int]]) -> Transaction:
+        return _transaction(f"{ORDER_EVENT}{event}", self.fact, self.at, CURRENCY, legs)
+
+
+def order_advanced(of: OrderCycle, amount: int) -> Transaction:
+    """Advances, paid to the provider directly: the buyer's until they are used up."""
+    return of.transaction("advance", [(of.providers(Kind.ADVP), amount), (of.buyers(Kind.ADV), -amount)])
+
+
+def order_carried(of: OrderCycle, before: OrderCycle, advance: int, penalty: int) -> Transaction:
+    """What the 项目周期 `before` left over goes on in this one: advances not used up, and damages not offset."""
+    legs = []
+    for cycle, sign in ((of, 1), (before, -1)):
+        legs += [(cycle.providers(Kind.ADVP), sign * advance), (cycle.buyers(Kind.ADV), -sign * advance)]
+        legs += [(cycle.providers(Kind.PEN), sign * penalty), (cycle.buyers(Kind.PAY), -sign * penalty)]
+    return of.transaction("carry", legs)
+
+
+def order_charged(of: OrderCycle, amount: int) -> Transaction:
+    """Settled fees: the buyer owes them to the one provider, so nothing waits to be shared. Prices include tax and the
+    contract states none, so TAX does not move, nor does anything when the invoice comes."""
+    return of.transaction("fees", [(of.buyers(Kind.RCV), amount), (of.providers(Kind.PAY), -amount)])
+
+
+def order_damaged(of: OrderCycle, amount: int) -> Transaction:
+    """Damages: the provider owes them to the buyer."""
+    return of.transaction("damages", _damages(of, amount))
+
+
+def order_forgiven(of: OrderCycle, amount: int) -> Transaction:
+    """Damages above what was earned, where the contract counts a settlement below zero as zero: the mirror."""
+    return of.transaction("forgiven", _damages(of, -amount))
+
+
+def _damages(of: OrderCycle, amount: int) -> list[tuple[Account, int]]:
+    return [(of.providers(Kind.PEN), amount), (of.buyers(Kind.PAY), -amount)]
+
+
+def order_offset(of: OrderCycle, amount: int) -> Transaction:
+    """Damages offset: what each owes the other is less by it."""
+    owed = [(of.providers(Kind.PAY), amount), (of.buyers(Kind.PAY), amount)]
+    return of.transaction("offset", [*owed, (of.providers(Kind.PEN), -amount), (of.buyers(Kind.RCV), -amount)])
+
+
+def order_applied(of: OrderCycle, amount: int) -> Transaction:
+    """Advances applied: fees are paid with money the provider has already."""
+    used = [(of.buyers(Kind.ADV), amount), (of.providers(Kind.PAY), amount)]
+    return of.transaction("applied", [*used, (of.buyers(Kind.RCV), -amount), (of.providers(Kind.ADVP), -amount)])
+
+
+def order_passed(of: OrderCycle, fees: Mapping[str, int]) -> Transaction:
+    """Pass-through: what the buyer put in for each fee. It is part of 中标金额, so the provider has it like an advance,
+    it is owed no more, and ADVP stands where RCV would."""
+    return of.transaction("pass", _passed(of, fees, Kind.ADVP, Kind.PASS))
+
+
+def order_pass_spent(of: OrderCycle, fees: Mapping[str, int]) -> Transaction:
+    """Actual cost of each fee, which its document says is paid to the third party: nobody owes it any more."""
+    return of.transaction("pass-cost", _passed(of, fees, Kind.PASS, Kind.ADVP))
+
+
+def order_pass_left(of: OrderCycle, fees: Mapping[str, int]) -> Transaction:
+    """The residue of each fee is due to the buyer."""
+    return of.transaction("pass-residue", _passed(of, fees, Kind.PASS, Kind.REF))
+
+
+def _passed(of: OrderCycle, fees: Mapping[str, int], debit: Kind, credit: Kind) -> list[tuple[Account, int]]:
+    """Each fee by itself; ADVP is the provider's, the others are the buyer's."""
+    legs = []
+    for fee in sorted(fees):
+        for kind, amount in ((debit, fees[fee]), (credit, -fees[fee])):
+            legs.append((of.providers(kind, fee) if kind is Kind.ADVP else of.buyers(kind, fee), amount))
+    return legs
+
+
+def differences(expected: Iterable[Transaction], stored: Iterable[Transaction]) -> Iterator[str]:
+    """Transactions that are missing, extra or other than they should be, each told with both."""
+    wanted, found = ({(item.event, item.event_id): item for item in items} for items in (expected, stored))
+    for event, name in sorted(wanted.keys() | found.keys()):
+        one, other = wanted.get((event, name)), found.get((event, name))
+        if one != other:
+            yield f"journal {event} {name}: 应为 / expected {_told(one)}, 实为 / given {_told(other)}"[:900]
+
+
+def _told(item: Transaction | None) -> str:
+    if item is None:
+        return "—"
+    legs = " ".join(f"{leg.account.name} {leg.amount}" for leg in item.postings)
+    return f"{item.at} {item.value_date} {item.currency} {legs}"
 
 
 def balances(transactions: Iterable[Transaction], until: int | None = None) -> dict[Account, int]:

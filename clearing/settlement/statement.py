@@ -148,7 +148,7 @@ def obligations_of(balance: Mapping[Account, int], buyers: Mapping[str, str]) ->
     """
     items: dict[tuple[str, str], list[Item]] = {}
     for account, amount in sorted(balance.items()):
-        if account.kind is Kind.PAY and account.agreement != NET and amount:
+        if account.kind is Kind.PAY and account.agreement != NET and not account.apart and amount:
             pair = (buyers[account.agreement], account.party)
             items.setdefault(pair, []).append(Item(account.agreement, account.period, -amount))
     found: dict[tuple[str, str], Obligation] = {}

@@ -5,7 +5,8 @@ Nothing here commits, reads a clock or repairs.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -13,6 +14,8 @@ from sqlalchemy.orm import Session
 from clearing import taking
 from clearing.errors import BadTerms, ClearingError, TooEarly, WrongMove
 from clearing.market.errors import NotEntitled
+from clearing.settlement import store as settlement
+from clearing.settlement.journal import ORDER_EVENT, Transaction, differences
 from clearing.settlement.service_order import store
 from clearing.settlement.service_order.case import (
     MonthSheet,
@@ -25,9 +28,11 @@ from clearing.settlement.service_order.case import (
 from clearing.settlement.service_order.coefficient import standing_of
 from clearing.settlement.service_order.damages import incident_fen
 from clearing.settlement.service_order.pass_through import PassAccount, passed
+from clearing.settlement.service_order.posting import posted
 from clearing.settlement.service_order.settling import Advances, advance, months_of, order_fee
 from clearing.settlement.service_order.statements import (
     KINDS,
+    PROJECT_SETTLEMENT,
     Contract,
     CycleAccepted,
     CycleInvoiced,
@@ -97,7 +102,7 @@ def facts_for(session: Session, row: CycleRow) -> list[Fact]:
     """All facts a settlement of this 项目周期 rests on: contract, acceptance, the settlement before, orders not settled
     yet, scores up to its last month with the waivers, incidents not counted yet; by subject and number."""
     contract = store.contract(session, row.contract)
-    before = _before(session, row)
+    before = store.before(session, row)
     names = [contract.fact_id, row.acceptance, *store.incidents_unsettled(session, row.contract)]
     names += [before.settlement] if before and before.settlement else []
     facts = [ledger.fact(session, name) for name in names]
@@ -109,16 +114,24 @@ def facts_for(session: Session, row: CycleRow) -> list[Fact]:
 
 
 def audit(session: Session) -> Iterator[str]:
-    """Every settled 项目周期 computed again from the facts it names: one finding for each that differs."""
-    for row in store.cycles(session):
-        if row.settlement is None:
+    """Every settled 项目周期 computed again from the facts it names, and what it posts: one finding for each that
+    differs."""
+    rows = {f"{row.contract}.{row.cycle}": row for row in store.cycles(session)}
+    settled = {id_of(fact.subject): fact for fact in ledger.facts_of_kind(session, PROJECT_SETTLEMENT)}
+    expected: list[Transaction] = []
+    for where in sorted(settled.keys() | rows.keys()):
+        fact, row = settled.get(where), rows.get(where)
+        wanted, held = fact.id if fact else None, row.settlement if row else None
+        if wanted != held:
+            yield f"{where} settlement: 应为 / expected {wanted}, 实为 / given {held}"
+        if fact is None:
             continue
-        where = f"{row.contract}.{row.cycle}"
         try:
-            stated = read(CycleSettled, ledger.fact(session, row.settlement).body)
+            stated = read(CycleSettled, fact.body)
             facts = [ledger.fact(session, name) for name in stated.facts]
             case = case_of(facts, stated.advances, stated.pass_through)
             again = outcome(case).settlement
+            expected += posted(replace(stated, settlement=again), _cycle_before(facts), fact.id, fact.at)
         except (ClearingError, LedgerError) as error:
             yield f"{where} 不可重算 / not recomputable: {error}"
             continue
@@ -128,8 +141,27 @@ def audit(session: Session) -> Iterator[str]:
                 yield f"{where} {name}: 应为 / expected {found.get(name)}, 实为 / given {given.get(name)}"[:400]
         if stated.settled_before != case.cycle.settled_before:
             yield f"{where} settled_before: {case.cycle.settled_before}, {stated.settled_before}"
-        if row.pay != again.pay:
+        if row is not None and row.pay != again.pay:
             yield f"{where} pay: 应为 / expected {again.pay}, 实为 / given {row.pay}"
+    yield from _journal(session, expected)
+
+
+def _cycle_before(facts: Sequence[Fact]) -> str:
+    """The 项目周期 whose settlement is among the facts of the next, "" without one."""
+    return next((read(CycleSettled, fact.body).cycle for fact in facts if fact.kind == PROJECT_SETTLEMENT), "")
+
+
+def _journal(session: Session, expected: Iterable[Transaction]) -> Iterator[str]:
+    """What every settlement posts against what is posted, and none beside it: whatever moves an account of service
+    orders, and whatever calls itself an event of theirs."""
+    torn = settlement.unbalanced(session)
+    yield from (f"journal transaction {number}: 应为 / expected 0, 实为 / given {torn[number]}" for number in torn)
+    stored = [
+        item
+        for _, item in settlement.transactions(session, without=torn)
+        if item.event.startswith(ORDER_EVENT) or any(leg.account.ordered for leg in item.postings)
+    ]
+    yield from differences(expected, stored)
 
 
 def sheet_of(session: Session, order: str) -> OrderSheet:
@@ -247,11 +279,6 @@ def _check_invoice(session: Session, own: str, body: CycleInvoiced, terms: Contr
         raise WrongMove(own, "已结算、未开票 / settled and not invoiced", row.invoice or "未结算 / not settled")
     if not row.pay or body.fen != row.pay:
         raise BadTerms("body.fen", str(row.pay), body.fen)
-
-
-def _before(session: Session, row: CycleRow) -> CycleRow | None:
-    earlier = [other for other in store.cycles(session, row.contract) if other.first < row.first]
-    return earlier[-1] if earlier else None
 
 
 _CHECKS: dict[type, Callable[[Session, str, Any, Contract, int], None]] = {

@@ -1,4 +1,4 @@
-"""Queries about service orders and the projectors that fold their facts into rows."""
+"""Queries about service orders and the projectors that fold their facts into rows and journal transactions."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ from sqlalchemy import RowMapping, Table, insert, or_, select, update
 from sqlalchemy.orm import Session
 
 from clearing.errors import UnknownFact
+from clearing.settlement import store as settlement
 from clearing.settlement.service_order import statements, tables
 from clearing.settlement.service_order.clocks import Invoiced, payment_due
+from clearing.settlement.service_order.posting import posted
 from clearing.settlement.service_order.statements import (
     CycleAccepted,
     CycleInvoiced,
@@ -124,6 +126,12 @@ def cycle(session: Session, contract_: str, name: str) -> CycleRow:
     return found[0]
 
 
+def before(session: Session, row: CycleRow) -> CycleRow | None:
+    """The 项目周期 before this one, None for the first of a contract."""
+    earlier = [other for other in cycles(session, row.contract) if other.first < row.first]
+    return earlier[-1] if earlier else None
+
+
 def _cycle(row: RowMapping) -> CycleRow:
     return CycleRow(**row)
 
@@ -169,6 +177,9 @@ def _project_settlement(session: Session, fact: Fact) -> None:
     table = tables.incident
     mine = (table.c.contract == body.contract, table.c.fact.in_(counted))
     session.execute(update(table).where(*mine).values(settled=body.cycle))
+    last = before(session, cycle(session, body.contract, body.cycle))
+    for transaction in posted(body, last.cycle if last else "", fact.id, fact.at):
+        settlement.post(session, transaction)
 
 
 def _project_invoice(session: Session, fact: Fact) -> None:

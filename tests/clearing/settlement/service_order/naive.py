@@ -117,6 +117,42 @@ def month_fen(score_: Fraction) -> int:
 INCIDENT_FEN = {n: wan * 10_000 * 100 for n, wan in {1: 10, 2: 20, 3: 20, 4: 50, 5: 50, 6: 100}.items()}
 
 
+def left_over(settlement: int, advances: int, penalties: int, negative: str) -> dict[str, int]:
+    """Where a 项目周期 leaves buyer and provider, fen: `pay` to the provider, `unused` advances and `open` damages that
+    go on, damages `claimed` of the provider at once."""
+    claimed = 0
+    if settlement < 0 and negative == "carry":
+        penalties += -settlement
+    if settlement < 0 and negative == "collect":
+        claimed = -settlement
+    money = max(settlement, 0)
+    struck = min(money, penalties)
+    used = min(money - struck, advances)
+    return {"pay": money - struck - used, "unused": advances - used, "open": penalties - struck, "claimed": claimed}
+
+
+def book(
+    contract: str, buyer: str, provider: str, cycles: list[tuple[str, dict[str, int], dict[str, tuple[int, int]]]]
+) -> dict[str, int]:
+    """What stands in the books after these 项目周期 (name, what it left, put in and spent by fee): account → balance in
+    fen, debit above 0. Only of the last is anything still to go on."""
+    found: dict[str, int] = {}
+    for number, (name, left, fees) in enumerate(cycles):
+        last = number == len(cycles) - 1
+        unused = left["unused"] if last else 0
+        damages = left["claimed"] + (left["open"] if last else 0)
+        key = f"order/{contract}:{name}"
+        found |= {
+            f"RCV:{buyer}:{key}": left["pay"], f"PAY:{provider}:{key}": -left["pay"],
+            f"ADV:{buyer}:{key}": -unused, f"ADVP:{provider}:{key}": unused,
+            f"PEN:{provider}:{key}": damages, f"PAY:{buyer}:{key}": -damages,
+        }  # fmt: skip
+        for fee, (put_in, spent) in fees.items():
+            key = f"order/{contract}/{fee}:{name}"
+            found |= {f"REF:{buyer}:{key}": spent - put_in, f"ADVP:{provider}:{key}": put_in - spent}
+    return {account: amount for account, amount in found.items() if amount}
+
+
 def half_up(exact: Fraction) -> int:
     """四舍五入 of an exact amount, a half upwards."""
     whole = exact.numerator // exact.denominator
