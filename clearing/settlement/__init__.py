@@ -35,7 +35,7 @@ notice → cycle → payment → close → tracing → audit → reporting
 - `workbook` renders a statement as XLSX, `trace_sheet` the 台账
 - `trial` computes a case without a database
 - `tracing` leads from a statement's line back to the facts it follows from
-- `audit` recomputes a cycle from agreements and usage records alone
+- `audit` recomputes a cycle from agreements, usage records and acceptances alone
 - `tables`, `store` and `service` hold rows, queries and steps
 
 Decisions. Journal rows are derived from facts, never facts themselves, so the audit compares them for free. A plan is
