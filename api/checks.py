@@ -10,6 +10,7 @@ from sqlmodel import Session, SQLModel, create_engine
 from api import jobs, schema
 from api.bootstrap import System
 from clearing.market import service as market
+from clearing.market.delivery import service as delivering
 from clearing.settlement import service as settlement
 from clearing.settlement import store as settlement_store
 from clearing.settlement.public_revenue import service as public_revenue
@@ -90,14 +91,14 @@ def replayed(system: System, session: Session) -> Iterator[Session]:
 
 
 def settled(system: System, session: Session) -> Iterator[str]:
-    """Every cycle that was rated, from its agreements and usage records alone."""
+    """Every cycle that was rated, from its agreements, usage records and acceptances alone."""
     for cycle in settlement_store.cycles(session):
-        agreements = market.agreement_terms(session, cycle.start, cycle.end)
-        earlier = market.agreement_terms(session, cycle.start - LATEST, cycle.start)
+        agreements = delivering.settling(session, cycle.start, cycle.end)
+        earlier = delivering.settling(session, cycle.start - LATEST, cycle.start)
         secret = settlement.netting_secret(system.office, cycle.cycle)
         findings = settlement.audit(
             session, cycle=cycle.cycle, agreements=agreements, uses=usage_store.metered_uses, secret=secret,
-            earlier=earlier, served=market.served, revision=market.revision_terms,
+            earlier=earlier, served=market.served, revision=market.revision_terms, accepted=delivering.accepted_under,
         )  # fmt: skip
         yield from (f"{cycle.cycle} {finding}" for finding in findings)
 

@@ -71,11 +71,13 @@ class PeriodBasis(StrEnum):
 
 
 class BillingBasis(StrEnum):
-    """Whose record is billed (§5.4): both reconciled, or one side's alone, which must be agreed to."""
+    """What is billed: records of use (§5.4), both sides' reconciled or one side's alone, which must be agreed to; or no
+    record but what was delivered and accepted (有效完成数量, exchange.md §4.8)."""
 
     BOTH = "BOTH"
     PROVIDER = "PROVIDER"
     CONSUMER = "CONSUMER"
+    ACCEPTED = "ACCEPTED"
 
 
 class ShareBase(StrEnum):
@@ -352,8 +354,9 @@ class Terms:
 class AgreementTerms:
     """One agreement revision as settlement takes it over: its name, revision and signed terms.
 
-    `free` marks a use for 公共治理 or 公益事业: metered and stated, price 0. `billing` says whose records are counted;
-    `limit` is the number of units the use policy allows in all (None: no limit): what exceeds it is not billed.
+    `free` marks a use for 公共治理 or 公益事业: metered and stated, price 0. `billing` says what is counted; `limit` is
+    the number of units the use policy allows in all (None: no limit): what exceeds it is not billed. It limits uses, so
+    there is none where acceptance is billed.
     """
 
     agreement: str
@@ -407,6 +410,8 @@ def month_after(name: str) -> str:
 
 _TIERED = frozenset({TariffKind.PER_UNIT, TariffKind.GRADUATED, TariffKind.VOLUME, TariffKind.SUBSCRIPTION})
 _PERIODIC = frozenset({TariffKind.FIXED, TariffKind.SUBSCRIPTION})
+BY_QUANTITY = _TIERED - _PERIODIC
+"""Kinds that price a quantity and nothing else."""
 
 
 def check_tariff(tariff: Tariff) -> None:
@@ -652,7 +657,7 @@ def check_cap(tariff: Tariff, tax: Tax, cap: PriceCap) -> None:
 def check_comparable(tariff: Tariff, cap: PriceCap) -> None:
     """Refuse a guided price that this kind of tariff cannot be compared with. Raises BadTerms naming the field."""
     kind = tariff.kind
-    comparable = kind in _TIERED - {TariffKind.SUBSCRIPTION} or kind is TariffKind.FIXED
+    comparable = kind in BY_QUANTITY or kind is TariffKind.FIXED
     _require(comparable, "tariff.kind", "a price by the unit or the period under a guided price", str(kind))
     _require(tariff.unit == cap.unit, "cap.unit", tariff.unit, cap.unit)
 

@@ -48,6 +48,7 @@ STEPS = {
     Evidence.BASIS: "更正的依据",
     Evidence.INVOICE: "发票",
     Evidence.READING: "计量读数",
+    Evidence.ACCEPTANCE: "验收或签收（期满视为验收）",
     Evidence.STATED: "双方申报的账期要素",
     Evidence.AGREEMENT: "合约条款",
     Evidence.NETTING: "轧差",

@@ -165,7 +165,7 @@ def groups(base: Terms, listing: Listing | None, names: Mapping[str, str]) -> tu
           else price_form.as_it_is()),
         *(_cap_group(unit) if base.settlement.cap or (listing and listing.regime is PriceRegime.GUIDED) else ()),
         Group("结算", "Settlement", (
-            Widget("billing", "按谁的使用记录计费", "Billing basis", "choice", tuple(BILLING.items()), required=True),
+            Widget("billing", "计费依据", "Billing basis", "choice", tuple(BILLING.items()), required=True),
             *(Widget(f"connectors.{i}", f"{words.ROLES[party.role.value]}的连接器"
                      f"（{names.get(party.party, party.party)}）", "Connectors", most=2000,
                      help="按其记录计费的一方必须填写连接器编号，多个用；分开")

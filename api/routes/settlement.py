@@ -19,6 +19,7 @@ from api.proofs import may_read
 from api.views import appended, plain
 from clearing.errors import UnknownFact
 from clearing.market import service as market
+from clearing.market.delivery import service as delivering
 from clearing.settlement import batch_sheet, pain001, payment, register, trace_sheet, tracing, workbook
 from clearing.settlement import service as settlement
 from clearing.settlement import store as settlement_store
@@ -68,11 +69,11 @@ def cut_off(cycle: str, caller: OperatorDep, session: WriteDep, system: SystemDe
 @router.post("/cycles/{cycle}/rating", summary="计量计费清分 / meter, rate, share, post")
 def rate(cycle: str, caller: OperatorDep, session: WriteDep, system: SystemDep, now: NowDep) -> dict[str, Any]:
     period = month(settlement_store.cycle(session, cycle).period)
-    agreements = market.agreement_terms(session, period.start, period.end)
-    earlier = market.agreement_terms(session, period.start - LATEST, period.start)
+    agreements = delivering.settling(session, period.start, period.end)
+    earlier = delivering.settling(session, period.start - LATEST, period.start)
     rated = settlement.rate(
         session, system.office, cycle=cycle, agreements=agreements, uses=usage_store.metered_uses, at=now,
-        earlier=earlier, served=market.served,
+        earlier=earlier, served=market.served, accepted=delivering.accepted_under,
     )  # fmt: skip
     return plain(rated)  # type: ignore[no-any-return]
 
@@ -82,8 +83,8 @@ def rate(cycle: str, caller: OperatorDep, session: WriteDep, system: SystemDep, 
 )
 def inputs(cycle: str, caller: CallerDep, session: ReadDep, system: SystemDep) -> dict[str, Any]:
     period = month(settlement_store.cycle(session, cycle).period)
-    current = _concerning(caller, system, market.agreement_terms(session, period.start, period.end))
-    ever = _concerning(caller, system, market.agreement_terms(session, period.start - LATEST, period.end))
+    current = _concerning(caller, system, delivering.settling(session, period.start, period.end))
+    ever = _concerning(caller, system, delivering.settling(session, period.start - LATEST, period.end))
     return {
         "asked": plain(settlement.asked_of(session, cycle=cycle, agreements=current)),
         "held": plain(settlement.held_now(session, cycle=cycle, agreements=ever)),

@@ -24,7 +24,7 @@ from clearing.market.errors import NotEntitled
 from clearing.market.policy import Left, Operator, Policy, Rule, Standing, check_policy, policy_digest
 from clearing.market.promise import Inspection, ServiceTargets, Silence, check_inspection
 from clearing.market.template import Template, check_template
-from clearing.terms import Address, BillingBasis, StepKind
+from clearing.terms import BY_QUANTITY, Address, BillingBasis, StepKind, Tariff
 from clearing.terms import Terms as SettlementTerms
 from clearing.terms import check_terms as check_settlement
 from ledger import canonical, disclosure, eip712, signing
@@ -129,6 +129,7 @@ _BILLED: Mapping[BillingBasis, tuple[Role, ...]] = {
     BillingBasis.BOTH: (Role.PROVIDER, Role.CONSUMER),
     BillingBasis.PROVIDER: (Role.PROVIDER,),
     BillingBasis.CONSUMER: (Role.CONSUMER,),
+    BillingBasis.ACCEPTED: (),
 }
 """Whose connectors must report under each basis: what nobody reports could never be billed."""
 
@@ -454,6 +455,8 @@ def check_terms(terms: Terms) -> None:
     for reporting in _BILLED[terms.billing]:
         reported = any(party.connectors for party in terms.parties if party.role is reporting)
         _require(reported, "terms.parties.connectors", f"a connector of the {reporting}, whose record is billed", ())
+    if terms.billing is BillingBasis.ACCEPTED:
+        _check_accepted(terms.settlement.tariff)
     check_policy(terms.policy)
     _require(terms.policy.assignee == consumers[0], "terms.policy.assignee", consumers[0], terms.policy.assignee)
     _require(terms.policy.assigner in sellers, "terms.policy.assigner", "a party that sells", terms.policy.assigner)
@@ -465,6 +468,15 @@ def check_terms(terms: Terms) -> None:
     check_template(terms.template, Counter(party.role.value for party in terms.parties))
     digest = Twin.of(policy_digest(terms.policy))
     _require(terms.policy_digest == digest, "terms.policy_digest", digest.sha256, terms.policy_digest.sha256)
+
+
+def _check_accepted(tariff: Tariff) -> None:
+    """What is accepted is priced by its quantity alone: it may be accepted in months after the agreement has ended, for
+    which no amount of a period is owed."""
+    expected = "按数量计价，按验收数量计费 / a price by the quantity, where acceptance is billed"
+    _require(tariff.kind in BY_QUANTITY, "terms.settlement.tariff.kind", expected, tariff.kind)
+    expected = "无账期保底，按验收数量计费 / no minimum of a period, where acceptance is billed"
+    _require(not tariff.minimum_fen, "terms.settlement.tariff.minimum_fen", expected, tariff.minimum_fen)
 
 
 def check_act(

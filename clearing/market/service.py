@@ -37,7 +37,7 @@ from clearing.market.listing_moves import ORDERABLE
 from clearing.market.negotiation import store as negotiations
 from clearing.market.policy import Action, limit_of
 from clearing.market.shelf import store as shelf
-from clearing.terms import AgreementTerms, Served
+from clearing.terms import AgreementTerms, BillingBasis, Served
 from ledger.facts import Signed, Statement
 from ledger.store import Appended
 from registry import holding
@@ -123,7 +123,7 @@ def revision_terms(session: Session, agreement: str, revision: int) -> Agreement
 
 def settled_by(agreement: str, revision: int, terms: Terms) -> AgreementTerms:
     """What settlement takes over of one agreement revision."""
-    limit = limit_of(terms.policy, Action.READ)
+    limit = None if terms.billing is BillingBasis.ACCEPTED else limit_of(terms.policy, Action.READ)
     return AgreementTerms(agreement, revision, terms.settlement, billing=terms.billing, limit=limit)
 
 

@@ -35,7 +35,7 @@ notice → cycle → payment → close → tracing → audit → reporting
 - `workbook` renders a statement as XLSX, `trace_sheet` the 台账 that `register` fills, obligation by obligation
 - `trial` computes a case without a database
 - `tracing` leads from a statement's line back to the facts it follows from
-- `audit` recomputes a cycle from agreements and usage records alone
+- `audit` recomputes a cycle from agreements, usage records and acceptances alone
 - `tables` and `store` hold rows and queries; `service` is the door to the steps in their order: `opening`, `charging`,
   `asking`, `issuing`, `netted`, `paying`, `closing`; `auditing` makes them again, `office` is what all of them are made
   of

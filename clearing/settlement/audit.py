@@ -1,5 +1,5 @@
-"""Recomputes a cycle from agreements, usage records and what both sides stated of a period, and compares both numbers
-at every stage; repairs nothing.
+"""Recomputes a cycle from agreements, usage records, acceptances and what both sides stated of a period, and compares
+both numbers at every stage; repairs nothing.
 
 Each stage is recomputed from the stage before *as recomputed*, so one false number at the start shows in everything
 that follows from it and one false number at the end shows alone. Source: domain clearing §11, §12.
@@ -10,9 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from types import MappingProxyType
 from typing import Any
 
 from clearing.errors import ClearingError, Held
+from clearing.market.delivery.accepting import Acceptance
 from clearing.settlement import correcting, guarantee, journal, netting, payment, reissue, sharing, stating
 from clearing.settlement import notice as notices
 from clearing.settlement import statement as statements
@@ -131,10 +133,11 @@ def audit_cycle(
     netting_secret: bytes | None = None,
     earlier: Sequence[AgreementTerms] = (),
     ended: Sequence[AgreementTerms] = (),
+    accepted: Mapping[tuple[str, int], Sequence[Acceptance]] = MappingProxyType({}),
 ) -> list[Finding]:
     """All findings of one cycle; empty when everything stored follows from agreements and usage records. `earlier` are
     the agreement revisions of the periods before, which may have been read again, `ended` older ones that something is
-    given back under.
+    given back under, `accepted` is what was accepted under each revision that bills by it, up to the high-water mark.
 
     (1) readings (2) charges (3) shares (4) guarantees (5) journal (6) statements (7) netting and notices
     (8) instructions. `netting_secret` lets (7) rebuild the sum tree; without it positions and each notice's own proof
@@ -146,7 +149,7 @@ def audit_cycle(
     plans = {(item.agreement, item.revision): item.terms.plan for item in (*ended, *earlier, *agreements)}
     if not stored.readings and ORDER.index(stored.move.state) < ORDER.index(State.RATED):
         agreements, earlier = (), ()
-    expected = _recompute(stored, agreements, earlier, uses, plans)
+    expected = _recompute(stored, agreements, earlier, uses, accepted, plans)
     labels = {name: body.label for name, body in stored.charges}
     found += _compare("reading", expected.readings, [(body.label, name, body) for name, body in stored.readings])
     found += _compare("charge", expected.charges, [(body.label, name, body) for name, body in stored.charges])
@@ -174,6 +177,7 @@ def _recompute(
     agreements: Sequence[AgreementTerms],
     earlier: Sequence[AgreementTerms],
     uses: Mapping[str, Sequence[MeteredUse]],
+    accepted: Mapping[tuple[str, int], Sequence[Acceptance]],
     plans: Mapping[tuple[str, int], SharingPlan],
 ) -> _Recomputed:
     """Readings and charges in the writer's order, then their shares; ids of stored facts serve only as names."""
@@ -183,7 +187,8 @@ def _recompute(
     due: list[tuple[Due, SharingPlan]] = []
     held: set[tuple[str, int]] = set()
     for item in _ordered(agreements):
-        reading = read_meter(item, window, uses.get(item.agreement, ()), mark)
+        counted = accepted.get((item.agreement, item.revision), ())
+        reading = read_meter(item, window, uses.get(item.agreement, ()), mark, counted)
         readings.append(reading)
         stated = stored.stated.get((item.agreement, item.revision, booked))
         try:
@@ -191,13 +196,14 @@ def _recompute(
         except Held:
             held.add((item.agreement, item.revision))
     for item in _ordered(earlier):
+        counted = accepted.get((item.agreement, item.revision), ())
         for name, before, standing in stored.earlier:
             ours = (before.agreement, before.revision) == (item.agreement, item.revision)
             if not ours or before.end > window.start:
                 continue
             again = None
             if correcting.may_change(before, item, window):
-                again = correcting.read_again(before, item, uses.get(item.agreement, ()), mark, booked)
+                again = correcting.read_again(before, item, uses.get(item.agreement, ()), mark, booked, counted)
             if again is not None:
                 readings.append(again)
                 name = names.get(again.label, "")

@@ -1,4 +1,4 @@
-"""A cycle made again from agreements and usage records alone, and compared with every stored fact and row."""
+"""A cycle made again from agreements, usage records and acceptances alone, compared with every stored fact and row."""
 
 from __future__ import annotations
 
@@ -14,11 +14,18 @@ from clearing.settlement.cycle import ORDER, CycleMove, State
 from clearing.settlement.dispute import store as disputes
 from clearing.settlement.netting import Run
 from clearing.settlement.notice import PartB
-from clearing.settlement.office import RevisionTerms, ServedBefore, Uses, nothing_guaranteed
+from clearing.settlement.office import (
+    Accepted,
+    RevisionTerms,
+    ServedBefore,
+    Uses,
+    nothing_accepted,
+    nothing_guaranteed,
+)
 from clearing.settlement.payment import Batch, Direction
 from clearing.settlement.sharing import Shares
 from clearing.settlement.stating import Stated
-from clearing.terms import AgreementTerms
+from clearing.terms import AgreementTerms, BillingBasis
 from ledger import store as facts
 from ledger.errors import LedgerError
 from ledger.reading import read
@@ -34,8 +41,10 @@ def audit(
     earlier: Sequence[AgreementTerms] = (),
     served: ServedBefore = nothing_guaranteed,
     revision: RevisionTerms | None = None,
+    accepted: Accepted = nothing_accepted,
 ) -> list[Finding]:
-    """Recompute the cycle from agreements and usage records alone and compare with every stored fact and journal row.
+    """Recompute the cycle from agreements, usage records and what was `accepted` alone and compare with every stored
+    fact and journal row.
 
     With the cycle's netting `secret` the sum tree is rebuilt too. `revision` finds the plan of a charge that a dispute
     gives back after its agreement left `agreements` and `earlier`. Never repairs; returns what differs.
@@ -47,10 +56,16 @@ def audit(
         known = {(item.agreement, item.revision) for item in (*agreements, *earlier)}
         credited = sorted({(item.agreement, item.revision) for item in stored.credits} - known)
         ended = [revision(session, *one) for one in credited] if revision else []
+        counted = {
+            (item.agreement, item.revision): tuple(accepted(session, item, stored.move.high_water or 0))
+            for item in (*agreements, *earlier)
+            if item.billing is BillingBasis.ACCEPTED
+        }
     except (ClearingError, LedgerError) as error:
         return [*found, Finding(f"cycle {cycle}", "*", "rows that can be read", str(error))]
-    admitted = {name: list(uses(session, name)) for name in {item.agreement for item in (*agreements, *earlier)}}
-    return found + audit_cycle(stored, agreements, admitted, secret, earlier, ended)
+    metered = {item.agreement for item in (*agreements, *earlier) if item.billing is not BillingBasis.ACCEPTED}
+    admitted = {name: list(uses(session, name)) for name in metered}
+    return found + audit_cycle(stored, agreements, admitted, secret, earlier, ended, counted)
 
 
 def _stated(

@@ -16,22 +16,24 @@ from clearing.settlement.correcting import Standing
 from clearing.settlement.cycle import CycleMove, State
 from clearing.settlement.guarantee import GUARANTEE_CALL
 from clearing.settlement.office import (
+    Accepted,
     Office,
     ServedBefore,
     Uses,
     advance,
     digest,
     in_state,
+    nothing_accepted,
     nothing_guaranteed,
     state_fact,
 )
 from clearing.settlement.sharing import Shares
 from clearing.settlement.stating import Waiting
 from clearing.settlement.weighing import Derived
-from clearing.terms import AgreementTerms, SharingPlan
+from clearing.terms import AgreementTerms, BillingBasis, SharingPlan
 from clearing.usage.bulk.duck import over_uses
 from clearing.usage.bulk.reading import read_meters
-from clearing.usage.metering import MeterReading
+from clearing.usage.metering import MeterReading, read_meter
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +56,11 @@ def rate(
     at: int,
     earlier: Sequence[AgreementTerms] = (),
     served: ServedBefore = nothing_guaranteed,
+    accepted: Accepted = nothing_accepted,
 ) -> RatedCycle:
     """Meter, rate, share and post every agreement of the period; then look again at what earlier periods of the
-    `earlier` agreement revisions may have got since, records or statements, and post the difference; last, call what
-    is missing to the guarantees of plan versions that are over (`served`).
+    `earlier` agreement revisions may have got since, records, acceptances or statements, and post the difference; last,
+    call what is missing to the guarantees of plan versions that are over (`served`).
 
     What lacks something its terms ask for is read and held, and stops nothing else: the next cycle tries again.
     Raises WrongMove unless the cycle is cut off, BadTerms when an agreement revision is listed twice.
@@ -66,13 +69,13 @@ def rate(
     ordered = each_once(agreements, "agreements")
     charged: list[str] = []
     held: list[Waiting] = []
-    for item, reading in zip(ordered, _read_all(session, now, ordered, uses), strict=True):
+    for item, reading in zip(ordered, _read_all(session, now, ordered, uses, accepted), strict=True):
         try:
             charged.append(_rate_one(session, office, now, item, reading, at))
         except HeldBack as reason:
             held.append(stating.waiting(item, now.period, reason))
     for item in each_once(earlier, "earlier"):
-        posted, waiting = _rate_again(session, office, now, item, uses, at)
+        posted, waiting = _rate_again(session, office, now, item, uses, accepted, at)
         charged += posted
         held += waiting
     waiting_now = {(one.agreement, one.revision) for one in held}
@@ -112,12 +115,21 @@ def each_once(agreements: Sequence[AgreementTerms], field: str) -> list[Agreemen
 
 
 def _read_all(
-    session: Session, now: CycleMove, items: Sequence[AgreementTerms], uses: Uses
+    session: Session, now: CycleMove, items: Sequence[AgreementTerms], uses: Uses, accepted: Accepted
 ) -> tuple[MeterReading, ...]:
-    """All readings of the period by one query in DuckDB; the audit makes each anew with `read_meter`."""
-    names = sorted({item.agreement for item in items})
-    with over_uses(chain.from_iterable(uses(session, name) for name in names), now.high_water or 0) as engine:
-        return read_meters(items, now.window, engine)
+    """All readings of the period: those over records by one query in DuckDB, those of what was accepted one by one; the
+    audit makes each anew with `read_meter`."""
+    mark = now.high_water or 0
+    metered = [item for item in items if item.billing is not BillingBasis.ACCEPTED]
+    names = sorted({item.agreement for item in metered})
+    with over_uses(chain.from_iterable(uses(session, name) for name in names), mark) as engine:
+        over_records = iter(read_meters(metered, now.window, engine))
+    return tuple(
+        read_meter(item, now.window, (), mark, accepted(session, item, mark))
+        if item.billing is BillingBasis.ACCEPTED
+        else next(over_records)
+        for item in items
+    )
 
 
 def _rate_one(
@@ -131,12 +143,14 @@ def _rate_one(
 
 
 def _rate_again(
-    session: Session, office: Office, now: CycleMove, item: AgreementTerms, uses: Uses, at: int
+    session: Session, office: Office, now: CycleMove, item: AgreementTerms, uses: Uses, accepted: Accepted, at: int
 ) -> tuple[list[str], list[Waiting]]:
     """Every earlier period: its charge where it was held, else reversal and new charge where what came since the last
     cut-off, or was stated since, changes it. What would be held now goes on as it stands."""
     posted: list[str] = []
     held: list[Waiting] = []
+    mark, by_acceptance = now.high_water or 0, item.billing is BillingBasis.ACCEPTED
+    acceptances = list(accepted(session, item, mark)) if by_acceptance else []
     stated = store.stated(session, item.agreement, item.revision, at)
     charges = store.charges_in_force(session, item.agreement, item.revision, now.period)
     for reading_id, before in store.last_readings(session, item.agreement, item.revision, now.period):
@@ -144,7 +158,8 @@ def _rate_again(
             continue
         found = None
         if correcting.may_change(before, item, now.window):
-            found = correcting.read_again(before, item, uses(session, item.agreement), now.high_water or 0, now.period)
+            records = () if by_acceptance else uses(session, item.agreement)
+            found = correcting.read_again(before, item, records, mark, now.period, acceptances)
         name, reading = reading_id, before
         if found is not None:
             reading = found

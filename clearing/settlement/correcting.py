@@ -1,6 +1,7 @@
 """A settled period corrected: read again for what came late, reversed and charged anew, or credited in part.
 
-Nothing stored is changed. A late record, or the second side of a use that had been held, has the whole period read
+Nothing stored is changed. A late record, the second side of a use that had been held, or an objection to what silence
+had accepted, has the whole period read
 again under its own terms, and both sides may state its inputs again; the charge is reversed and a new one made, both
 posted by the next cycle and labelled with the period they correct. A charge that was held is made by the first cycle
 that can. A credit gives back part of a charge. Source: domain clearing §1 row 3, §2.7, §6; D33, D34.
@@ -12,12 +13,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from clearing import money
+from clearing.market.delivery.accepting import Acceptance
 from clearing.money import TaxSplit
 from clearing.settlement import stating
 from clearing.settlement.rating import Charge, Correction, CorrectionKind
 from clearing.settlement.stating import Due, Stated
 from clearing.settlement.weighing import Derived
-from clearing.terms import AgreementTerms, Period
+from clearing.terms import AgreementTerms, BillingBasis, Period
 from clearing.usage.metered import MeteredUse
 from clearing.usage.metering import MeterReading, read_meter
 
@@ -32,18 +34,27 @@ class Standing:
 
 
 def may_change(before: MeterReading, item: AgreementTerms, now: Period) -> bool:
-    """Could a record that came since the last cut-off still count in this earlier period (§2.4)?"""
+    """Could what came since the last cut-off still count in this earlier period? A record up to the late limit (§2.4);
+    an acceptance always: an objection to what silence accepted has no limit, and what it takes out of one period may be
+    accepted in another."""
+    if item.billing is BillingBasis.ACCEPTED:
+        return before.end <= now.start
     return before.end <= now.start <= before.end + item.terms.period.late_limit
 
 
 def read_again(
-    before: MeterReading, item: AgreementTerms, uses: Iterable[MeteredUse], high_water: int, booked: str
+    before: MeterReading,
+    item: AgreementTerms,
+    uses: Iterable[MeteredUse],
+    high_water: int,
+    booked: str,
+    accepted: Iterable[Acceptance] = (),
 ) -> MeterReading | None:
     """The next reading of the same period at a later high-water mark, posted by the cycle of `booked`; None when the
-    records that came since change nothing in it. Raises as `read_meter`."""
+    records or acceptances that came since change nothing in it. Raises as `read_meter`."""
     window = Period(before.period, before.start, before.end)
     found = replace(
-        read_meter(item, window, uses, high_water), sequence=before.sequence + 1, booked=booked
+        read_meter(item, window, uses, high_water, accepted), sequence=before.sequence + 1, booked=booked
     )  # fmt: skip
     same = replace(before, high_water=found.high_water, sequence=found.sequence, booked=booked)
     return None if found == same else found

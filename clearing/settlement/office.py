@@ -13,7 +13,8 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from clearing.errors import Clash, WrongMove
+from clearing.errors import BadTerms, Clash, WrongMove
+from clearing.market.delivery.accepting import Acceptance
 from clearing.settlement import cycle as cycles
 from clearing.settlement import store
 from clearing.settlement.cycle import CycleMove, State, WorkingDays
@@ -27,6 +28,10 @@ from ledger.signing import SystemSigner
 
 Uses = Callable[[Session, str], Iterable[MeteredUse]]
 """(session, agreement) → every admitted usage record of the agreement, of all periods."""
+
+
+Accepted = Callable[[Session, AgreementTerms, int], Iterable[Acceptance]]
+"""(session, agreement revision, high-water mark) → all that was accepted under it, as so many log entries say."""
 
 
 ServedBefore = Callable[[Session, int], Iterable[Served]]
@@ -44,6 +49,11 @@ Terms = Callable[[Session, str, int], AgreementTerms]
 def nothing_guaranteed(session: Session, before: int) -> tuple[Served, ...]:
     """Of agreements none of which has a guarantee."""
     return ()
+
+
+def nothing_accepted(session: Session, item: AgreementTerms, high_water: int) -> tuple[Acceptance, ...]:
+    """Of agreements none of which bills by acceptance. Raises BadTerms."""
+    raise BadTerms(f"{item.agreement} billing", "records of use: nothing says here what was accepted", item.billing)
 
 
 @dataclass(frozen=True, slots=True)

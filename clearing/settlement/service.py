@@ -35,7 +35,17 @@ from clearing.settlement.issuing import (
     statement_subject,
 )
 from clearing.settlement.netted import declare_default, eligible, net, netted_in, netting_secret
-from clearing.settlement.office import Office, RevisionTerms, ServedBefore, Terms, Uses, nothing_guaranteed, state_fact
+from clearing.settlement.office import (
+    Accepted,
+    Office,
+    RevisionTerms,
+    ServedBefore,
+    Terms,
+    Uses,
+    nothing_accepted,
+    nothing_guaranteed,
+    state_fact,
+)
 from clearing.settlement.opening import cut_off, open_cycle
 from clearing.settlement.paying import (
     BankImport,
@@ -51,10 +61,12 @@ from clearing.settlement.paying import (
 
 __all__ = [
     "Uses",
+    "Accepted",
     "ServedBefore",
     "RevisionTerms",
     "Terms",
     "nothing_guaranteed",
+    "nothing_accepted",
     "Office",
     "state_fact",
     "open_cycle",

@@ -1,4 +1,5 @@
-"""追溯: from one line of a statement back to the facts it follows from, down to the batches of usage records.
+"""追溯: from one line of a statement back to the facts it follows from, down to the batches of usage records or the
+acts that accepted what is billed.
 
 Every step is a fact with its digest, so whoever holds the trace asks for the proof bundle of each and needs no other
 word. Nothing is computed but the order. Source: domain clearing §11 (trace).
@@ -37,6 +38,7 @@ class What(StrEnum):
     BASIS = "basis"  # 更正的依据
     INVOICE = "invoice"  # 发票
     READING = "reading"  # 计量读数
+    ACCEPTANCE = "acceptance"  # 验收（或签收后默示验收）
     STATED = "stated"  # 双方申报的账期要素
     AGREEMENT = "agreement"  # 合约条款
     NETTING = "netting"  # 轧差
@@ -150,7 +152,11 @@ def _of_charge(session: Session, name: str) -> Iterator[Step]:
             yield Step(What.BASIS, facts.fact(session, body.corrects.basis))
     if invoice is not None:
         yield Step(What.INVOICE, facts.fact(session, invoice))
-    yield Step(What.READING, facts.fact(session, body.reading))
+    yield (step := Step(What.READING, facts.fact(session, body.reading)))
+    accepted = read(MeterReading, step.fact.body).accepted or ()
+    yield from (
+        Step(What.ACCEPTANCE, facts.fact(session, name)) for name in dict.fromkeys(one.fact for one in accepted)
+    )
     at = facts.fact(session, name).at
     if (stated := store.stated(session, body.agreement, body.revision, at).get(body.period)) is not None:
         yield Step(What.STATED, facts.fact(session, stated.fact))

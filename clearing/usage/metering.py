@@ -1,9 +1,10 @@
-"""Usage records in, one meter reading out: a function of the set of records, not of their order.
+"""Usage records in, or what was accepted; one meter reading out: a function of the set, not of its order.
 
 What a use comes to is decided by `reconcile`, under every billing basis; a reading adds up what it says. It commits to
 the parts roots of the intake batches its records came in and lists only the records it did not count, each with a
-reason (D35); who has the batches can name every counted record. Re-running with the same high-water mark gives the
-same bytes. Source: domain clearing §2; decisions D9, D10, D35.
+reason (D35); who has the batches can name every counted record. Where acceptance is billed the reading lists what was
+accepted in the period with the act that accepted it, and no record counts. Re-running with the same high-water mark
+gives the same bytes. Source: domain clearing §2; exchange.md §4.8; decisions D9, D10, D35.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from itertools import pairwise
 
-from clearing.terms import AgreementTerms, Period, PeriodBasis
+from clearing.market.delivery.accepting import Acceptance
+from clearing.terms import AgreementTerms, BillingBasis, Period, PeriodBasis
 from clearing.usage.intake import UseClass
 from clearing.usage.metered import MeteredUse, dated, own_fault
 from clearing.usage.reconcile import REPORTED, Match, reconcile
@@ -74,7 +76,7 @@ class MeterReading:
     `held` units wait because the two sides differ about them (§5.4). A period read again has the next `sequence` and is
     posted by the cycle of the period `booked`. `batches` are the intake batches that hold counted
     or excluded records; `BatchRoot.count` is the number of this agreement's records of the period in it. `high_water`
-    is the cut-off as the number of log entries it covers.
+    is the cut-off as the number of log entries it covers. `accepted` is what was `counted` where acceptance is billed.
     """
 
     agreement: str
@@ -92,6 +94,7 @@ class MeterReading:
     sequence: int = 0
     held: int = 0
     booked: str | None = None
+    accepted: tuple[Acceptance, ...] | None = None
 
     @property
     def label(self) -> str:
@@ -100,7 +103,13 @@ class MeterReading:
         return name if self.booked is None else f"{name}/{self.period}"
 
 
-def read_meter(item: AgreementTerms, period: Period, uses: Iterable[MeteredUse], high_water: int) -> MeterReading:
+def read_meter(
+    item: AgreementTerms,
+    period: Period,
+    uses: Iterable[MeteredUse],
+    high_water: int,
+    accepted: Iterable[Acceptance] = (),
+) -> MeterReading:
     """The reading of one agreement revision in one period from every admitted record up to the high-water mark.
 
     `uses` are the agreement's records of all periods and both sides, in any order, also repeated: those of other
@@ -108,7 +117,12 @@ def read_meter(item: AgreementTerms, period: Period, uses: Iterable[MeteredUse],
     does not count are passed over. Others, and what lies beyond the high-water mark, too. Raises Clash when one
     (connector, seq) appears with two digests, BadTerms for a basis metering cannot serve (支付日 is metered by 发生日
     and paid later).
+
+    Where acceptance is billed, `accepted` is all that was accepted under the revision as the acts up to the high-water
+    mark say; what was accepted in the period counts, whatever the basis of dates, and records do not.
     """
+    if item.billing is BillingBasis.ACCEPTED:
+        return _by_acceptance(item, period, accepted, high_water)
     rules = item.terms.period
     found = reconcile(item, period, (use for use in uses if use.position <= high_water))
 
@@ -151,6 +165,28 @@ def read_meter(item: AgreementTerms, period: Period, uses: Iterable[MeteredUse],
         batches=_batches(records),
         high_water=high_water,
         held=held,
+    )
+
+
+def _by_acceptance(
+    item: AgreementTerms, period: Period, accepted: Iterable[Acceptance], high_water: int
+) -> MeterReading:
+    here = {one for one in accepted if one.at in period}
+    ordered = tuple(sorted(here, key=lambda one: (one.at, one.delivery, one.item, one.fact)))
+    return MeterReading(
+        agreement=item.agreement,
+        revision=item.revision,
+        period=period.name,
+        start=period.start,
+        end=period.end,
+        basis=item.terms.period.basis,
+        unit=item.terms.tariff.unit,
+        quantity=sum(one.quantity for one in ordered),
+        counted=len(ordered),
+        excluded=(),
+        batches=(),
+        high_water=high_water,
+        accepted=ordered,
     )
 
 

@@ -6,6 +6,7 @@ the set of records: their order, and how often they are sent, change nothing.
 
 What is billed of a use follows the signed billing basis. BOTH: the lower side, and the rest is held while the
 difference is open. PROVIDER, CONSUMER: that side's record alone; the other side's is evidence and still compared.
+ACCEPTED: nothing, every record is evidence.
 
 Source: domain clearing §2, §2.9 and the table of classes; exchange.md §5.3, §5.4; decisions D9, D10, D37.
 """
@@ -104,6 +105,7 @@ REPORTED: Mapping[BillingBasis, frozenset[Side]] = {
     BillingBasis.BOTH: frozenset(Side),
     BillingBasis.PROVIDER: frozenset({Side.PROVIDE}),
     BillingBasis.CONSUMER: frozenset({Side.CONSUME}),
+    BillingBasis.ACCEPTED: frozenset(),
 }
 """Whose records are counted under each basis."""
 
@@ -180,6 +182,8 @@ def _split(
     match: Match, provide: MeteredUse | None, consume: MeteredUse | None, item: AgreementTerms
 ) -> tuple[int, int]:
     """(billed, held) units of a use, from what it is worth by each side's own words."""
+    if item.billing is BillingBasis.ACCEPTED:
+        return 0, 0
     if item.billing is not BillingBasis.BOTH:
         return _worth(provide if item.billing is BillingBasis.PROVIDER else consume, item), 0
     provided, consumed = _worth(provide, item), _worth(consume, item)

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
 from ledger import canonical
+from ledger import tables as ledger
 from ledger.facts import Fact
 from ledger.reading import body_of, read
-from registry.calendar import Calendar
+from registry.calendar import Calendar, published
 from registry.rulebook.rule_set import RULE_SET, RuleSet
 from registry.rulebook.tables import CalendarYearRow, RuleSetRow
 from registry.rulebook.year_table import CALENDAR, YearTable, amended
@@ -73,8 +74,14 @@ def years(session: Session) -> list[CalendarYearRow]:
 
 def year_tables(session: Session) -> tuple[YearTable, ...]:
     """The newest version of every year that was published by a fact."""
-    newest = {row.year: row for row in years(session)}
-    return tuple(read(YearTable, canonical.decode(row.document.encode())) for row in newest.values())
+    return _newest(years(session))
+
+
+def calendar_at(session: Session, size: int) -> Calendar:
+    """What the program ships, amended by the facts among the first `size` log entries: the same whenever one asks."""
+    fact_id = ledger.entry.c.fact_id
+    known = _ordered(CalendarYearRow).join(ledger.entry, fact_id == col(CalendarYearRow.fact_id))
+    return amended(published(), _newest(session.scalars(known.where(ledger.entry.c.log_index < size))))
 
 
 def rule_sets(session: Session) -> list[RuleSetRow]:
@@ -97,6 +104,11 @@ class InForce:
             calendar = amended(self._shipped, year_tables(session))
             self._known = (found, calendar)
         return calendar
+
+
+def _newest(rows: Iterable[CalendarYearRow]) -> tuple[YearTable, ...]:
+    newest = {row.year: row for row in rows}
+    return tuple(read(YearTable, canonical.decode(row.document.encode())) for row in newest.values())
 
 
 def _ordered(*what: object):  # type: ignore[no-untyped-def]

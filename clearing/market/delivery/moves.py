@@ -17,7 +17,7 @@ from clearing.market.agreement import Terms
 from clearing.market.delivery.act import Act, DeliveryAct, Sent, Shipment, Side, same
 from clearing.market.errors import Lapsed, NotEntitled
 from clearing.market.promise import Counting, Inspection, Silence
-from clearing.terms import month
+from clearing.terms import DAY, BillingBasis, month
 from registry.calendar import ONE_DAY, Calendar, add_years, day_of, end_of, last_day
 from registry.clocks import Due, Running
 from registry.errors import CalendarPending
@@ -181,6 +181,14 @@ def inspection_ends(received_at: int, terms: Terms, calendar: Calendar) -> int:
     return end_of(last)
 
 
+def longest_inspection(terms: Terms) -> int:
+    """Seconds within which an inspection has ended under every calendar; more than it takes, never less."""
+    days = terms.acceptance_days
+    if days == 0 or inspection_of(terms).quality_in_use:
+        return (LONGEST_YEARS * 366 + 1) * DAY
+    return (2 * days + 31) * DAY
+
+
 def clock(item: Item, terms: Terms, calendar: Calendar) -> Due:
     """The clock of an item: none unless it is under inspection, pending while the year is not published."""
     if item.received_at is None:
@@ -320,10 +328,15 @@ def _require_move(state: State, body: DeliveryAct, item: str) -> None:
 
 
 def _check_made(shipment: Shipment, terms: Terms, at: int) -> None:
-    """The first delivery fits the terms: the licensed version, the agreed mode, a period that is over."""
+    """The first delivery fits the terms: the licensed version, the agreed mode, a period that is over; the unit of the
+    tariff where acceptance is billed."""
     expected = terms.product.digest
     _require(shipment.version == expected, "body.shipment.version", expected.sha256, shipment.version.sha256)
     _require(shipment.mode == terms.delivery.mode, "body.shipment.mode", terms.delivery.mode, shipment.mode)
+    if terms.billing is BillingBasis.ACCEPTED:
+        unit = terms.settlement.tariff.unit
+        for place, sent in enumerate(shipment.items):
+            _require(sent.unit == unit, f"body.shipment.items[{place}].unit", unit, sent.unit)
     _require_past(shipment, at)
     if shipment.period is not None and at < month(shipment.period).end:
         raise TooEarly("body.shipment.period", month(shipment.period).end, at)

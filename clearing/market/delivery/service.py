@@ -16,6 +16,7 @@ from clearing.market import service as market
 from clearing.market import store as agreements
 from clearing.market.agreement import Role, Terms
 from clearing.market.delivery import store
+from clearing.market.delivery.accepting import Acceptance, acceptances
 from clearing.market.delivery.act import Act, DeliveryAct, Side, act_of, id_of, subject_of
 from clearing.market.delivery.moves import (
     CLOCK,
@@ -27,6 +28,7 @@ from clearing.market.delivery.moves import (
     counted,
     decide,
     inspection_of,
+    longest_inspection,
     open_acts,
     progress,
     seen_all,
@@ -35,11 +37,13 @@ from clearing.market.delivery.store import DeliveryRow
 from clearing.market.errors import NotEntitled
 from clearing.market.policy import Standing
 from clearing.market.shelf import store as shelf
+from clearing.terms import AgreementTerms, BillingBasis
 from ledger.facts import Signed
 from ledger.store import Appended
 from registry.agency import Agency
 from registry.calendar import Calendar
 from registry.clocks import Due, Running
+from registry.rulebook.store import calendar_at
 from registry.worklist import Matter, Step
 
 ACT_NAMES = {
@@ -85,7 +89,7 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """What settlement would read: the accepted quantity (有效完成数量) of one delivery and period in one unit.
+    """The accepted quantity (有效完成数量) of one delivery and period in one unit, as it reads at one instant.
 
     `closed` says that nothing of the delivery is open any more, so the quantity will not change.
     """
@@ -137,6 +141,32 @@ def accepted_quantities(
         made = _read(session, row, calendar, at)
         found += [Accepted(row.id, row.period, made.progress in CLOSED, quantity) for quantity in made.counted]
     return found
+
+
+def settling(session: Session, start: int, end: int) -> list[AgreementTerms]:
+    """The settlement terms of every agreement revision that may have to be billed in [start, end), seconds UTC: those
+    in force, and where acceptance is billed also those that ended, while the acts or an inspection of what was
+    delivered under them fall into that time. The same whenever it is asked, once the time is over."""
+    found = {(item.agreement, item.revision): item for item in market.agreement_terms(session, start, end)}
+    for agreement, revision, act, at in store.acts_before(session, end):
+        if (agreement, revision) in found:
+            continue
+        terms = agreements.terms_of(session, agreement, revision)
+        lasts = longest_inspection(terms) if act is Act.RECEIVE else 0
+        if at + lasts >= start and terms.billing is BillingBasis.ACCEPTED:
+            found[agreement, revision] = market.settled_by(agreement, revision, terms)
+    return list(found.values())
+
+
+def accepted_under(session: Session, item: AgreementTerms, high_water: int) -> list[Acceptance]:
+    """Everything that is accepted under an agreement revision, as the acts and the calendar among the first
+    `high_water` log entries say: what settlement bills. Raises `Erased`."""
+    terms, calendar = agreements.terms_of(session, item.agreement, item.revision), calendar_at(session, high_water)
+    return [
+        one
+        for delivery, acts in store.told(session, item.agreement, item.revision, high_water).items()
+        for one in acceptances(delivery, acts, terms, calendar)
+    ]
 
 
 def terms_of(session: Session, row: DeliveryRow) -> Terms:

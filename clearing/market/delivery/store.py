@@ -6,15 +6,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 
-from sqlalchemy import RowMapping, Table, insert, or_, select, update
+from sqlalchemy import RowMapping, Table, and_, insert, or_, select, update
 from sqlalchemy.orm import Session
 
 from clearing.errors import UnknownFact
+from clearing.market import tables as market
 from clearing.market.delivery import moves, tables
+from clearing.market.delivery.accepting import Told
 from clearing.market.delivery.act import DELIVERY_ACT, Act, DeliveryAct, Side, act_of, id_of, subject_of
 from clearing.market.delivery.moves import FINAL, Case
 from ledger import canonical
 from ledger import store as ledger
+from ledger import tables as ledger_tables
 from ledger.facts import Fact
 from ledger.reading import body_of, read
 
@@ -82,6 +85,38 @@ def deliveries(
 def acts_of(session: Session, identity: str) -> list[Done]:
     """The acts of a delivery in order. Raises `Erased` if a text is not there any more."""
     return [_done(fact) for fact in ledger.facts_of(session, subject_of(identity))]
+
+
+def told(session: Session, agreement: str, revision: int, size: int) -> dict[str, list[Told]]:
+    """The acts of every delivery under an agreement revision that are among the first `size` log entries, in order.
+    Raises `Erased` if a text is not there any more."""
+    act, entry = tables.act, ledger_tables.entry
+    query = (
+        select(act.c.delivery, act.c.fact_id)
+        .join(tables.delivery, tables.delivery.c.id == act.c.delivery)
+        .join(entry, entry.c.fact_id == act.c.fact_id)
+        .where(tables.delivery.c.agreement == agreement, tables.delivery.c.revision == revision)
+        .where(entry.c.log_index < size)
+        .order_by(act.c.delivery, act.c.no)
+    )
+    found: dict[str, list[Told]] = {}
+    for row in session.execute(query).all():
+        fact = ledger.fact(session, row.fact_id)
+        found.setdefault(row.delivery, []).append(Told(fact.id, fact.at, act_of(fact.statement)))
+    return found
+
+
+def acts_before(session: Session, before: int) -> list[tuple[str, int, Act, int]]:
+    """(agreement, revision, act, second UTC) of every act taken in before that second under terms that bill by
+    acceptance."""
+    act, delivery, terms = tables.act, tables.delivery, market.agreement_terms
+    query = (
+        select(delivery.c.agreement, delivery.c.revision, act.c.act, act.c.at)
+        .join(delivery, delivery.c.id == act.c.delivery)
+        .join(terms, and_(terms.c.agreement == delivery.c.agreement, terms.c.revision == delivery.c.revision))
+        .where(act.c.at < before, terms.c.document.contains('"billing":"ACCEPTED"', autoescape=True))
+    )
+    return [(row.agreement, row.revision, Act(row.act), row.at) for row in session.execute(query)]
 
 
 def _done(fact: Fact) -> Done:

@@ -2,7 +2,8 @@
 
 An engine answers the queries of `plan` over the records it holds. What the plan does not express goes to `read_meter`
 itself, with the agreement's records as the engine gives them: an agreement with a limit of uses, where whether a use
-counts depends on all before it. `read_meter` stays the definition; the tests compare every reading with it.
+counts depends on all before it. What is billed by acceptance has no records here, so it is read elsewhere. `read_meter`
+stays the definition; the tests compare every reading with it.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Protocol
 
-from clearing.errors import Clash
+from clearing.errors import BadTerms, Clash
 from clearing.terms import AgreementTerms, BillingBasis, Period, PeriodBasis, Tolerance
 from clearing.usage.bulk import plan
 from clearing.usage.intake import UseClass
@@ -42,8 +43,12 @@ def read_meters(items: Sequence[AgreementTerms], period: Period, engine: Engine)
 
     The engine's records are admitted ones: at most one digest for each (connector, seq), which the store's key sees to,
     though the same record may stand there several times. Raises `Clash` where two digests show up under one request id
-    or in an agreement that both sides report; otherwise as `read_meter`.
+    or in an agreement that both sides report, BadTerms for an item that is billed by acceptance; otherwise as
+    `read_meter`.
     """
+    for item in items:
+        if item.billing not in _BILLED:
+            raise BadTerms(f"{item.agreement} billing", " | ".join(_BILLED), item.billing)
     numbered = [(number, item) for number, item in enumerate(items) if item.limit is None]
     found = dict(_by_plan(numbered, period, engine))
     for number, item in enumerate(items):

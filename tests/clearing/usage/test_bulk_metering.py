@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import example, given, settings
 
-from clearing.errors import Clash
+from clearing.errors import BadTerms, Clash
 from clearing.terms import AgreementTerms, BillingBasis
 from clearing.usage.bulk.duck import over_files, over_uses
 from clearing.usage.bulk.reading import read_meters
@@ -17,7 +17,7 @@ from clearing.usage.metered import MeteredUse
 from clearing.usage.record import Side
 from tests.clearing.builders import terms
 from tests.clearing.usage.bulk_cases import MARK, cases, one_by_one, parquet
-from tests.clearing.usage.test_reconcile import BOTH, MARCH, use
+from tests.clearing.usage.test_reconcile import BOTH, MARCH, RECORDS, use
 from tests.counts import few
 
 ALONE = AgreementTerms("g", 1, terms())
@@ -37,7 +37,7 @@ def test_read_meters__any_records_and_terms__what_read_meter_gives(
         assert read_meters(wanted, MARCH, engine) == one_by_one(uses, wanted)
 
 
-@pytest.mark.parametrize("billing", BillingBasis)
+@pytest.mark.parametrize("billing", RECORDS)
 def test_read_meters__the_largest_quantities__exact(billing: BillingBasis) -> None:
     """Beyond what a double holds: a sum of many, and a tolerance that is met by one unit."""
     large = 2**53 - 1
@@ -54,6 +54,11 @@ def test_read_meters__two_contents_of_one_record__clash() -> None:
     uses = [use(Side.PROVIDE, 0), use(Side.PROVIDE, 0, digest="other")]
     with over_uses(uses, MARK) as engine, pytest.raises(Clash):
         read_meters([ALONE], MARCH, engine)
+
+
+def test_read_meters__billed_by_acceptance__refused_as_nothing_here_says_what_was_accepted() -> None:
+    with over_uses([use(Side.PROVIDE, 0)], MARK) as engine, pytest.raises(BadTerms, match="billing"):
+        read_meters([ALONE, replace(BOTH, billing=BillingBasis.ACCEPTED)], MARCH, engine)
 
 
 def test_over_files__rows_in_parquet__the_same_readings(tmp_path: Path) -> None:

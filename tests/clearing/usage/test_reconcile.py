@@ -32,6 +32,8 @@ from tests.counts import few
 check = settings(deadline=None, max_examples=few(300))
 MARCH, APRIL = month("2026-03"), month("2026-04")
 BOTH = AgreementTerms("g", 1, terms(), billing=BillingBasis.BOTH)
+RECORDS = (BillingBasis.BOTH, BillingBasis.PROVIDER, BillingBasis.CONSUMER)
+"""The bases that bill records of use."""
 MARK = 5
 
 
@@ -194,7 +196,7 @@ def items(draw: st.DrawFn) -> AgreementTerms:
     rules = PeriodRules(draw(st.sampled_from(PeriodBasis)))
     tariff = per_call(bill_failures=draw(st.booleans()))
     base = replace(terms(tariff=tariff), tolerance=tolerance, period=rules)
-    return AgreementTerms("g", 1, base, billing=draw(st.sampled_from(BillingBasis)))
+    return AgreementTerms("g", 1, base, billing=draw(st.sampled_from(RECORDS)))
 
 
 @check
@@ -243,6 +245,21 @@ def test_reconcile__a_limit__cuts_what_would_exceed_it_and_nothing_else(
         elif delivered:
             used += event.billed
     assert used <= limit
+
+
+@check
+@given(reported(), items())
+def test_reconcile__acceptance_is_billed__records_are_compared_all_the_same_and_none_is_billed(
+    records: list[MeteredUse], item: AgreementTerms
+) -> None:
+    accepting = replace(item, billing=BillingBasis.ACCEPTED)
+    found = reconcile(accepting, MARCH, records)
+    assert {key: there[0] for key, there in classes(found).items()} == {
+        r.key: the_class(r, records, item) for r in records
+    }
+    assert not any(event.billed or event.held for event in found.events)
+    reading = read_meter(accepting, MARCH, records, MARK)
+    assert (reading.quantity, reading.counted, reading.excluded, reading.batches) == (0, 0, (), ())
 
 
 def test_read_meter__both_sides_agree__each_use_counted_once_by_two_records() -> None:
