@@ -61,6 +61,7 @@ test-scale: setup .setup-scale  ## the metering plan on Spark, to the fen as in 
 
 lint:
 	@echo "[test 1/2] ruff and mypy"
+	@! find tests -name 'test_*.py' -printf '%f\n' | sort | uniq -d | grep . || { echo "two test files of one name"; exit 1; }
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check -q .
 	@$(BIN)/mypy

@@ -20,7 +20,7 @@ from ledger.tiles import Address
 from tests.counts import few
 from tests.ledger.builders import NOW, World, sign, state
 
-SIGNED = [sign(Statement("entry/v1", f"entry:{i}", 0, None, {"x": i}), "party:A") for i in range(90)]
+SIGNED = [sign(Statement("entry/v1", f"entry:{i}", 0, None, {"x": i}), "party:A") for i in range(6 * 17)]
 
 
 def fill(session: Session, first: int, count: int) -> list[Fact]:
