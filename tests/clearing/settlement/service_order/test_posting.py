@@ -89,7 +89,8 @@ def test_posted__any_row_of_cycles__the_books_are_the_naive_ones_after_each(
     """Each 项目周期: the price of its one order, the score of its month, its incidents, advances, and for each fee what
     was put in and how many halves of it were spent."""
     scheme = replace(TENDER, negative=negative)
-    carry, book, told, unused, open_ = Carry(), list[Transaction](), [], 0, 0
+    told: list[tuple[str, dict[str, int], dict[str, tuple[int, int]]]] = []
+    carry, book, unused, open_ = Carry(), list[Transaction](), 0, 0
     for number, (price, score, incidents, advance, fees) in enumerate(given_):
         name = f"2026-{number}"
         accounts = tuple(
