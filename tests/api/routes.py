@@ -178,7 +178,11 @@ OFFICE_PUBLIC = {
     "/certificates/{code}/objection",
 }
 """Office pages that need no session: the way in, what is published, and objections of people without a key."""
-OFFICE_READING = {"/office/login/challenge", "/office/pricing/{case}/price"}
+OFFICE_READING = {
+    "/office/login/challenge",
+    "/office/pricing/{case}/price",
+    "/office/payment-batches/{fact_id}/results",
+}
 DSP_POSTS = {route.path for route in POSTS if route.path.startswith(BASE)}
 """Answered with the documents of the Dataspace Protocol; `test_dsp` is their test of wrong bodies."""
 WRITES = [route for route in POSTS if route.path not in READING_POSTS | RECORD_POSTS]
