@@ -37,7 +37,9 @@ def bundle_of(
     return assemble(session, fact_id, parts=parts, supports=_identities(session, fact, known))
 
 
-OF_ALL_PARTIES = ("netting/v1", "funding-default/v1", "payment-instructions/v1", "payment-reissue/v1")
+OF_ALL_PARTIES = (
+    "netting-limits/v1", "netting/v1", "funding-default/v1", "payment-instructions/v1", "payment-reissue/v1",
+)  # fmt: skip
 OF_ONE_AGREEMENT = (
     "meter-reading/v1", "period-inputs/v1", "charge/v1", "shares/v1", "guarantee-call/v1", "invoice/v1",
     "dispute-hold/v1", "dispute-release/v1",
@@ -51,8 +53,8 @@ def may_read(session: Session, fact: Fact, holder: str, overseers: frozenset[str
     heartbeat of a connector, and what an agreement's use came to in money, also the parties of their agreements; what
     is stated about a listing's service also the parties of the agreement it names, or of every agreement on the
     listing. A fact of held records concerns nobody else, but each record its connector, the connector's owner, and the
-    parties of its agreement. A netting run and a batch of payments hold every party's money: each party has its notice
-    instead (D36).
+    parties of its agreement. A netting run, its limits and a batch of payments tell of every party's money: each party
+    has its notice instead (D36).
     """
     if holder in overseers or holder in {signature.by for signature in fact.signatures}:
         return True

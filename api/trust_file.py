@@ -20,6 +20,8 @@ ELEMENT_REVIEWER = "staff:element_reviewer@operator|supervisor"
 """Staff of the market's operator, or of a supervisor where the operator itself develops the element."""
 ALLOCATORS = "staff:allocation_maker|allocation_checker@non_tax_authority"
 """Two persons of the 执收单位 that a trust file names in this role: its reader decides which one that is."""
+PAYERS = "staff:payment_maker|payment_checker@operator"
+"""Maker and checker of the operator, two persons."""
 CONTRACTS = ("RightsRegistry", "AgreementRegistry", "EvidenceLog", "SettlementBook")
 
 REQUIRED: dict[str, tuple[str, ...]] = {
@@ -99,7 +101,7 @@ REQUIRED: dict[str, tuple[str, ...]] = {
     "negotiation-brokered/v1": ("message=INQUIRE|BARGAIN|SELECT|ORDER|QUOTE|WITHDRAW by:party:{broker}",),
     "usage-batch/v1": ("by:connector:{id}",),
     "usage-held/v1": ("role:operator",),
-    "usage-finding-explained/v1": ("staff:payment_maker|payment_checker@operator",),
+    "usage-finding-explained/v1": (PAYERS,),
     "usage-period-close/v1": ("by:connector:{id}",),
     "usage-heartbeat/v1": ("by:connector:{id}",),
     "dispute-act/v1": ("side=FILER by:party:{filer}", "side=RESPONDENT by:party:{respondent}"),
@@ -132,6 +134,7 @@ REQUIRED: dict[str, tuple[str, ...]] = {
     "charge/v1": ("role:operator",),
     "shares/v1": ("role:operator",),
     "guarantee-call/v1": ("role:operator",),
+    "netting-limits/v1": (PAYERS,),
     "netting/v1": ("role:operator",),
     "notice/v1": ("role:operator",),
     "bank-file/v1": ("role:operator",),

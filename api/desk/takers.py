@@ -90,6 +90,10 @@ def _period_inputs(session: Session, system: System, waiting: Waiting, at: int) 
     return settlement.state_inputs(session, system.office, waiting.signed, market.revision_terms, at=at)
 
 
+def _limits(session: Session, system: System, waiting: Waiting, at: int) -> Appended:
+    return settlement.set_limits(session, system.office, waiting.signed, at=at)
+
+
 def _instructions(session: Session, system: System, waiting: Waiting, at: int) -> Appended:
     return Appended(settlement.instruct(session, system.office, waiting.signed, at=at), replayed=False)
 
@@ -146,6 +150,7 @@ TAKERS: Mapping[str, Taker] = {
     "delivery-act/v1": _delivery,
     "statement-confirmed/v1": _confirmation,
     "period-inputs/v1": _period_inputs,
+    "netting-limits/v1": _limits,
     "payment-instructions/v1": _instructions,
     "payment-reissue/v1": _reissue,
     "dispute-act/v1": _complaint,

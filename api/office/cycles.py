@@ -12,6 +12,8 @@ from clearing.settlement import service, store, suspense
 from clearing.settlement.cycle import ORDER, CycleMove, State
 from clearing.settlement.netting import Run
 from clearing.settlement.netting.default import Default
+from clearing.settlement.netting.gridlock import Proved
+from clearing.settlement.notice import Held, Reason
 from clearing.settlement.payment import BankAccount, Batch, Direction, Expected, Instruction
 from clearing.settlement.reissue import ReissueOrder
 from clearing.settlement.store import StoredStatement
@@ -45,6 +47,13 @@ STEPS: Mapping[str, tuple[str, str]] = {
     "default": ("宣告逾期未备付，移出轧差", "Declare the default"),
 }
 """The system's steps, by the names they have in the API."""
+
+PROVED: Mapping[Proved, str] = {
+    Proved.BOUND: "已达上界，没有更多可以通过",
+    Proved.SEARCH: "已逐一比较，没有更多可以通过",
+    Proved.NOT: "未证明最多，不超过上界",
+}
+"""What shows that no other choice lets more through."""
 
 _NEXT = {
     State.OPEN: "cut-off",
@@ -100,13 +109,15 @@ class Release:
 @dataclass(frozen=True, slots=True)
 class Sheet:
     """One cycle, whole. `steps` may be taken now; `returned` came back and were not issued again; `run` with its fact;
-    `to_instruct`: instructions are to be signed, for the accounts of `instructs`."""
+    `limited` is what its limits kept out; `to_instruct`: instructions are to be signed, for the accounts of
+    `instructs`."""
 
     cycle: CycleMove
     overdue: bool
     statements: tuple[StoredStatement, ...]
     uninvoiced: int
     run: tuple[str, Run] | None
+    limited: tuple[Held, ...]
     releases: tuple[Release, ...]
     defaults: tuple[tuple[str, Default], ...]
     returned: tuple[Instruction, ...]
@@ -171,6 +182,7 @@ def sheet(session: Session, name: str, now: int) -> Sheet:
         statements=issued,
         uninvoiced=len(store.uninvoiced(session, cycle.period)) if cycle.state is State.RATED else 0,
         run=run,
+        limited=_limited(session, name, run[0]) if run else (),
         releases=released,
         defaults=defaults,
         returned=tuple(known[item] for item in back),
@@ -193,6 +205,11 @@ def accounts(session: Session) -> tuple[BankAccount | None, dict[str, BankAccoun
             supervised = batch.account
             found |= {item.party: item.account for item in batch.instructions}
     return supervised, found
+
+
+def _limited(session: Session, name: str, run: str) -> tuple[Held, ...]:
+    _, held = service.netted_in(session, name, run)
+    return tuple(item for item in held if item.reason is Reason.LIMITED)
 
 
 def _batch(session: Session, name: str) -> Batch | None:

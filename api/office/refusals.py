@@ -80,6 +80,9 @@ HINTS: Mapping[str, str] = {
     "body.act.signers": "签署方的链上地址与登记在案的不同：请终止后重新协商。",
     "body.version": "版本号已被使用，请重新打开本页起草。",
     "body.plan.ends": "预告不少于 30 日，取数截止日须更晚。",
+    "body.caps": "净借记限额每方只列一次。",
+    "body.pairs": "双边限额每对只列一次。",
+    "body.pairs.creditor": "双边限额的付款方与收款方不能是同一方。",
     "parts": "各签署方还没有签齐合约文书，请等签齐后再办。",
 }
 """What a refused field means for a clerk, where the rule itself speaks in the words of the documents."""

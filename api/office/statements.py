@@ -39,6 +39,7 @@ REASONS = {
     Reason.DISPUTED: "争议中，已冻结",
     Reason.CORRECTED: "出账后已更正",
     Reason.DEFAULTED: "有付款方逾期未备付，移出轧差",
+    Reason.LIMITED: "超出净借记限额或双边限额，留待下期",
 }
 STEPS = {
     Evidence.SHARES: "应分额",

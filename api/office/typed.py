@@ -17,6 +17,12 @@ from registry.calendar import end_of, start_of
 SEPARATOR = "；"
 
 
+def yuan_of(text: str, *, least: int = 0) -> int:
+    """Fen of an amount in yuan with at most two decimals, from `least` fen on. Raises BadMoney."""
+    whole, _, rest = text.partition(".")
+    return money.fen(money.parse_yuan(f"{whole}.{rest.ljust(2, '0')}"), least=least)
+
+
 class Typed:
     """The fields of a form; whatever cannot be read leaves a message under its name and gives a blank value."""
 
@@ -69,9 +75,8 @@ class Typed:
         text = self.values.get(name, "")
         if not text and blank:
             return None
-        whole, _, rest = text.partition(".")
         try:
-            return money.fen(money.parse_yuan(f"{whole}.{rest.ljust(2, '0')}"), name, least=-MAX_FEN if signed else 0)
+            return yuan_of(text, least=-MAX_FEN if signed else 0)
         except BadMoney:
             self.wrong(
                 name, "请填写元，最多两位小数，如 0.35；不足一分的单价请写成每若干单位多少元。",

@@ -1,7 +1,7 @@
 """The operator's account periods: where each stands, its statements, netting, payments, bank files and suspense.
 
-The system's steps are those of the API. What two persons sign (instructions, payments issued again) is drafted here
-and signed at the desk.
+The system's steps are those of the API. What two persons sign (limits, instructions, payments issued again) is drafted
+here and signed at the desk.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from api.bodies import MAX_BODY, TooLarge
 from api.bootstrap import System
 from api.deps import NowDep, ReadDep, SystemDep, WriteDep
 from api.desk import service as desk
-from api.desk.waiting import Slot
-from api.office import cycles, deals, refusals, statements
+from api.desk.waiting import Slot, Waiting
+from api.office import cycles, deals, limits, refusals, statements
 from api.office.history import names as signers_of
 from api.pages import statements as papers
 from api.pages.office import FormDep, office_page, see
@@ -31,6 +31,7 @@ from api.uploads import PassingDep
 from clearing.errors import ClearingError
 from clearing.settlement import service as settlement
 from clearing.settlement import store
+from clearing.settlement.netting.limits import subject_of as limits_of
 from clearing.settlement.payment import BankAccount
 from clearing.settlement.stating import Month
 from clearing.terms import DAY, month
@@ -83,6 +84,21 @@ def open_cycle(
     except _REFUSALS as refusal:
         return _list(request, session, visitor, system, now, refusal=refusal)
     return see(f"/office/cycles/{made.cycle}")
+
+
+@router.post("/office/netting-limits")
+def draft_limits(
+    request: Request, fields: FormDep, visitor: HolderDep, session: WriteDep, system: SystemDep, now: NowDep
+) -> Response:
+    """Puts caps and limits onto the desk, in place of what stands, for maker and checker to sign."""
+    _require_driver(visitor, system)
+    try:
+        caps, pairs = limits.typed(fields)
+        limits.require_known(session, caps, pairs, now)
+        drafted = settlement.draft_limits(session, operator=system.settings.operator, caps=caps, pairs=pairs)
+    except _REFUSALS as refusal:
+        return _list(request, session, visitor, system, now, refusal=refusal, typed=fields)
+    return _to_desk(session, visitor, system, drafted, "轧差限额", "/office/cycles", now)
 
 
 @router.post("/office/bank-files")
@@ -195,7 +211,8 @@ def draft_instructions(
         )
     except _REFUSALS as refusal:
         return _page(request, session, visitor, system, cycle, now, refusal=refusal, typed=fields)
-    return _to_desk(session, visitor, system, drafted, f"付款指令：{drafted.body['period']}", cycle, now)
+    title = f"付款指令：{drafted.body['period']}"
+    return _to_desk(session, visitor, system, drafted, title, f"/office/cycles/{cycle}", now)
 
 
 @router.post("/office/cycles/{cycle}/reissues")
@@ -209,16 +226,16 @@ def draft_reissue(
     except _REFUSALS as refusal:
         return _page(request, session, visitor, system, cycle, now, refusal=refusal, typed=fields)
     title = f"退汇重付：{drafted.body['batch']['period']}"
-    return _to_desk(session, visitor, system, drafted, title, cycle, now)
+    return _to_desk(session, visitor, system, drafted, title, f"/office/cycles/{cycle}", now)
 
 
 def _to_desk(
-    session: Session, visitor: Visitor, system: System, drafted: Statement, title: str, cycle: str, now: int
+    session: Session, visitor: Visitor, system: System, drafted: Statement, title: str, back: str, now: int
 ) -> Response:
     slots = [Slot("", role, system.settings.operator) for role in (MAKER, CHECKER)]
     waiting = desk.draft(
         session, title=title, kind=drafted.kind, subject=drafted.subject, body=drafted.body, slots=slots,
-        by=visitor.holder, at=now, back=f"/office/cycles/{cycle}",
+        by=visitor.holder, at=now, back=back,
     )  # fmt: skip
     return see(f"/office/desk/{waiting.id}")
 
@@ -260,12 +277,23 @@ def _drives(visitor: Visitor) -> bool:
 def _list(
     request: Request, session: Session, visitor: Visitor, system: System, now: int, *,
     refusal: Exception | None = None, taken: settlement.BankImport | None = None,
+    typed: Mapping[str, str] | None = None,
 ) -> HTMLResponse:  # fmt: skip
     chinese, english = refusals.told(refusal) if refusal else ("", "")
+    stands = limits.standing(session, system.settings.operator)
+    signers = {item.by for item in stands.fact.signatures} if stands else set()
     return office_page(
         request, "cycles", visitor, 422 if refusal else 200, rows=cycles.rows(session, now), states=statements.STATES,
         waits=cycles.WAITS, chinese=chinese, english=english, taken=taken, drives=_drives(visitor), most=MOST_GRACE,
+        stands=stands, typed=limits.lines_of(stands, typed or {}), signers=signers_of(session, signers, now),
+        names=deals.names_of(session, stands.parties, now) if stands else {},
+        waiting=_at_desk(session, limits_of(system.settings.operator)),
     )  # fmt: skip
+
+
+def _at_desk(session: Session, subject: str) -> list[Waiting]:
+    """What waits for signatures about a subject and could still be taken in."""
+    return [item for item in deals.waiting_for(session, [subject]) if not desk.is_stale(session, item)]
 
 
 def _page(
@@ -278,12 +306,11 @@ def _page(
     parties = {item.body.party for item in found.statements}
     parties |= {order.instruction.party for one in found.releases for order in one.orders}
     signers = {item.by for one in found.releases for item in one.fact.signatures}
-    at_desk = deals.waiting_for(session, [f"payments:{cycle}"])
     supervised, known = cycles.accounts(session) if found.instructs or found.returned else (None, {})
     return office_page(
         request, "cycle", visitor, 422 if refusal else 200, sheet=found, cycle=found.cycle, states=statements.STATES,
         waits=cycles.WAITS, steps=cycles.STEPS, ways=cycles.WAYS, chinese=chinese, english=english, taken=taken,
         names=deals.names_of(session, parties, now), signers=signers_of(session, signers, now),
         drives=_drives(visitor), supervised=supervised, known=known, typed=typed or {}, today=day_of(now),
-        waiting=[item for item in at_desk if not desk.is_stale(session, item)],
+        waiting=_at_desk(session, f"payments:{cycle}"), proved=cycles.PROVED,
     )  # fmt: skip

@@ -15,6 +15,7 @@ from api.bootstrap import System, deployment
 from api.deps import NowDep, ReadDep, SystemDep, WriteDep
 from api.desk import service as desk
 from api.desk.waiting import Slot
+from api.office import limits
 from api.proofs import may_read
 from api.views import appended, plain
 from clearing.errors import UnknownFact
@@ -24,6 +25,7 @@ from clearing.settlement import batch_sheet, pain001, payment, register, trace_s
 from clearing.settlement import service as settlement
 from clearing.settlement import store as settlement_store
 from clearing.settlement.inputs import Inputs
+from clearing.settlement.netting.limits import NETTING_LIMITS, Cap, PairLimit
 from clearing.settlement.payment import BankAccount
 from clearing.settlement.stating import PERIOD_INPUTS, Month, Name, Revision
 from clearing.settlement.weighing import Derived
@@ -212,6 +214,36 @@ def confirm(body: SignedDep, caller: CallerDep, session: WriteDep, system: Syste
 @router.post("/cycles/{cycle}/window", summary="结束确认期 / end the confirmation window")
 def close_window(cycle: str, caller: OperatorDep, session: WriteDep, system: SystemDep, now: NowDep) -> dict[str, Any]:
     return plain(settlement.close_window(session, system.office, cycle=cycle, at=now))  # type: ignore[no-any-return]
+
+
+@router.get("/netting-limits", summary="现行轧差限额 / the caps and limits that stand")
+def netting_limits(caller: OperatorDep, session: ReadDep, system: SystemDep) -> dict[str, Any]:
+    found = limits.standing(session, system.settings.operator)
+    return {"limits": {"fact": found.fact.id, "at": found.fact.at, **plain(found.body)} if found else None}
+
+
+@router.post("/netting-limits/draft", summary="待签轧差限额 / the caps and limits to sign, in place of what stands")
+def draft_netting_limits(
+    value: DocumentDep, caller: OperatorDep, session: ReadDep, system: SystemDep, now: NowDep
+) -> dict[str, Any]:
+    require_fields(value, "request", {"caps", "pairs"}, set())
+    caps = reading.read(list[Cap], value["caps"], "caps")
+    pairs = reading.read(list[PairLimit], value["pairs"], "pairs")
+    limits.require_known(session, caps, pairs, now)
+    operator = system.settings.operator
+    return _draft(settlement.draft_limits(session, operator=operator, caps=caps, pairs=pairs))
+
+
+@router.post(
+    "/netting-limits",
+    openapi_extra=describe(NETTING_LIMITS, "clearing.settlement.netting.limits.NettingLimits"),
+    summary="轧差限额（两人签署） / caps and limits signed by two persons",
+)
+def set_netting_limits(
+    body: SignedDep, caller: CallerDep, session: WriteDep, system: SystemDep, now: NowDep
+) -> dict[str, Any]:
+    require_own(caller, body.signed)
+    return appended(settlement.set_limits(session, system.office, body.signed, at=now))
 
 
 @router.post("/cycles/{cycle}/netting", summary="轧差 / net")

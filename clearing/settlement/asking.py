@@ -12,6 +12,7 @@ from clearing.errors import Held as HeldBack
 from clearing.errors import NotSigned, TooEarly
 from clearing.settlement import stating, store
 from clearing.settlement.charging import each_once
+from clearing.settlement.cycle import State
 from clearing.settlement.inputs import Inputs
 from clearing.settlement.invoice import Invoice, check_invoice
 from clearing.settlement.office import Office, Terms, next_statement, of_kind, require_subject, take
@@ -53,7 +54,7 @@ def state_inputs(session: Session, office: Office, signed: Signed, terms: Terms,
         office.require_signature(session, signed, by, "", at)
     if (first := taking.replay(session, signed, at)) is not None:
         return first
-    rated = store.last_rated(session)
+    rated = store.last_entered(session, State.RATED)
     if at <= rated:
         raise TooEarly(signed.statement.subject, rated + 1, at)
     return Appended(take(session, signed, at), replayed=False)

@@ -25,8 +25,9 @@ from clearing.settlement.hold import Hold
 from clearing.settlement.invoice import Invoice
 from clearing.settlement.journal import Transaction
 from clearing.settlement.netting import Funded, Run, default
+from clearing.settlement.netting import limits as limiting
 from clearing.settlement.netting.default import Default
-from clearing.settlement.notice import PartB
+from clearing.settlement.notice import PartB, Reason
 from clearing.settlement.payment import Batch
 from clearing.settlement.rating import Charge
 from clearing.settlement.reissue import ReissueOrder
@@ -99,7 +100,7 @@ class Stored:
     cycle corrects; `corrected` are the ids of charges, shares and invoices by which later cycles correct this period;
     `guaranteed` is what guarantees may be called from, `calls` what was called; `credits` are what follows from the
     disputes that ended, of this cycle or not given back at all; `holds` what was frozen of the period, with the fact of
-    its release or None; `transactions` are the whole journal."""
+    its release or None; `transactions` are the whole journal; `limits` stood when the first of the `runs` was made."""
 
     move: CycleMove
     readings: Sequence[tuple[str, MeterReading]]
@@ -122,6 +123,7 @@ class Stored:
     buyers: Mapping[str, str]
     confirmed: frozenset[str]
     runs: Sequence[StoredRun]
+    limits: limiting.Stood | None
     reissues: Sequence[tuple[str, ReissueOrder]]
     notices: Mapping[str, PartB]
 
@@ -415,7 +417,8 @@ def _statements(stored: Stored) -> Iterator[Finding]:
 
 
 def _netting(stored: Stored, secret: bytes | None) -> Iterator[Finding]:
-    """Every run from the statements, or from the default of the run before; the notices against the last."""
+    """Every run from the statements, or from the default of the run before, within the limits that stood; the notices
+    against the last."""
     if not stored.runs:
         return
     first = ("netting", stored.runs[0].fact_id)
@@ -425,7 +428,9 @@ def _netting(stored: Stored, secret: bytes | None) -> Iterator[Finding]:
     obligations, held = notices.sort_out(_stated(stored), stored.confirmed, balance, stored.buyers)
     funded: tuple[Funded, ...] = ()
     for one in stored.runs:
-        yield from _run(one, obligations, funded, secret)
+        obligations, waiting, choice = limiting.applied(obligations, stored.limits)
+        held = (*held, *notices.left(waiting, Reason.LIMITED))
+        yield from _run(one, obligations, choice, funded, secret)
         if one.default is None or one.batch is None:
             continue
         paid = {item.party: item.amount for item in funded}
@@ -434,12 +439,13 @@ def _netting(stored: Stored, secret: bytes | None) -> Iterator[Finding]:
         found = default.resolve(obligations, default.within(obligations, paid), {})
         demanded = default.default_of(stored.move.cycle, one.fact_id, one.batch[0], found, paid)
         yield from _fields(f"default ({one.default[0]})", body_of(demanded), body_of(one.default[1]))
-        obligations, held, funded = found.kept, (*held, *notices.left(found.removed)), demanded.funded
+        held = (*held, *notices.left(found.removed, Reason.DEFAULTED))
+        obligations, funded = found.kept, demanded.funded
     last = stored.runs[-1].run
     for party, part_b in sorted(stored.notices.items()):
-        waiting = sorted((item for item in held if party in (item.debtor, item.creditor)), key=_held_key)
+        left_out = sorted((item for item in held if party in (item.debtor, item.creditor)), key=_held_key)
         given = sorted(part_b.held, key=_held_key)
-        yield from _fields(f"notice {party}", body_of(waiting), body_of(given), "held")
+        yield from _fields(f"notice {party}", body_of(left_out), body_of(given), "held")
         yield from _fields(f"notice {party}", body_of(last.root), body_of(part_b.root), "root")
         if not part_b.proof.leaves:
             continue
@@ -450,8 +456,9 @@ def _netting(stored: Stored, secret: bytes | None) -> Iterator[Finding]:
 
 
 def _run(
-    one: StoredRun, obligations: Sequence[Obligation], funded: Sequence[Funded], secret: bytes | None
-) -> Iterator[Finding]:
+    one: StoredRun, obligations: Sequence[Obligation], choice: limiting.Choice | None, funded: Sequence[Funded],
+    secret: bytes | None,
+) -> Iterator[Finding]:  # fmt: skip
     row = f"netting ({one.fact_id})"
     netted = [
         Obligation(part.debtor, part.creditor, part.amount, part.items)
@@ -459,6 +466,7 @@ def _run(
         if isinstance(part, ObligationPart)
     ]
     yield from _fields(row, body_of(list(obligations)), body_of(netted), "obligations")
+    yield from _fields(row, body_of(choice), body_of(one.run.choice), "choice")
     yield from _fields(row, body_of(netting.net(obligations)), body_of(one.run.certificate), "certificate")
     yield from _fields(row, body_of(list(funded)), body_of(list(one.run.funded or ())), "funded")
     if secret is not None and obligations:

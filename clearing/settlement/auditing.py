@@ -101,6 +101,7 @@ def _load(
     issued = store.statements(session, cycle)
     charges, credits = store.charges(session, now.period), _credits_due(session, now.period)
     lineages = store.lineages_before(session, now.period)
+    runs = _runs(session, cycle)
     corrected = {body.corrects.charge for body in (*credits, *(body for _, body in charges)) if body.corrects}
     return Stored(
         move=now,
@@ -123,7 +124,8 @@ def _load(
         openings=store.statements_before(session, now),
         buyers=store.buyers(session),
         confirmed=frozenset(item.body.party for item in issued if item.confirmed_at is not None),
-        runs=_runs(session, cycle),
+        runs=runs,
+        limits=store.limits(session, now.operator, facts.fact(session, runs[0].fact_id).at) if runs else None,
         reissues=[
             (fact.id, read(reissue.ReissueOrder, fact.body))
             for fact in facts.facts_of(session, f"payments:{cycle}")

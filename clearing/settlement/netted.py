@@ -1,4 +1,4 @@
-"""What both sides confirmed is netted, and netted again without who has not paid in."""
+"""What both sides confirmed is netted within the limits set, and netted again without who has not paid in."""
 
 from __future__ import annotations
 
@@ -8,28 +8,84 @@ from collections.abc import Sequence
 
 from sqlalchemy.orm import Session
 
-from clearing.errors import TooEarly, WrongMove
+from clearing import taking
+from clearing.errors import BadTerms, TooEarly, WrongMove
 from clearing.settlement import netting, store
 from clearing.settlement import notice as notices
 from clearing.settlement import statement as statements
 from clearing.settlement.cycle import CycleMove, State
 from clearing.settlement.netting import Funded, Proof, Run, default
-from clearing.settlement.notice import Held, PartB
-from clearing.settlement.office import Office, advance, in_state, salt, state_fact
+from clearing.settlement.netting import limits as limiting
+from clearing.settlement.netting.limits import NETTING_LIMITS, Cap, NettingLimits, PairLimit, Stood
+from clearing.settlement.notice import Held, PartB, Reason
+from clearing.settlement.office import (
+    Office,
+    advance,
+    in_state,
+    next_statement,
+    of_kind,
+    require_subject,
+    require_two,
+    salt,
+    state_fact,
+    take,
+)
 from clearing.settlement.statement import Obligation, ObligationPart
 from ledger import store as facts
-from ledger.reading import read
+from ledger.facts import Signed, Statement
+from ledger.reading import body_of, read
+from ledger.store import Appended
+
+
+def draft_limits(session: Session, *, operator: str, caps: Sequence[Cap], pairs: Sequence[PairLimit]) -> Statement:
+    """The limits of an operator's cycles from now on, for maker and checker to sign; in any order, nothing lifts all.
+
+    Raises BadTerms for a party or pair named twice and for a party that would owe itself, FieldError for an amount out
+    of bounds.
+    """
+    body = NettingLimits(
+        operator,
+        tuple(sorted(caps, key=lambda cap: cap.party)),
+        tuple(sorted(pairs, key=lambda pair: (pair.debtor, pair.creditor))),
+    )
+    limiting.check(read(NettingLimits, body_of(body)))
+    return next_statement(session, NETTING_LIMITS, limiting.subject_of(operator), body_of(body))
+
+
+def set_limits(session: Session, office: Office, signed: Signed, *, at: int) -> Appended:
+    """Take in the limits that every netting from the next second on is made under. The same act again returns the
+    first fact.
+
+    Raises FieldError or BadTerms naming the field, NotSigned unless maker and checker of the operator both signed,
+    TooEarly in a second in which a cycle was netted: what stood at a netting must be told from what came after it.
+    """
+    body = read(NettingLimits, of_kind(signed, NETTING_LIMITS).body)
+    if f"party:{body.operator}" != office.signer.by:
+        raise BadTerms("body.operator", office.signer.by.removeprefix("party:"), body.operator)
+    require_subject(signed, limiting.subject_of(body.operator))
+    limiting.check(body)
+    require_two(session, office, signed, at)
+    if (first := taking.replay(session, signed, at)) is not None:
+        return first
+    netted = store.last_entered(session, State.NETTED)
+    if at <= netted:
+        raise TooEarly(signed.statement.subject, netted + 1, at)
+    return Appended(take(session, signed, at), replayed=False)
 
 
 def net(session: Session, office: Office, *, cycle: str, at: int) -> str:
     """Net what both sides confirmed and issue part B to every party. Returns the netting fact's id.
 
     Without any eligible obligation the run is empty: the notices say what waits and why, and the cycle goes on to its
-    close with instructions that pay nothing. Raises WrongMove unless confirmed.
+    close with instructions that pay nothing. Raises WrongMove unless confirmed, TooEarly in the second in which limits
+    were set: they count from the next one on.
     """
     now = in_state(session, cycle, State.CONFIRMED)
+    stood = store.limits(session, now.operator)
+    if stood is not None and at <= stood.at:
+        raise TooEarly(cycle, stood.at + 1, at)
     obligations, held = eligible(session, cycle)
-    run_id = _net(session, office, now, obligations, held, at)
+    run_id = _net(session, office, now, obligations, held, at, stood)
     advance(session, office, now, State.NETTED, at)
     return run_id
 
@@ -56,9 +112,13 @@ def _net(
     obligations: Sequence[Obligation],
     held: Sequence[Held],
     at: int,
+    stood: Stood | None,
     funded: tuple[Funded, ...] = (),
 ) -> str:
-    """The run and a notice to every party. `funded` is what was paid in under the run that this one replaces."""
+    """The run within the limits that `stood`, and a notice to every party. `funded` is what was paid in under the run
+    that this one replaces."""
+    obligations, waiting, choice = limiting.applied(obligations, stood)
+    held = (*held, *notices.left(waiting, Reason.LIMITED))
     certificate = netting.net(obligations)
     netting.check_certificate(obligations, certificate)
     root, proofs = netting.sum_tree(obligations, netting_secret(office, now.cycle)) if obligations else (None, {})
@@ -68,7 +128,7 @@ def _net(
         for number, item in enumerate(obligations)
     ]
     data = statements.salted(parts, lambda no: salt(office, subject, no))
-    run = Run(now.cycle, now.operator, now.period, now.currency, certificate, root, funded or None)
+    run = Run(now.cycle, now.operator, now.period, now.currency, certificate, root, funded or None, choice)
     fact = state_fact(session, office, "netting/v1", subject, run, at, parts=data)
     by_party = {item.party: item for item in certificate.positions}
     paid = {item.party: item.amount for item in funded}
@@ -99,9 +159,9 @@ def netting_secret(office: Office, cycle: str) -> bytes:
 
 
 def declare_default(session: Session, office: Office, *, cycle: str, at: int) -> str:
-    """A net payer has not brought its money in time: its obligations leave the run, the rest is netted again, and what
-    others had paid in counts towards their new position (§8). New instructions are to be signed; what is paid on the
-    old ones later waits in suspense. Returns the fact id of the default.
+    """A net payer has not brought its money in time: its obligations leave the run, the rest is netted again within
+    the limits of the run undone, and what others had paid in counts towards their new position (§8). New instructions
+    are to be signed; what is paid on the old ones later waits in suspense. Returns the fact id of the default.
 
     Raises WrongMove unless instructed and somebody is short, TooEarly before the funding clock has run out.
     """
@@ -118,8 +178,18 @@ def declare_default(session: Session, office: Office, *, cycle: str, at: int) ->
         raise WrongMove(cycle, "未备付的净付款方 / a net payer that is short", "均已到账 / everything is there")
     body = default.default_of(cycle, run_id, batch_id, found, funded)
     fact = state_fact(session, office, "funding-default/v1", f"netting:{cycle}", body, at)
-    _net(session, office, now, found.kept, (*held, *notices.left(found.removed)), at, body.funded)
+    held = (*held, *notices.left(found.removed, Reason.DEFAULTED))
+    _net(session, office, now, found.kept, held, at, _limits_of(session, run_id), body.funded)
     return fact.id
+
+
+def _limits_of(session: Session, run_id: str) -> Stood | None:
+    """The limits a run was made under."""
+    choice = read(Run, facts.fact(session, run_id).body).choice
+    if choice is None:
+        return None
+    fact = facts.fact(session, choice.limits)
+    return Stood(fact.id, fact.at, read(NettingLimits, fact.body))
 
 
 def netted_in(session: Session, cycle: str, run_id: str) -> tuple[tuple[Obligation, ...], tuple[Held, ...]]:

@@ -26,6 +26,7 @@ class Reason(StrEnum):
     DISPUTED = "disputed"  # frozen until somebody decides
     CORRECTED = "corrected"  # credited since the statement was issued
     DEFAULTED = "defaulted"  # a party did not bring its money: its obligations left the run
+    LIMITED = "limited"  # beyond the net debit cap of a party or the limit of the pair
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,9 +82,9 @@ def sort_out(
     return tuple(ready), tuple(held)
 
 
-def left(removed: Sequence[Obligation]) -> tuple[Held, ...]:
-    """The obligations that left a run with a party that did not fund it."""
-    return tuple(Held(item.debtor, item.creditor, item.amount, Reason.DEFAULTED, item.items) for item in removed)
+def left(removed: Sequence[Obligation], reason: Reason) -> tuple[Held, ...]:
+    """The obligations that left a run with a party that did not fund it, or that limits kept out of it."""
+    return tuple(Held(item.debtor, item.creditor, item.amount, reason, item.items) for item in removed)
 
 
 def _held(stated: Obligation, ready: Sequence[Item], balance: Mapping[Account, int]) -> Held:

@@ -13,12 +13,13 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from clearing.errors import BadTerms, Clash, WrongMove
+from clearing.errors import BadTerms, Clash, NotSigned, WrongMove
 from clearing.market.delivery.accepting import Acceptance
 from clearing.settlement import cycle as cycles
 from clearing.settlement import store
 from clearing.settlement.cycle import CycleMove, State, WorkingDays
 from clearing.terms import AgreementTerms, Served
+from clearing.usage.finding import CHECKER, MAKER
 from clearing.usage.metered import MeteredUse
 from ledger import store as facts
 from ledger.digest import derive_salt
@@ -144,6 +145,16 @@ def require_subject(signed: Signed, subject: str) -> None:
     """Raises Clash when a statement is about another subject than its body says."""
     if signed.statement.subject != subject:
         raise Clash(signed.statement.subject, subject, signed.statement.subject)
+
+
+def require_two(session: Session, office: Office, signed: Signed, at: int) -> None:
+    """Maker and checker, two different persons, signed, and nobody else. Raises NotSigned, BadSignature."""
+    signers = [(item.role, item.by) for item in signed.signatures]
+    roles, persons = sorted(role for role, _ in signers), {by for _, by in signers}
+    if roles != sorted((MAKER, CHECKER)) or len(persons) != 2:
+        raise NotSigned(signed.statement.subject, f"two persons, {MAKER} and {CHECKER}", str(signers)[:200])
+    for role, by in signers:
+        office.require_signature(session, signed, by, role, at)
 
 
 def salt(office: Office, subject: str, part: object) -> str:

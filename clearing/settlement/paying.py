@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from sqlalchemy.orm import Session
 
 from clearing import money
-from clearing.errors import BadTerms, Clash, NotSigned, WrongMove
+from clearing.errors import BadTerms, Clash, WrongMove
 from clearing.settlement import cycle as cycles
 from clearing.settlement import payment, reissue, store
 from clearing.settlement.bank_file import new_entries
@@ -22,6 +22,7 @@ from clearing.settlement.office import (
     in_state,
     next_statement,
     of_kind,
+    require_two,
     salt,
     state_fact,
     state_move,
@@ -29,7 +30,6 @@ from clearing.settlement.office import (
 )
 from clearing.settlement.payment import BankAccount, Batch, Direction
 from clearing.settlement.store import StoredEntry
-from clearing.usage.finding import CHECKER, MAKER
 from ledger import canonical
 from ledger import store as facts
 from ledger.facts import Fact, Signed, Statement
@@ -69,7 +69,7 @@ def instruct(session: Session, office: Office, signed: Signed, *, at: int) -> Fa
     demanded = draft_instructions(session, cycle=batch.cycle, account=batch.account, accounts=accounts)
     if demanded.digest() != signed.statement.digest():
         raise Clash(f"payments:{batch.cycle}", demanded.digest().sha256.hex(), signed.statement.digest().sha256.hex())
-    _require_two(session, office, signed, at)
+    require_two(session, office, signed, at)
     fact = take(session, signed, at)
     now = store.cycle(session, batch.cycle)
     if now.state is State.INSTRUCTED:
@@ -77,15 +77,6 @@ def instruct(session: Session, office: Office, signed: Signed, *, at: int) -> Fa
     else:
         advance(session, office, now, State.INSTRUCTED, at)
     return fact
-
-
-def _require_two(session: Session, office: Office, signed: Signed, at: int) -> None:
-    """Maker and checker, two different persons, signed. Raises NotSigned, BadSignature."""
-    signers = {item.role: item.by for item in signed.signatures if item.role in (MAKER, CHECKER)}
-    if len(set(signers.values())) != 2:
-        raise NotSigned(signed.statement.subject, f"two persons, {MAKER} and {CHECKER}", str(signers))
-    for role, by in signers.items():
-        office.require_signature(session, signed, by, role, at)
 
 
 def draft_reissue(session: Session, *, cycle: str, accounts: Mapping[str, BankAccount]) -> Statement:
@@ -125,7 +116,7 @@ def reissue_payments(session: Session, office: Office, signed: Signed, *, at: in
     demanded = draft_reissue(session, cycle=body.batch.cycle, accounts=accounts)
     if demanded.digest() != signed.statement.digest():
         raise Clash(signed.statement.subject, demanded.digest().sha256.hex(), signed.statement.digest().sha256.hex())
-    _require_two(session, office, signed, at)
+    require_two(session, office, signed, at)
     return take(session, signed, at)
 
 

@@ -27,6 +27,7 @@ HELD = {
     Reason.DISPUTED: "争议冻结",
     Reason.CORRECTED: "出账后已更正",
     Reason.DEFAULTED: "逾期未备付，已移出轧差",
+    Reason.LIMITED: "超出净借记限额或双边限额，留待下期",
 }
 Pair = tuple[str, str]
 

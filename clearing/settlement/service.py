@@ -1,8 +1,9 @@
 """Settlement, step by step: each function loads, decides with a pure stage, appends facts and projects them.
 
 Nobody commits here. Order: open_cycle → cut_off → state_inputs* → rate → record_invoice* → issue_statements →
-confirm_statement* → close_window → net → instruct → import_bank_file* → advance_payments → close. This is the door:
-opening, charging, asking, issuing, netted, paying, closing and auditing hold the steps, office what they are made of.
+confirm_statement* → close_window → net → instruct → import_bank_file* → advance_payments → close; set_limits at any
+time. This is the door: opening, charging, asking, issuing, netted, paying, closing and auditing hold the steps,
+office what they are made of.
 """
 
 from __future__ import annotations
@@ -34,7 +35,15 @@ from clearing.settlement.issuing import (
     issue_statements,
     statement_subject,
 )
-from clearing.settlement.netted import declare_default, eligible, net, netted_in, netting_secret
+from clearing.settlement.netted import (
+    declare_default,
+    draft_limits,
+    eligible,
+    net,
+    netted_in,
+    netting_secret,
+    set_limits,
+)
 from clearing.settlement.office import (
     Accepted,
     Office,
@@ -90,6 +99,8 @@ __all__ = [
     "draft_confirmation",
     "confirm_statement",
     "close_window",
+    "draft_limits",
+    "set_limits",
     "net",
     "eligible",
     "netting_secret",

@@ -21,6 +21,8 @@ from clearing.settlement.invoice import Invoice
 from clearing.settlement.journal import Account, BankEffect, BankPosting, Kind, Posting, Transaction
 from clearing.settlement.netting import Run
 from clearing.settlement.netting.default import Default
+from clearing.settlement.netting.limits import NETTING_LIMITS, NettingLimits, Stood
+from clearing.settlement.netting.limits import subject_of as limits_subject
 from clearing.settlement.notice import PartB
 from clearing.settlement.payment import Batch, Direction, Expected
 from clearing.settlement.rating import Charge, CorrectionKind
@@ -222,6 +224,10 @@ def _confirmed(session: Session, fact: Fact) -> None:
     session.execute(update(table).where(table.c.fact_id == body.statement).values(confirmed_at=fact.at))
 
 
+def _limits(session: Session, fact: Fact) -> None:
+    """What stands is the last act of the chain; nothing else is looked up by it."""
+
+
 def _netting(session: Session, fact: Fact) -> None:
     body = read(Run, fact.body)
     rows = [
@@ -372,6 +378,7 @@ PROJECTORS: dict[str, Callable[[Session, Fact], None]] = {
     "invoice/v1": _invoice,
     "statement/v1": _statement,
     "statement-confirmed/v1": _confirmed,
+    NETTING_LIMITS: _limits,
     "netting/v1": _netting,
     "funding-default/v1": _default,
     "notice/v1": _notice,
@@ -487,9 +494,17 @@ def rated_at(session: Session, name: str) -> int | None:
     return None if fact is None else fact.at
 
 
-def last_rated(session: Session) -> int:
-    """The last second in which any cycle was rated; -1 before the first."""
-    return max((at for body in cycles(session) if (at := rated_at(session, body.cycle)) is not None), default=-1)
+def last_entered(session: Session, state: State) -> int:
+    """The last second in which any cycle entered a state; -1 before the first."""
+    found = (entered(session, body.cycle, state) for body in cycles(session))
+    return max((fact.at for fact in found if fact is not None), default=-1)
+
+
+def limits(session: Session, operator: str, before: int | None = None) -> Stood | None:
+    """The limits an operator's cycles are netted under: the last act taken in, or the last before a second UTC."""
+    chain = facts.facts_of(session, limits_subject(operator))
+    acts = [fact for fact in chain if before is None or fact.at < before]
+    return Stood(acts[-1].id, acts[-1].at, read(NettingLimits, acts[-1].body)) if acts else None
 
 
 def weights_of(session: Session, charge_id: str) -> Derived | None:

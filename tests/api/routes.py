@@ -76,6 +76,7 @@ READING_POSTS = {
     f"{BASE}/catalog/request",
     "/api/connectors/{connector}/acts",
     "/api/certificates/{code}/draft",
+    "/api/netting-limits/draft",
     "/api/cycles/{cycle}/instructions/draft",
     "/api/cycles/{cycle}/reissue/draft",
     "/api/payment-batches/{fact_id}/results.{form}",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from io import BytesIO
 from pathlib import Path
 
@@ -26,7 +26,7 @@ from clearing.terms import DAY
 from clearing.usage.finding import CHECKER, MAKER
 from ledger import signing, sm
 from ledger import store as facts
-from ledger.facts import Signed
+from ledger.facts import Signed, Statement
 from tests.api.office import Person, person, typed_in, words
 from tests.api.shop import Shop, open_shop
 from tests.api.trading import trader
@@ -41,10 +41,10 @@ PAIR = ("staff:maker", "staff:checker")
 class Till:
     """May of one agreement, issued, and the operator's two persons at their browsers."""
 
-    def __init__(self, shop: Shop) -> None:
+    def __init__(self, shop: Shop, runs: str = OPERATOR) -> None:
         self.shop, self.platform = shop, shop.platform
         self.operator = shop.platform.system.settings.operator
-        self.month = Month(shop.house, operator=self.operator)
+        self.month = Month(shop.house, operator=self.operator, runs=runs)
         self.cycle = self.month.issue(MAY)
         shop.house.session.commit()
         self.platform.now = MAY.end + 2 * DAY
@@ -115,6 +115,13 @@ def rows_of(batch: Batch, direction: Direction, first: str) -> list[dict[str, st
 def till(tmp_path: Path, empty_database: Path) -> Iterator[Till]:
     with open_shop(tmp_path, empty_database) as shop:
         yield Till(shop)
+
+
+@pytest.fixture
+def own(tmp_path: Path, empty_database: Path) -> Iterator[Till]:
+    """The same with a cycle of the platform's own operator."""
+    with open_shop(tmp_path, empty_database) as shop:
+        yield Till(shop, runs=shop.platform.system.settings.operator)
 
 
 def test_pages__for_the_operator_s_own_people__and_no_party(till: Till) -> None:
@@ -394,6 +401,115 @@ def test_register_and_results__taken_from_the_page__and_a_second_booking_is_name
     lines = sheet_of(till.maker.http.get(f"{till.path}/register").content)
     assert {line[16] for line in lines[1:-1]} == {"已到账"}
     assert lines[-1][5] == lines[-1][15]
+
+
+LIMITS = "/office/netting-limits"
+
+
+def test_limits__typed_signed_by_both_and_shown__and_what_does_not_fit_waits(own: Till) -> None:
+    assert "现无限额" in words(own.maker.get("/office/cycles"))
+    given = {"caps": f"{CONSUMER} 2.3\r\n{SELLER} 100", "pairs": f"{CONSUMER} {PROVIDER} 30.00"}
+    desk = own.maker.drafted(LIMITS, given)
+    shown = words(own.maker.get(f"/office/desk/{desk}"))
+    assert "轧差限额" in shown
+    assert "230" in shown, "the very amount that is signed"
+    page = words(own.maker.get("/office/cycles"))
+    assert "等待签署的文件" in page
+    assert "现无限额" in page, "one signature, or none, limits nobody"
+    own.sign(desk)
+    page = own.maker.get("/office/cycles")
+    assert typed_in(page) | {"period": "", "grace": ""} == {
+        "caps": "\n".join(f"{code} {amount}" for code, amount in sorted([(CONSUMER, "2.30"), (SELLER, "100.00")])),
+        "pairs": f"{CONSUMER} {PROVIDER} 30.00", "period": "", "grace": "", "file": "",
+    }  # fmt: skip
+    assert words(page).count(f"演示 {CONSUMER}") == 2
+    assert "经办人 maker、经办人 checker签署" in words(page)
+
+    own.platform.now += 1
+    own.netted()
+    page = own.page()
+    with own.platform.reading() as session:
+        run, held = (
+            store.netting_of(session, own.cycle) or "",
+            settlement.netted_in(session, own.cycle, store.netting_of(session, own.cycle) or "")[1],
+        )
+    waits = sum(item.amount for item in held)
+    assert [item.debtor for item in held] == [CONSUMER]
+    assert f"限额内通过 Let through {yuan(350 - waits)} 元，上界" in page
+    assert "因限额留待下期" in page
+    assert f"合计 {yuan(waits)}" in page
+    assert run in page
+    told = words(trader(own.shop, f"party:{CONSUMER}").get(f"/office/statements/{own.cycle}"))
+    assert "超出净借记限额或双边限额，留待下期" in told
+    assert "2.30" not in told, "a cap is told to nobody but the operator"
+
+
+def test_limits__that_cannot_be__are_refused_by_field_and_kept_in_the_form(own: Till) -> None:
+    before = own.platform.count()
+    for given, said in (
+        ({"caps": f"{CONSUMER}"}, "净借记限额：应为第 1 行：代码 限额"),
+        ({"caps": f"{CONSUMER} 1 {SELLER} 0.001"}, "净借记限额：应为第 2 行：代码 限额"),
+        ({"caps": f"{CONSUMER} -1"}, "净借记限额：应为第 1 行"),
+        ({"caps": f"{CONSUMER} 10000000000000"}, "净借记限额：应为第 1 行"),
+        ({"caps": f"{CONSUMER} 1 {CONSUMER} 2"}, "净借记限额每方只列一次"),
+        ({"caps": "nobody 5"}, "单位：应为在册单位的代码，现为nobody"),
+        ({"pairs": f"{CONSUMER} {CONSUMER} 5"}, "付款方与收款方不能是同一方"),
+        ({"pairs": f"{CONSUMER} 5"}, "双边限额：应为第 1 行：付款方代码 收款方代码 限额"),
+        ({"pairs": f"{CONSUMER} {SELLER} 5 {CONSUMER} {SELLER} 5"}, "双边限额每对只列一次"),
+    ):
+        answer = own.maker.post(LIMITS, given, 422)
+        assert said in words(answer.text), (given, words(answer.text))
+        assert "没有写入任何内容" in answer.text
+        kept = typed_in(answer.text)
+        assert {name: " ".join(kept[name].split()) for name in given} == given
+    assert own.platform.count() == before
+    looker = sm.generate()
+    own.shop.house.hire("looker", looker, "market_officer", own.operator)
+    own.shop.house.session.commit()
+    own.platform.keys["staff:looker"] = looker
+    person(own.platform, "staff:looker").post(LIMITS, {"caps": ""}, 403)
+    trader(own.shop, f"party:{CONSUMER}").post(LIMITS, {"caps": ""}, 403)
+
+
+def test_limits__over_the_api__drafted_read_and_taken_from_the_operator_s_two_only(own: Till) -> None:
+    operator = f"party:{own.operator}"
+    own.platform.keys[operator] = own.platform.system.operator.sm2
+    stands = "/api/netting-limits"
+    assert own.shop.get(stands, operator).json() == {"limits": None}
+    request = {"caps": [{"party": CONSUMER, "fen": 250}], "pairs": []}
+    drafted = own.platform.post(f"{stands}/draft", request, operator)
+    assert drafted.status_code == 200, drafted.text
+    statement = Statement.of_document(drafted.json()["statement"])
+    for wrong, field in (
+        ({"caps": [{"party": CONSUMER, "fen": -1}], "pairs": []}, "caps[0].fen"),
+        ({"caps": [{"party": "nobody", "fen": 1}], "pairs": []}, "party"),
+        ({"caps": []}, "request.pairs"),
+    ):
+        answer = own.platform.post(f"{stands}/draft", wrong, operator)
+        assert (answer.status_code, answer.json()["field"]) == (422, field)
+    before = own.platform.count()
+    foreign = {f"staff:{name}": sm.generate() for name in ("evil1", "evil2")}
+    for (by, key), role in zip(foreign.items(), (MAKER, CHECKER), strict=True):
+        own.shop.house.hire(by.partition(":")[2], key, role, SELLER)
+    own.shop.house.session.commit()
+    for keys, expected in ((foreign, 403), ({PAIR[0]: own.month.staff[PAIR[0]]}, 403)):
+        answer = own.platform.post(stands, _signed(statement, keys).document(), next(iter(keys)))
+        assert answer.status_code == expected, answer.text
+    assert own.platform.count() == before
+    both = {by: own.month.staff[by] for by in PAIR}
+    for replayed in (False, True):
+        answer = own.platform.post(stands, _signed(statement, both).document(), PAIR[0])
+        assert (answer.status_code, answer.json()["replayed"]) == (200, replayed), answer.text
+    found = own.shop.get(stands, operator).json()["limits"]
+    assert (found["fact"], found["caps"]) == (answer.json()["fact"], request["caps"])
+    assert own.shop.get(stands, f"party:{CONSUMER}").status_code == 403
+    assert own.shop.get(f"/api/bundles/{found['fact']}", f"party:{CONSUMER}").status_code == 403
+
+
+def _signed(statement: Statement, keys: Mapping[str, sm.Sm2Key]) -> Signed:
+    """By the first as maker, by the second, if there is one, as checker."""
+    signers = zip(keys.items(), (MAKER, CHECKER), strict=False)
+    return Signed(statement, tuple(signing.sign_sm2(key, statement, by=by, role=role) for (by, key), role in signers))
 
 
 def sheet_of(data: bytes) -> list[tuple[str, ...]]:

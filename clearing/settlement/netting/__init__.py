@@ -1,12 +1,13 @@
 """轧差: obligations become one position per party, the fewest needed transfers, and a proof each party can check.
 
-eligibility → positions → certificate → flow → gridlock → default → sum_tree
+eligibility → positions → certificate → flow → gridlock → limits → default → sum_tree
 
 - `eligibility`: what may be netted, and on which grounds the rest is held back.
 - `positions`: what each party is owed less what it owes.
 - `certificate`: the payments of each mode, minimum funding, and the separate checker.
 - `flow`: payments in parts and the price of a fen at each party.
 - `gridlock`: which queued obligations go through together under debit caps and limits of pairs, with its own checker.
+- `limits`: the caps and limits that two persons of the operator set, and what of a cycle a run takes under them.
 - `default`: funding was missed: who bears what, and the run over the rest.
 - `sum_tree`: the Merkle-sum tree of a run, each party's proof and its check (D36).
 """

@@ -26,6 +26,7 @@ import numpy as np
 
 from clearing.errors import BadTerms, ProofRefused
 from clearing.settlement.netting.certificate import Certificate
+from clearing.settlement.netting.limits import Choice
 from clearing.settlement.netting.positions import Position, columns_of
 from clearing.settlement.statement import Obligation
 from ledger import canonical
@@ -107,7 +108,8 @@ class Funded:
 @dataclass(frozen=True, slots=True)
 class Run:
     """The body of a netting fact; the netted obligations are its parts. `root` carries the sum root (D36), absent when
-    nothing is left to net after a default; `funded` what was paid in under the run that this one replaces."""
+    nothing is left to net after a default; `funded` what was paid in under the run that this one replaces; `choice`
+    the limits it was made under, absent where none were set."""
 
     cycle: str
     operator: str
@@ -116,6 +118,7 @@ class Run:
     certificate: Certificate
     root: Sum | None = None
     funded: tuple[Funded, ...] | None = None
+    choice: Choice | None = None
 
     @property
     def final(self) -> dict[str, int]:

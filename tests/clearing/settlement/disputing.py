@@ -47,7 +47,11 @@ def office_of(house: House) -> Office:
 class Month:
     """One agreement with 100 calls in May, rated and invoiced; `charge` is the charge's fact id."""
 
-    def __init__(self, house: House, calls: int = CALLS, operator: str = OPERATOR, **terms: object) -> None:
+    def __init__(
+        self, house: House, calls: int = CALLS, operator: str = OPERATOR, runs: str = OPERATOR, **terms: object
+    ) -> None:
+        """The maker and checker are staff of `operator`; the cycles are those of `runs`."""
+        self.runs = runs
         self.house, self.session, self.office = house, house.session, office_of(house)
         self.line = line_of(house, **{"limit": 10**6} | terms)
         admit(house, self.line.more(calls), NOW + 60)
@@ -67,7 +71,7 @@ class Month:
         """Opens, cuts off and rates the cycle of a period, and records the invoices."""
         at = period.end + DAY
         cycle = settlement.open_cycle(
-            self.session, self.office, operator=OPERATOR, period=period, grace=DAY, at=period.start
+            self.session, self.office, operator=self.runs, period=period, grace=DAY, at=period.start
         ).cycle
         settlement.cut_off(self.session, self.office, cycle=cycle, high_water=usage.NOT_IN_LOG, at=at)
         settlement.rate(
@@ -87,7 +91,7 @@ class Month:
             settlement.record_invoice(self.session, self.office, signed, at=at)
 
     def issue(self, period: Period) -> str:
-        cycle = cycle_id(OPERATOR, period.name)
+        cycle = cycle_id(self.runs, period.name)
         settlement.issue_statements(self.session, self.office, cycle=cycle, at=period.end + DAY)
         return cycle
 
@@ -103,7 +107,7 @@ class Month:
         return settlement.net(self.session, self.office, cycle=cycle, at=at)
 
     def audit(self, period: Period) -> list[Finding]:
-        cycle = cycle_id(OPERATOR, period.name)
+        cycle = cycle_id(self.runs, period.name)
         return settlement.audit(
             self.session, cycle=cycle, agreements=self.terms(period.start, period.end), uses=usage.metered_uses,
             secret=settlement.netting_secret(self.office, cycle),
