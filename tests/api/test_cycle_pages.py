@@ -16,6 +16,7 @@ from api import keyfiles
 from api.cli import app
 from api.desk.waiting import Outcome
 from api.routes.settlement import XLSX
+from api.trust_file import REQUIRED
 from clearing.money import parse_yuan, yuan
 from clearing.settlement import service as settlement
 from clearing.settlement import store
@@ -503,6 +504,7 @@ def test_limits__over_the_api__drafted_read_and_taken_from_the_operator_s_two_on
     found = own.shop.get(stands, operator).json()["limits"]
     assert (found["fact"], found["caps"]) == (answer.json()["fact"], request["caps"])
     assert own.shop.get(stands, f"party:{CONSUMER}").status_code == 403
+    assert REQUIRED[statement.kind] == (f"staff:{MAKER}|{CHECKER}@operator",), "a stranger asks for the same two"
     assert own.shop.get(f"/api/bundles/{found['fact']}", f"party:{CONSUMER}").status_code == 403
 
 
