@@ -125,12 +125,6 @@ def test_any_deliveries__every_accepted_unit_is_billed_once_and_nothing_else(
         assert found == wanted
 
 
-@pytest.fixture
-def session(place: Place) -> Iterator[Session]:
-    with database(place) as opened:
-        yield opened
-
-
 def _accepted(*, without: str = "", more: int = 0) -> Any:
     """Two reports accepted in June, seven units; one act left out, or one more than there was."""
     whole = [

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
@@ -33,12 +32,6 @@ from tests.databases import Place
 def reading(quantity: int) -> MeterReading:
     """A reading of March with this many calls."""
     return MeterReading("g", 0, "2026-03", 0, 1, PeriodBasis.OCCURRED, "call", quantity, quantity, (), (), 10)
-
-
-@pytest.fixture
-def session(place: Place) -> Iterator[Session]:
-    with database(place) as opened:
-        yield opened
 
 
 @pytest.fixture

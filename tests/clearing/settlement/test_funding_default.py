@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 from sqlalchemy import update
 from sqlalchemy.orm import Session
@@ -21,24 +19,9 @@ from clearing.terms import DAY
 from ledger import store as facts
 from ledger.reading import read
 from tests.clearing.settlement import market as demo
-from tests.clearing.settlement.market import AGREEMENTS, APRIL, MARCH, OFFICE, Market, database
-from tests.databases import Place
+from tests.clearing.settlement.market import AGREEMENTS, APRIL, MARCH, OFFICE, Market
 
 AT = MARCH.end + DAY
-
-
-@pytest.fixture
-def session(place: Place) -> Iterator[Session]:
-    with database(place) as opened:
-        yield opened
-
-
-@pytest.fixture
-def market() -> Market:
-    found = Market()
-    found.call(MARCH, g1=1001, g2=500, g3=4000)
-    found.call(APRIL, g1=7, g2=331, g3=800)
-    return found
 
 
 def instructed(session: Session, market: Market) -> tuple[str, Batch]:

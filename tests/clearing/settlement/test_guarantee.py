@@ -5,7 +5,7 @@ What is due is computed here by handing out fen after fen (`naive`); everything 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
@@ -53,7 +53,7 @@ from tests.clearing.builders import plan, ratio, terms
 from tests.clearing.market.house import CONSUMER, NOW, PROVIDER, SELLER, House, terms_of
 from tests.clearing.settlement import market as demo
 from tests.clearing.settlement.disputing import JUNE, Month
-from tests.clearing.settlement.market import APRIL, MARCH, OFFICE, OPERATOR, Market, database, signed_by, use
+from tests.clearing.settlement.market import APRIL, MARCH, OFFICE, OPERATOR, Market, signed_by, use
 from tests.counts import few
 from tests.databases import Place
 
@@ -74,12 +74,6 @@ def missing(sharing_plan: SharingPlan, net: int, party: str = "A", least: int = 
     """The guarantee less what `net` fen give the party, handed out fen by fen."""
     got = naive.rounded(naive.entitlements(body_of(sharing_plan), net), f"g4/{sharing_plan.version}/CNY")
     return max(0, least - got[party])
-
-
-@pytest.fixture
-def session(place: Place) -> Iterator[Session]:
-    with database(place) as opened:
-        yield opened
 
 
 @pytest.fixture

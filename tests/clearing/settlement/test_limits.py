@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from itertools import combinations
 
@@ -39,9 +38,8 @@ from ledger.facts import Signed, Statement
 from ledger.reading import body_of, read
 from ledger.signing import sign_sm2
 from tests.clearing.settlement import market as demo
-from tests.clearing.settlement.market import AGREEMENTS, APRIL, MARCH, OFFICE, OPERATOR, Market, database
+from tests.clearing.settlement.market import AGREEMENTS, APRIL, MARCH, OFFICE, OPERATOR, Market
 from tests.counts import few
-from tests.databases import Place
 
 AT = MARCH.end + DAY
 PAIR = (("staff:m", MAKER), ("staff:k", CHECKER))
@@ -122,20 +120,6 @@ def test_run__without_limits__has_the_bytes_it_always_had() -> None:
 
 
 # --- a cycle ---------------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def session(place: Place) -> Iterator[Session]:
-    with database(place) as opened:
-        yield opened
-
-
-@pytest.fixture
-def market() -> Market:
-    found = Market()
-    found.call(MARCH, g1=1001, g2=500, g3=4000)
-    found.call(APRIL, g1=7, g2=331, g3=800)
-    return found
 
 
 def limit(session: Session, at: int, caps: dict[str, int], pairs: dict[tuple[str, str], int] | None = None) -> str:

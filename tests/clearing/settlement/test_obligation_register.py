@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from io import BytesIO
 
-import pytest
 from openpyxl import load_workbook
 from sqlalchemy.orm import Session
 
@@ -15,24 +13,9 @@ from clearing.settlement.statement import ObligationPart
 from clearing.settlement.trace_sheet import TraceRow, trace_xlsx
 from clearing.terms import DAY
 from tests.clearing.settlement import market as demo
-from tests.clearing.settlement.market import APRIL, MARCH, OFFICE, Market, database
-from tests.databases import Place
+from tests.clearing.settlement.market import MARCH, OFFICE, Market
 
 AT = MARCH.end + DAY
-
-
-@pytest.fixture
-def session(place: Place) -> Iterator[Session]:
-    with database(place) as opened:
-        yield opened
-
-
-@pytest.fixture
-def market() -> Market:
-    found = Market()
-    found.call(MARCH, g1=1001, g2=500, g3=4000)
-    found.call(APRIL, g1=7, g2=331, g3=800)
-    return found
 
 
 def owed(session: Session, cycle: str) -> dict[tuple[str, str], int]:

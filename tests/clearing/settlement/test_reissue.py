@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
@@ -19,18 +18,11 @@ from clearing.usage.finding import CHECKER, MAKER
 from ledger.facts import Statement
 from ledger.reading import body_of, read
 from tests.clearing.settlement import market as demo
-from tests.clearing.settlement.market import AGREEMENTS, MARCH, OFFICE, Market, database, signed_by
-from tests.databases import Place
+from tests.clearing.settlement.market import AGREEMENTS, MARCH, OFFICE, Market, signed_by
 
 AT = MARCH.end + DAY
 TWO = (("staff:m", MAKER), ("staff:k", CHECKER))
 CORRECTED = BankAccount("102100099996", "演示银行", "0099", "演示甲公司")
-
-
-@pytest.fixture
-def session(place: Place) -> Iterator[Session]:
-    with database(place) as opened:
-        yield opened
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
@@ -29,12 +28,6 @@ from tests.clearing.builders import per_call, plan, ratio, terms
 from tests.clearing.settlement import market as demo
 from tests.clearing.settlement.market import AGREEMENTS, APRIL, MARCH, OFFICE, Market, database, signed_by
 from tests.databases import Place
-
-
-@pytest.fixture
-def session(place: Place) -> Iterator[Session]:
-    with database(place) as opened:
-        yield opened
 
 
 @pytest.fixture

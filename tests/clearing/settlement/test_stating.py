@@ -5,7 +5,6 @@ Amounts are worked out by hand beside each agreement.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from fractions import Fraction
 
@@ -157,12 +156,6 @@ def given(session: Session, name: str) -> dict[str, int]:
             for party, _, amount in lines if body.agreement == name else ():
                 found[party] = found.get(party, 0) + amount
     return found
-
-
-@pytest.fixture
-def session(place: Place) -> Iterator[Session]:
-    with database(place) as opened:
-        yield opened
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from clearing.terms import DAY
 from tests.clearing.market.house import House
 from tests.clearing.settlement import market as demo
 from tests.clearing.settlement.disputing import MAY, Month
-from tests.clearing.settlement.market import APRIL, MARCH, Market, database
+from tests.clearing.settlement.market import APRIL, MARCH, Market
 from tests.databases import Place
 
 CHARGE = [What.CHARGE, What.INVOICE, What.READING]
@@ -27,12 +27,6 @@ EXPECTED = {
     "instruction": [What.INSTRUCTIONS],
     "bank-receipt": [What.BANK, What.INSTRUCTIONS],
 }
-
-
-@pytest.fixture
-def session(place: Place) -> Iterator[Session]:
-    with database(place) as opened:
-        yield opened
 
 
 def lines(session: Session, cycle: str) -> Iterator[tuple[str, Line]]:
