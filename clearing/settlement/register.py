@@ -8,12 +8,13 @@ run (`partial`). Source: domain clearing §1 row 11, §8 F2, §10.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
 
 from clearing.settlement import netted, partial, store
+from clearing.settlement.bank_file import BankEntry
 from clearing.settlement.cycle import ORDER, CycleMove, State
 from clearing.settlement.notice import Held, Reason
 from clearing.settlement.payment import Direction
@@ -66,6 +67,7 @@ def rows(session: Session, cycle: str) -> list[TraceRow]:
         parts = known.obligation.items if item.items is None else item.items
         brought = orders[item.debtor, Direction.FUNDING] if in_run else []
         paid = orders[item.creditor, Direction.PAYOUT] if in_run else []
+        received, sent = _booked(booked, brought), _booked(booked, paid)
         return TraceRow(
             obligation=f"{known.statement}#{known.no}",
             debtor=item.debtor,
@@ -77,11 +79,11 @@ def rows(session: Session, cycle: str) -> list[TraceRow]:
             confirmed_at="" if known.confirmed_at is None else text_of(known.confirmed_at),
             netting=run if in_run and run else "",
             funding=_joined(brought),
-            funding_reference=_joined(one.reference for name in brought for one in booked.get(name, ())),
-            funded_on=_joined(one.booking_date for name in brought for one in booked.get(name, ())),
+            funding_reference=_joined(one.reference for one in received),
+            funded_on=_joined(one.booking_date for one in received),
             payout=_joined(paid),
-            payout_reference=_joined(one.reference for name in paid for one in booked.get(name, ())),
-            paid_on=_joined(one.booking_date for name in paid for one in booked.get(name, ())),
+            payout_reference=_joined(one.reference for one in sent),
+            paid_on=_joined(one.booking_date for one in sent),
             settled=settled,
             state=state,
             document=_joined(no for part in parts for no in invoices.get((part.agreement, part.period), ())),
@@ -139,6 +141,12 @@ def _said(now: CycleMove, item: Obligation, part: int, instructed: bool) -> str:
     if now.state is State.INSTRUCTED and instructed:
         return "已指令，待备付"
     return "待轧差" if now.state in (State.ISSUED, State.CONFIRMED) else "已轧差，待付款指令"
+
+
+def _booked(entries: Mapping[str, Sequence[BankEntry]], orders: Iterable[str]) -> list[BankEntry]:
+    """The bank's entries of these instructions in the order of days."""
+    found = [one for name in orders for one in entries.get(name, ())]
+    return sorted(found, key=lambda one: (one.booking_date, one.reference))
 
 
 def _joined(texts: Iterable[str]) -> str:

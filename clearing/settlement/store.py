@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
 
-from sqlalchemy import ColumnElement, func, insert, select, update
+from sqlalchemy import ColumnElement, func, insert, or_, select, update
 from sqlalchemy.orm import Session
 
 from clearing.errors import UnknownFact
@@ -808,9 +808,11 @@ def instructions(session: Session, fact_id: str) -> dict[str, Expected]:
 
 
 def orders_of(session: Session, period: str) -> dict[str, Expected]:
-    """The instructions of a period's cycle that stand, by id, those issued again with them."""
+    """The instructions of a period's cycle that stand, by id, those issued again with them; and those that a default
+    undid after money had come on them, which counts on."""
     table = tables.instruction
-    query = select(table).where(table.c.period == period, table.c.void == 0).order_by(table.c.end_to_end)
+    counts = or_(table.c.void == 0, table.c.booked != 0)
+    query = select(table).where(table.c.period == period, counts).order_by(table.c.end_to_end)
     return {row.end_to_end: _expected(row) for row in session.execute(query)}
 
 

@@ -120,6 +120,7 @@ def test_register__who_defaults__leaves_with_what_it_owes_and_the_rest_goes_on(
         own = [row for row in kept if row.debtor == party]
         came = min(brought.get(party, 0), sum(row.amount for row in own))
         assert sum(row.settled for row in own) == came, "what it had brought counts in the new run"
+        assert all(bool(row.funding_reference) is (party in brought) for row in own), "with the bank's entry it came by"
     assert {row.state for row in kept if not row.settled} == {"已轧差，待付款指令"}
 
 
