@@ -646,8 +646,8 @@ def test_waiting__whose_turn_and_until_when__never_a_final_one(house: House) -> 
 def test_parts__nothing_in_the_fact_itself_shows_price_or_terms(talk: Talk) -> None:
     """I5: what the log holds of a quote is a salted root."""
     talk.say(Message.INQUIRE, C)
-    taken = talk.say(Message.QUOTE, P, quote(987_654))
-    assert b"987654" not in taken.fact.bytes()
+    taken = talk.say(Message.QUOTE, P, quote(987_654_321))
+    assert b"987654321" not in taken.fact.bytes()
     document = store.proposal_of(talk.house.session, taken.fact.id)[2]
     assert isinstance(document, Quote)
-    assert document.tariff.tiers[0].numerator == 987_654
+    assert document.tariff.tiers[0].numerator == 987_654_321

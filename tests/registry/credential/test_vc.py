@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -73,7 +74,7 @@ def test_credential__holds_nothing_personal__and_the_holder_can_open_the_commitm
     for secret in (
         PROVIDER,
         "演示联系人",
-        "0571",
+        "0571-00000000",
         json.loads(papers.json)["record"]["salt"],
         papers.fact.body["token"],
     ):
@@ -94,7 +95,7 @@ def test_credential__of_a_natural_person__does_not_even_name_them(house: House) 
     document = credential(entry, person, twin(b"x"), house.issuer, 1, 5, DECLARATION)
     text = json.dumps(document, ensure_ascii=False)
     assert "演示自然人" not in text
-    assert "330106" not in text
+    assert "330106" not in re.sub("[0-9a-f]{64}", "", text), "a digest may hold any six digits"
     assert human.party not in text
     assert document["credentialSubject"]["holder"][0]["kind"] == "自然人"
 
