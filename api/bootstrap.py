@@ -101,6 +101,8 @@ MIGRATIONS = ROOT / "scripts" / "migrations"
 
 WAL_PAGES = 16_384
 """Pages of 4 KiB that SQLite's write-ahead log may hold before a commit moves them into the file."""
+CACHE_KIB = 65_536
+"""KiB of pages a writer may hold: with SQLite's own 2,000 a large batch is written to the log in pieces, twice over."""
 PATIENCE = 30
 """Seconds a writer waits for the one before it."""
 LOOK = 0.002
@@ -276,8 +278,7 @@ def engine(url: str, *, write: bool) -> Engine:
         connection.execute(f"PRAGMA wal_autocheckpoint={WAL_PAGES}")
         # REPLACE deletes without the delete trigger unless triggers may call triggers.
         connection.execute("PRAGMA recursive_triggers=ON")
-        if not write:
-            connection.execute("PRAGMA query_only=ON")
+        connection.execute(f"PRAGMA cache_size=-{CACHE_KIB}" if write else "PRAGMA query_only=ON")
 
     @event.listens_for(made, "begin")
     def _on_begin(connection: Any) -> None:

@@ -1,10 +1,11 @@
 """The exactly-once storm: events sent again and out of order, admitted by their unique key, then rated: `storm()`.
 
-Recipe: EVENTS (10^7) events arrive, of which 30 % repeat an event sent before, byte for byte, and 20 % come out of
-order, by up to 50,000 places. 1,000 connectors, 10,000 agreements. Admission is by (connector, seq), the primary key of
-the program's own table `usage_record` with its indexes, in SQLite (WAL, synchronous=FULL): CHUNK (10,000) events a
-commit, one statement, which passes over an event that is there already and refuses the chunk whole when one is there
-with another digest. Signatures and hashing are not part of it: `intake` measures batches with all their evidence.
+Recipe: EVENTS (10^7) events, each later than the one before, arrive: 30 % repeat an event sent before, byte for byte,
+and 20 % come out of order, by up to 50,000 places. 1,000 connectors, 10,000 agreements. Admission is by (connector,
+seq), the primary key of the program's own table `usage_record` with its indexes, on the program's own connection to
+SQLite (WAL, synchronous=FULL): CHUNK (50,000) events a commit, one statement, which passes over an event that is there
+already and refuses the chunk whole when one is there with another digest. Signatures and hashing are not part of it:
+`intake` measures batches with all their evidence.
 Baseline in the same run: `plain`, the same distinct rows in order into the same table of another file, without replays.
 Then the admitted rows are written to Parquet (`export`, timed apart), metered by the plan in DuckDB and priced; `rated`
 is metering and pricing together, per admitted event.
@@ -28,15 +29,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from sqlalchemy import create_engine
 
+from api.bootstrap import engine
 from clearing.settlement import rating
 from clearing.usage import tables
 from clearing.usage.bulk.duck import opened, over_files
 from clearing.usage.bulk.reading import read_meters
 from scripts.bench.month import MARCH, agreed
 
-EVENTS, CHUNK, CONNECTORS, AGREEMENTS, DISORDER = 10_000_000, 10_000, 1_000, 10_000, 50_000
+EVENTS, CHUNK, CONNECTORS, AGREEMENTS, DISORDER = 10_000_000, 50_000, 1_000, 10_000, 50_000
 ADMITTED, RATED = 50_000, 500_000
 _COLUMNS = [column.name for column in tables.record.columns]
 _ADMIT = (
@@ -49,10 +50,10 @@ Row = tuple[Any, ...]
 
 
 def event(number: int) -> Row:
-    """The event of a number, always the same: a row of `usage_record`."""
+    """The event of a number, always the same: a row of `usage_record`. What has a larger number happened later."""
     connector, seq = number % CONNECTORS, number // CONNECTORS + 1
     agreement = connector * (AGREEMENTS // CONNECTORS) + seq % (AGREEMENTS // CONNECTORS)
-    at = MARCH.start + number * 7919 % (MARCH.end - MARCH.start)
+    at = MARCH.start + number % EVENTS * (MARCH.end - MARCH.start) // EVENTS
     return (
         f"connector:{connector:06d}", seq, f"agreement:OP-2026-{agreement:06d}", 1, "PROVIDE", f"req-{number}", at,
         "call", 1 + number * 31 % 97, "allow", "OK", 12, 1 + seq // 5_000, "OK", f"{number * 40_503:064x}",
@@ -80,18 +81,19 @@ def chunks(numbers: np.ndarray[Any, Any]) -> Iterator[list[Row]]:
 
 def admit(file: Path, source: Iterator[list[Row]]) -> tuple[float, float]:
     """Seconds, and processor seconds, of the statements and commits; making the rows is the sender's work."""
-    made = create_engine(f"sqlite:///{file}")
+    made = engine(f"sqlite:///{file}", write=True)
     tables.record.create(made)
-    made.dispose()
     taken = used = 0.0
-    with closing(sqlite3.connect(file)) as connection:
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = FULL")
+    with closing(made.raw_connection()) as connection:
+        cursor = connection.cursor()
         for rows in source:
             started, begun = time.perf_counter(), time.process_time()
-            with connection:
-                connection.executemany(_ADMIT, rows)
+            cursor.execute("BEGIN IMMEDIATE")
+            cursor.executemany(_ADMIT, rows)
+            cursor.execute("COMMIT")
             taken, used = taken + time.perf_counter() - started, used + time.process_time() - begun
+        cursor.close()
+    made.dispose()
     return taken, used
 
 
@@ -146,8 +148,8 @@ def storm(events: int = EVENTS) -> dict[str, Any]:
         exported = time.perf_counter() - started
         items = agreed(AGREEMENTS)
         started, begun = time.perf_counter(), time.process_time()
-        with over_files([folder / "uses.parquet"], 1) as engine:
-            readings = read_meters(items, MARCH, engine)
+        with over_files([folder / "uses.parquet"], 1) as duck:
+            readings = read_meters(items, MARCH, duck)
         charges = [rating.rate("r", reading, item.terms) for reading, item in zip(readings, items, strict=True)]
         rated, rated_used = time.perf_counter() - started, time.process_time() - begun
         assert sum(reading.counted for reading in readings) == distinct
