@@ -244,6 +244,25 @@ def test_cycle__limits_that_let_nothing_through__is_empty_and_goes_on_to_its_clo
     assert audited(session, market, cycle) == []
 
 
+@pytest.mark.parametrize("caps", [{"A": 6000}, {}])
+def test_cycle__nothing_confirmed_while_limits_stand__is_empty_and_goes_on_to_its_close(
+    session: Session, market: Market, caps: dict[str, int]
+) -> None:
+    """Nobody confirms, so there is nothing to choose from, under a cap and under limits that were lifted."""
+    limit(session, MARCH.start, caps)
+    cycle = demo.to_rated(session, market, MARCH, AT)
+    service.issue_statements(session, OFFICE, cycle=cycle, at=AT)
+    service.close_window(session, OFFICE, cycle=cycle, at=store.cycle(session, cycle).until)
+    late = store.cycle(session, cycle).until
+    service.net(session, OFFICE, cycle=cycle, at=late)
+    run = run_of(session, cycle)
+    assert (run.root, run.certificate.gross) == (None, 0)
+    assert run.choice is not None
+    assert (run.choice.value, run.choice.bound, run.choice.prices, run.choice.proved) == (0, 0, (), Proved.BOUND)
+    settle(session, market, cycle, late + 40)
+    assert audited(session, market, cycle) == []
+
+
 def test_default__the_rest_is_netted_within_the_limits_of_the_run_undone(session: Session, market: Market) -> None:
     """Y brings nothing. Without the 3.67 that Y owes it, A would owe 61.49 on balance and may owe 60.00: its 80.00 wait
     too, and it gets back what it had brought. Limits set in between are for the next cycle."""

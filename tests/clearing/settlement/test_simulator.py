@@ -21,13 +21,15 @@ from sqlalchemy import func, select, update
 from sqlmodel import Session, SQLModel, create_engine
 
 from clearing.errors import ProofRefused
+from clearing.market.delivery import store as deliveries
 from clearing.settlement import journal, notice, payment, statement, store, suspense, tables
 from clearing.settlement.dispute import store as disputes
 from clearing.settlement.journal import Kind
 from clearing.settlement.netting import Run
 from clearing.settlement.notice import PartB
 from clearing.settlement.payment import Direction
-from clearing.settlement.statement import Obligation, ObligationPart
+from clearing.settlement.service_order import store as order_store
+from clearing.settlement.statement import Line, Obligation, ObligationPart
 from ledger import store as ledger
 from ledger import tables as ledger_tables
 from ledger.digest import sha256
@@ -36,6 +38,9 @@ from tests.clearing.market.house import DAY, NOW
 from tests.clearing.settlement import settlement_oracle as oracle
 from tests.clearing.settlement.settlement_oracle import Cycle
 from tests.clearing.settlement.simulator import Simulator
+from tests.clearing.settlement.simulator_goods import accepted
+from tests.clearing.settlement.simulator_limits import limits
+from tests.clearing.settlement.simulator_orders import orders
 from tests.clearing.settlement.simulator_steps import STEPS
 from tests.counts import NIGHT, few
 from tests.databases import Place
@@ -57,10 +62,15 @@ def check(m: Simulator) -> None:
         charges(m)
     if last == "Rate":
         readings(m)
+        guaranteed(m)
+        accepted(m)
     if last == "Issue":
         statements(m)
     if last in ("Net", "Default"):
         netting(m)
+        limits(m)
+    if last == "ServiceOrder" and m.steps[-1].split()[3] == "settle":
+        orders(m)
     if last == "Instruct":
         files(m)
     if last == "Close":
@@ -120,13 +130,7 @@ def charges(m: Simulator) -> None:
     )  # fmt: skip
     torn = [row for row in m.session.execute(query) if row.net != row.shared]
     assert torn == []
-    sums = (
-        select(divided.c.lineage, part.c.party, func.sum(part.c.amount).label("amount"))
-        .join(part, part.c.fact_id == divided.c.fact_id).group_by(divided.c.lineage, part.c.party)
-    )  # fmt: skip
-    given: defaultdict[str, dict[str, int]] = defaultdict(dict)
-    for row in m.session.execute(sums):
-        given[row.lineage][row.party] = int(row.amount)
+    given = given_in_all(m)
     for deal in m.model.deals.values():
         if deal.lineage in given:
             total = m.model.totals[deal.lineage]
@@ -139,6 +143,58 @@ def charges(m: Simulator) -> None:
         assert 0 <= charge.credited <= max(charge.gross, 0)
         if charge.credited == charge.gross:
             assert charge.credited_net == charge.net
+
+
+def given_in_all(m: Simulator) -> dict[str, dict[str, int]]:
+    """What every plan version has given each party, as the stored shares add up."""
+    divided, part = tables.shares, tables.share
+    sums = (
+        select(divided.c.lineage, part.c.party, func.sum(part.c.amount).label("amount"))
+        .join(part, part.c.fact_id == divided.c.fact_id).group_by(divided.c.lineage, part.c.party)
+    )  # fmt: skip
+    given: defaultdict[str, dict[str, int]] = defaultdict(dict)
+    for row in m.session.execute(sums):
+        given[row.lineage][row.party] = int(row.amount)
+    return given
+
+
+def guaranteed(m: Simulator) -> None:
+    """保底, after a rating: of a plan version that is over, what it gave a guaranteed party and what was called for it
+    are the guarantee together, or the party has more already and nothing is called; before it is over nothing is. In
+    exact fractions the party is below its guarantee only when the funder has nothing left."""
+    cycle, given, exact = _last(m, "rated"), given_in_all(m), _entitled_in_all(m)
+    table = tables.guarantee_call
+    rows = m.session.execute(select(table.c.claim, table.c.amount, table.c.guarantor)).all()
+    called: defaultdict[str, int] = defaultdict(int)
+    for row in rows:
+        called[row.claim] += row.amount
+    m.done["guarantee calls"] = len(rows)
+    m.done["guarantee called back"] = sum(row.amount < 0 for row in rows)
+    for deal in {deal.lineage: deal for deal in m.model.deals.values()}.values():
+        moved = {party for cap in deal.plan.caps for party in (cap[0], cap[2])}
+        for party, least, funder, guarantor in deal.plan.guarantees:
+            claim, got = f"guarantee/{deal.lineage}/{party}", given.get(deal.lineage, {}).get(party, 0)
+            calls = called.pop(claim, 0)
+            over = oracle.over(m.model.deals, deal.lineage, cycle.cut)
+            assert got + calls == (max(got, least) if over else got)
+            assert {row.guarantor for row in rows if row.claim == claim} <= {guarantor}
+            if deal.lineage in exact and not moved & {party, funder}:
+                own = exact[deal.lineage]
+                assert own[party] >= least or own[funder] <= 0
+                m.done["guarantee funded"] += own[party] == least
+    assert not any(called.values()), called
+
+
+def _entitled_in_all(m: Simulator) -> dict[str, dict[str, Fraction]]:
+    """As `given_in_all`, what every stored share says its party was exactly entitled to."""
+    divided, part = tables.shares, tables.share
+    rows = m.session.execute(select(divided.c.lineage, part.c.party, part.c.entitlement)
+                             .join(part, part.c.fact_id == divided.c.fact_id))  # fmt: skip
+    found: dict[str, dict[str, Fraction]] = {}
+    for row in rows:
+        own = found.setdefault(row.lineage, {})
+        own[row.party] = own.get(row.party, Fraction(0)) + Fraction(row.entitlement)
+    return found
 
 
 def statements(m: Simulator) -> None:
@@ -154,11 +210,13 @@ def statements(m: Simulator) -> None:
         assert (item.body.opening, item.body.closing) == (stated.opening, stated.closing)
         for part in parts:
             assert len(part.salt) == 64, "29: nothing that can be guessed"
-            if isinstance(part, ObligationPart):
+            if isinstance(part, Line):
+                assert not part.agreement.startswith("order/"), "service orders stay out of the monthly cycle"
+            else:
                 items = tuple((i.agreement, i.period, i.amount) for i in part.items)
                 assert seen.setdefault((part.debtor, part.creditor), items) == items
     assert seen == cycle.stated
-    owned = sum(n for a, n in store.balance(m.session).items() if a.kind in journal.PARTY_KINDS)
+    owned = sum(n for a, n in store.balance(m.session).items() if _monthly(a))
     assert sum(m.model.closing.values()) == -owned
 
 
@@ -275,11 +333,16 @@ def earned(m: Simulator) -> None:
     the bank, what is on its way, and what stands open; nobody gains or loses beside that."""
     got: defaultdict[str, int] = defaultdict(int)
     for account, amount in store.balance(m.session).items():
-        if account.kind in journal.PARTY_KINDS or account.kind is Kind.TRN:
+        if _monthly(account) or account.kind is Kind.TRN:
             got[account.party] -= amount
     for party, amount in m.model.cash.items():
         got[party] += amount
     assert {p: n for p, n in got.items() if n} == {p: n for p, n in m.model.earned().items() if n}
+
+
+def _monthly(account: journal.Account) -> bool:
+    """Is it what a party owes or is owed in the monthly cycle?"""
+    return account.kind in journal.PARTY_KINDS and not account.agreement.startswith("order/")
 
 
 def _last(m: Simulator, state: str) -> Cycle:
@@ -289,11 +352,13 @@ def _last(m: Simulator, state: str) -> Cycle:
 
 
 def refolded(m: Simulator, path: Path) -> None:
-    """8, 27: all facts folded into an empty database give the same rows of settlement and of disputes."""
-    projectors = store.PROJECTORS | disputes.PROJECTORS
+    """8, 27: all facts folded into an empty database give the same rows of settlement, disputes, deliveries and service
+    orders."""
+    projectors = store.PROJECTORS | disputes.PROJECTORS | deliveries.PROJECTORS | order_store.PROJECTORS
     views = [tables.cycle, tables.reading, tables.charge, tables.shares, tables.share, tables.journal_transaction,
              tables.posting, tables.hold, tables.statement, tables.position, tables.instruction, tables.bank_file,
-             tables.bank_entry, *disputes.VIEWS]  # fmt: skip
+             tables.bank_entry, tables.guarantee_call, *disputes.VIEWS, *deliveries.VIEWS,
+             *order_store.VIEWS]  # fmt: skip
     engine = create_engine(f"sqlite:///{path}")
     SQLModel.metadata.create_all(engine)
     with m.opened() as first, Session(engine) as second:
