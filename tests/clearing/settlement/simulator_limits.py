@@ -21,7 +21,7 @@ from ledger.reading import body_of, read
 from tests.clearing.market.house import OPERATOR
 from tests.clearing.settlement.limits_oracle import Limits, broken, chosen
 from tests.clearing.settlement.settlement_oracle import Cycle
-from tests.clearing.settlement.simulator import Kind, Simulator
+from tests.clearing.settlement.simulator import PLATFORM, TRIPLES, Kind, Simulator
 
 TWO = (("staff:maker", MAKER), ("staff:checker", CHECKER))
 
@@ -57,7 +57,7 @@ class SetLimits(Kind):
         def fen() -> int:
             return m.rng.choice((0, m.rng.randint(1, 3000), m.rng.randint(1, 60_000)))
 
-        parties = sorted(m.house.keys)
+        parties = sorted({party for triple in TRIPLES for party in triple} | {PLATFORM})
         caps = [(party, fen()) for party in m.rng.sample(parties, m.rng.randint(0, 3))]
         pairs = {(debtor, creditor): fen() for debtor, creditor in
                  (m.rng.sample(parties, 2) for _ in range(m.rng.randint(0, 4)))}  # fmt: skip

@@ -76,7 +76,7 @@ def drawn_events(rng: random.Random, text: dict[str, str], rows: tuple[str, ...]
     """Events of a card: what it must have once, and some others of these rows."""
     words = naive.rows(text)
     once = [code for code, word in words.items() if word in ("rate", "performance", "survey")]
-    codes = [*once, *sorted(rng.sample(rows, rng.choice((0, 1, 1, 2, 4))))]
+    codes = [*once, *sorted(rng.sample(rows, rng.choice((0, 1, 1, 2, 4, 8))))]
     return tuple(event(code, name, authority=document("责任"), **_told(rng, words[code])) for code in codes)
 
 
@@ -128,7 +128,7 @@ class Tender(Kind):
         m.model.orders_of[of.name] = of
 
 
-LIKELY = {"place": 2, "zero": 0.5, "waive": 1, "incident": 0.4, "settle": 6, "cycle": 3, "month": 3, "rescore": 2}
+LIKELY = {"place": 2, "zero": 0.5, "waive": 5, "incident": 0.4, "settle": 6, "cycle": 3, "month": 3, "rescore": 2}
 
 
 class ServiceOrder(Kind):
