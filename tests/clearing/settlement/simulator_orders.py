@@ -56,7 +56,7 @@ MONTH_ROWS = ("1.1", "1.2", "2.6", "2.14", "3.1", "3.2", "4.5", "5.1", "6.6", "8
               "10.6", "10.8")  # fmt: skip
 
 
-def signed(m: Simulator, of: Orders, body: Stated, order: str = "", leave_out: int = 0) -> Signed:
+def signed(m: Simulator, body: Stated, order: str = "", leave_out: int = 0) -> Signed:
     """The statement under every signature its kind asks for, or without the first few of them."""
     kind = KIND_OF[type(body)]
     subject = subject_of(kind, body, order)
@@ -64,8 +64,8 @@ def signed(m: Simulator, of: Orders, body: Stated, order: str = "", leave_out: i
     return m.signed(statement, *((name, "") for name in sorted(signers_of(kind, body))[leave_out:]))
 
 
-def say(m: Simulator, of: Orders, body: Stated, order: str = "") -> None:
-    assert not service.take(m.session, signed(m, of, body, order), at=m.at).replayed
+def say(m: Simulator, body: Stated, order: str = "") -> None:
+    assert not service.take(m.session, signed(m, body, order), at=m.at).replayed
 
 
 def named(of: Orders) -> dict[str, str]:
@@ -121,7 +121,7 @@ class Tender(Kind):
         of = self.prepared(m, number)
         basis = NettingBasis.BOTH if of.both else NettingBasis.FIRST
         scheme = replace(TENDER, negative=Negative(of.negative), netting_basis=basis)
-        say(m, of, Contract(**named(of), award=of.award, scheme=scheme))
+        say(m, Contract(**named(of), award=of.award, scheme=scheme))
 
     def know(self, m: Simulator, number: int) -> None:
         of = self.prepared(m, number)
@@ -146,7 +146,7 @@ class ServiceOrder(Kind):
     def act(self, m: Simulator, what: Any) -> None:
         of, act, about, drawn = what
         order = about.name if isinstance(about, Placed) else ""
-        say(m, of, _BODIES[act](m, of, about, drawn), order or (drawn[0] if act == "place" else ""))
+        say(m, _BODIES[act](m, of, about, drawn), order or (drawn[0] if act == "place" else ""))
 
     def know(self, m: Simulator, what: Any) -> None:
         of, act, about, drawn = what
@@ -377,7 +377,7 @@ class WrongOrder(Kind):
             tries.append((CycleAccepted(**who, cycle="next", first=follows, last=follows, report=document("n")), "", 0))
         for body_, order_, leave_out in tries:
             with pytest.raises((ClearingError, LedgerError)):
-                service.take(m.session, signed(m, of, body_, order_, leave_out), at=m.at)
+                service.take(m.session, signed(m, body_, order_, leave_out), at=m.at)
             m.session.rollback()
         assert ledger.count(m.session) == before
 

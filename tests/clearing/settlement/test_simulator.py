@@ -168,6 +168,7 @@ def guaranteed(m: Simulator) -> None:
         called[row.claim] += row.amount
     m.done["guarantee calls"] = len(rows)
     m.done["guarantee called back"] = sum(row.amount < 0 for row in rows)
+    m.done["guarantee funded"] = 0
     for deal in {deal.lineage: deal for deal in m.model.deals.values()}.values():
         moved = {party for cap in deal.plan.caps for party in (cap[0], cap[2])}
         for party, least, funder, guarantor in deal.plan.guarantees:
