@@ -29,6 +29,7 @@ from clearing.market.agreement import (
     check_act,
     check_unsigned,
     id_of,
+    named_in,
     read_terms,
 )
 from clearing.market.errors import GateRefused, NotEntitled
@@ -187,7 +188,8 @@ def _reason(effect: UseEffect) -> str:
 
 
 def check_gates(session: Session, terms: Terms, at: int, running: Product | None = None) -> None:
-    """The listing can be ordered and is the version signed for; the certificate gives what is granted (G1, G9).
+    """The listing can be ordered and is the version signed for; the certificate gives what is granted (G1, G9). Whom
+    the terms name beside the parties that sign, who is paid and who decides, is on record.
 
     An amendment that keeps the product of the `running` terms asks nothing of the shelf: what was licensed stays
     licensed after a suspension, a new version or the end of the listing.
@@ -218,6 +220,7 @@ def check_gates(session: Session, terms: Terms, at: int, running: Product | None
         raise GateRefused("G1", "terms.product.granted", f"⊆ {sorted(held.rights)}", missing)
     if terms.expiry > held.until:
         raise GateRefused("G1", "terms.expiry", f"≤ {held.until}, the end of the certificate", terms.expiry)
+    taking.require_on_record(session, named_in(terms), at)
     for i, party in enumerate(terms.parties):
         for connector in party.connectors:
             owner = connector_owner(session, connector, at)

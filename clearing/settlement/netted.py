@@ -56,8 +56,9 @@ def set_limits(session: Session, office: Office, signed: Signed, *, at: int) -> 
     """Take in the limits that every netting from the next second on is made under. The same act again returns the
     first fact.
 
-    Raises FieldError or BadTerms naming the field, NotSigned unless maker and checker of the operator both signed,
-    TooEarly in a second in which a cycle was netted: what stood at a netting must be told from what came after it.
+    Raises FieldError or BadTerms naming the field, also of a party that is not on record, whom a limit would not hold;
+    NotSigned unless maker and checker of the operator both signed; TooEarly in a second in which a cycle was netted:
+    what stood at a netting must be told from what came after it.
     """
     body = read(NettingLimits, of_kind(signed, NETTING_LIMITS).body)
     if f"party:{body.operator}" != office.signer.by:
@@ -67,6 +68,7 @@ def set_limits(session: Session, office: Office, signed: Signed, *, at: int) -> 
     require_two(session, office, signed, at)
     if (first := taking.replay(session, signed, at)) is not None:
         return first
+    office.require_on_record(session, limiting.named(body), at)
     netted = store.last_entered(session, State.NETTED)
     if at <= netted:
         raise TooEarly(signed.statement.subject, netted + 1, at)

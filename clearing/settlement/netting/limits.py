@@ -9,7 +9,7 @@ and limits give the same choice, so the audit makes it again. Source: domain cle
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -93,6 +93,15 @@ def check(body: NettingLimits) -> None:
             raise BadTerms(f"body.pairs[{number}].creditor", "付款方以外的一方 / not the debtor itself", pair.creditor)
     _once("body.caps", [(cap.party,) for cap in body.caps])
     _once("body.pairs", [(pair.debtor, pair.creditor) for pair in body.pairs])
+
+
+def named(body: NettingLimits) -> Iterator[tuple[str, str]]:
+    """Every party the limits name, with the field it stands in."""
+    for number, cap in enumerate(body.caps):
+        yield f"body.caps[{number}].party", cap.party
+    for number, pair in enumerate(body.pairs):
+        yield f"body.pairs[{number}].debtor", pair.debtor
+        yield f"body.pairs[{number}].creditor", pair.creditor
 
 
 def _once(field: str, keys: Sequence[tuple[str, ...]]) -> None:

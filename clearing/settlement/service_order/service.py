@@ -74,6 +74,7 @@ def take(session: Session, signed: Signed, *, at: int) -> Appended:
         return first
     if isinstance(body, Contract):
         check_contract(body)
+        taking.require_on_record(session, [("body.supervisor", body.supervisor)], at)
     else:
         terms = store.contract(session, body.contract).terms
         _require_parties(statement.kind, body, terms)

@@ -225,7 +225,7 @@ def signers_of(kind: str, body: Stated) -> set[str]:
 
 
 def check_contract(body: Contract) -> None:
-    """Raises BadTerms unless three parties on record differ and the scheme can be settled."""
+    """Raises FieldError, or BadTerms unless three parties differ and the scheme can be settled."""
     parties = [body.buyer, body.provider, body.supervisor]
     for name in (BUYER, PROVIDER, SUPERVISOR):
         check_identity(getattr(body, name), f"body.{name}")

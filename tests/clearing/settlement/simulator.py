@@ -27,6 +27,7 @@ from sqlalchemy import Engine, event, func, select
 from sqlmodel import Session
 
 from api import bootstrap
+from clearing import taking
 from clearing.market import service as contracts
 from clearing.settlement import onchain, service, store, tables
 from clearing.settlement.audit import Finding
@@ -192,6 +193,7 @@ class Simulator:
             require_signature=lambda session, signed, by, role, at: signers.require_signature(
                 session, signed, by, role, at=at
             ),
+            require_on_record=taking.require_on_record,
             typed_signer_ok=self._typed,
         )
 
