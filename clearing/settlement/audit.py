@@ -27,7 +27,7 @@ from clearing.settlement.journal import Transaction
 from clearing.settlement.netting import Funded, Run, default
 from clearing.settlement.netting import limits as limiting
 from clearing.settlement.netting.default import Default
-from clearing.settlement.notice import PartB, Reason
+from clearing.settlement.notice import PartB
 from clearing.settlement.payment import Batch
 from clearing.settlement.rating import Charge
 from clearing.settlement.reissue import ReissueOrder
@@ -429,7 +429,7 @@ def _netting(stored: Stored, secret: bytes | None) -> Iterator[Finding]:
     funded: tuple[Funded, ...] = ()
     for one in stored.runs:
         obligations, waiting, choice = limiting.applied(obligations, stored.limits)
-        held = (*held, *notices.left(waiting, Reason.LIMITED))
+        held = (*held, *notices.limited(waiting))
         yield from _run(one, obligations, choice, funded, secret)
         if one.default is None or one.batch is None:
             continue
@@ -439,12 +439,14 @@ def _netting(stored: Stored, secret: bytes | None) -> Iterator[Finding]:
         found = default.resolve(obligations, default.within(obligations, paid), {})
         demanded = default.default_of(stored.move.cycle, one.fact_id, one.batch[0], found, paid)
         yield from _fields(f"default ({one.default[0]})", body_of(demanded), body_of(one.default[1]))
-        held = (*held, *notices.left(found.removed, Reason.DEFAULTED))
+        held = (*held, *notices.left(found.removed))
         obligations, funded = found.kept, demanded.funded
     last = stored.runs[-1].run
     for party, part_b in sorted(stored.notices.items()):
         left_out = sorted((item for item in held if party in (item.debtor, item.creditor)), key=_held_key)
         given = sorted(part_b.held, key=_held_key)
+        silent = {_held_key(item) for item in given if item.limit is None}  # made before notices said which limit
+        left_out = [replace(item, limit=None) if _held_key(item) in silent else item for item in left_out]
         yield from _fields(f"notice {party}", body_of(left_out), body_of(given), "held")
         yield from _fields(f"notice {party}", body_of(last.root), body_of(part_b.root), "root")
         if not part_b.proof.leaves:

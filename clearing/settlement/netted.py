@@ -17,7 +17,7 @@ from clearing.settlement.cycle import CycleMove, State
 from clearing.settlement.netting import Funded, Proof, Run, default
 from clearing.settlement.netting import limits as limiting
 from clearing.settlement.netting.limits import NETTING_LIMITS, Cap, NettingLimits, PairLimit, Stood
-from clearing.settlement.notice import Held, PartB, Reason
+from clearing.settlement.notice import Held, PartB
 from clearing.settlement.office import (
     Office,
     advance,
@@ -120,7 +120,7 @@ def _net(
     """The run within the limits that `stood`, and a notice to every party. `funded` is what was paid in under the run
     that this one replaces."""
     obligations, waiting, choice = limiting.applied(obligations, stood)
-    held = (*held, *notices.left(waiting, Reason.LIMITED))
+    held = (*held, *notices.limited(waiting))
     certificate = netting.net(obligations)
     netting.check_certificate(obligations, certificate)
     root, proofs = netting.sum_tree(obligations, netting_secret(office, now.cycle)) if obligations else (None, {})
@@ -180,7 +180,7 @@ def declare_default(session: Session, office: Office, *, cycle: str, at: int) ->
         raise WrongMove(cycle, "未备付的净付款方 / a net payer that is short", "均已到账 / everything is there")
     body = default.default_of(cycle, run_id, batch_id, found, funded)
     fact = state_fact(session, office, "funding-default/v1", f"netting:{cycle}", body, at)
-    held = (*held, *notices.left(found.removed, Reason.DEFAULTED))
+    held = (*held, *notices.left(found.removed))
     _net(session, office, now, found.kept, held, at, _limits_of(session, run_id), body.funded)
     return fact.id
 

@@ -440,9 +440,11 @@ def test_limits__typed_signed_by_both_and_shown__and_what_does_not_fit_waits(own
     assert "因限额留待下期" in page
     assert f"合计 {yuan(waits)}" in page
     assert run in page
-    told = words(trader(own.shop, f"party:{CONSUMER}").get(f"/office/statements/{own.cycle}"))
-    assert "超出净借记限额或双边限额，留待下期" in told
-    assert "2.30" not in told, "a cap is told to nobody but the operator"
+    assert "付款方净借记限额" in page
+    for party, whose in ((CONSUMER, "本方"), (held[0].creditor, "付款方")):
+        told = words(trader(own.shop, f"party:{party}").get(f"/office/statements/{own.cycle}"))
+        assert f"超出{whose}净借记限额，留待下期" in told
+        assert "2.30" not in told, "a cap is told to nobody but the operator"
 
 
 def test_limits__that_cannot_be__are_refused_by_field_and_kept_in_the_form(own: Till) -> None:

@@ -15,7 +15,7 @@ from itertools import pairwise
 
 from clearing.errors import BadTerms
 from clearing.settlement.netting import gridlock
-from clearing.settlement.netting.gridlock import Outcome, Proved, Queued
+from clearing.settlement.netting.gridlock import Outcome, Proved, Queued, Reason
 from clearing.settlement.statement import Obligation
 from clearing.terms import Fen, Short
 
@@ -133,10 +133,12 @@ def limited(
 
 def applied(
     obligations: Sequence[Obligation], stood: Stood | None
-) -> tuple[tuple[Obligation, ...], tuple[Obligation, ...], Choice | None]:
-    """As `limited`, with what the run says of it; everything goes in where no limits were ever set."""
+) -> tuple[tuple[Obligation, ...], tuple[tuple[Obligation, Reason], ...], Choice | None]:
+    """As `limited`, with the limit each waits for and what the run says of the choice; everything goes in where no
+    limits were ever set."""
     if stood is None:
         return tuple(obligations), (), None
     kept, waiting, found = limited(obligations, stood.body)
     prices = tuple(Price(party, price) for party, price in found.prices)
-    return kept, waiting, Choice(stood.fact, found.value, found.bound, prices, found.proved)
+    held = tuple(zip(waiting, (entry.reason for entry in found.waiting), strict=True))
+    return kept, held, Choice(stood.fact, found.value, found.bound, prices, found.proved)
