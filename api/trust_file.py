@@ -116,6 +116,7 @@ REQUIRED: dict[str, tuple[str, ...]] = {
     "project-acceptance/v1": ("by:party:{buyer}", "by:party:{supervisor}"),
     "project-settlement/v1": ("by:party:{buyer}", "by:party:{provider}"),
     "project-invoice/v1": ("by:party:{provider}",),
+    "project-payment/v1": ("by:party:{buyer}", "by:party:{provider}"),
     "allocation-plan/v1": (ALLOCATORS,),
     "non-tax-due/v1": ("by:party:{authority}",),
     "non-tax-withdrawal/v1": ("by:party:{authority}",),

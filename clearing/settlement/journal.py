@@ -317,7 +317,7 @@ def _non_tax(due: str, kind: Kind, payer: str, treasury: str, amount: int) -> li
 
 @dataclass(frozen=True, slots=True)
 class OrderCycle:
-    """A 项目周期 of service orders under a contract, between whom, and the fact that settled it `at` (seconds UTC)."""
+    """A 项目周期 of service orders under a contract, between whom, and the fact that moves it, `at` (seconds UTC)."""
 
     contract: str
     cycle: str
@@ -385,6 +385,11 @@ def order_applied(of: OrderCycle, amount: int) -> Transaction:
     """Advances applied: fees are paid with money the provider has already."""
     used = [(of.buyers(Kind.ADV), amount), (of.providers(Kind.PAY), amount)]
     return of.transaction("applied", [*used, (of.buyers(Kind.RCV), -amount), (of.providers(Kind.ADVP), -amount)])
+
+
+def order_paid(of: OrderCycle, amount: int) -> Transaction:
+    """What was left to pay, paid to the provider directly: nobody owes it any more."""
+    return of.transaction("paid", [(of.providers(Kind.PAY), amount), (of.buyers(Kind.RCV), -amount)])
 
 
 def order_passed(of: OrderCycle, fees: Mapping[str, int]) -> Transaction:

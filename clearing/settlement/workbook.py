@@ -28,6 +28,7 @@ EVENT_NAMES = {
     "order-forgiven": "违约金免计",
     "order-offset": "违约金抵扣",
     "order-applied": "预付服务费抵扣",
+    "order-paid": "项目周期结算付款",
     "order-pass": "代列费用存入",
     "order-pass-cost": "代列费用实际支出",
     "order-pass-residue": "代列费用结余",
