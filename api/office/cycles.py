@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from sqlmodel import Session
 
@@ -14,14 +14,22 @@ from clearing.settlement.netting import Run
 from clearing.settlement.netting.default import Default
 from clearing.settlement.netting.gridlock import Proved
 from clearing.settlement.notice import Held, Reason
-from clearing.settlement.payment import BankAccount, Batch, Direction, Expected, Instruction
+from clearing.settlement.payment import (
+    BankAccount,
+    Batch,
+    Direction,
+    Expected,
+    Instruction,
+    booked_after,
+    match,
+)
 from clearing.settlement.reissue import ReissueOrder
 from clearing.settlement.store import StoredStatement
-from clearing.settlement.suspense import Ageing, PaidTwice
+from clearing.settlement.suspense import Ageing, Late, Open, PaidTwice, Suggestion
 from ledger import store as facts
 from ledger.facts import Fact
 from ledger.reading import read
-from registry.calendar import text_of
+from registry.calendar import day_of, text_of
 
 WAITS: Mapping[State, tuple[str, str]] = {
     State.OPEN: ("账期届满及宽限期后截止", "the cut-off"),
@@ -109,7 +117,8 @@ class Release:
 @dataclass(frozen=True, slots=True)
 class Sheet:
     """One cycle, whole. `steps` may be taken now; `returned` came back and were not issued again; `run` with its fact;
-    `limited` is what its limits kept out; `to_instruct`: instructions are to be signed, for the accounts of
+    `limited` is what its limits kept out; `late` came after its day; `candidates` of each line of `suspense` are what
+    it may be meant for; `to_instruct`: instructions are to be signed, for the accounts of
     `instructs`."""
 
     cycle: CycleMove
@@ -122,7 +131,9 @@ class Sheet:
     defaults: tuple[tuple[str, Default], ...]
     returned: tuple[Instruction, ...]
     sums: service.MoneySums | None
+    late: tuple[Late, ...]
     suspense: Ageing
+    candidates: tuple[tuple[Suggestion, ...], ...]
     twice: tuple[PaidTwice, ...]
     steps: tuple[str, ...]
     closed: str | None
@@ -187,7 +198,9 @@ def sheet(session: Session, name: str, now: int) -> Sheet:
         defaults=defaults,
         returned=tuple(known[item] for item in back),
         sums=service.money_sums(session, cycle=name) if moved else None,
-        suspense=_ageing(session, now),
+        late=tuple(_late(session, cycle, released)),
+        suspense=(ageing := _ageing(session, now)),
+        candidates=_candidates(session, ageing),
         twice=store.paid_twice(session),
         steps=tuple(_steps(cycle, issued, instructed, now)),
         closed=store.closed_of(session, name),
@@ -270,3 +283,42 @@ def _ageing(session: Session, now: int) -> Ageing:
     items = store.in_suspense(session)
     on = max([text_of(now)[:10], *(item.booking_date for item in items)])
     return suspense.aged(items, sum(item.amount for item in items), on=on)
+
+
+def _candidates(session: Session, ageing: Ageing) -> tuple[tuple[Suggestion, ...], ...]:
+    """For each line in suspense the instructions of any cycle that it may be meant for."""
+    if not ageing.lines:
+        return ()
+    waiting = [
+        Open(item.instruction.end_to_end, item.expected, item.instruction.account.name, _last_day(cycle.until))
+        for cycle in store.cycles(session)
+        if cycle.state in (State.INSTRUCTED, State.FUNDED)
+        for one in _releases(
+            session, cycle.cycle, {body.instructions for _, body in store.defaults(session, cycle.cycle)}
+        )
+        if not one.void
+        for item in one.orders
+    ]
+    return tuple(suspense.suggestions(line.item, waiting) for line in ageing.lines)
+
+
+def _late(session: Session, cycle: CycleMove, released: Sequence[Release]) -> Iterator[Late]:
+    """What net payers brought after the last day their instructions gave them."""
+    moves = [(fact.at, read(CycleMove, fact.body)) for fact in facts.facts_of(session, f"cycle:{cycle.cycle}")]
+    due = {at: _last_day(move.until) for at, move in moves if move.state is State.INSTRUCTED}
+    booked = store.entries_of(session, cycle.period)
+    for one in released:
+        for item in one.orders:
+            if item.instruction.direction is not Direction.FUNDING:
+                continue
+            now = replace(item.expected, booked=0)
+            for entry in booked.get(item.instruction.end_to_end, ()):
+                effect = match(entry, {item.instruction.end_to_end: now})
+                now = booked_after(now, effect)
+                if (found := suspense.late(entry, effect, due[one.fact.at])) is not None:
+                    yield found
+
+
+def _last_day(until: int) -> str:
+    """The day whose end a clock runs to."""
+    return day_of(until - 1).isoformat()

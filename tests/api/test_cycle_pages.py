@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from datetime import timedelta
 from io import BytesIO
 from pathlib import Path
 
@@ -28,6 +29,7 @@ from clearing.usage.finding import CHECKER, MAKER
 from ledger import signing, sm
 from ledger import store as facts
 from ledger.facts import Signed, Statement
+from registry.calendar import day_of
 from tests.api.office import Person, person, typed_in, words
 from tests.api.shop import Shop, open_shop
 from tests.api.trading import trader
@@ -209,6 +211,26 @@ def test_states__shown_with_what_they_wait_for__from_statements_to_settled(till:
     listed = words(till.maker.get("/office/cycles"))
     assert "运营方与审计方签署关账" in listed
     assert "3.50 / 3.50" in listed
+
+
+def test_suspense__money_without_an_id__says_whose_it_may_be_until_that_is_met__and_what_came_late(till: Till) -> None:
+    till.netted()
+    [order] = [item for item in till.instruct().instructions if item.direction is Direction.FUNDING]
+    with till.platform.reading() as session:
+        last = day_of(store.cycle(session, till.cycle).until - 1)
+    day, after = ((last + timedelta(days)).isoformat() for days in (2, 3))
+    meant = entry("F1", "3.50", name=" 演示监管户", booking_date=day, value_date=day)
+    other = entry("F2", "3.49", name="演示监管户", booking_date=day, value_date=day)
+    page = till.upload(bank_file("0.00", "6.99", meant, other, day=day))
+    said = f"可能是演示的指令 {order.end_to_end} ：户名、金额相同，晚于应入账日 2 日"
+    assert page.count("可能是") == page.count(said) == 1
+    assert till.state() is State.INSTRUCTED
+    assert "逾期备付" not in page
+    assert "已指令，待到账" in page, "nothing is discharged by a name"
+    right = entry("F3", "3.50", end_to_end=order.end_to_end, booking_date=after, value_date=after)
+    page = till.upload(bank_file("6.99", "10.49", right, day=after))
+    assert "可能是" not in page, "nothing waits for that amount any more"
+    assert f"演示 {order.party} {last.isoformat()} {after} 3 日 {order.end_to_end} 3.50" in page
 
 
 def test_bank_file__whose_total_is_wrong__refused_on_the_page__nothing_changed(till: Till) -> None:
