@@ -22,6 +22,8 @@ from clearing.market.agreement import AGREEMENT_ACT, Act, subject_of
 from clearing.market.filing import store as filings
 from clearing.market.filing.filing import STATE_NAMES
 from clearing.market.template import model_of, written
+from clearing.usage import store as usage
+from clearing.usage.control import Alarm, alarms
 from ledger.errors import LedgerError
 from registry.calendar import day_of
 from registry.errors import IllegalMove, RegistryError
@@ -30,11 +32,17 @@ router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 
 NAMES = words.VALUES["act"]
 STATES = words.VALUES["to_state"]
+ALARMS = {
+    Alarm.NEAR_LIMIT: ("接近上限", "Near the limit", "warn"),
+    Alarm.OVER_LIMIT: ("已超上限", "Over the limit", "bad"),
+    Alarm.REFUSED_USE: ("有被拒绝的使用", "Uses were refused", "warn"),
+}
 
 
 @router.get("/office/agreements/{agreement}")
 def agreement_page(request: Request, agreement: str, visitor: HolderDep, session: ReadDep, now: NowDep) -> HTMLResponse:
     held = acts.held_of(session, visitor, agreement, now)
+    counter = usage.counter(session, held.row.id)
     return office_page(
         request,
         "agreement",
@@ -50,6 +58,8 @@ def agreement_page(request: Request, agreement: str, visitor: HolderDep, session
         roles=words.ROLES,
         filing=filings.find(session, held.row.id, held.row.revision),
         filings=STATE_NAMES,
+        counter=counter,
+        alarms=[ALARMS[alarm] for alarm in alarms(counter)],
         now=now,
     )
 
