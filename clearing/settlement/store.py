@@ -451,17 +451,9 @@ def charges(session: Session, booked: str) -> list[tuple[str, Charge]]:
     return sorted(found, key=lambda item: item[1].label)
 
 
-def charge_in_force(session: Session, reading: MeterReading, booked: str) -> tuple[str, Charge]:
-    """The charge of a reading's agreement revision and period as cycles before that of `booked` left it: the first one,
-    or the one made anew last. Raises UnknownFact."""
-    found = charges_in_force(session, reading.agreement, reading.revision, booked).get(reading.period)
-    if found is None:
-        raise UnknownFact("charge", f"{reading.label} {reading.period}")
-    return found
-
-
 def charges_in_force(session: Session, agreement: str, revision: int, booked: str) -> dict[str, tuple[str, Charge]]:
-    """As `charge_in_force`, for every period of an agreement revision that was charged."""
+    """The charge of each period of an agreement revision that was charged, as cycles before that of `booked` left it:
+    the first one, or the one made anew last."""
     table = tables.charge
     made = [
         (body.booked or body.period, name, body)
