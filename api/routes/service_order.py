@@ -12,7 +12,7 @@ from api.bodies import SignedDep, describe
 from api.bootstrap import System
 from api.deps import NowDep, ReadDep, SystemDep, WriteDep
 from api.views import appended, plain
-from clearing.settlement.service_order import service, store
+from clearing.settlement.service_order import clocks, service, store
 from clearing.settlement.service_order.settling import Advances
 from clearing.settlement.service_order.statements import KINDS, CyclePaid
 from clearing.settlement.service_order.store import ContractRow
@@ -22,6 +22,8 @@ from registry.asset import Twin
 
 router = APIRouter(prefix="/api", tags=["settlement 清算"])
 FenQuery = Annotated[int, Query(ge=0, le=MAX_FEN, description="本周期已付预付服务费，分 / advances paid, fen")]
+
+AtQuery = Annotated[int | None, Query(ge=0, le=4_102_444_800, description="秒，UTC / seconds UTC")]
 
 
 @router.post(
@@ -48,6 +50,26 @@ def contract(contract: str, caller: CallerDep, session: ReadDep, system: SystemD
     ]  # fmt: skip
     cycles = [plain(cycle) for cycle in store.cycles(session, row.id)]
     return {"as_of": now, "contract": row.id, "terms": plain(row.terms), "orders": orders, "cycles": cycles}
+
+
+@router.get(
+    "/service-orders/{contract}/clocks",
+    summary="按已签方案：需求答复、下达、供应商结算的期限 / until when, by the signed scheme and the working days",
+)
+def deadlines(
+    contract: str, caller: CallerDep, session: ReadDep, system: SystemDep, now: NowDep,
+    requested_at: AtQuery = None, money_in_at: AtQuery = None,
+) -> dict[str, Any]:  # fmt: skip
+    """Ends of days, seconds UTC, exclusive: of a request made at `requested_at` the answer by both clocks and the
+    placing of the order; of money that came in at `money_in_at` the settlement with a supplier."""
+    scheme = _own(session, contract, caller, system, now).terms.scheme
+    found: dict[str, Any] = {"as_of": now}
+    if requested_at is not None:
+        found["response"] = plain(clocks.response_due(requested_at, scheme, system.calendar))
+        found["placing"] = clocks.placing_due(requested_at, scheme, system.calendar)
+    if money_in_at is not None:
+        found["supplier"] = clocks.supplier_due(money_in_at, scheme, system.calendar)
+    return found
 
 
 @router.get(
