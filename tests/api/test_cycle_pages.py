@@ -22,6 +22,7 @@ from clearing.money import parse_yuan, yuan
 from clearing.settlement import service as settlement
 from clearing.settlement import store
 from clearing.settlement.cycle import State
+from clearing.settlement.pain001 import read_pain001
 from clearing.settlement.payment import BankAccount, Batch, Direction
 from clearing.settlement.workbook import text_book
 from clearing.terms import DAY
@@ -231,6 +232,32 @@ def test_suspense__money_without_an_id__says_whose_it_may_be_until_that_is_met__
     page = till.upload(bank_file("6.99", "10.49", right, day=after))
     assert "可能是" not in page, "nothing waits for that amount any more"
     assert f"演示 {order.party} {last.isoformat()} {after} 3 日 {order.end_to_end} 3.50" in page
+
+
+def test_funding_file__for_the_net_payer_s_own_bank__in_each_form_and_for_nobody_else(till: Till) -> None:
+    till.netted()
+    batch = till.instruct()
+    [order] = [item for item in batch.instructions if item.direction is Direction.FUNDING]
+    [receiver, *_] = [item.party for item in batch.instructions if item.direction is Direction.PAYOUT]
+    path = f"/api/cycles/{till.cycle}/funding"
+    answer = till.shop.get(f"{path}/{order.party}?form=xml&day=2026-06-10", f"party:{order.party}")
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "application/xml")
+    made = read_pain001(answer.content)
+    assert (made.execution, made.payer) == ("2026-06-10", order.account)
+    assert [(item.end_to_end, item.account, item.amount) for item in made.transfers] == [
+        (order.end_to_end, batch.account, 350)
+    ]
+    for form, begins in (("csv", b"\xef\xbb\xbf"), ("xlsx", b"PK")):
+        answer = till.shop.get(f"{path}/{order.party}?form={form}", f"party:{order.party}")
+        assert answer.content.startswith(begins)
+    for party, query, by, code in (
+        (order.party, "form=xml", order.party, 422),
+        (order.party, "form=xml&day=never", order.party, 422),
+        (order.party, "form=xml&day=2026-06-10", receiver, 403),
+        (receiver, "form=xml&day=2026-06-10", receiver, 422),
+    ):
+        answer = till.shop.get(f"{path}/{party}?{query}", f"party:{by}")
+        assert answer.status_code == code, answer.text
 
 
 def test_bank_file__whose_total_is_wrong__refused_on_the_page__nothing_changed(till: Till) -> None:
