@@ -1,4 +1,4 @@
-"""`shuqing settle`: what a period lacks, its inputs put before both sides, and the close of a cycle.
+"""`shuqing settle`: what a period lacks, its inputs put before both sides, what is to be valued, the close of a cycle.
 
 Inputs are signed by `shuqing deals sign`. A close goes from hand to hand as one file, from operator to auditor and
 back: each signs it with its own key, on its own machine, for the contract on the chain.
@@ -21,6 +21,7 @@ from clearing.money import yuan
 from clearing.settlement.close import CycleClose, commitment_of, operator_id
 from clearing.settlement.onchain import CONTRACT, sign_close
 from clearing.settlement.service import AUDITOR, OPERATOR
+from clearing.settlement.weighing import EXACT_PARTIES, Sampling, coalitions_met
 from clearing.terms import Address
 from ledger import canonical, trust
 from ledger.errors import FieldError, Malformed
@@ -59,6 +60,22 @@ def inputs(
             raise Malformed(f"{file} 不是 JSON：{error}。 / {file} is not JSON: {error}.") from error
         answer = client.post("/api/period-inputs/drafts", document)
         typer.echo(json.dumps(answer, ensure_ascii=False))
+
+
+@app.command()
+def coalitions(
+    parties: Annotated[list[str], typer.Argument(help="各方 / the contributors")],
+    start: Annotated[str, typer.Option(help="起始值，64 位十六进制 / start value, 64 hex")],
+    permutations: Annotated[int, typer.Option(help="抽样次数 / how many permutations")],
+) -> None:
+    """抽样计算 Shapley 时须估值的各组合（JSON） / the coalitions a sampled Shapley step asks a value of, before any."""
+    with said_clearly():
+        sampling = read(Sampling, {"start": start, "permutations": permutations}, "sampling")
+        if len(set(parties)) != len(parties) or len(parties) <= EXACT_PARTIES:
+            expected = f"各一次，多于 {EXACT_PARTIES} 方，否则须全部组合 / each once, more of them, else all coalitions"
+            raise FieldError("parties", expected, " ".join(parties)[:200])
+        met = [sorted(members) for members in coalitions_met(parties, sampling)]
+        typer.echo(json.dumps(sorted(met, key=lambda members: (len(members), members)), ensure_ascii=False))
 
 
 CloseArgument = Annotated[Path, typer.Argument(help="关账文件（JSON） / the close, a JSON file")]
