@@ -14,7 +14,8 @@ from clearing.settlement import store
 from clearing.settlement.cycle import CycleMove, State
 from clearing.settlement.flows import Flow, What, flows_of
 from clearing.settlement.guarantee import agreement_of
-from clearing.settlement.notice import Held, Limit, PartB, Reason
+from clearing.settlement.netting.gridlock import Reason as Limit
+from clearing.settlement.notice import Held, PartB, Reason
 from clearing.settlement.statement import Line, ObligationPart
 from clearing.settlement.store import StoredStatement
 from clearing.settlement.tracing import What as Evidence

@@ -16,7 +16,8 @@ from sqlalchemy.orm import Session
 from clearing.settlement import netted, partial, store
 from clearing.settlement.bank_file import BankEntry
 from clearing.settlement.cycle import ORDER, CycleMove, State
-from clearing.settlement.notice import Held, Limit, Reason
+from clearing.settlement.netting.gridlock import Reason as Limit
+from clearing.settlement.notice import Held, Reason
 from clearing.settlement.payment import Direction
 from clearing.settlement.statement import Obligation, ObligationPart
 from clearing.settlement.store import StoredStatement

@@ -16,6 +16,7 @@ from clearing.settlement.audit import Finding
 from clearing.settlement.cycle import State
 from clearing.settlement.netting import Run
 from clearing.settlement.netting.gridlock import Proved
+from clearing.settlement.netting.gridlock import Reason as Limit
 from clearing.settlement.netting.limits import (
     NETTING_LIMITS,
     Cap,
@@ -27,7 +28,7 @@ from clearing.settlement.netting.limits import (
     applied,
     limited,
 )
-from clearing.settlement.notice import Held, Limit, PartB, Reason
+from clearing.settlement.notice import Held, PartB, Reason
 from clearing.settlement.payment import Direction
 from clearing.settlement.statement import Item, Obligation, ObligationPart
 from clearing.terms import DAY
