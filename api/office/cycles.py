@@ -9,6 +9,7 @@ from sqlmodel import Session
 
 from clearing.errors import UnknownFact
 from clearing.settlement import service, store, suspense
+from clearing.settlement.cover import COVER_CALL, Asked, CoverCall
 from clearing.settlement.cycle import ORDER, CycleMove, State
 from clearing.settlement.netting import Run
 from clearing.settlement.netting.default import Default
@@ -65,7 +66,7 @@ _NEXT = {
     State.FUNDED: "payments",
 }
 WAYS = {Direction.FUNDING: "备付（入）", Direction.PAYOUT: "付款（出）"}
-EVENTS = {"payment-instructions/v1": "付款指令", "payment-reissue/v1": "退汇重付"}
+EVENTS = {"payment-instructions/v1": "付款指令", "payment-reissue/v1": "退汇重付", COVER_CALL: "向担保方催付"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,13 +93,15 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """A batch that two persons released: the fact, what it is, whether a default has undone it, its orders."""
+    """A batch that two persons released: the fact, what it is, whether a default has undone it, its orders; `asked` are
+    the guarantors that are to pay them."""
 
     fact: Fact
     name: str
     void: bool
     batch: Batch
     orders: tuple[Order, ...]
+    asked: tuple[Asked, ...] = ()
 
     @property
     def pays(self) -> bool:
@@ -110,7 +113,7 @@ class Release:
 class Sheet:
     """One cycle, whole. `steps` may be taken now; `returned` came back and were not issued again; `run` with its fact;
     `limited` is what its limits kept out; `to_instruct`: instructions are to be signed, for the accounts of
-    `instructs`."""
+    `instructs`; `to_call`: guarantors that are to be called before a default."""
 
     cycle: CycleMove
     overdue: bool
@@ -128,6 +131,7 @@ class Sheet:
     closed: str | None
     to_instruct: bool
     instructs: tuple[str, ...]
+    to_call: tuple[Asked, ...]
 
     @property
     def confirmed(self) -> int:
@@ -137,7 +141,7 @@ class Sheet:
     def settled(self) -> bool:
         """Has all the money moved, so that in and out must be the same?"""
         waiting = any(
-            item.expected.booked < item.expected.amount and not item.expected.returned
+            item.expected.due > 0 and not item.expected.returned
             for one in self.releases
             if not one.void
             for item in one.orders
@@ -176,6 +180,8 @@ def sheet(session: Session, name: str, now: int) -> Sheet:
     instructed = store.instructions_of(session, name) is not None
     moved = ORDER.index(cycle.state) >= ORDER.index(State.INSTRUCTED)
     to_instruct = run is not None and not instructed and cycle.state in (State.NETTED, State.INSTRUCTED)
+    ran_out = cycle.state is State.INSTRUCTED and now >= cycle.until
+    to_call = service.to_call(session, cycle=name) if ran_out else ()
     return Sheet(
         cycle=cycle,
         overdue=_overdue(cycle, now),
@@ -189,10 +195,11 @@ def sheet(session: Session, name: str, now: int) -> Sheet:
         sums=service.money_sums(session, cycle=name) if moved else None,
         suspense=_ageing(session, now),
         twice=store.paid_twice(session),
-        steps=tuple(_steps(cycle, issued, instructed, now)),
+        steps=tuple(step for step in _steps(cycle, issued, instructed, now) if step != "default" or not to_call),
         closed=store.closed_of(session, name),
         to_instruct=to_instruct,
         instructs=tuple(party for party, amount in run[1].final.items() if amount) if run and to_instruct else (),
+        to_call=to_call,
     )
 
 
@@ -203,7 +210,9 @@ def accounts(session: Session) -> tuple[BankAccount | None, dict[str, BankAccoun
         for fact in facts.facts_of(session, f"payments:{cycle.cycle}"):
             batch = store.batch_in(fact)
             supervised = batch.account
-            found |= {item.party: item.account for item in batch.instructions}
+            asked = read(CoverCall, fact.body).asked if fact.kind == COVER_CALL else ()
+            whose = [item.guarantor for item in asked] or [item.party for item in batch.instructions]
+            found |= {party: item.account for party, item in zip(whose, batch.instructions, strict=True)}
     return supervised, found
 
 
@@ -242,12 +251,14 @@ def _releases(session: Session, name: str, undone: set[str]) -> list[Release]:
     found = []
     for fact in chain:
         batch, void = store.batch_in(fact), fact.id in undone
+        call = read(CoverCall, fact.body) if fact.kind == COVER_CALL else None
+        void = void or (call is not None and call.instructions in undone)
         standing = store.instructions(session, fact.id)
         shown = tuple(
             Order(item, standing[item.end_to_end], *_said(standing[item.end_to_end], void, item.end_to_end in again))
             for item in batch.instructions
         )
-        found.append(Release(fact, EVENTS[fact.kind], void, batch, shown))
+        found.append(Release(fact, EVENTS[fact.kind], void, batch, shown, call.asked if call else ()))
     return found
 
 
@@ -258,6 +269,8 @@ def _said(item: Expected, void: bool, again: bool) -> tuple[str, str]:
         return "已作废", "plain"
     if item.returned:
         return ("退汇，已重付", "plain") if again else ("退汇，待重付", "bad")
+    if item.elsewhere and not item.due:
+        return "已另行付足", "good"
     if item.booked == item.amount:
         return ("已到账" if brings else "已付款"), "good"
     if item.booked:

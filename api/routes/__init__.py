@@ -28,7 +28,7 @@
 - `reconciliation`: closes and heartbeats of connectors, and the report that compares the two sides' records.
 - `service_level`: outages, checks, and the service level of a month.
 - `reporting`: credit, activity, contribution, the assessment report, the annual disclosure, objections to figures.
-- `settlement`: the cycle, driven by the operator, confirmed by the parties.
+- `settlement`: the cycle, driven by the operator, confirmed by the parties; `cover`: guarantors of net payers.
 - `dispute`: complaints about delivery and use, with their evidence.
 - `service_order`: service orders, from the signed scheme to the invoice of a 项目周期.
 - `public_revenue`: non-tax revenue, from the assessment to its purposes, refunds and the 台账.

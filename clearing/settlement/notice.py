@@ -87,6 +87,24 @@ def left(removed: Sequence[Obligation], reason: Reason) -> tuple[Held, ...]:
     return tuple(Held(item.debtor, item.creditor, item.amount, reason, item.items) for item in removed)
 
 
+def merged(held: Sequence[Held]) -> tuple[Held, ...]:
+    """Each pair and reason once: what of an obligation was kept out of a run and left a later one for the same reason
+    waits together."""
+    found: dict[tuple[str, str, Reason], Held] = {}
+    for item in held:
+        key = item.debtor, item.creditor, item.reason
+        before = found.get(key)
+        if before is None or before.items is None or item.items is None:
+            found[key] = before if before and before.items is None else item
+            continue
+        amounts: dict[tuple[str, str], int] = {}
+        for part in (*before.items, *item.items):
+            amounts[part.agreement, part.period] = amounts.get((part.agreement, part.period), 0) + part.amount
+        items = tuple(Item(*name, amount) for name, amount in amounts.items())
+        found[key] = Held(item.debtor, item.creditor, before.amount + item.amount, item.reason, items)
+    return tuple(found.values())
+
+
 def _held(stated: Obligation, ready: Sequence[Item], balance: Mapping[Account, int]) -> Held:
     netted = {(item.agreement, item.period): item.amount for item in ready}
     rest = [(item, item.amount - netted.get((item.agreement, item.period), 0)) for item in stated.items]

@@ -54,7 +54,7 @@ def suggestions(entry: BankEntry, waiting: Iterable[Open], *, window: int = WIND
     """
     found = []
     for item in waiting:
-        due = item.expected.amount - item.expected.booked
+        due = item.expected.due
         signed = due if item.expected.direction is Direction.FUNDING else -due
         days = days_between(item.due, entry.booking_date)
         open_ = due > 0 and not item.expected.returned
