@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from sqlalchemy.orm import Session
@@ -100,8 +100,9 @@ def draft_call(
     """The call of the guarantors, for maker and checker to sign; `accounts` by guarantor. They have the time that net
     payers have.
 
-    Raises WrongMove unless instructed and somebody short has a guarantor that was not called, TooEarly before the
-    funding clock has run out, BadTerms for an account no bank could use.
+    Raises WrongMove unless instructed and somebody short has a guarantor that was not called, and while a call of it
+    for the same party waits in another cycle, which it may have to pay first; TooEarly before the funding clock has run
+    out, BadTerms for an account no bank could use.
     """
     now = in_state(session, cycle, State.INSTRUCTED)
     return _draft(session, now, accounts, office.working_days(at, CLOCKS[State.INSTRUCTED]), at)
@@ -113,9 +114,27 @@ def _draft(session: Session, now: CycleMove, accounts: Mapping[str, BankAccount]
         raise WrongMove(now.cycle, "有未催付的担保方 / a guarantor that was not called", "无 / none")
     if at < now.until:
         raise TooEarly(now.cycle, now.until, at)
+    if other := _called_elsewhere(session, now, asked):
+        raise WrongMove(
+            other, "对同一担保的前一催付已办结 / the earlier call under the same guarantee done", "未办结 / open"
+        )
     first = read(Batch, facts.fact(session, batch).body)
     body = cover.call_of(first, batch, asked, accounts, until)
     return next_statement(session, COVER_CALL, f"payments:{now.cycle}", body_of(body))
+
+
+def _called_elsewhere(session: Session, now: CycleMove, asked: Sequence[Asked]) -> str | None:
+    """Another cycle in which one of these guarantors is still to pay for the same party."""
+    pairs = {(item.party, item.guarantor) for item in asked}
+    for other in store.cycles(session):
+        batch = store.instructions_of(session, other.cycle)
+        if other.state is not State.INSTRUCTED or other.cycle == now.cycle or batch is None:
+            continue
+        if call := store.cover_call(session, other.cycle, batch):
+            due = {item.party for item in store.instructions(session, call[0]).values() if item.due > 0}
+            if any((item.party, item.guarantor) in pairs and item.party in due for item in call[1].asked):
+                return other.cycle
+    return None
 
 
 def call_cover(session: Session, office: Office, signed: Signed, *, at: int) -> Fact:

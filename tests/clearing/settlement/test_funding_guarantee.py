@@ -10,7 +10,7 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from clearing.errors import BadTerms, Clash, NotSigned, TooEarly, WrongMove
-from clearing.settlement import cover, journal, service, store, tables
+from clearing.settlement import cover, journal, register, service, store, tables
 from clearing.settlement.audit import Finding
 from clearing.settlement.cover import COVER_CALL, FUNDING_GUARANTEE, CoverCall
 from clearing.settlement.cycle import State
@@ -155,6 +155,10 @@ def test_call__the_guarantor_pays_what_is_missing__the_cycle_settles_and_it_is_o
     pay(session, market, case.missing, order.end_to_end, case.at + 1)
     assert service.advance_payments(session, OFFICE, cycle=case.cycle, at=case.at + 1).state is State.FUNDED
     assert recourse(session) == {"Y": case.missing, "Z": -case.missing}
+    both = "、".join(sorted([case.own, order.end_to_end]))
+    lines = [line for line in register.rows(session, case.cycle) if line.debtor == "Y"]
+    assert {line.funding for line in lines} == {both}, "the ledger of obligations names both instructions"
+    assert [line.settled for line in lines] == [line.amount for line in lines]
     finish(session, market, case, case.batch, case.at + 2)
     assert service.money_sums(session, cycle=case.cycle).suspense == 0
     april = demo.to_statements(session, market, demo.APRIL, demo.APRIL.end + 9 * DAY)
@@ -311,6 +315,28 @@ def test_call__without_a_guarantor_or_twice_or_changed__is_refused(session: Sess
     assert service.call_cover(session, OFFICE, signed, at=case.at + 5).id == first.id
     with pytest.raises(WrongMove):
         service.draft_call(session, OFFICE, cycle=case.cycle, accounts=ACCOUNTS, at=case.at)
+
+
+def test_call__while_one_for_the_same_party_waits_in_another_cycle__is_refused(
+    session: Session, market: Market
+) -> None:
+    """Both together could ask for more than the guarantee."""
+    market.call(demo.APRIL, g2=400)
+    case = late(session, market, part=0, most=0)
+    made = call(session, case.cycle, case.at)
+    april = demo.to_netted(session, market, demo.APRIL)
+    at = demo.APRIL.end + DAY
+    batch = instruct(session, april, at + 40)
+    assert any(item.party == "Y" and item.direction is Direction.FUNDING for item in batch.instructions)
+    until = store.cycle(session, april).until
+    with pytest.raises(WrongMove, match=r"2026-03.*under the same guarantee"):
+        service.draft_call(session, OFFICE, cycle=april, accounts=ACCOUNTS, at=until)
+    pay(session, market, case.due - 60, made.batch.instructions[0].end_to_end, until)
+    pay(session, market, 60, case.own, until)
+    service.advance_payments(session, OFFICE, cycle=case.cycle, at=until)
+    asked = call(session, april, until + 1).asked
+    assert [(item.party, item.amount) for item in asked] == [("Y", 60)], "what Y owes Z counts"
+    assert audited(session, market, april) == []
 
 
 def test_call__nobody_stands__the_default_goes_on_as_before(session: Session, market: Market) -> None:
