@@ -42,25 +42,29 @@ class Called:
 
 def rows(session: Session, operator: str, party: str, at: int) -> list[Row]:
     """The guarantees a party gave or that stand for it; all of them for the operator."""
-    balance = store.balance(session)
+    found = [
+        one for one in store.guarantees(session, operator) if party in (operator, one.body.guarantor, one.body.party)
+    ]
+    balance = store.balance(session) if found else {}
     return [
-        Row(one, stands_on(body, text_of(at)[:10]), journal.recourse_of(balance, body.party, body.guarantor))
-        for one in store.guarantees(session, operator)
-        for body in (one.body,)
-        if party in (operator, body.guarantor, body.party)
-    ]  # fmt: skip
+        Row(
+            one,
+            stands_on(one.body, text_of(at)[:10]),
+            journal.recourse_of(balance, one.body.party, one.body.guarantor),
+        )
+        for one in found
+    ]
 
 
 def calls(session: Session, operator: str, party: str) -> list[Called]:
     """The calls of guarantors that concern a party, the newest cycle first; all of them for the operator."""
     found = []
     for cycle in reversed(store.cycles(session)):
-        undone = {body.instructions for _, body in store.defaults(session, cycle.cycle)}
         for name, body in store.cover_calls(session, cycle.cycle):
             standing = store.instructions(session, name)
             for asked, order in zip(body.asked, body.batch.instructions, strict=True):
                 if party in (operator, asked.guarantor, asked.party):
-                    now, void = standing[order.end_to_end], body.instructions in undone
+                    now, void = standing[order.end_to_end], not store.expected(session, order.end_to_end)
                     due = 0 if void else now.due
                     found.append(Called(cycle, asked, body.until, now.booked, due, void))
     return found

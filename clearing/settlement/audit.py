@@ -19,7 +19,7 @@ from clearing.settlement import correcting, cover, guarantee, journal, netting, 
 from clearing.settlement import notice as notices
 from clearing.settlement import statement as statements
 from clearing.settlement.correcting import Standing
-from clearing.settlement.cover import CoverCall
+from clearing.settlement.cover import Asked, CoverCall
 from clearing.settlement.cover import Standing as StandingGuarantee
 from clearing.settlement.cycle import ORDER, CycleMove, State
 from clearing.settlement.guarantee import Ended, GuaranteeCall
@@ -105,8 +105,8 @@ class Stored:
     cycle corrects; `corrected` are the ids of charges, shares and invoices by which later cycles correct this period;
     `guaranteed` is what guarantees may be called from, `calls` what was called; `credits` are what follows from the
     disputes that ended, of this cycle or not given back at all; `guarantors` stood behind net payers when the cycle was
-    netted; `holds` what was frozen of the period, with the fact of
-    its release or None; `transactions` are the whole journal; `limits` stood when the first of the `runs` was made."""
+    netted; `holds` what was frozen of the period, with the fact of its release or None; `transactions` are the whole
+    journal; `limits` stood when the first of the `runs` was made."""
 
     move: CycleMove
     readings: Sequence[tuple[str, MeterReading]]
@@ -523,15 +523,7 @@ def _pair(item: Obligation) -> tuple[str, str]:
 
 def _call(stored: Stored, instructions: str, batch: Batch, name: str, call: CoverCall) -> Iterator[Finding]:
     """The call from what each party still owed on its position, and its guarantor from before, when it was made."""
-    made = ("instruction", name)
-    posted = next((number for number, item in stored.transactions if (item.event, item.event_id) == made), 0)
-    balance = journal.balances(item for number, item in stored.transactions if number < posted)
-    payers = [item.party for item in batch.instructions if item.direction is payment.Direction.FUNDING]
-    owes = {party: balance.get(Account(Kind.RCV, party, journal.NET, stored.move.period), 0) for party in payers}
-    short = {party: amount for party, amount in owes.items() if amount > 0}
-    standing = stored.guarantors
-    owed = {party: journal.recourse_of(balance, party, one.body.guarantor) for party, one in standing.items()}
-    asked = cover.asked_of(short, standing, owed)
+    asked = _asked(stored, batch, name)
     accounts = {item.guarantor: order.account for item, order in zip(call.asked, call.batch.instructions, strict=False)}
     try:
         demanded = cover.call_of(batch, instructions, asked, accounts, call.until)
@@ -539,6 +531,18 @@ def _call(stored: Stored, instructions: str, batch: Batch, name: str, call: Cove
         yield Finding(f"cover call ({name})", "batch.instructions", "those asked", str(error))
     else:
         yield from _fields(f"cover call ({name})", body_of(demanded), body_of(call))
+
+
+def _asked(stored: Stored, batch: Batch, event_id: str) -> tuple[Asked, ...]:
+    """Who was to be called for a batch before the journal had the first transaction of this event."""
+    posted = next((number for number, item in stored.transactions if item.event_id == event_id), 0)
+    balance = journal.balances(item for number, item in stored.transactions if number < posted)
+    payers = [item.party for item in batch.instructions if item.direction is payment.Direction.FUNDING]
+    owes = {party: balance.get(Account(Kind.RCV, party, journal.NET, stored.move.period), 0) for party in payers}
+    short = {party: amount for party, amount in owes.items() if amount > 0}
+    standing = stored.guarantors
+    owed = {party: journal.recourse_of(balance, party, one.body.guarantor) for party, one in standing.items()}
+    return cover.asked_of(short, standing, owed)
 
 
 def _instructions(stored: Stored) -> Iterator[Finding]:
@@ -561,6 +565,11 @@ def _instructions(stored: Stored) -> Iterator[Finding]:
         yield from _fields(f"payment instructions ({name})", body_of(demanded), body_of(batch))
         if one.call is not None:
             yield from _call(stored, name, batch, *one.call)
+        elif one.default is not None:
+            for item in _asked(stored, batch, one.default[0]):
+                yield Finding(
+                    f"default ({one.default[0]})", "cover call", f"{item.guarantor} → {item.party}", "missing"
+                )
     released = {item.end_to_end: item for one in stored.runs if one.batch for item in one.batch[1].instructions}
     for name, order in stored.reissues:
         for item, old in zip(order.batch.instructions, order.replaces, strict=False):

@@ -165,7 +165,7 @@ def _guarantors(session: Session, now: CycleMove, runs: Sequence[StoredRun]) -> 
     payers = {
         item.party
         for one in runs
-        if one.call and one.batch
+        if one.batch and (one.call or one.default)
         for item in one.batch[1].instructions
         if item.direction is Direction.FUNDING
     }

@@ -123,13 +123,16 @@ def call_of(
             raise BadTerms("accounts", f"担保方的账户 / a bank account of {item.guarantor}", "无 / missing")
         account = accounts[item.guarantor]
         check_account(account, f"accounts.{item.guarantor}")
-        made.append(Instruction(_id_of(first.netting, item), Direction.FUNDING, item.party, item.amount, account))
+        made.append(
+            Instruction(end_to_end_of(first.netting, item.party), Direction.FUNDING, item.party, item.amount, account)
+        )
     batch = replace(first, instructions=tuple(made), funding=sum(item.amount for item in made), payout=0)
     return CoverCall(batch, instructions, tuple(asked), until)
 
 
-def _id_of(netting: str, item: Asked) -> str:
-    return "SQ" + hashlib.sha256(f"{netting}|cover|{item.party}|{item.guarantor}".encode()).hexdigest()[:32].upper()
+def end_to_end_of(netting: str, party: str) -> str:
+    """The id of the instruction by which a guarantor brings what a party did not bring under a run."""
+    return "SQ" + hashlib.sha256(f"{netting}|cover|{party}".encode()).hexdigest()[:32].upper()
 
 
 @dataclass(frozen=True, slots=True)

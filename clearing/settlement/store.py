@@ -15,6 +15,7 @@ from clearing.settlement import journal, payment, suspense, tables
 from clearing.settlement.bank_file import BankEntry, BankFile
 from clearing.settlement.close import CycleClose
 from clearing.settlement.cover import COVER_CALL, FUNDING_GUARANTEE, CoverCall, FundingGuarantee, Standing, stands_on
+from clearing.settlement.cover import end_to_end_of as cover_id
 from clearing.settlement.cover import subject_of as cover_subject
 from clearing.settlement.cycle import ORDER, CycleMove, State
 from clearing.settlement.guarantee import GUARANTEE_CALL, GuaranteeCall
@@ -356,16 +357,16 @@ def _bank_file(session: Session, fact: Fact) -> None:
 
 def _recourse(session: Session, fact: Fact, end_to_end: str, event_id: str, effect: BankPosting) -> None:
     """What was booked for a party is owed to its guarantor, where that was asked to bring it."""
-    table = tables.instruction
+    table, own = tables.instruction, tables.cycle.c.instructions
     order = session.execute(select(table.c.fact_id).where(table.c.end_to_end == end_to_end)).scalar_one()
-    call = facts.fact(session, order)
-    if call.kind == COVER_CALL:
-        body = read(CoverCall, call.body)
-        asked = next(item for item in body.asked if item.party == effect.party)
-        one = journal.recourse(
-            event_id, asked.party, asked.guarantor, effect.period, effect.applied, body.batch.currency, fact.at
-        )
-        post(session, one)
+    if session.execute(select(own).where(own == order)).first() is not None:
+        return
+    body = read(CoverCall, facts.fact(session, order).body)
+    asked = next(item for item in body.asked if item.party == effect.party)
+    one = journal.recourse(
+        event_id, asked.party, asked.guarantor, effect.period, effect.applied, body.batch.currency, fact.at
+    )
+    post(session, one)
 
 
 def _book(session: Session, end_to_end: str, effect: BankPosting) -> None:
@@ -568,8 +569,8 @@ def cover_call(session: Session, name: str, instructions: str) -> tuple[str, Cov
 
 def cover_calls(session: Session, name: str) -> list[tuple[str, CoverCall]]:
     """Every call of guarantors in a cycle with its fact id, in order."""
-    chain = facts.facts_of(session, f"payments:{name}")
-    return [(fact.id, read(CoverCall, fact.body)) for fact in chain if fact.kind == COVER_CALL]
+    found = [(fact.id, read(CoverCall, fact.body)) for fact in facts.facts_of_kind(session, COVER_CALL)]
+    return [(fact_id, body) for fact_id, body in found if body.batch.cycle == name]
 
 
 def weights_of(session: Session, charge_id: str) -> Derived | None:
@@ -922,9 +923,15 @@ def _standing(session: Session, rows: Sequence[Any]) -> list[Expected]:
     table, found = tables.instruction, [_expected(row) for row in rows]
     if not any(item.direction is Direction.FUNDING for item in found):
         return found
+    ours = table.c.period == found[0].period
+    if len(found) == 1:  # by their ids, since every entry of a bank file asks for one instruction
+        runs = session.execute(select(tables.cycle.c.netting).where(tables.cycle.c.period == found[0].period)).scalars()
+        party = found[0].party
+        names = [(payment.end_to_end_of(run, Direction.FUNDING, party), cover_id(run, party)) for run in runs if run]
+        ours = table.c.end_to_end.in_([name for pair in names for name in pair])
     query = (
         select(table.c.party, func.max(table.c.amount).label("debt"), func.sum(table.c.booked).label("booked"))
-        .where(table.c.period == found[0].period, table.c.direction == str(Direction.FUNDING), table.c.void == 0)
+        .where(ours, table.c.direction == str(Direction.FUNDING), table.c.void == 0)
         .group_by(table.c.party)
         .having(func.count() > 1)
     )

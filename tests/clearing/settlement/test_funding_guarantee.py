@@ -10,7 +10,7 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from clearing.errors import BadTerms, Clash, NotSigned, TooEarly, WrongMove
-from clearing.settlement import cover, journal, register, service, store, tables
+from clearing.settlement import cover, covering, journal, register, service, store, tables
 from clearing.settlement.audit import Finding
 from clearing.settlement.cover import COVER_CALL, FUNDING_GUARANTEE, CoverCall
 from clearing.settlement.cycle import State
@@ -24,6 +24,7 @@ from ledger import store as facts
 from ledger.errors import FieldError
 from ledger.facts import Signed, Statement
 from ledger.reading import read
+from ledger.tables import metadata
 from tests.clearing.builders import per_call, plan, ratio, terms
 from tests.clearing.settlement import market as demo
 from tests.clearing.settlement.market import AGREEMENTS, MARCH, OFFICE, OPERATOR, SUPERVISED, Market
@@ -477,7 +478,7 @@ def test_audit__a_changed_row_of_what_the_guarantor_paid__is_named(
     pay(session, market, 333, end_to_end, case.at + 1)
     service.declare_default(session, OFFICE, cycle=case.cycle, at=made.until)
     assert audited(session, market, case.cycle) == []
-    rows = tables.metadata.tables[table]
+    rows = metadata.tables[table]
     which = rows.c.event == "cover-recourse" if "event" in rows.c else rows.c.end_to_end == end_to_end
     value = rows.c.applied - 1 if column == "applied" else "X"
     session.execute(update(rows).where(which).values(**{column: value}))
@@ -494,3 +495,16 @@ def test_audit__a_call_for_what_was_not_missing__is_named(session: Session, mark
     store.project(session, taken.fact)
     named = {found.field for found in audited(session, market, case.cycle) if found.row.startswith("cover call")}
     assert named == {"asked[0].amount", "asked[0].missing"}
+
+
+def test_audit__a_default_past_the_guarantor__is_named(
+    session: Session, market: Market, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Declared by a program that does not ask for guarantors."""
+    case = late(session, market, part=0, most=0)
+    with monkeypatch.context() as changed:
+        changed.setattr(covering, "to_call", lambda session, *, cycle: ())
+        service.declare_default(session, OFFICE, cycle=case.cycle, at=case.at)
+    assert [(found.field, found.expected) for found in audited(session, market, case.cycle)] == [
+        ("cover call", "Z → Y")
+    ]
