@@ -79,6 +79,7 @@ def test_guarantor__signs_is_called_pays_and_is_owed__in_words_on_every_page(own
     page = own.page()
     assert "未备付 3.50 元，请担保方" in page
     assert "代付 3.00 元" in page
+    assert "净付款方备付到账：已向担保方催付" in page
     assert "宣告逾期未备付" not in page, "the guarantor has its own clock"
 
     page = words(court.get(PAGE))

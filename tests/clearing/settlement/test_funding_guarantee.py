@@ -20,6 +20,7 @@ from clearing.settlement.payment import Batch, Direction
 from clearing.settlement.statement import Item, Obligation, ObligationPart
 from clearing.terms import DAY, AgreementTerms
 from clearing.usage.finding import CHECKER, MAKER
+from ledger import rebuild
 from ledger import store as facts
 from ledger.errors import FieldError
 from ledger.facts import Signed, Statement
@@ -134,6 +135,14 @@ def finish(
 def recourse(session: Session) -> dict[str, int]:
     """What is open between party and guarantor, by party: owed > 0."""
     return {a.party: n for a, n in store.balance(session).items() if a.agreement.startswith("recourse/")}
+
+
+def views(session: Session) -> dict[str, list[tuple[object, ...]]]:
+    """Every row that is derived from facts."""
+    return {
+        table.name: [tuple(row) for row in session.execute(select(table).order_by(*table.primary_key.columns))]
+        for table in rebuild.view_tables()
+    }
 
 
 def test_call__the_guarantor_pays_what_is_missing__the_cycle_settles_and_it_is_owed(
@@ -259,6 +268,10 @@ def test_default__of_another_when_the_guarantor_paid__what_its_party_needs_no_mo
     assert recourse(session) == {"Y": needs, "Z": -needs}
     again = instruct(session, case.cycle, made.until + 1)
     finish(session, market, case, again, made.until + 3, agreements=agreements)
+    before_rebuild = views(session)
+    rebuild.clear_views(session)
+    rebuild.fold(session, session, store.PROJECTORS)
+    assert views(session) == before_rebuild, "the facts alone give every row again"
 
 
 def test_default__twice__what_the_guarantor_paid_for_claims_that_left_goes_back(
