@@ -515,14 +515,15 @@ def volume_warnings(tariff: Tariff) -> tuple[str, ...]:
     )
 
 
-_ORDER: Mapping[StepKind, int] = {
+ORDER: Mapping[StepKind, int] = {
     StepKind.COST_RECOVERY: 0,
     StepKind.TRANCHE: 1,
     **dict.fromkeys(DIVIDING, 2),
     StepKind.GUARANTEE: 3,
     StepKind.CAP: 4,
 }
-_USED: Mapping[StepKind, frozenset[str]] = {
+"""The place of each kind in a plan: steps stand in this order."""
+USED: Mapping[StepKind, frozenset[str]] = {
     StepKind.COST_RECOVERY: frozenset({"party", "limit_fen"}),
     StepKind.TRANCHE: frozenset({"party", "limit_fen"}),
     StepKind.RATIO: frozenset({"weights"}),
@@ -551,7 +552,7 @@ def check_plan(plan: SharingPlan) -> None:
     _require(plan.version >= 1, "plan.version", "≥ 1", plan.version)
     _require(plan.residual in known, "plan.residual", "a party of plan.holders", plan.residual)
     _require(bool(plan.steps), "plan.steps", "at least one step", 0)
-    ranks = [_ORDER[step.kind] for step in plan.steps]
+    ranks = [ORDER[step.kind] for step in plan.steps]
     order = "cost_recovery, tranche, one dividing step, guarantee, cap, in this order"
     _require(ranks == sorted(ranks), "plan.steps", order, [str(step.kind) for step in plan.steps])
     _require(ranks.count(2) <= 1, "plan.steps", "at most one dividing step", ranks.count(2))
@@ -561,7 +562,7 @@ def check_plan(plan: SharingPlan) -> None:
 
 
 def _check_step(field: str, step: Step, known: set[str]) -> None:
-    used = _USED[step.kind]
+    used = USED[step.kind]
     for name in _OPTIONAL:
         given = getattr(step, name)
         if name not in used and given not in (None, ()):

@@ -93,6 +93,7 @@ def held_of(session: Session, visitor: Visitor, identity: str, at: int) -> Held:
     terms = store.terms_of(session, identity, row.revision)
     acts = tuple((fact, act_of(fact.statement)) for fact in ledger.facts_of(session, subject_of(identity)))
     parties = {signer.party for signer in before.signers} | {row.consumer, row.seller}
+    parties |= {holder.party for holder in terms.settlement.plan.holders}
     return Held(visitor.organisation, row, terms, before, own, authority, acts, deals.names_of(session, parties, at))
 
 
@@ -118,12 +119,12 @@ def values_of(held: Held, act: Act, day: str) -> dict[str, str]:
     return {**terms, "deadline": day}
 
 
-def groups(session: Session, held: Held, act: Act) -> tuple[Group, ...]:
-    """The fields of an act's form."""
+def groups(session: Session, held: Held, act: Act, values: Mapping[str, str]) -> tuple[Group, ...]:
+    """The fields of an act's form; `values` say how many rows it has."""
     laid: list[Group] = []
     if act is Act.AMEND:
         listing = shelf.version_of(session, held.row.listing, held.terms.product.digest)
-        laid += terms_form.groups(held.terms, listing, held.names)
+        laid += terms_form.groups(held.terms, listing, held.names, values)
     if act in NEEDS_GROUND and held.authority:
         laid.append(Group("决定", "Decision", (
             Widget("ground.text", "决定的内容和文号", "Decision", "long", required=True, most=4000),

@@ -123,6 +123,7 @@ def deal_of(session: Session, visitor: Visitor, identity: str, at: int) -> Deal:
     for item in rounds:
         if isinstance(item.document, Terms):
             parties |= {party.party for party in item.document.parties}
+            parties |= {holder.party for holder in item.document.settlement.plan.holders}
     return Deal(
         row, state_at(row.state, row.valid_until, at), side, shelf.listing(session, row.listing), said, rounds,
         act, names_of(session, parties, at),

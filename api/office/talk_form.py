@@ -70,8 +70,8 @@ def values_of(asked: Asked) -> dict[str, str]:
     return found
 
 
-def groups(asked: Asked, names: Mapping[str, str]) -> tuple[Group, ...]:
-    """The fields of the form."""
+def groups(asked: Asked, names: Mapping[str, str], values: Mapping[str, str]) -> tuple[Group, ...]:
+    """The fields of the form; `values` say how many rows it has."""
     stands = Group("有效期", "Valid until", (
         Widget("valid_until", "有效至（含当日）", "Last day", "date", required=True,
                help="过了这一日对方就不能再接受"),
@@ -81,7 +81,7 @@ def groups(asked: Asked, names: Mapping[str, str]) -> tuple[Group, ...]:
     if asked.content is Content.QUOTE:
         return (*price_form.groups(asked.listing.unit, _tiers(asked.base)), _quote(asked), stands)
     if isinstance(asked.base, Terms) and asked.content is Content.TERMS:
-        return (*terms_form.groups(asked.base, asked.listing, names), stands)
+        return (*terms_form.groups(asked.base, asked.listing, names, values), stands)
     if asked.message is Message.AGREEMENT:
         last = Widget("deadline", "签署截止日（含当日）", "Last day to sign", "date", required=True,
                       help="过了这一日，合约不能再签署入册")  # fmt: skip

@@ -12,8 +12,7 @@ import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from api.office import price_form, words
-from api.office.spoken import share
+from api.office import plan_form, price_form, words
 from api.office.typed import SEPARATOR, Typed
 from api.office.widgets import Group, Widget
 from clearing import money
@@ -50,14 +49,11 @@ from registry.asset import Twin
 from registry.calendar import day_of, end_of, start_of
 from registry.rights import RIGHT_NAMES, Right
 
-SHARERS = 4
-"""Payees the form offers; empty lines are left out."""
 ENVIRONMENTS = words.VALUES["environment"]
 BILLING = {basis.value: words.VALUES["billing"][basis.value] for basis in BillingBasis}
 SILENCE = {silence.value: words.VALUES["silence"][silence.value] for silence in Silence}
 FORUMS = {forum.value: words.VALUES["forum"][forum.value] for forum in Forum}
 ACTIONS = {action.value: words.VALUES["action"][action.value] for action in Action}
-PAID_AS = {name: words.VALUES["role"][name] for name in ("holder", "processor", "operator", "provider", "platform")}
 
 
 def begun(
@@ -115,14 +111,7 @@ def values_of(terms: Terms) -> dict[str, str]:
     if (cap := terms.settlement.cap) is not None:
         found |= {"cap.size": str(cap.size), "cap.price": money.yuan(cap.fen), "cap.basis": cap.basis.value,
                   "cap.document": cap.document}  # fmt: skip
-    plan = terms.settlement.plan
-    if _plain_plan(plan):
-        roles = {holder.party: holder.role for holder in plan.holders}
-        for place, weight in enumerate(plan.steps[0].weights):
-            found |= {
-                f"plan.{place}.party": weight.party, f"plan.{place}.role": roles[weight.party],
-                f"plan.{place}.percent": share(weight.weight, 10_000_000),
-            }  # fmt: skip
+    found |= plan_form.values_of(terms.settlement.plan)
     if _plain_policy(terms.policy):
         rule = terms.policy.permission[0]
         limits = [str(each.right) for each in rule.constraints if each.left is Left.COUNT]
@@ -130,8 +119,11 @@ def values_of(terms: Terms) -> dict[str, str]:
     return found
 
 
-def groups(base: Terms, listing: Listing | None, names: Mapping[str, str]) -> tuple[Group, ...]:
-    """The fields of terms that begin with `base`; `listing` offers its modes and environments."""
+def groups(
+    base: Terms, listing: Listing | None, names: Mapping[str, str], values: Mapping[str, str]
+) -> tuple[Group, ...]:
+    """The fields of terms that begin with `base`; `listing` offers its modes and environments, `values` say how many
+    rows there are and of which kind."""
     unit = base.settlement.tariff.unit
     modes = tuple(mode.value for mode in listing.delivery.modes) if listing else (base.delivery.mode,)
     places = tuple(item.value for item in listing.use.environments) if listing else (base.environment,)
@@ -172,7 +164,7 @@ def groups(base: Terms, listing: Listing | None, names: Mapping[str, str]) -> tu
               for i, party in enumerate(base.parties)),
             Widget("invoice_issuer", "开票方（统一社会信用代码）", "Invoice issuer", required=True),
         )),
-        _plan_group(base.settlement.plan),
+        *plan_form.groups(base.settlement.plan, signing_parties(base), names, values),
         Group("责任与争议", "Liability, disputes", (
             Widget("liability", "违约责任", "Liability", "long", required=True, most=4000),
             Widget("dispute.days", "先行协商（天）", "Negotiation days", "number", required=True, most=3),
@@ -221,6 +213,11 @@ def _read_template(typed: Typed, base: Template) -> Template:
     )
 
 
+def signing_parties(base: Terms) -> tuple[str, ...]:
+    """Who signs these terms, and so may guarantee; nobody whose name is still to be typed."""
+    return tuple(party.party for party in base.parties if party.party)
+
+
 def read(typed: Typed, base: Terms, *, amends: bool = False) -> Terms:
     """The terms the fields make of `base`, with a salt of their own; what is wrong stands in the messages. An
     amendment counts the versions of what it changes up by one (D33)."""
@@ -238,8 +235,8 @@ def read(typed: Typed, base: Terms, *, amends: bool = False) -> Terms:
         tariff, tax = price_form.read(typed, tariff.unit, tariff.version + step)
     elif not tariff.tiers and tariff.kind in price_form.OFFERED and tariff.kind is not TariffKind.FIXED:
         typed.wrong("tiers.0.price", "请填写单价。", "A price is needed.")
-    if not kept("plan."):
-        plan = _read_plan(typed, plan, step)
+    if plan_form.sayable(plan) and not kept("plan."):
+        plan = plan_form.read(typed, plan, signing_parties(base), step)
     cap = settlement.cap if kept("cap.") else _read_cap(typed, base)
     purposes = typed.listed("purposes")
     granted = tuple(right for right in Right if typed.ticked(f"granted.{right.value.lower()}"))
@@ -343,48 +340,4 @@ def _read_policy(typed: Typed, base: Terms, purposes: tuple[str, ...], step: int
     limit = typed.number("policy.limit", 1, blank=0)
     return _policy(
         policy.version + step, policy.assigner, policy.assignee, policy.target, purposes, action, limit
-    )  # fmt: skip
-
-
-def _plain_plan(plan: SharingPlan) -> bool:
-    """Is everything divided by one list of weights?"""
-    if len(plan.steps) != 1 or plan.steps[0].kind is not StepKind.RATIO:
-        return False
-    return tuple(each.party for each in plan.steps[0].weights) == tuple(holder.party for holder in plan.holders)
-
-
-def _plan_group(plan: SharingPlan) -> Group:
-    if not _plain_plan(plan):
-        told = "分配方案不止一步按比例分配，本页不改动；须改动时请用接口。"
-        return Group("收益分配", "Sharing", (Widget("plan", "分配方案", "Plan", "fixed", value=told),))
-    lines = tuple(
-        widget
-        for place in range(max(SHARERS, len(plan.holders)))
-        for widget in (
-            Widget(f"plan.{place}.party", f"第 {place + 1} 位受益方（统一社会信用代码）", "Payee", most=64),
-            Widget(f"plan.{place}.role", f"第 {place + 1} 位：以何身份", "As", "choice", tuple(PAID_AS.items())),
-            Widget(f"plan.{place}.percent", f"第 {place + 1} 位：比例（%）", "Share", "number", most=12),
-        )
-    )
-    return Group("收益分配", "Sharing", lines, help="比例合计 100%；不用的行留空。", anchor="plan")
-
-
-def _read_plan(typed: Typed, base: SharingPlan, step: int) -> SharingPlan:
-    rows = [place for place in range(SHARERS * 4) if typed.values.get(f"plan.{place}.party")]
-    holders = tuple(
-        Holder(typed.text(f"plan.{place}.party", most=64), typed.choice(f"plan.{place}.role", PAID_AS))
-        for place in rows
-    )
-    weights = tuple(
-        Weight(holder.party, typed.percent(f"plan.{place}.percent", 7))
-        for place, holder in zip(rows, holders, strict=True)
-    )
-    total = sum(weight.weight for weight in weights)
-    if total != WHOLE:
-        typed.wrong("plan", f"比例合计应为 100%，现为 {share(total, 10_000_000)}%。", "The shares must add up to 100%.")
-    known = {holder.party for holder in holders}
-    residual = base.residual if base.residual in known or not holders else holders[0].party
-    return replace(
-        base, version=base.version + step, holders=holders, residual=residual,
-        steps=(Step(StepKind.RATIO, weights=weights),),
     )  # fmt: skip

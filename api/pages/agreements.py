@@ -11,7 +11,7 @@ from sqlmodel import Session
 from api.deps import NowDep, ReadDep, SystemDep, WriteDep
 from api.desk import service as desk
 from api.office import agreement_acts as acts
-from api.office import deals, refusals, words
+from api.office import deals, plan_form, plan_words, refusals, words
 from api.office.agreement_acts import SIGNING, Held
 from api.office.application_form import Message as Told
 from api.office.typed import Typed
@@ -41,6 +41,7 @@ def agreement_page(request: Request, agreement: str, visitor: HolderDep, session
         visitor,
         held=held,
         blocks=acts.blocks_of(session, held),
+        sentences=plan_words.sentences(held.terms.settlement.plan, held.names),
         model=model_of(held.terms.template),
         clauses=written(held.terms.template),
         possible=[(act, NAMES[act], acts.TOLD[act]) for act in acts.possible(held, now)],
@@ -69,7 +70,10 @@ def draft_act(
     system: SystemDep, now: NowDep,
 ) -> Response:  # fmt: skip
     """Makes the act, asks the table whether it could be taken in now, and puts it onto the desk of every signer."""
-    held, typed = _begin(session, visitor, agreement, act, now), Typed(fields)
+    held, do = _begin(session, visitor, agreement, act, now), fields.pop("do", "")
+    if do:
+        return _form(request, session, visitor, held, act, plan_form.changed(fields, do))
+    typed = Typed(fields)
     try:
         made = acts.drafted(session, held, act, typed, domain=system.agreement_domain, at=now)
     except (ClearingError, RegistryError, LedgerError) as refusal:
@@ -113,7 +117,7 @@ def _form(
         act=act,
         title=NAMES[act],
         told=acts.TOLD[act],
-        groups=[group.filled(values) for group in acts.groups(session, held, act)],
+        groups=[group.filled(values) for group in acts.groups(session, held, act, values)],
         messages=messages or {},
         chinese=chinese,
         english=english,

@@ -174,13 +174,21 @@ def test_form__everything_wrong_at_its_field_and_nothing_drafted(shop: Shop) -> 
     buyer = trader(shop, BUYER)
     path = f"/office/market/{PRODUCT}/REQUEST"
     fields = buyer.filled(path) | {
-        "tiers.0.price": "0.355", "endpoint": "", "expiry": "x", "plan.0.percent": "60", "granted.use": "",
+        "tiers.0.price": "0.355", "endpoint": "", "expiry": "x", "plan.steps.0.percent.0": "60", "granted.use": "",
         "dispute.body": "", "liability": "", "acceptance_days": "-1",
     }  # fmt: skip
     page = buyer.post(path, fields, 422).text
-    for name in ("tiers.0.price", "endpoint", "expiry", "plan", "granted.use", "dispute.body", "acceptance_days"):
+    for name in (
+        "tiers.0.price",
+        "endpoint",
+        "expiry",
+        "plan.steps.0",
+        "granted.use",
+        "dispute.body",
+        "acceptance_days",
+    ):
         assert f'id="said-{name}"' in page, name
-    assert "比例合计应为 100%，现为 60%" in page
+    assert "第 1 步（按比例）：比例合计应为 100%，现为 60%" in page
     assert outcomes(shop) == set()
 
 
