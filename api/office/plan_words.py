@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from api.office import words
 from api.office.spoken import share
 from clearing import money
-from clearing.terms import DIVIDING, SharingPlan, Step, StepKind, Weight
+from clearing.terms import DIVIDING, SharingPlan, Step, StepKind, Terms, Weight
 
 KINDS: Mapping[StepKind, str] = {kind: words.VALUES["steps.kind"][kind.value] for kind in StepKind}
 
@@ -23,6 +23,17 @@ def sentences(plan: SharingPlan, names: Mapping[str, str]) -> tuple[str, ...]:
     if any(step.kind in DIVIDING for step in plan.steps):
         return told
     return (*told, f"余额：各步之后余下的全部归{called(plan.residual)}。")
+
+
+def told_of(terms: Terms, names: Mapping[str, str]) -> tuple[str, ...]:
+    """Who gets what under these terms: the sentences of the plan, or where non-tax revenue goes."""
+    if (non_tax := terms.non_tax) is None:
+        return sentences(terms.plan, names)
+    authority, treasury, issuer = map(caller(names), (non_tax.authority, non_tax.treasury, non_tax.issuer))
+    return (
+        f"非税收入：由{authority}核定应缴（收费项目 {non_tax.item}），全额缴入{treasury}，由{issuer}开具"
+        f"财政电子票据；不分税、不作收益分配、不轧差。",
+    )
 
 
 def caller(names: Mapping[str, str]) -> Called:

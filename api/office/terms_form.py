@@ -28,12 +28,14 @@ from clearing.market.agreement import (
 from clearing.market.listing import Listing, PriceRegime
 from clearing.market.negotiation.message import Inquiry, Quote
 from clearing.market.policy import Action, Constraint, Left, Operator, Policy, Rule, policy_digest
+from clearing.market.product import Proceeds
 from clearing.market.promise import Silence
 from clearing.market.template import Deviation, Model, Particular, Template, digest_of, model_of, models
 from clearing.terms import (
     WHOLE,
     BillingBasis,
     Holder,
+    NonTax,
     PriceCap,
     SharingPlan,
     Step,
@@ -73,7 +75,7 @@ def begun(
     )  # fmt: skip
     tariff = quote.tariff if quote else Tariff(TariffKind.PER_UNIT, listing.unit)
     tax = quote.tax if quote else Tax(TaxBasis.INCLUSIVE, 600)
-    return Terms(
+    terms = Terms(
         parties=(TermsParty(listing.seller, Role.PROVIDER), TermsParty(consumer, Role.CONSUMER)),
         product=Product(identity, listing.version, digest, listing.certificate, (Right.USE,)),
         purposes=purposes, users=(consumer,) if consumer else (), scope=inquiry.scope if inquiry else "全部字段",
@@ -88,6 +90,20 @@ def begun(
         dispute=Dispute(30, Forum.ARBITRATION, ""), policy=policy, policy_digest=Twin.of(policy_digest(policy)),
         template=_model_text(listing), salt=secrets.token_hex(32),
     )  # fmt: skip
+    return fitted(terms, listing)
+
+
+def fitted(terms: Terms, listing: Listing) -> Terms:
+    """Terms that begin a form, with what the listing's kind of proceeds makes of them: fields of the collection, still
+    blank, for non-tax revenue, none for taxable money."""
+    settlement, of_budget = terms.settlement, listing.commerce.proceeds is Proceeds.NON_TAX
+    if of_budget is (settlement.non_tax is not None):
+        return terms
+    if not of_budget:
+        return replace(terms, settlement=replace(settlement, non_tax=None))
+    return replace(
+        terms, settlement=replace(settlement, tax=Tax(TaxBasis.INCLUSIVE, 0), non_tax=NonTax("", "", "", ""))
+    )
 
 
 def values_of(terms: Terms) -> dict[str, str]:
@@ -111,7 +127,10 @@ def values_of(terms: Terms) -> dict[str, str]:
     if (cap := terms.settlement.cap) is not None:
         found |= {"cap.size": str(cap.size), "cap.price": money.yuan(cap.fen), "cap.basis": cap.basis.value,
                   "cap.document": cap.document}  # fmt: skip
-    found |= plan_form.values_of(terms.settlement.plan)
+    if (non_tax := terms.settlement.non_tax) is not None:
+        found |= {f"non_tax.{name}": getattr(non_tax, name) for name in ("authority", "treasury", "issuer", "item")}
+    else:
+        found |= plan_form.values_of(terms.settlement.plan)
     if _plain_policy(terms.policy):
         rule = terms.policy.permission[0]
         limits = [str(each.right) for each in rule.constraints if each.left is Left.COUNT]
@@ -127,6 +146,10 @@ def groups(
     unit = base.settlement.tariff.unit
     modes = tuple(mode.value for mode in listing.delivery.modes) if listing else (base.delivery.mode,)
     places = tuple(item.value for item in listing.use.environments) if listing else (base.environment,)
+    of_budget = base.settlement.non_tax is not None
+    price = price_form.as_it_is()
+    if price_form.plain(base.settlement.tariff):
+        price = price_form.groups(unit, len(base.settlement.tariff.tiers))
     laid = [
         Group("标的与授权", "Product and grant", (
             Widget("product", "产品版本", "Product", "fixed", value=f"上架 {base.product.listing[:8]}… 第 "
@@ -153,8 +176,7 @@ def groups(
             Widget("acceptance_days", "检验期（天）", "Inspection days", "number", required=True, most=3),
             Widget("silence", "检验期内没有异议", "Silence means", "choice", tuple(SILENCE.items()), required=True),
         )),
-        *(price_form.groups(unit, len(base.settlement.tariff.tiers)) if price_form.plain(base.settlement.tariff)
-          else price_form.as_it_is()),
+        *(price_form.untaxed(price) if of_budget else price),
         *(_cap_group(unit) if base.settlement.cap or (listing and listing.regime is PriceRegime.GUIDED) else ()),
         Group("结算", "Settlement", (
             Widget("billing", "计费依据", "Billing basis", "choice", tuple(BILLING.items()), required=True),
@@ -162,9 +184,12 @@ def groups(
                      f"（{names.get(party.party, party.party)}）", "Connectors", most=2000,
                      help="按其记录计费的一方必须填写连接器编号，多个用；分开")
               for i, party in enumerate(base.parties)),
-            Widget("invoice_issuer", "开票方（统一社会信用代码）", "Invoice issuer", required=True),
+            *(() if of_budget else (
+                Widget("invoice_issuer", "开票方（统一社会信用代码）", "Invoice issuer", required=True),
+            )),
         )),
-        *plan_form.groups(base.settlement.plan, signing_parties(base), names, values),
+        *(_non_tax_group() if of_budget
+          else plan_form.groups(base.settlement.plan, signing_parties(base), names, values)),
         Group("责任与争议", "Liability, disputes", (
             Widget("liability", "违约责任", "Liability", "long", required=True, most=4000),
             Widget("dispute.days", "先行协商（天）", "Negotiation days", "number", required=True, most=3),
@@ -235,8 +260,14 @@ def read(typed: Typed, base: Terms, *, amends: bool = False) -> Terms:
         tariff, tax = price_form.read(typed, tariff.unit, tariff.version + step)
     elif not tariff.tiers and tariff.kind in price_form.OFFERED and tariff.kind is not TariffKind.FIXED:
         typed.wrong("tiers.0.price", "请填写单价。", "A price is needed.")
-    if plan_form.sayable(plan) and not kept("plan."):
-        plan = plan_form.read(typed, plan, signing_parties(base), step)
+    non_tax, issuer = settlement.non_tax, ""
+    if non_tax is None:
+        issuer = typed.text("invoice_issuer", most=64)
+        if plan_form.sayable(plan) and not kept("plan."):
+            plan = plan_form.read(typed, plan, signing_parties(base), step)
+    else:
+        non_tax, tax = _read_non_tax(typed), settlement.tax
+        plan, issuer = _of_the_treasury(plan, non_tax.treasury, step), non_tax.treasury
     cap = settlement.cap if kept("cap.") else _read_cap(typed, base)
     purposes = typed.listed("purposes")
     granted = tuple(right for right in Right if typed.ticked(f"granted.{right.value.lower()}"))
@@ -259,8 +290,7 @@ def read(typed: Typed, base: Terms, *, amends: bool = False) -> Terms:
         service_level=typed.text("service_level", most=4000),
         acceptance_days=typed.number("acceptance_days", 0, 730),
         settlement=replace(
-            settlement, tariff=tariff, tax=tax, plan=plan, cap=cap,
-            invoice_issuer=typed.text("invoice_issuer", most=64),
+            settlement, tariff=tariff, tax=tax, plan=plan, cap=cap, invoice_issuer=issuer, non_tax=non_tax,
         ),
         billing=BillingBasis(typed.choice("billing", BILLING)), silence=Silence(typed.choice("silence", SILENCE)),
         liability=typed.text("liability", most=4000),
@@ -272,6 +302,36 @@ def read(typed: Typed, base: Terms, *, amends: bool = False) -> Terms:
         template=_read_template(typed, base.template),
         salt=secrets.token_hex(32), conditions=typed.listed("conditions", required=False),
     )  # fmt: skip
+
+
+def _non_tax_group() -> tuple[Group, ...]:
+    """What an agreement over a listing of non-tax revenue says in place of a division."""
+    told = "非税收入：全额缴入财政，不分税、不开增值税发票、不作收益分配、不轧差"
+    return (Group("非税收入收缴", "Non-tax revenue", (
+        Widget("proceeds", "收益性质（由上架决定）", "Proceeds", "fixed", value=told),
+        Widget("non_tax.authority", "执收单位", "Assesses", required=True, most=64, help="核定应缴、作用途清分的单位"),
+        Widget("non_tax.treasury", "财政", "Treasury", required=True, most=64, help="财政专户或国库所属的财政部门"),
+        Widget("non_tax.issuer", "财政电子票据开票单位", "Issues tickets", required=True, most=64,
+               help="可以就是执收单位"),
+        Widget("non_tax.item", "收费项目代码", "Item", "number", required=True, most=20, help="2 至 20 位数字"),
+    ), help="以上三个单位填统一社会信用代码，须在册并具有相应角色。", anchor="non_tax"),)  # fmt: skip
+
+
+def _read_non_tax(typed: Typed) -> NonTax:
+    parties = [typed.text(f"non_tax.{name}", most=64) for name in ("authority", "treasury", "issuer")]
+    item = typed.values.get("non_tax.item", "")
+    if re.fullmatch("[0-9]{2,20}", item) is None:
+        typed.wrong("non_tax.item", f"收费项目代码：应为 2 至 20 位数字，现为 {item or '空'}。", "2 to 20 digits.")
+    return NonTax(*parties, item)
+
+
+def _of_the_treasury(plan: SharingPlan, treasury: str, step: int) -> SharingPlan:
+    """The plan that gives all to the treasury; the same version where it did so before."""
+    made = replace(
+        plan, holders=(Holder(treasury, "treasury"),), residual=treasury,
+        steps=(Step(StepKind.RATIO, weights=(Weight(treasury, WHOLE),)),),
+    )  # fmt: skip
+    return made if made == plan else replace(made, version=plan.version + step)
 
 
 def _cap_group(unit: str) -> tuple[Group, ...]:

@@ -41,7 +41,7 @@ def agreement_page(request: Request, agreement: str, visitor: HolderDep, session
         visitor,
         held=held,
         blocks=acts.blocks_of(session, held),
-        sentences=plan_words.sentences(held.terms.settlement.plan, held.names),
+        sentences=plan_words.told_of(held.terms.settlement, held.names),
         model=model_of(held.terms.template),
         clauses=written(held.terms.template),
         possible=[(act, NAMES[act], acts.TOLD[act]) for act in acts.possible(held, now)],

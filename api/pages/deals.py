@@ -87,7 +87,7 @@ def deal_page(
         visitor,
         deal=deal,
         blocks=shown,
-        sentences=plan_words.sentences(terms.settlement.plan, deal.names) if terms else (),
+        sentences=plan_words.told_of(terms.settlement, deal.names) if terms else (),
         shown=at,
         model=model_of(terms.template) if terms else None,
         clauses=written(terms.template) if terms else (),

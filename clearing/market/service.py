@@ -36,8 +36,9 @@ from clearing.market.listing import PriceRegime, Title, check_title
 from clearing.market.listing_moves import ORDERABLE
 from clearing.market.negotiation import store as negotiations
 from clearing.market.policy import Action, limit_of
+from clearing.market.proceeds import check_proceeds
 from clearing.market.shelf import store as shelf
-from clearing.terms import AgreementTerms, BillingBasis, Served
+from clearing.terms import NON_TAX_ROLES, AgreementTerms, BillingBasis, Served
 from ledger.facts import Signed, Statement
 from ledger.store import Appended
 from registry import holding
@@ -211,6 +212,8 @@ def check_gates(session: Session, terms: Terms, at: int, running: Product | None
     if value.regime is PriceRegime.GUIDED and terms.settlement.cap is None:
         expected = "政府指导价产品须载明价格上限 / the price cap of a product under a guided price"
         raise BadTerms("terms.settlement.cap", expected, "无 / none")
+    check_proceeds(value.commerce.proceeds, terms.settlement)
+    _check_public_parties(session, terms, at)
     title = title_of(session, product.certificate, seller, at)
     held = check_title(title, product.certificate, seller, value.right)
     missing = sorted(set(product.granted) - held.rights)
@@ -223,6 +226,20 @@ def check_gates(session: Session, terms: Terms, at: int, running: Product | None
             owner = connector_owner(session, connector, at)
             if owner != party.party and not _is_serving(terms, owner):
                 raise BadTerms(f"terms.parties[{i}].connectors", f"a connector of {party.party}", connector)
+
+
+def _check_public_parties(session: Session, terms: Terms, at: int) -> None:
+    """Who assesses, takes and tickets non-tax revenue is on record in that role."""
+    non_tax = terms.settlement.non_tax
+    for name, role in NON_TAX_ROLES.items() if non_tax is not None else ():
+        party = getattr(non_tax, name)
+        try:
+            roles = registry.party_at(session, party, at).roles.split()
+        except Unknown:
+            roles = []
+        if role not in roles:
+            expected = f"在册且具有角色 {role} 的单位 / a party on record as {role}"
+            raise BadTerms(f"terms.settlement.non_tax.{name}", expected, f"{party}：{', '.join(roles) or '—'}")
 
 
 def _check_activation(session: Session, terms: Terms, at: int) -> None:
