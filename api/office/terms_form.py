@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from api.office import plan_form, price_form, words
+from api.office.spoken import share
 from api.office.typed import SEPARATOR, Typed
 from api.office.widgets import Group, Widget
 from clearing import money
@@ -32,10 +33,15 @@ from clearing.market.product import Proceeds
 from clearing.market.promise import Silence
 from clearing.market.template import Deviation, Model, Particular, Template, digest_of, model_of, models
 from clearing.terms import (
+    DAY,
+    LATEST,
+    MILLION,
     WHOLE,
     BillingBasis,
     Holder,
     NonTax,
+    PeriodBasis,
+    PeriodRules,
     PriceCap,
     SharingPlan,
     Step,
@@ -44,6 +50,7 @@ from clearing.terms import (
     TariffKind,
     Tax,
     TaxBasis,
+    Tolerance,
     Weight,
 )
 from clearing.terms import Terms as Settlement
@@ -54,6 +61,7 @@ from registry.rights import RIGHT_NAMES, Right
 ENVIRONMENTS = words.VALUES["environment"]
 BILLING = {basis.value: words.VALUES["billing"][basis.value] for basis in BillingBasis}
 SILENCE = {silence.value: words.VALUES["silence"][silence.value] for silence in Silence}
+BASES = {basis.value: words.VALUES["period.basis"][basis.value] for basis in PeriodBasis}
 FORUMS = {forum.value: words.VALUES["forum"][forum.value] for forum in Forum}
 ACTIONS = {action.value: words.VALUES["action"][action.value] for action in Action}
 
@@ -124,6 +132,7 @@ def values_of(terms: Terms) -> dict[str, str]:
         **{f"granted.{right.value.lower()}": "1" for right in terms.product.granted},
         **{f"connectors.{i}": SEPARATOR.join(party.connectors) for i, party in enumerate(terms.parties)},
     }  # fmt: skip
+    found |= _values_of_periods(terms.settlement)
     if (cap := terms.settlement.cap) is not None:
         found |= {"cap.size": str(cap.size), "cap.price": money.yuan(cap.fen), "cap.basis": cap.basis.value,
                   "cap.document": cap.document}  # fmt: skip
@@ -188,6 +197,7 @@ def groups(
                 Widget("invoice_issuer", "开票方（统一社会信用代码）", "Invoice issuer", required=True),
             )),
         )),
+        _period_group(),
         *(_non_tax_group() if of_budget
           else plan_form.groups(base.settlement.plan, signing_parties(base), names, values)),
         Group("责任与争议", "Liability, disputes", (
@@ -268,6 +278,8 @@ def read(typed: Typed, base: Terms, *, amends: bool = False) -> Terms:
     else:
         non_tax, tax = _read_non_tax(typed), settlement.tax
         plan, issuer = _of_the_treasury(plan, non_tax.treasury, step), non_tax.treasury
+    period = settlement.period if kept("period.") else _read_period(typed)
+    tolerance = settlement.tolerance if kept("tolerance.") else _read_tolerance(typed)
     cap = settlement.cap if kept("cap.") else _read_cap(typed, base)
     purposes = typed.listed("purposes")
     granted = tuple(right for right in Right if typed.ticked(f"granted.{right.value.lower()}"))
@@ -291,6 +303,7 @@ def read(typed: Typed, base: Terms, *, amends: bool = False) -> Terms:
         acceptance_days=typed.number("acceptance_days", 0, 730),
         settlement=replace(
             settlement, tariff=tariff, tax=tax, plan=plan, cap=cap, invoice_issuer=issuer, non_tax=non_tax,
+            period=period, tolerance=tolerance,
         ),
         billing=BillingBasis(typed.choice("billing", BILLING)), silence=Silence(typed.choice("silence", SILENCE)),
         liability=typed.text("liability", most=4000),
@@ -302,6 +315,54 @@ def read(typed: Typed, base: Terms, *, amends: bool = False) -> Terms:
         template=_read_template(typed, base.template),
         salt=secrets.token_hex(32), conditions=typed.listed("conditions", required=False),
     )  # fmt: skip
+
+
+def _values_of_periods(settlement: Settlement) -> dict[str, str]:
+    """Hours and days as far as they are whole; what is not whole stays as it is unless it is changed."""
+    period, tolerance = settlement.period, settlement.tolerance
+    found = {
+        "period.basis": period.basis.value, "period.grace": str(period.grace // 3600),
+        "period.late": str(period.late_limit // DAY),
+    }  # fmt: skip
+    if tolerance is None:
+        return found
+    return found | {
+        "tolerance.units": str(tolerance.units), "tolerance.percent": share(tolerance.ppm, 10_000),
+        "tolerance.hours": str(tolerance.seconds // 3600),
+    }  # fmt: skip
+
+
+def _period_group() -> Group:
+    return Group("账期与核对", "Periods and records", (
+        Widget("period.basis", "使用按哪一日归入账期", "Basis", "choice", tuple(BASES.items()), required=True),
+        Widget("period.grace", "账期结束后等候记录（小时）", "Grace, hours", "number", required=True, most=3,
+               help="0 至 744；过后截止、计费"),
+        Widget("period.late", "迟到记录的期限（天）", "Late, days", "number", required=True, most=3,
+               help="0 至 366；在期限内到达的并入以后账期调整，再晚的不计费"),
+        Widget("tolerance.units", "双方记录可相差的数量", "Units apart", "number", most=16,
+               help="以下三栏全部空着：双方记录须完全一致"),
+        Widget("tolerance.percent", "或可相差较大一方的（%）", "Share apart", "number", most=8),
+        Widget("tolerance.hours", "跨账期的时间可相差（小时）", "Hours apart", "number", most=3),
+    ), anchor="period", folded=True)  # fmt: skip
+
+
+def _read_period(typed: Typed) -> PeriodRules:
+    return PeriodRules(
+        PeriodBasis(typed.choice("period.basis", BASES)), typed.number("period.grace", 0, 744) * 3600,
+        typed.number("period.late", 0, LATEST // DAY) * DAY,
+    )  # fmt: skip
+
+
+def _read_tolerance(typed: Typed) -> Tolerance | None:
+    names = ("tolerance.units", "tolerance.percent", "tolerance.hours")
+    if not any(typed.values.get(name) for name in names):
+        return None
+    ppm = typed.percent("tolerance.percent", 4) if typed.values.get("tolerance.percent") else 0
+    if ppm > MILLION:
+        typed.wrong("tolerance.percent", "可相差的比例应不超过 100%。", "At most 100 %.")
+    return Tolerance(
+        typed.number("tolerance.units", blank=0), ppm, typed.number("tolerance.hours", 0, 744, blank=0) * 3600
+    )
 
 
 def _non_tax_group() -> tuple[Group, ...]:
@@ -318,11 +379,13 @@ def _non_tax_group() -> tuple[Group, ...]:
 
 
 def _read_non_tax(typed: Typed) -> NonTax:
-    parties = [typed.text(f"non_tax.{name}", most=64) for name in ("authority", "treasury", "issuer")]
+    authority, treasury, issuer = (
+        typed.text(f"non_tax.{name}", most=64) for name in ("authority", "treasury", "issuer")
+    )
     item = typed.values.get("non_tax.item", "")
     if re.fullmatch("[0-9]{2,20}", item) is None:
         typed.wrong("non_tax.item", f"收费项目代码：应为 2 至 20 位数字，现为 {item or '空'}。", "2 to 20 digits.")
-    return NonTax(*parties, item)
+    return NonTax(authority, treasury, issuer, item)
 
 
 def _of_the_treasury(plan: SharingPlan, treasury: str, step: int) -> SharingPlan:

@@ -15,10 +15,13 @@ from clearing.market.agreement import Terms
 from clearing.market.negotiation import store
 from clearing.terms import (
     Holder,
+    PeriodBasis,
+    PeriodRules,
     SharingPlan,
     Slice,
     Step,
     StepKind,
+    Tolerance,
     Weight,
     check_plan,
 )
@@ -232,3 +235,19 @@ def test_amendment__of_a_concluded_agreement__by_the_same_form(shop: Shop) -> No
     assert (first.version, second.version) == (1, 2), "another plan is another lineage"
     assert second.steps == (Step(StepKind.COST_RECOVERY, SELLER, 1_230), *first.steps)
     assert "先收回成本，累计至 12.30 元" in words(buyer.get(f"/office/agreements/{agreement}"))
+
+
+def test_counter__of_period_and_tolerance__exact_in_hours_days_and_percent(shop: Shop) -> None:
+    buyer, _, deal = offered(shop)
+    path = f"/office/deals/{deal}/moves/COUNTER"
+    refused = buyer.post(path, buyer.filled(path) | {"period.grace": "745", "tolerance.percent": "100.0001"}, 422).text
+    assert {name for name in ("period.grace", "tolerance.percent") if f'id="said-{name}"' in refused} == {
+        "period.grace", "tolerance.percent",
+    }  # fmt: skip
+    buyer.says(path, period__basis="received", period__grace="36", period__late="45", tolerance__percent="0.0125",
+               tolerance__hours="2")  # fmt: skip
+    with shop.platform.reading() as session:
+        terms = store.proposal_of(session, store.negotiation(session, deal).proposal)[2]
+    assert isinstance(terms, Terms)
+    assert terms.settlement.period == PeriodRules(PeriodBasis.RECEIVED, 129_600, 3_888_000)
+    assert terms.settlement.tolerance == Tolerance(0, 125, 7_200)
