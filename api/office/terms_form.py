@@ -375,7 +375,7 @@ def _non_tax_group() -> tuple[Group, ...]:
         Widget("non_tax.issuer", "财政电子票据开票单位", "Issues tickets", required=True, most=64,
                help="可以就是执收单位"),
         Widget("non_tax.item", "收费项目代码", "Item", "number", required=True, most=20, help="2 至 20 位数字"),
-    ), help="以上三个单位填统一社会信用代码，须在册并具有相应角色。", anchor="non_tax"),)  # fmt: skip
+    ), help="三个单位填统一社会信用代码，须在册并具有相应角色。", anchor="non_tax"),)  # fmt: skip
 
 
 def _read_non_tax(typed: Typed) -> NonTax:
