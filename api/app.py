@@ -19,6 +19,7 @@ from api.pages import (
     applicant,
     case,
     certificates,
+    covers,
     cycles,
     dealing,
     deals,
@@ -80,6 +81,7 @@ from api.routes import (
     afterlife,
     broker,
     cards,
+    cover,
     credentials,
     delivery,
     demand,
@@ -134,6 +136,7 @@ MODULES = (
     service_level,
     reconciliation,
     settlement,
+    cover,
     dispute,
     service_order,
     public_revenue,
@@ -170,7 +173,7 @@ MODULES = (
 
 OFFICE = (
     entry, signing, applicant, case, staff, notices, objecting, certificates, afterlife_pages, delivering, dealing,
-    deals, agreements, listings, statements, cycles, credit_pages, pricing,
+    deals, agreements, listings, statements, cycles, covers, credit_pages, pricing,
 )  # fmt: skip
 """Pages for people with a session, and what leads there; their writes are forms, not signed bodies."""
 

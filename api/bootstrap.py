@@ -55,6 +55,7 @@ from api import keyfiles, sealed, sealing
 from api.authority import HttpAuthority
 from api.keyfiles import KeyFile
 from api.settings import Settings, SettingsError
+from clearing import taking
 from clearing.market.agreement import Domain
 from clearing.market.delivery import service as delivering
 from clearing.market.demand import service as demanding
@@ -418,7 +419,7 @@ def office(settings: Settings, operator: KeyFile, calendar: Callable[[], Calenda
             signers.require_colleague(session, signed.statement.kind, by, role, settings.operator, at)
 
     secret = keyfiles.secret(settings.home / "keys" / "office.secret")
-    return Office(operator.signer, secret, working_days, require_signature, typed_signer_ok)
+    return Office(operator.signer, secret, working_days, require_signature, taking.require_on_record, typed_signer_ok)
 
 
 def issuer(settings: Settings, agency: KeyFile) -> Issuer:

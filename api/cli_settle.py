@@ -1,4 +1,4 @@
-"""`shuqing settle`: what a period lacks, its inputs put before both sides, and the close of a cycle.
+"""`shuqing settle`: what a period lacks, its inputs put before both sides, what is to be valued, the close of a cycle.
 
 Inputs are signed by `shuqing deals sign`. A close goes from hand to hand as one file, from operator to auditor and
 back: each signs it with its own key, on its own machine, for the contract on the chain.
@@ -18,11 +18,12 @@ from api.cli_deals import KeyOption, evm_of
 from api.client import PlatformClient
 from api.command import said_clearly
 from clearing.money import yuan
-from clearing.settlement.close import CycleClose, commitment_of
-from clearing.settlement.onchain import sign_close
+from clearing.settlement.close import CycleClose, commitment_of, operator_id
+from clearing.settlement.onchain import CONTRACT, sign_close
 from clearing.settlement.service import AUDITOR, OPERATOR
+from clearing.settlement.weighing import EXACT_PARTIES, Sampling, coalitions_met
 from clearing.terms import Address
-from ledger import canonical
+from ledger import canonical, trust
 from ledger.errors import FieldError, Malformed
 from ledger.facts import Signature, Signed, Statement
 from ledger.reading import body_of, read
@@ -61,6 +62,22 @@ def inputs(
         typer.echo(json.dumps(answer, ensure_ascii=False))
 
 
+@app.command()
+def coalitions(
+    parties: Annotated[list[str], typer.Argument(help="各方 / the contributors")],
+    start: Annotated[str, typer.Option(help="起始值，64 位十六进制 / start value, 64 hex")],
+    permutations: Annotated[int, typer.Option(help="抽样次数 / how many permutations")],
+) -> None:
+    """抽样计算 Shapley 时须估值的各组合（JSON） / the coalitions a sampled Shapley step asks a value of, before any."""
+    with said_clearly():
+        sampling = read(Sampling, {"start": start, "permutations": permutations}, "sampling")
+        if len(set(parties)) != len(parties) or len(parties) <= EXACT_PARTIES:
+            expected = f"各一次，多于 {EXACT_PARTIES} 方，否则须全部组合 / each once, more of them, else all coalitions"
+            raise FieldError("parties", expected, " ".join(parties)[:200])
+        met = [sorted(members) for members in coalitions_met(parties, sampling)]
+        typer.echo(json.dumps(sorted(met, key=lambda members: (len(members), members)), ensure_ascii=False))
+
+
 CloseArgument = Annotated[Path, typer.Argument(help="关账文件（JSON） / the close, a JSON file")]
 
 
@@ -69,6 +86,13 @@ class Domain(Struct, frozen=True, forbid_unknown_fields=True):
 
     chain_id: Annotated[int, Meta(ge=1, le=2**53 - 1)]
     address: Address
+
+
+COMPARED = "链、合约、运营方与信任文件一致。 / Chain, contract and operator agree with the trust file."
+NOT_COMPARED = (
+    "未给 --trust：链、合约、运营方没有与任何信任文件核对。"
+    " / Without --trust: chain, contract and operator were compared with nothing."
+)
 
 
 @app.command("close-draft")
@@ -90,19 +114,29 @@ def close_draft(
 def close_sign(
     file: CloseArgument,
     key: KeyOption,
+    trust_file: Annotated[
+        Path | None, typer.Option("--trust", help="与其核对链、合约、运营方的信任文件 / trust file of your own")
+    ] = None,
     pin_file: Annotated[
         Path | None, typer.Option("--pin-file", help="令牌 PIN 所在文件；缺省为询问 / file with the token's PIN")
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", help="不再询问 / do not ask")] = False,
 ) -> None:
-    """核对金额后，以本方链上密钥签署 / shows the sums, then signs with one's own key, as auditor or operator."""
+    """核对金额后，以本方链上密钥签署 / shows the sums, then signs with one's own key, as auditor or operator.
+
+    With --trust the file must be for the chain, the SettlementBook and an operator that the trust file names.
+    """
     with said_clearly():
         statement, domain, signatures = _kept(file)
-        keys, body = keyfiles.load(key), read(CycleClose, statement.body)
+        body = read(CycleClose, statement.body)
+        if trust_file is not None:
+            _compare(body, domain, trust.read(canonical.parse(trust_file.read_bytes())))
+        keys = keyfiles.load(key)
         role = AUDITOR if keys.address.lower() == body.auditor else OPERATOR
         if role == OPERATOR and keys.by != f"party:{body.operator}":
             raise FieldError("--key", f"party:{body.operator} | {body.auditor}", f"{keys.by} {keys.address.lower()}")
         _show(body, domain)
+        typer.echo(COMPARED if trust_file is not None else NOT_COMPARED)
         if not yes:
             typer.confirm(f"以{'审计方' if role == AUDITOR else '运营方'}身份签署？ / Sign as {role}?", abort=True)
         with evm_of(keys, pin_file) as evm:
@@ -123,6 +157,22 @@ def close(file: CloseArgument, url: UrlOption, api_key: ApiKeyOption) -> None:
             raise FieldError("signatures", f"{OPERATOR} + {AUDITOR}", f"缺 / without {' + '.join(sorted(missing))}")
         answer = client.post("/api/closes", Signed(statement, signatures).document())
     typer.echo(f"已关账 / closed: {answer['fact']}")
+
+
+def _compare(body: CycleClose, domain: Domain, trusted: trust.Trust) -> None:
+    """Is it for the chain, the contract and the operator of this trust file? Raises `FieldError`."""
+    contract = trusted.chain.contracts.get(CONTRACT)
+    if contract is None:
+        raise FieldError("trust.chain.contracts", CONTRACT, ", ".join(sorted(trusted.chain.contracts)))
+    operators = sorted(by for by, identity in trusted.identities.items() if "operator" in identity.roles)
+    for field, expected, given in (
+        ("domain.chain_id", [str(trusted.chain.chain_id)], str(domain.chain_id)),
+        ("domain.address", [contract.address.lower()], domain.address),
+        ("operator", operators, f"party:{body.operator}"),
+        ("operator_id", [operator_id(body.operator)], body.operator_id),
+    ):
+        if given not in expected:
+            raise FieldError(field, " | ".join(expected), given)
 
 
 def _show(body: CycleClose, domain: Domain) -> None:

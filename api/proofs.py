@@ -39,6 +39,7 @@ def bundle_of(
 
 OF_ALL_PARTIES = (
     "netting-limits/v1", "netting/v1", "funding-default/v1", "payment-instructions/v1", "payment-reissue/v1",
+    "cover-call/v1",
 )  # fmt: skip
 OF_ONE_AGREEMENT = (
     "meter-reading/v1", "period-inputs/v1", "charge/v1", "shares/v1", "guarantee-call/v1", "invoice/v1",

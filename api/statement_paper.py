@@ -16,7 +16,7 @@ from sqlmodel import Session
 
 from api.office import words
 from api.office.deals import names_of
-from api.office.statements import REASONS
+from api.office.statements import reason_of
 from clearing.money import yuan
 from clearing.settlement import store
 from clearing.settlement.notice import PartB
@@ -120,7 +120,7 @@ def _part_b(notice: PartB, names: Mapping[str, str]) -> list[dict[str, Any]]:
         ("净额(元)", yuan(own.net)), *([("已备付(元)", yuan(notice.funded))] if notice.funded is not None else []),
     ]  # fmt: skip
     held = [
-        (_called(item.debtor, names), _called(item.creditor, names), REASONS[item.reason], yuan(item.amount))
+        (_called(item.debtor, names), _called(item.creditor, names), reason_of(item, notice.party), yuan(item.amount))
         for item in notice.held
     ]
     root = [("轧差总和根", notice.root.hash)] if notice.root else []

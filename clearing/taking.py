@@ -5,7 +5,7 @@ Nothing here commits or decides: between the first and the last step stands the 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from sqlalchemy.orm import Session
 
@@ -14,6 +14,8 @@ from ledger import store as ledger
 from ledger.facts import Fact, Signed, Statement
 from ledger.store import Appended
 from registry import signers
+from registry import store as registry
+from registry.errors import Unknown
 
 Projectors = Mapping[str, Callable[[Session, Fact], None]]
 """How facts of each kind fold into the views."""
@@ -37,6 +39,18 @@ def require_one(session: Session, signed: Signed, by: str, role: str = "", *, at
         expected = f"one signature, of {by}" + (f" in the role {role}" if role else "")
         raise NotSigned(signed.statement.subject, expected, said[:200])
     signers.require_signature(session, signed, by, role, at=at)
+
+
+def require_on_record(session: Session, named: Iterable[tuple[str, str]], at: int) -> None:
+    """Every party a statement names beside its signers, as (field, identity), is on record at `at` (seconds UTC).
+
+    Raises `BadTerms` naming the first field whose party is not: nobody could ever answer, be paid or be held to it.
+    """
+    for field, identity in named:
+        try:
+            registry.party_at(session, identity, at)
+        except Unknown:
+            raise BadTerms(field, "在册当事方 / a party on record", identity[:80]) from None
 
 
 def replay(session: Session, signed: Signed, at: int) -> Appended | None:

@@ -329,13 +329,34 @@ class Tolerance:
     seconds: Annotated[int, msgspec.Meta(ge=0, le=31 * DAY)] = 0
 
 
+NON_TAX_ROLES: Mapping[str, str] = {
+    "authority": "non_tax_authority",
+    "treasury": "treasury",
+    "issuer": "ticket_issuer",
+}
+"""Roles on record that the three public parties of non-tax revenue must have."""
+
+
+@dataclass(frozen=True, slots=True)
+class NonTax:
+    """非税收入: who assesses what a use costs (执收单位), whose account takes it (财政), who issues the 财政电子票据
+    (开票单位), by identity, and the 收费项目 code of the due.
+    """
+
+    authority: Short
+    treasury: Short
+    issuer: Short
+    item: Annotated[str, msgspec.Meta(pattern=r"^[0-9]{2,20}\Z")]
+
+
 @dataclass(frozen=True, slots=True)
 class Terms:
     """Everything settlement needs of one agreement version, copied and signed: no later stage looks further back.
 
     `buyer` pays; `invoice_issuer` receives the tax once its invoice is recorded and is one of the plan's holders.
     Without a `tolerance` the two sides' records agree only when they are equal. `cap` is the guided price of a product
-    of authorised public data.
+    of authorised public data. With `non_tax` nothing is charged, divided or netted here: what is owed is assessed as
+    non-tax revenue, and the plan only says that all of it is the treasury's.
     """
 
     buyer: Short
@@ -348,6 +369,7 @@ class Terms:
     currency: Annotated[str, msgspec.Meta(pattern=r"^CNY\Z")] = CURRENCY
     tolerance: Tolerance | None = None
     cap: PriceCap | None = None
+    non_tax: NonTax | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -515,14 +537,15 @@ def volume_warnings(tariff: Tariff) -> tuple[str, ...]:
     )
 
 
-_ORDER: Mapping[StepKind, int] = {
+ORDER: Mapping[StepKind, int] = {
     StepKind.COST_RECOVERY: 0,
     StepKind.TRANCHE: 1,
     **dict.fromkeys(DIVIDING, 2),
     StepKind.GUARANTEE: 3,
     StepKind.CAP: 4,
 }
-_USED: Mapping[StepKind, frozenset[str]] = {
+"""The place of each kind in a plan: steps stand in this order."""
+USED: Mapping[StepKind, frozenset[str]] = {
     StepKind.COST_RECOVERY: frozenset({"party", "limit_fen"}),
     StepKind.TRANCHE: frozenset({"party", "limit_fen"}),
     StepKind.RATIO: frozenset({"weights"}),
@@ -551,7 +574,7 @@ def check_plan(plan: SharingPlan) -> None:
     _require(plan.version >= 1, "plan.version", "≥ 1", plan.version)
     _require(plan.residual in known, "plan.residual", "a party of plan.holders", plan.residual)
     _require(bool(plan.steps), "plan.steps", "at least one step", 0)
-    ranks = [_ORDER[step.kind] for step in plan.steps]
+    ranks = [ORDER[step.kind] for step in plan.steps]
     order = "cost_recovery, tranche, one dividing step, guarantee, cap, in this order"
     _require(ranks == sorted(ranks), "plan.steps", order, [str(step.kind) for step in plan.steps])
     _require(ranks.count(2) <= 1, "plan.steps", "at most one dividing step", ranks.count(2))
@@ -561,7 +584,7 @@ def check_plan(plan: SharingPlan) -> None:
 
 
 def _check_step(field: str, step: Step, known: set[str]) -> None:
-    used = _USED[step.kind]
+    used = USED[step.kind]
     for name in _OPTIONAL:
         given = getattr(step, name)
         if name not in used and given not in (None, ()):
@@ -690,6 +713,21 @@ def check_terms(terms: Terms) -> None:
     _require(0 <= terms.tax.bp <= 10_000, "tax.bp", "0 to 10000", terms.tax.bp)
     _require(terms.invoice_issuer in parties, "invoice_issuer", "a party of plan.holders", terms.invoice_issuer)
     _require(terms.buyer not in parties, "buyer", "not a party of plan.holders", terms.buyer)
+    if terms.non_tax is not None:
+        _check_non_tax(terms, terms.non_tax)
+
+
+def _check_non_tax(terms: Terms, non_tax: NonTax) -> None:
+    """No VAT, nothing divided among payees, and nobody pays itself (收缴分离)."""
+    _require(terms.tax.bp == 0, "tax.bp", "0（非税收入不分税 / non-tax revenue has no VAT）", terms.tax.bp)
+    holders = [holder.party for holder in terms.plan.holders]
+    expected = f"{non_tax.treasury}（全额缴入财政，不作收益分配 / all of it is the treasury's）"
+    _require(holders == [non_tax.treasury], "plan.holders", expected, holders)
+    three = {non_tax.authority, non_tax.treasury, terms.buyer}
+    expected = "执收单位、财政、付款方各不相同 / authority, treasury and buyer differ"
+    _require(len(three) == 3, "non_tax.treasury", expected, non_tax.treasury)
+    expected = "付款方以外的开票单位 / an issuer other than the buyer"
+    _require(non_tax.issuer != terms.buyer, "non_tax.issuer", expected, non_tax.issuer)
 
 
 def _require(holds: bool, field: str, expected: str, given: object) -> None:

@@ -49,8 +49,8 @@ STORAGE_FILES = {
     "clearing": {
         "taking.py", "settlement/disputed.py", "settlement/tracing.py", "settlement/office.py",
         "settlement/opening.py", "settlement/charging.py", "settlement/asking.py", "settlement/issuing.py",
-        "settlement/netted.py", "settlement/paying.py", "settlement/closing.py", "settlement/auditing.py",
-        "settlement/register.py",
+        "settlement/netted.py", "settlement/covering.py", "settlement/paying.py", "settlement/closing.py",
+        "settlement/auditing.py", "settlement/register.py",
     },
 }  # fmt: skip
 DRIVERS = {"sqlalchemy", "sqlmodel", "httpx", "duckdb", "fastapi", "web3", "requests", "socket", "subprocess"}

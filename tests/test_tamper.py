@@ -481,6 +481,8 @@ def _order(played: Played, home: Path) -> None:
         body = service_orders.draft(session, "d" * 32, "2026-1", Advances())
         say(body)
         say(ordering.CycleInvoiced(**about, cycle="2026-1", number="1", fen=body.settlement.pay))
+        booked = {"bank": "102100099996", "reference": "P3-1", "booked_on": day_of(at).isoformat(), "evidence": paper}
+        say(ordering.CyclePaid(**about, cycle="2026-1", fen=body.settlement.pay, **booked))
 
 
 def _guarantee(played: Played, home: Path) -> None:

@@ -94,6 +94,14 @@ def _limits(session: Session, system: System, waiting: Waiting, at: int) -> Appe
     return settlement.set_limits(session, system.office, waiting.signed, at=at)
 
 
+def _guarantee(session: Session, system: System, waiting: Waiting, at: int) -> Appended:
+    return settlement.give_guarantee(session, system.office, waiting.signed, at=at)
+
+
+def _cover_call(session: Session, system: System, waiting: Waiting, at: int) -> Appended:
+    return Appended(settlement.call_cover(session, system.office, waiting.signed, at=at), replayed=False)
+
+
 def _instructions(session: Session, system: System, waiting: Waiting, at: int) -> Appended:
     return Appended(settlement.instruct(session, system.office, waiting.signed, at=at), replayed=False)
 
@@ -151,7 +159,9 @@ TAKERS: Mapping[str, Taker] = {
     "statement-confirmed/v1": _confirmation,
     "period-inputs/v1": _period_inputs,
     "netting-limits/v1": _limits,
+    "funding-guarantee/v1": _guarantee,
     "payment-instructions/v1": _instructions,
+    "cover-call/v1": _cover_call,
     "payment-reissue/v1": _reissue,
     "dispute-act/v1": _complaint,
     "credit-objection/v1": _figure_objection,

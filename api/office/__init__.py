@@ -8,8 +8,10 @@
 - `spoken`: any document in words, line by line, and what changed since another; `refusals`: what was refused, as a
   clerk is told it; `typed`: a form read field by field.
 - `deals`: a negotiation as one party sees it; `talk_form`: the forms of its messages, of them `price_form` and
-  `terms_form`; `agreement_acts`: an agreement and the acts that can be done.
-- `statements`: a party's statement in words; `cycles`: a period as the operator sees it, `limits`: what may be netted.
+  `terms_form` with `plan_form`, the steps of a division; `plan_words`: a division in sentences; `agreement_acts`: an
+  agreement and the acts that can be done.
+- `statements`: a party's statement in words; `cycles`: a period as the operator sees it, `limits`: what may be netted,
+  `covers`: who stands for whom.
 - `listing_form`: the groups of product metadata, to a listing and back; `listing_drafts`: what is not submitted yet.
 - `pricing_form`: what a price asks, to a request and back; `pricing_cases`: prices being worked out (operational);
   `pricing`: a case begun, priced and drawn; `pricing_compare`: quotes side by side, deal prices beside them.

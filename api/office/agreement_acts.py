@@ -68,11 +68,12 @@ SIGNING = 30 * 86_400
 @dataclass(frozen=True, slots=True)
 class Held:
     """An agreement for one visitor, an organisation: `own` are the signers it is; `authority` if it may decide on
-    agreements of others."""
+    agreements of others. `base` are the terms an amendment begins with: those in force, fitted to the listing."""
 
     visitor: str
     row: AgreementRow
     terms: Terms
+    base: Terms
     before: Before
     own: tuple[Signer, ...]
     authority: bool
@@ -93,7 +94,13 @@ def held_of(session: Session, visitor: Visitor, identity: str, at: int) -> Held:
     terms = store.terms_of(session, identity, row.revision)
     acts = tuple((fact, act_of(fact.statement)) for fact in ledger.facts_of(session, subject_of(identity)))
     parties = {signer.party for signer in before.signers} | {row.consumer, row.seller}
-    return Held(visitor.organisation, row, terms, before, own, authority, acts, deals.names_of(session, parties, at))
+    parties |= {holder.party for holder in terms.settlement.plan.holders}
+    if (non_tax := terms.settlement.non_tax) is not None:
+        parties |= {non_tax.authority, non_tax.issuer}
+    listing = shelf.version_of(session, row.listing, terms.product.digest)
+    base = terms_form.fitted(terms, listing) if listing else terms
+    names = deals.names_of(session, parties, at)
+    return Held(visitor.organisation, row, terms, base, before, own, authority, acts, names)
 
 
 def blocks_of(session: Session, held: Held) -> tuple[Block, ...]:
@@ -114,16 +121,16 @@ def possible(held: Held, at: int) -> tuple[Act, ...]:
 
 def values_of(held: Held, act: Act, day: str) -> dict[str, str]:
     """What stands in the fields before anybody types; `day` is the last day to sign unless another is typed."""
-    terms = terms_form.values_of(held.terms) if act is Act.AMEND else {}
+    terms = terms_form.values_of(held.base) if act is Act.AMEND else {}
     return {**terms, "deadline": day}
 
 
-def groups(session: Session, held: Held, act: Act) -> tuple[Group, ...]:
-    """The fields of an act's form."""
+def groups(session: Session, held: Held, act: Act, values: Mapping[str, str]) -> tuple[Group, ...]:
+    """The fields of an act's form; `values` say how many rows it has."""
     laid: list[Group] = []
     if act is Act.AMEND:
         listing = shelf.version_of(session, held.row.listing, held.terms.product.digest)
-        laid += terms_form.groups(held.terms, listing, held.names)
+        laid += terms_form.groups(held.base, listing, held.names, values)
     if act in NEEDS_GROUND and held.authority:
         laid.append(Group("决定", "Decision", (
             Widget("ground.text", "决定的内容和文号", "Decision", "long", required=True, most=4000),
@@ -145,7 +152,7 @@ def drafted(
     """The statement of the act the fields make, its parts and where it is signed; None if a message says what is
     wrong. Raises what `market.service.rehearse` raises."""
     before, subject = held.before, subject_of(held.row.id)
-    terms = terms_form.read(typed, held.terms, amends=True) if act is Act.AMEND else None
+    terms = terms_form.read(typed, held.base, amends=True) if act is Act.AMEND else None
     ground = _ground(held, typed) if act in NEEDS_GROUND else None
     deadline = typed.last("deadline") - 1
     if typed.messages:

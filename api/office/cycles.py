@@ -2,26 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from sqlmodel import Session
 
 from clearing.errors import UnknownFact
 from clearing.settlement import service, store, suspense
+from clearing.settlement.cover import COVER_CALL, Asked, CoverCall
 from clearing.settlement.cycle import ORDER, CycleMove, State
 from clearing.settlement.netting import Run
 from clearing.settlement.netting.default import Default
 from clearing.settlement.netting.gridlock import Proved
 from clearing.settlement.notice import Held, Reason
-from clearing.settlement.payment import BankAccount, Batch, Direction, Expected, Instruction
+from clearing.settlement.payment import (
+    BankAccount,
+    Batch,
+    Direction,
+    Expected,
+    Instruction,
+    booked_after,
+    match,
+)
 from clearing.settlement.reissue import ReissueOrder
 from clearing.settlement.store import StoredStatement
-from clearing.settlement.suspense import Ageing, PaidTwice
+from clearing.settlement.suspense import Ageing, Late, Open, PaidTwice, Suggestion
 from ledger import store as facts
 from ledger.facts import Fact
 from ledger.reading import read
-from registry.calendar import text_of
+from registry.calendar import day_of, text_of
 
 WAITS: Mapping[State, tuple[str, str]] = {
     State.OPEN: ("账期届满及宽限期后截止", "the cut-off"),
@@ -65,7 +74,7 @@ _NEXT = {
     State.FUNDED: "payments",
 }
 WAYS = {Direction.FUNDING: "备付（入）", Direction.PAYOUT: "付款（出）"}
-EVENTS = {"payment-instructions/v1": "付款指令", "payment-reissue/v1": "退汇重付"}
+EVENTS = {"payment-instructions/v1": "付款指令", "payment-reissue/v1": "退汇重付", COVER_CALL: "向担保方催付"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,13 +101,15 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """A batch that two persons released: the fact, what it is, whether a default has undone it, its orders."""
+    """A batch that two persons released: the fact, what it is, whether a default has undone it, its orders; `asked` are
+    the guarantors that are to pay them."""
 
     fact: Fact
     name: str
     void: bool
     batch: Batch
     orders: tuple[Order, ...]
+    asked: tuple[Asked, ...] = ()
 
     @property
     def pays(self) -> bool:
@@ -109,8 +120,9 @@ class Release:
 @dataclass(frozen=True, slots=True)
 class Sheet:
     """One cycle, whole. `steps` may be taken now; `returned` came back and were not issued again; `run` with its fact;
-    `limited` is what its limits kept out; `to_instruct`: instructions are to be signed, for the accounts of
-    `instructs`."""
+    `limited` is what its limits kept out; `late` came after its day; `candidates` of each line of `suspense` are what
+    it may be meant for; `to_instruct`: instructions are to be signed, for the accounts of `instructs`; `to_call`:
+    guarantors that are to be called before a default."""
 
     cycle: CycleMove
     overdue: bool
@@ -122,12 +134,15 @@ class Sheet:
     defaults: tuple[tuple[str, Default], ...]
     returned: tuple[Instruction, ...]
     sums: service.MoneySums | None
+    late: tuple[Late, ...]
     suspense: Ageing
+    candidates: tuple[tuple[Suggestion, ...], ...]
     twice: tuple[PaidTwice, ...]
     steps: tuple[str, ...]
     closed: str | None
     to_instruct: bool
     instructs: tuple[str, ...]
+    to_call: tuple[Asked, ...]
 
     @property
     def confirmed(self) -> int:
@@ -137,7 +152,7 @@ class Sheet:
     def settled(self) -> bool:
         """Has all the money moved, so that in and out must be the same?"""
         waiting = any(
-            item.expected.booked < item.expected.amount and not item.expected.returned
+            item.expected.due > 0 and not item.expected.returned
             for one in self.releases
             if not one.void
             for item in one.orders
@@ -176,6 +191,8 @@ def sheet(session: Session, name: str, now: int) -> Sheet:
     instructed = store.instructions_of(session, name) is not None
     moved = ORDER.index(cycle.state) >= ORDER.index(State.INSTRUCTED)
     to_instruct = run is not None and not instructed and cycle.state in (State.NETTED, State.INSTRUCTED)
+    ran_out = cycle.state is State.INSTRUCTED and now >= cycle.until
+    to_call = service.to_call(session, cycle=name) if ran_out else ()
     return Sheet(
         cycle=cycle,
         overdue=_overdue(cycle, now),
@@ -187,12 +204,15 @@ def sheet(session: Session, name: str, now: int) -> Sheet:
         defaults=defaults,
         returned=tuple(known[item] for item in back),
         sums=service.money_sums(session, cycle=name) if moved else None,
-        suspense=_ageing(session, now),
+        late=tuple(_late(session, cycle, released)),
+        suspense=(ageing := _ageing(session, now)),
+        candidates=_candidates(session, ageing),
         twice=store.paid_twice(session),
-        steps=tuple(_steps(cycle, issued, instructed, now)),
+        steps=tuple(step for step in _steps(cycle, issued, instructed, now) if step != "default" or not to_call),
         closed=store.closed_of(session, name),
         to_instruct=to_instruct,
         instructs=tuple(party for party, amount in run[1].final.items() if amount) if run and to_instruct else (),
+        to_call=to_call,
     )
 
 
@@ -203,7 +223,9 @@ def accounts(session: Session) -> tuple[BankAccount | None, dict[str, BankAccoun
         for fact in facts.facts_of(session, f"payments:{cycle.cycle}"):
             batch = store.batch_in(fact)
             supervised = batch.account
-            found |= {item.party: item.account for item in batch.instructions}
+            asked = read(CoverCall, fact.body).asked if fact.kind == COVER_CALL else ()
+            whose = [item.guarantor for item in asked] or [item.party for item in batch.instructions]
+            found |= {party: item.account for party, item in zip(whose, batch.instructions, strict=True)}
     return supervised, found
 
 
@@ -242,12 +264,14 @@ def _releases(session: Session, name: str, undone: set[str]) -> list[Release]:
     found = []
     for fact in chain:
         batch, void = store.batch_in(fact), fact.id in undone
+        call = read(CoverCall, fact.body) if fact.kind == COVER_CALL else None
+        void = void or (call is not None and call.instructions in undone)
         standing = store.instructions(session, fact.id)
         shown = tuple(
             Order(item, standing[item.end_to_end], *_said(standing[item.end_to_end], void, item.end_to_end in again))
             for item in batch.instructions
         )
-        found.append(Release(fact, EVENTS[fact.kind], void, batch, shown))
+        found.append(Release(fact, EVENTS[fact.kind], void, batch, shown, call.asked if call else ()))
     return found
 
 
@@ -258,6 +282,8 @@ def _said(item: Expected, void: bool, again: bool) -> tuple[str, str]:
         return "已作废", "plain"
     if item.returned:
         return ("退汇，已重付", "plain") if again else ("退汇，待重付", "bad")
+    if item.elsewhere and not item.due:
+        return "已另行付足", "good"
     if item.booked == item.amount:
         return ("已到账" if brings else "已付款"), "good"
     if item.booked:
@@ -270,3 +296,42 @@ def _ageing(session: Session, now: int) -> Ageing:
     items = store.in_suspense(session)
     on = max([text_of(now)[:10], *(item.booking_date for item in items)])
     return suspense.aged(items, sum(item.amount for item in items), on=on)
+
+
+def _candidates(session: Session, ageing: Ageing) -> tuple[tuple[Suggestion, ...], ...]:
+    """For each line in suspense the instructions of any cycle that it may be meant for."""
+    if not ageing.lines:
+        return ()
+    waiting = [
+        Open(item.instruction.end_to_end, item.expected, item.instruction.account.name, _last_day(cycle.until))
+        for cycle in store.cycles(session)
+        if cycle.state in (State.INSTRUCTED, State.FUNDED)
+        for one in _releases(
+            session, cycle.cycle, {body.instructions for _, body in store.defaults(session, cycle.cycle)}
+        )
+        if not one.void
+        for item in one.orders
+    ]
+    return tuple(suspense.suggestions(line.item, waiting) for line in ageing.lines)
+
+
+def _late(session: Session, cycle: CycleMove, released: Sequence[Release]) -> Iterator[Late]:
+    """What net payers brought after the last day their instructions gave them."""
+    moves = [(fact.at, read(CycleMove, fact.body)) for fact in facts.facts_of(session, f"cycle:{cycle.cycle}")]
+    due = {at: _last_day(move.until) for at, move in moves if move.state is State.INSTRUCTED}
+    booked = store.entries_of(session, cycle.period)
+    for one in released:
+        for item in one.orders:
+            if item.instruction.direction is not Direction.FUNDING:
+                continue
+            now = replace(item.expected, booked=0)
+            for entry in booked.get(item.instruction.end_to_end, ()):
+                effect = match(entry, {item.instruction.end_to_end: now})
+                now = booked_after(now, effect)
+                if (found := suspense.late(entry, effect, due[one.fact.at])) is not None:
+                    yield found
+
+
+def _last_day(until: int) -> str:
+    """The day whose end a clock runs to."""
+    return day_of(until - 1).isoformat()

@@ -123,6 +123,9 @@ def deal_of(session: Session, visitor: Visitor, identity: str, at: int) -> Deal:
     for item in rounds:
         if isinstance(item.document, Terms):
             parties |= {party.party for party in item.document.parties}
+            parties |= {holder.party for holder in item.document.settlement.plan.holders}
+            if (non_tax := item.document.settlement.non_tax) is not None:
+                parties |= {non_tax.authority, non_tax.issuer}
     return Deal(
         row, state_at(row.state, row.valid_until, at), side, shelf.listing(session, row.listing), said, rounds,
         act, names_of(session, parties, at),
@@ -177,6 +180,8 @@ def asked_of(deal: Deal, message: Message, at: int, drafted: Document | None = N
         )  # fmt: skip
     elif base is None and Content.QUOTE in BRINGS.get(message, ()):
         base = quote
+    if isinstance(base, Terms):
+        base = terms_form.fitted(base, deal.listing)
     return Asked(message, deal.listing, base, at)
 
 

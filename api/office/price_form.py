@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from api.office import words
 from api.office.spoken import share
@@ -85,6 +86,15 @@ def groups(unit: str, tiers: int = TIERS) -> tuple[Group, ...]:
         Group(f"价格（人民币，按 {unit} 计）", "Price", rules),
         Group("价格档", "Price bands", tuple(bands), help=told, anchor="tiers"),
     )
+
+
+def untaxed(laid: tuple[Group, ...]) -> tuple[Group, ...]:
+    """The same fields where the listing earns non-tax revenue: the rate is 0 and not asked."""
+    locked = {
+        "tax.basis": Widget("tax.basis", "价格是否含税", "Tax", "choice", (("inclusive", "不涉及增值税"),)),
+        "tax.rate": Widget("tax.rate", "增值税率（%），非税收入不征增值税", "No VAT", "fixed", value="0"),
+    }
+    return tuple(replace(group, widgets=tuple(locked.get(item.name, item) for item in group.widgets)) for group in laid)
 
 
 def read(typed: Typed, unit: str, version: int = 1) -> tuple[Tariff, Tax]:

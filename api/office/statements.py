@@ -14,7 +14,8 @@ from clearing.settlement import store
 from clearing.settlement.cycle import CycleMove, State
 from clearing.settlement.flows import Flow, What, flows_of
 from clearing.settlement.guarantee import agreement_of
-from clearing.settlement.notice import PartB, Reason
+from clearing.settlement.netting.gridlock import Reason as Limit
+from clearing.settlement.notice import Held, PartB, Reason
 from clearing.settlement.statement import Line, ObligationPart
 from clearing.settlement.store import StoredStatement
 from clearing.settlement.tracing import What as Evidence
@@ -63,6 +64,15 @@ STEPS = {
 
 FLOWS = {What.NET: "不含税款", What.TAX: "税额", What.GUARANTEE: "保底差额", What.WHOLE: "未分税额的款项"}
 OWN = "本单位"
+
+
+def reason_of(held: Held, reader: str) -> str:
+    """Why something waits, in words for the side that reads it: whose cap, or the pair's limit, and never how much."""
+    if held.limit is None:
+        return REASONS[held.reason]
+    if held.limit is Limit.PAIR_LIMIT:
+        return "超出双方之间的双边限额，留待下期"
+    return f"超出{'本方' if reader == held.debtor else '付款方'}净借记限额，留待下期"
 
 
 @dataclass(frozen=True, slots=True)

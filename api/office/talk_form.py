@@ -12,6 +12,7 @@ from api.office.widgets import Group, Widget
 from clearing.market.agreement import Terms
 from clearing.market.listing import Listing, PriceRegime
 from clearing.market.negotiation.message import BRINGS, Content, Document, Inquiry, Message, Quote
+from clearing.market.product import Proceeds
 from registry.calendar import day_of
 
 STANDS = 7 * 86_400
@@ -61,6 +62,8 @@ def values_of(asked: Asked) -> dict[str, str]:
         if isinstance(base, Quote):
             found = {**(price_form.values_of(base.tariff, base.tax) or found), "guide_price": base.guide_price,
                      "binding": "1" if base.binding else ""}  # fmt: skip
+        if _of_budget(asked):
+            found |= {"tax.basis": "inclusive", "tax.rate": "0"}
     elif isinstance(base, Terms):
         found = terms_form.values_of(base)
     if asked.content is not None:
@@ -70,8 +73,8 @@ def values_of(asked: Asked) -> dict[str, str]:
     return found
 
 
-def groups(asked: Asked, names: Mapping[str, str]) -> tuple[Group, ...]:
-    """The fields of the form."""
+def groups(asked: Asked, names: Mapping[str, str], values: Mapping[str, str]) -> tuple[Group, ...]:
+    """The fields of the form; `values` say how many rows it has."""
     stands = Group("有效期", "Valid until", (
         Widget("valid_until", "有效至（含当日）", "Last day", "date", required=True,
                help="过了这一日对方就不能再接受"),
@@ -79,9 +82,10 @@ def groups(asked: Asked, names: Mapping[str, str]) -> tuple[Group, ...]:
     if asked.content is Content.INQUIRY:
         return (_inquiry(asked), stands)
     if asked.content is Content.QUOTE:
-        return (*price_form.groups(asked.listing.unit, _tiers(asked.base)), _quote(asked), stands)
+        laid = price_form.groups(asked.listing.unit, _tiers(asked.base))
+        return (*(price_form.untaxed(laid) if _of_budget(asked) else laid), _quote(asked), stands)
     if isinstance(asked.base, Terms) and asked.content is Content.TERMS:
-        return (*terms_form.groups(asked.base, asked.listing, names), stands)
+        return (*terms_form.groups(asked.base, asked.listing, names, values), stands)
     if asked.message is Message.AGREEMENT:
         last = Widget("deadline", "签署截止日（含当日）", "Last day to sign", "date", required=True,
                       help="过了这一日，合约不能再签署入册")  # fmt: skip
@@ -129,6 +133,10 @@ def _quote(asked: Asked) -> Group:
                help="指导价不是成交价；自主定价的产品可不填"),
         Widget("binding", "本报价是要约：对方选定下单后，条款必须按此价格", "A binding offer", "tick"),
     ))  # fmt: skip
+
+
+def _of_budget(asked: Asked) -> bool:
+    return asked.listing.commerce.proceeds is Proceeds.NON_TAX
 
 
 def _tiers(base: Document | None) -> int:

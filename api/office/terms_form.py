@@ -12,7 +12,7 @@ import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from api.office import price_form, words
+from api.office import plan_form, price_form, words
 from api.office.spoken import share
 from api.office.typed import SEPARATOR, Typed
 from api.office.widgets import Group, Widget
@@ -29,12 +29,19 @@ from clearing.market.agreement import (
 from clearing.market.listing import Listing, PriceRegime
 from clearing.market.negotiation.message import Inquiry, Quote
 from clearing.market.policy import Action, Constraint, Left, Operator, Policy, Rule, policy_digest
+from clearing.market.product import Proceeds
 from clearing.market.promise import Silence
 from clearing.market.template import Deviation, Model, Particular, Template, digest_of, model_of, models
 from clearing.terms import (
+    DAY,
+    LATEST,
+    MILLION,
     WHOLE,
     BillingBasis,
     Holder,
+    NonTax,
+    PeriodBasis,
+    PeriodRules,
     PriceCap,
     SharingPlan,
     Step,
@@ -43,6 +50,7 @@ from clearing.terms import (
     TariffKind,
     Tax,
     TaxBasis,
+    Tolerance,
     Weight,
 )
 from clearing.terms import Terms as Settlement
@@ -50,14 +58,12 @@ from registry.asset import Twin
 from registry.calendar import day_of, end_of, start_of
 from registry.rights import RIGHT_NAMES, Right
 
-SHARERS = 4
-"""Payees the form offers; empty lines are left out."""
 ENVIRONMENTS = words.VALUES["environment"]
 BILLING = {basis.value: words.VALUES["billing"][basis.value] for basis in BillingBasis}
 SILENCE = {silence.value: words.VALUES["silence"][silence.value] for silence in Silence}
+BASES = {basis.value: words.VALUES["period.basis"][basis.value] for basis in PeriodBasis}
 FORUMS = {forum.value: words.VALUES["forum"][forum.value] for forum in Forum}
 ACTIONS = {action.value: words.VALUES["action"][action.value] for action in Action}
-PAID_AS = {name: words.VALUES["role"][name] for name in ("holder", "processor", "operator", "provider", "platform")}
 
 
 def begun(
@@ -77,7 +83,7 @@ def begun(
     )  # fmt: skip
     tariff = quote.tariff if quote else Tariff(TariffKind.PER_UNIT, listing.unit)
     tax = quote.tax if quote else Tax(TaxBasis.INCLUSIVE, 600)
-    return Terms(
+    terms = Terms(
         parties=(TermsParty(listing.seller, Role.PROVIDER), TermsParty(consumer, Role.CONSUMER)),
         product=Product(identity, listing.version, digest, listing.certificate, (Right.USE,)),
         purposes=purposes, users=(consumer,) if consumer else (), scope=inquiry.scope if inquiry else "全部字段",
@@ -92,6 +98,20 @@ def begun(
         dispute=Dispute(30, Forum.ARBITRATION, ""), policy=policy, policy_digest=Twin.of(policy_digest(policy)),
         template=_model_text(listing), salt=secrets.token_hex(32),
     )  # fmt: skip
+    return fitted(terms, listing)
+
+
+def fitted(terms: Terms, listing: Listing) -> Terms:
+    """Terms that begin a form, with what the listing's kind of proceeds makes of them: fields of the collection, still
+    blank, for non-tax revenue, none for taxable money."""
+    settlement, of_budget = terms.settlement, listing.commerce.proceeds is Proceeds.NON_TAX
+    if of_budget is (settlement.non_tax is not None):
+        return terms
+    if not of_budget:
+        return replace(terms, settlement=replace(settlement, non_tax=None))
+    return replace(
+        terms, settlement=replace(settlement, tax=Tax(TaxBasis.INCLUSIVE, 0), non_tax=NonTax("", "", "", ""))
+    )
 
 
 def values_of(terms: Terms) -> dict[str, str]:
@@ -112,17 +132,14 @@ def values_of(terms: Terms) -> dict[str, str]:
         **{f"granted.{right.value.lower()}": "1" for right in terms.product.granted},
         **{f"connectors.{i}": SEPARATOR.join(party.connectors) for i, party in enumerate(terms.parties)},
     }  # fmt: skip
+    found |= _values_of_periods(terms.settlement)
     if (cap := terms.settlement.cap) is not None:
         found |= {"cap.size": str(cap.size), "cap.price": money.yuan(cap.fen), "cap.basis": cap.basis.value,
                   "cap.document": cap.document}  # fmt: skip
-    plan = terms.settlement.plan
-    if _plain_plan(plan):
-        roles = {holder.party: holder.role for holder in plan.holders}
-        for place, weight in enumerate(plan.steps[0].weights):
-            found |= {
-                f"plan.{place}.party": weight.party, f"plan.{place}.role": roles[weight.party],
-                f"plan.{place}.percent": share(weight.weight, 10_000_000),
-            }  # fmt: skip
+    if (non_tax := terms.settlement.non_tax) is not None:
+        found |= {f"non_tax.{name}": getattr(non_tax, name) for name in ("authority", "treasury", "issuer", "item")}
+    else:
+        found |= plan_form.values_of(terms.settlement.plan)
     if _plain_policy(terms.policy):
         rule = terms.policy.permission[0]
         limits = [str(each.right) for each in rule.constraints if each.left is Left.COUNT]
@@ -130,11 +147,18 @@ def values_of(terms: Terms) -> dict[str, str]:
     return found
 
 
-def groups(base: Terms, listing: Listing | None, names: Mapping[str, str]) -> tuple[Group, ...]:
-    """The fields of terms that begin with `base`; `listing` offers its modes and environments."""
+def groups(
+    base: Terms, listing: Listing | None, names: Mapping[str, str], values: Mapping[str, str]
+) -> tuple[Group, ...]:
+    """The fields of terms that begin with `base`; `listing` offers its modes and environments, `values` say how many
+    rows there are and of which kind."""
     unit = base.settlement.tariff.unit
     modes = tuple(mode.value for mode in listing.delivery.modes) if listing else (base.delivery.mode,)
     places = tuple(item.value for item in listing.use.environments) if listing else (base.environment,)
+    of_budget = base.settlement.non_tax is not None
+    price = price_form.as_it_is()
+    if price_form.plain(base.settlement.tariff):
+        price = price_form.groups(unit, len(base.settlement.tariff.tiers))
     laid = [
         Group("标的与授权", "Product and grant", (
             Widget("product", "产品版本", "Product", "fixed", value=f"上架 {base.product.listing[:8]}… 第 "
@@ -161,8 +185,7 @@ def groups(base: Terms, listing: Listing | None, names: Mapping[str, str]) -> tu
             Widget("acceptance_days", "检验期（天）", "Inspection days", "number", required=True, most=3),
             Widget("silence", "检验期内没有异议", "Silence means", "choice", tuple(SILENCE.items()), required=True),
         )),
-        *(price_form.groups(unit, len(base.settlement.tariff.tiers)) if price_form.plain(base.settlement.tariff)
-          else price_form.as_it_is()),
+        *(price_form.untaxed(price) if of_budget else price),
         *(_cap_group(unit) if base.settlement.cap or (listing and listing.regime is PriceRegime.GUIDED) else ()),
         Group("结算", "Settlement", (
             Widget("billing", "计费依据", "Billing basis", "choice", tuple(BILLING.items()), required=True),
@@ -170,9 +193,13 @@ def groups(base: Terms, listing: Listing | None, names: Mapping[str, str]) -> tu
                      f"（{names.get(party.party, party.party)}）", "Connectors", most=2000,
                      help="按其记录计费的一方必须填写连接器编号，多个用；分开")
               for i, party in enumerate(base.parties)),
-            Widget("invoice_issuer", "开票方（统一社会信用代码）", "Invoice issuer", required=True),
+            *(() if of_budget else (
+                Widget("invoice_issuer", "开票方（统一社会信用代码）", "Invoice issuer", required=True),
+            )),
         )),
-        _plan_group(base.settlement.plan),
+        _period_group(),
+        *(_non_tax_group() if of_budget
+          else plan_form.groups(base.settlement.plan, signing_parties(base), names, values)),
         Group("责任与争议", "Liability, disputes", (
             Widget("liability", "违约责任", "Liability", "long", required=True, most=4000),
             Widget("dispute.days", "先行协商（天）", "Negotiation days", "number", required=True, most=3),
@@ -221,6 +248,11 @@ def _read_template(typed: Typed, base: Template) -> Template:
     )
 
 
+def signing_parties(base: Terms) -> tuple[str, ...]:
+    """Who signs these terms, and so may guarantee; nobody whose name is still to be typed."""
+    return tuple(party.party for party in base.parties if party.party)
+
+
 def read(typed: Typed, base: Terms, *, amends: bool = False) -> Terms:
     """The terms the fields make of `base`, with a salt of their own; what is wrong stands in the messages. An
     amendment counts the versions of what it changes up by one (D33)."""
@@ -238,8 +270,16 @@ def read(typed: Typed, base: Terms, *, amends: bool = False) -> Terms:
         tariff, tax = price_form.read(typed, tariff.unit, tariff.version + step)
     elif not tariff.tiers and tariff.kind in price_form.OFFERED and tariff.kind is not TariffKind.FIXED:
         typed.wrong("tiers.0.price", "请填写单价。", "A price is needed.")
-    if not kept("plan."):
-        plan = _read_plan(typed, plan, step)
+    non_tax, issuer = settlement.non_tax, ""
+    if non_tax is None:
+        issuer = typed.text("invoice_issuer", most=64)
+        if plan_form.sayable(plan) and not kept("plan."):
+            plan = plan_form.read(typed, plan, signing_parties(base), step)
+    else:
+        non_tax, tax = _read_non_tax(typed), settlement.tax
+        plan, issuer = _of_the_treasury(plan, non_tax.treasury, step), non_tax.treasury
+    period = settlement.period if kept("period.") else _read_period(typed)
+    tolerance = settlement.tolerance if kept("tolerance.") else _read_tolerance(typed)
     cap = settlement.cap if kept("cap.") else _read_cap(typed, base)
     purposes = typed.listed("purposes")
     granted = tuple(right for right in Right if typed.ticked(f"granted.{right.value.lower()}"))
@@ -262,8 +302,8 @@ def read(typed: Typed, base: Terms, *, amends: bool = False) -> Terms:
         service_level=typed.text("service_level", most=4000),
         acceptance_days=typed.number("acceptance_days", 0, 730),
         settlement=replace(
-            settlement, tariff=tariff, tax=tax, plan=plan, cap=cap,
-            invoice_issuer=typed.text("invoice_issuer", most=64),
+            settlement, tariff=tariff, tax=tax, plan=plan, cap=cap, invoice_issuer=issuer, non_tax=non_tax,
+            period=period, tolerance=tolerance,
         ),
         billing=BillingBasis(typed.choice("billing", BILLING)), silence=Silence(typed.choice("silence", SILENCE)),
         liability=typed.text("liability", most=4000),
@@ -275,6 +315,86 @@ def read(typed: Typed, base: Terms, *, amends: bool = False) -> Terms:
         template=_read_template(typed, base.template),
         salt=secrets.token_hex(32), conditions=typed.listed("conditions", required=False),
     )  # fmt: skip
+
+
+def _values_of_periods(settlement: Settlement) -> dict[str, str]:
+    """Hours and days as far as they are whole; what is not whole stays as it is unless it is changed."""
+    period, tolerance = settlement.period, settlement.tolerance
+    found = {
+        "period.basis": period.basis.value, "period.grace": str(period.grace // 3600),
+        "period.late": str(period.late_limit // DAY),
+    }  # fmt: skip
+    if tolerance is None:
+        return found
+    return found | {
+        "tolerance.units": str(tolerance.units), "tolerance.percent": share(tolerance.ppm, 10_000),
+        "tolerance.hours": str(tolerance.seconds // 3600),
+    }  # fmt: skip
+
+
+def _period_group() -> Group:
+    return Group("账期与核对", "Periods and records", (
+        Widget("period.basis", "使用按哪一日归入账期", "Basis", "choice", tuple(BASES.items()), required=True),
+        Widget("period.grace", "账期结束后等候记录（小时）", "Grace, hours", "number", required=True, most=3,
+               help="0 至 744；过后截止、计费"),
+        Widget("period.late", "迟到记录的期限（天）", "Late, days", "number", required=True, most=3,
+               help="0 至 366；在期限内到达的并入以后账期调整，再晚的不计费"),
+        Widget("tolerance.units", "双方记录可相差的数量", "Units apart", "number", most=16,
+               help="以下三栏全部空着：双方记录须完全一致"),
+        Widget("tolerance.percent", "或可相差较大一方的（%）", "Share apart", "number", most=8),
+        Widget("tolerance.hours", "跨账期的时间可相差（小时）", "Hours apart", "number", most=3),
+    ), anchor="period", folded=True)  # fmt: skip
+
+
+def _read_period(typed: Typed) -> PeriodRules:
+    return PeriodRules(
+        PeriodBasis(typed.choice("period.basis", BASES)), typed.number("period.grace", 0, 744) * 3600,
+        typed.number("period.late", 0, LATEST // DAY) * DAY,
+    )  # fmt: skip
+
+
+def _read_tolerance(typed: Typed) -> Tolerance | None:
+    names = ("tolerance.units", "tolerance.percent", "tolerance.hours")
+    if not any(typed.values.get(name) for name in names):
+        return None
+    ppm = typed.percent("tolerance.percent", 4) if typed.values.get("tolerance.percent") else 0
+    if ppm > MILLION:
+        typed.wrong("tolerance.percent", "可相差的比例应不超过 100%。", "At most 100 %.")
+    return Tolerance(
+        typed.number("tolerance.units", blank=0), ppm, typed.number("tolerance.hours", 0, 744, blank=0) * 3600
+    )
+
+
+def _non_tax_group() -> tuple[Group, ...]:
+    """What an agreement over a listing of non-tax revenue says in place of a division."""
+    told = "非税收入：全额缴入财政，不分税、不开增值税发票、不作收益分配、不轧差"
+    return (Group("非税收入收缴", "Non-tax revenue", (
+        Widget("proceeds", "收益性质（由上架决定）", "Proceeds", "fixed", value=told),
+        Widget("non_tax.authority", "执收单位", "Assesses", required=True, most=64, help="核定应缴、作用途清分的单位"),
+        Widget("non_tax.treasury", "财政", "Treasury", required=True, most=64, help="财政专户或国库所属的财政部门"),
+        Widget("non_tax.issuer", "财政电子票据开票单位", "Issues tickets", required=True, most=64,
+               help="可以就是执收单位"),
+        Widget("non_tax.item", "收费项目代码", "Item", "number", required=True, most=20, help="2 至 20 位数字"),
+    ), help="三个单位填统一社会信用代码，须在册并具有相应角色。", anchor="non_tax"),)  # fmt: skip
+
+
+def _read_non_tax(typed: Typed) -> NonTax:
+    authority, treasury, issuer = (
+        typed.text(f"non_tax.{name}", most=64) for name in ("authority", "treasury", "issuer")
+    )
+    item = typed.values.get("non_tax.item", "")
+    if re.fullmatch("[0-9]{2,20}", item) is None:
+        typed.wrong("non_tax.item", f"收费项目代码：应为 2 至 20 位数字，现为 {item or '空'}。", "2 to 20 digits.")
+    return NonTax(authority, treasury, issuer, item)
+
+
+def _of_the_treasury(plan: SharingPlan, treasury: str, step: int) -> SharingPlan:
+    """The plan that gives all to the treasury; the same version where it did so before."""
+    made = replace(
+        plan, holders=(Holder(treasury, "treasury"),), residual=treasury,
+        steps=(Step(StepKind.RATIO, weights=(Weight(treasury, WHOLE),)),),
+    )  # fmt: skip
+    return made if made == plan else replace(made, version=plan.version + step)
 
 
 def _cap_group(unit: str) -> tuple[Group, ...]:
@@ -343,48 +463,4 @@ def _read_policy(typed: Typed, base: Terms, purposes: tuple[str, ...], step: int
     limit = typed.number("policy.limit", 1, blank=0)
     return _policy(
         policy.version + step, policy.assigner, policy.assignee, policy.target, purposes, action, limit
-    )  # fmt: skip
-
-
-def _plain_plan(plan: SharingPlan) -> bool:
-    """Is everything divided by one list of weights?"""
-    if len(plan.steps) != 1 or plan.steps[0].kind is not StepKind.RATIO:
-        return False
-    return tuple(each.party for each in plan.steps[0].weights) == tuple(holder.party for holder in plan.holders)
-
-
-def _plan_group(plan: SharingPlan) -> Group:
-    if not _plain_plan(plan):
-        told = "分配方案不止一步按比例分配，本页不改动；须改动时请用接口。"
-        return Group("收益分配", "Sharing", (Widget("plan", "分配方案", "Plan", "fixed", value=told),))
-    lines = tuple(
-        widget
-        for place in range(max(SHARERS, len(plan.holders)))
-        for widget in (
-            Widget(f"plan.{place}.party", f"第 {place + 1} 位受益方（统一社会信用代码）", "Payee", most=64),
-            Widget(f"plan.{place}.role", f"第 {place + 1} 位：以何身份", "As", "choice", tuple(PAID_AS.items())),
-            Widget(f"plan.{place}.percent", f"第 {place + 1} 位：比例（%）", "Share", "number", most=12),
-        )
-    )
-    return Group("收益分配", "Sharing", lines, help="比例合计 100%；不用的行留空。", anchor="plan")
-
-
-def _read_plan(typed: Typed, base: SharingPlan, step: int) -> SharingPlan:
-    rows = [place for place in range(SHARERS * 4) if typed.values.get(f"plan.{place}.party")]
-    holders = tuple(
-        Holder(typed.text(f"plan.{place}.party", most=64), typed.choice(f"plan.{place}.role", PAID_AS))
-        for place in rows
-    )
-    weights = tuple(
-        Weight(holder.party, typed.percent(f"plan.{place}.percent", 7))
-        for place, holder in zip(rows, holders, strict=True)
-    )
-    total = sum(weight.weight for weight in weights)
-    if total != WHOLE:
-        typed.wrong("plan", f"比例合计应为 100%，现为 {share(total, 10_000_000)}%。", "The shares must add up to 100%.")
-    known = {holder.party for holder in holders}
-    residual = base.residual if base.residual in known or not holders else holders[0].party
-    return replace(
-        base, version=base.version + step, holders=holders, residual=residual,
-        steps=(Step(StepKind.RATIO, weights=weights),),
     )  # fmt: skip

@@ -29,7 +29,8 @@ class Widget:
 class Group:
     """Fields that belong together; a repeated group shows one set of fields for each of its rows.
 
-    `folded` groups are seldom needed and open at a click. `row` is what one row of a repeated group is called.
+    `folded` groups are seldom needed and open at a click. `row` is what one row of a repeated group is called. `acts`
+    are (value of "do", Chinese, English) of buttons that change the fields and show the form again.
     """
 
     title: str
@@ -40,6 +41,7 @@ class Group:
     anchor: str = ""
     folded: bool = False
     row: str = ""
+    acts: tuple[tuple[str, str, str], ...] = ()
 
     def filled(self, values: Mapping[str, str]) -> Group:
         """The same fields with what has been typed; what is shown and not typed stays."""

@@ -16,7 +16,8 @@
 - `certificates`: a certificate and its later registrations; `afterlife`: remarks, late objections, endings.
 - `deals`: a party's negotiations, the form of each message; `agreements`: its agreements, the form of each act.
 - `credit`: a party's own grade, each input with its evidence, and how to object.
-- `statements`: a party's statements, a line's evidence, confirming and disputing; `cycles`: the operator's periods.
+- `statements`: a party's statements, a line's evidence, confirming and disputing; `cycles`: the operator's periods;
+  `covers`: guarantees of what net payers bring.
 - `listings`: a seller's listings: drafting, pre-check, submission, moves.
 - `pricing`: the pricing workbench: a case from a file or evidence, its price, its quote; quotes side by side.
 - `guard`: headers and a limit per address; `render`: templates to pages.

@@ -11,7 +11,7 @@ from sqlmodel import Session
 from api.deps import NowDep, ReadDep, SystemDep, WriteDep
 from api.desk import service as desk
 from api.office import agreement_acts as acts
-from api.office import deals, refusals, words
+from api.office import deals, plan_form, plan_words, refusals, words
 from api.office.agreement_acts import SIGNING, Held
 from api.office.application_form import Message as Told
 from api.office.typed import Typed
@@ -22,6 +22,8 @@ from clearing.market.agreement import AGREEMENT_ACT, Act, subject_of
 from clearing.market.filing import store as filings
 from clearing.market.filing.filing import STATE_NAMES
 from clearing.market.template import model_of, written
+from clearing.usage import store as usage
+from clearing.usage.control import Alarm, alarms
 from ledger.errors import LedgerError
 from registry.calendar import day_of
 from registry.errors import IllegalMove, RegistryError
@@ -30,17 +32,24 @@ router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 
 NAMES = words.VALUES["act"]
 STATES = words.VALUES["to_state"]
+ALARMS = {
+    Alarm.NEAR_LIMIT: ("接近上限", "Near the limit", "warn"),
+    Alarm.OVER_LIMIT: ("已超上限", "Over the limit", "bad"),
+    Alarm.REFUSED_USE: ("有被拒绝的使用", "Uses were refused", "warn"),
+}
 
 
 @router.get("/office/agreements/{agreement}")
 def agreement_page(request: Request, agreement: str, visitor: HolderDep, session: ReadDep, now: NowDep) -> HTMLResponse:
     held = acts.held_of(session, visitor, agreement, now)
+    counter = usage.counter(session, held.row.id)
     return office_page(
         request,
         "agreement",
         visitor,
         held=held,
         blocks=acts.blocks_of(session, held),
+        sentences=plan_words.told_of(held.terms.settlement, held.names),
         model=model_of(held.terms.template),
         clauses=written(held.terms.template),
         possible=[(act, NAMES[act], acts.TOLD[act]) for act in acts.possible(held, now)],
@@ -50,6 +59,8 @@ def agreement_page(request: Request, agreement: str, visitor: HolderDep, session
         roles=words.ROLES,
         filing=filings.find(session, held.row.id, held.row.revision),
         filings=STATE_NAMES,
+        counter=counter,
+        alarms=[ALARMS[alarm] for alarm in alarms(counter)],
         now=now,
     )
 
@@ -69,7 +80,10 @@ def draft_act(
     system: SystemDep, now: NowDep,
 ) -> Response:  # fmt: skip
     """Makes the act, asks the table whether it could be taken in now, and puts it onto the desk of every signer."""
-    held, typed = _begin(session, visitor, agreement, act, now), Typed(fields)
+    held, do = _begin(session, visitor, agreement, act, now), fields.pop("do", "")
+    if do:
+        return _form(request, session, visitor, held, act, plan_form.changed(fields, do))
+    typed = Typed(fields)
     try:
         made = acts.drafted(session, held, act, typed, domain=system.agreement_domain, at=now)
     except (ClearingError, RegistryError, LedgerError) as refusal:
@@ -113,7 +127,7 @@ def _form(
         act=act,
         title=NAMES[act],
         told=acts.TOLD[act],
-        groups=[group.filled(values) for group in acts.groups(session, held, act)],
+        groups=[group.filled(values) for group in acts.groups(session, held, act, values)],
         messages=messages or {},
         chinese=chinese,
         english=english,

@@ -1,7 +1,7 @@
 """The operator's account periods: where each stands, its statements, netting, payments, bank files and suspense.
 
-The system's steps are those of the API. What two persons sign (limits, instructions, payments issued again) is drafted
-here and signed at the desk.
+The system's steps are those of the API. What two persons sign (limits, instructions, calls of guarantors, payments
+issued again) is drafted here and signed at the desk.
 """
 
 from __future__ import annotations
@@ -215,6 +215,20 @@ def draft_instructions(
     return _to_desk(session, visitor, system, drafted, title, f"/office/cycles/{cycle}", now)
 
 
+@router.post("/office/cycles/{cycle}/cover-calls")
+def draft_call(
+    request: Request, cycle: str, fields: FormDep, visitor: HolderDep, session: WriteDep, system: SystemDep, now: NowDep
+) -> Response:
+    """Puts the call of the guarantors onto the desk, for maker and checker to sign."""
+    _require_driver(visitor, system)
+    try:
+        drafted = settlement.draft_call(session, system.office, cycle=cycle, accounts=_accounts(fields), at=now)
+    except _REFUSALS as refusal:
+        return _page(request, session, visitor, system, cycle, now, refusal=refusal, typed=fields)
+    title = f"向担保方催付：{drafted.body['batch']['period']}"
+    return _to_desk(session, visitor, system, drafted, title, f"/office/cycles/{cycle}", now)
+
+
 @router.post("/office/cycles/{cycle}/reissues")
 def draft_reissue(
     request: Request, cycle: str, fields: FormDep, visitor: HolderDep, session: WriteDep, system: SystemDep, now: NowDep
@@ -305,8 +319,11 @@ def _page(
     chinese, english = refusals.told(refusal) if refusal else ("", "")
     parties = {item.body.party for item in found.statements}
     parties |= {order.instruction.party for one in found.releases for order in one.orders}
+    parties |= {item.guarantor for one in found.releases for item in one.asked}
+    parties |= {item.guarantor for item in found.to_call}
     signers = {item.by for one in found.releases for item in one.fact.signatures}
-    supervised, known = cycles.accounts(session) if found.instructs or found.returned else (None, {})
+    asks = found.instructs or found.returned or found.to_call
+    supervised, known = cycles.accounts(session) if asks else (None, {})
     return office_page(
         request, "cycle", visitor, 422 if refusal else 200, sheet=found, cycle=found.cycle, states=statements.STATES,
         waits=cycles.WAITS, steps=cycles.STEPS, ways=cycles.WAYS, chinese=chinese, english=english, taken=taken,

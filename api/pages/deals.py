@@ -16,7 +16,7 @@ from api.deps import NowDep, ReadDep, SystemDep, WriteDep
 from api.desk import service as desk
 from api.desk import store as waiting
 from api.desk.waiting import Slot
-from api.office import deals, refusals, talk_form, terms_form, words
+from api.office import deals, plan_form, plan_words, refusals, talk_form, terms_form, words
 from api.office.application_form import Message as Told
 from api.office.deals import OPENING
 from api.office.talk_form import Asked
@@ -87,6 +87,7 @@ def deal_page(
         visitor,
         deal=deal,
         blocks=shown,
+        sentences=plan_words.told_of(terms.settlement, deal.names) if terms else (),
         shown=at,
         model=model_of(terms.template) if terms else None,
         clauses=written(terms.template) if terms else (),
@@ -166,7 +167,7 @@ def _draft(
     system: System,
     visitor: Visitor,
     asked: Asked,
-    fields: Mapping[str, str],
+    fields: dict[str, str],
     side: Side,
     parties: tuple[str, str],
     listing: str,
@@ -177,6 +178,9 @@ def _draft(
     deal: deals.Deal | None = None,
     product: str = "",
 ) -> Response:
+    if do := fields.pop("do", ""):
+        changed = plan_form.changed(fields, do)
+        return _form(request, visitor, asked, changed, names, deal=deal, product=product)
     typed, (consumer, provider) = Typed(fields), parties
     filled = talk_form.read(asked, typed)
     if product and side is Side.PROVIDER and not _is_known(session, consumer, now):
@@ -223,7 +227,7 @@ def _form(
         asked=asked,
         deal=deal,
         product=product,
-        groups=[group.filled(values) for group in talk_form.groups(asked, names)],
+        groups=[group.filled(values) for group in talk_form.groups(asked, names, values)],
         asks_consumer=bool(product) and OPENING.get(asked.message) is Side.PROVIDER,
         consumer=values.get("consumer", ""),
         blocks=() if asked.content is not None else blocks,

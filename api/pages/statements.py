@@ -163,7 +163,7 @@ def _page(
     names = deals.names_of(session, parties, now)
     return office_page(
         request, "account", visitor, 422 if refusal else 200, account=found, states=statements.STATES,
-        reasons=statements.REASONS, chinese=chinese, english=english, typed=typed or {}, now=now,
+        reason_of=statements.reason_of, chinese=chinese, english=english, typed=typed or {}, now=now,
         waiting=deals.waiting_for(session, subjects), names=names, own=visitor.organisation,
         amounts=statements.amounts(found), picture=statements.picture(found, visitor.organisation, names),
         kinds=statements.kinds(found),

@@ -28,9 +28,9 @@
 - `reconciliation`: closes and heartbeats of connectors, and the report that compares the two sides' records.
 - `service_level`: outages, checks, and the service level of a month.
 - `reporting`: credit, activity, contribution, the assessment report, the annual disclosure, objections to figures.
-- `settlement`: the cycle, driven by the operator, confirmed by the parties.
+- `settlement`: the cycle, driven by the operator, confirmed by the parties; `cover`: guarantors of net payers.
 - `dispute`: complaints about delivery and use, with their evidence.
-- `service_order`: service orders, from the signed scheme to the invoice of a 项目周期.
+- `service_order`: service orders, from the signed scheme to the invoice and payment of a 项目周期.
 - `public_revenue`: non-tax revenue, from the assessment to its purposes, refunds and the 台账.
 - `log`: the next act of a subject, heads, bundles, and how far an entry has come.
 - `tiles`: checkpoint, tiles and entries of the log as stock transparency clients read them (C2SP).

@@ -279,6 +279,9 @@ def instructions_file(cycle: str, caller: OperatorDep, session: ReadDep) -> Resp
     return Response(payment.batch_csv(settlement_store.batch(session, cycle)), media_type="text/csv; charset=utf-8")
 
 
+DayQuery = Annotated[str, Query(max_length=10, description="付款日 YYYY-MM-DD，pain.001 必填 / execution day")]
+
+
 @router.get(
     "/payment-batches/{fact_id}.{form}",
     summary="银行批量文件：CSV、XLSX、pain.001 / the payments of a batch as the bank takes them",
@@ -289,15 +292,14 @@ def payment_file(
     caller: OperatorDep,
     session: ReadDep,
     now: NowDep,
-    day: Annotated[str, Query(max_length=10, description="付款日 YYYY-MM-DD，pain.001 必填 / execution day")] = "",
+    day: DayQuery = "",
 ) -> Response:
     batch = settlement_store.batch_in(store.fact(session, fact_id))
     if form == "csv":
         return Response(payment.batch_csv(batch), media_type="text/csv; charset=utf-8")
     if form == "xlsx":
         return Response(batch_sheet.batch_xlsx(batch), media_type=XLSX)
-    numbers = {item.party: f"{batch.cycle}.{item.party}"[:64] for item in batch.instructions}
-    made = pain001.payout_initiation(batch, numbers, execution=day, created_at=now)
+    made = pain001.payout_initiation(batch, _numbers(batch), execution=day, created_at=now)
     return Response(pain001.pain001_xml(made), media_type="application/xml")
 
 
@@ -351,13 +353,22 @@ def reissue(body: SignedDep, caller: CallerDep, session: WriteDep, system: Syste
 
 @router.get("/cycles/{cycle}/funding/{party}", summary="备付文件 / the file a net payer hands to its bank")
 def funding_file(
-    cycle: str, party: str, caller: CallerDep, session: ReadDep, system: SystemDep, form: Literal["csv", "xlsx"] = "csv"
-) -> Response:
+    cycle: str, party: str, caller: CallerDep, session: ReadDep, system: SystemDep, now: NowDep,
+    form: Literal["csv", "xlsx", "xml"] = "csv", day: DayQuery = "",
+) -> Response:  # fmt: skip
     _own_or_operator(caller, party, system.settings.operator)
     batch = settlement_store.batch(session, cycle)
     if form == "xlsx":
         return Response(batch_sheet.funding_xlsx(batch, party), media_type=XLSX)
+    if form == "xml":
+        made = pain001.funding_initiation(batch, party, _numbers(batch), execution=day, created_at=now)
+        return Response(pain001.pain001_xml(made), media_type="application/xml")
     return Response(payment.funding_csv(batch, party), media_type="text/csv; charset=utf-8")
+
+
+def _numbers(batch: payment.Batch) -> dict[str, str]:
+    """The number of each party's statement, for the remittance text."""
+    return {item.party: f"{batch.cycle}.{item.party}"[:64] for item in batch.instructions}
 
 
 @router.post("/bank-files", summary="导入银行对账文件 / import a bank statement file (CSV or camt.053)")

@@ -7,6 +7,7 @@ product → sample → listing → venue → gates → listing_moves → shelf �
 - `product`: what a product says about itself, in groups; `sample`: what may be seen of it before an agreement.
 - `listing`: one product version with the certificate it stands on, and what is done with it, as values.
 - `venue`: where it must be traded and who sets its price, by day and party; `gates`: the pre-check as a table.
+- `proceeds`: taxable money or non-tax revenue, and that terms say the same as the listing.
 - `listing_moves`: states, moves and who may take them; the case a listing's statements fold into.
 - `shelf`: listings and samples as rows, the search, the calls from outside; `dcat`: the catalogue for other spaces.
 - `broker`: who acts for whom under which mandate, for what commission.

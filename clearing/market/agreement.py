@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import secrets
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Annotated, Any
@@ -468,6 +468,14 @@ def check_terms(terms: Terms) -> None:
     check_template(terms.template, Counter(party.role.value for party in terms.parties))
     digest = Twin.of(policy_digest(terms.policy))
     _require(terms.policy_digest == digest, "terms.policy_digest", digest.sha256, terms.policy_digest.sha256)
+
+
+def named_in(terms: Terms) -> Iterator[tuple[str, str]]:
+    """Whom the terms name beside the parties that sign, with the field: who is paid by the plan, who decides."""
+    for i, holder in enumerate(terms.settlement.plan.holders):
+        yield f"terms.settlement.plan.holders[{i}].party", holder.party
+    if terms.inspection is not None and terms.inspection.decider:
+        yield "terms.inspection.decider", terms.inspection.decider
 
 
 def _check_accepted(tariff: Tariff) -> None:

@@ -29,6 +29,7 @@ from clearing.market.agreement import (
     check_act,
     check_unsigned,
     id_of,
+    named_in,
     read_terms,
 )
 from clearing.market.errors import GateRefused, NotEntitled
@@ -36,8 +37,9 @@ from clearing.market.listing import PriceRegime, Title, check_title
 from clearing.market.listing_moves import ORDERABLE
 from clearing.market.negotiation import store as negotiations
 from clearing.market.policy import Action, limit_of
+from clearing.market.proceeds import check_proceeds
 from clearing.market.shelf import store as shelf
-from clearing.terms import AgreementTerms, BillingBasis, Served
+from clearing.terms import NON_TAX_ROLES, AgreementTerms, BillingBasis, Served
 from ledger.facts import Signed, Statement
 from ledger.store import Appended
 from registry import holding
@@ -187,7 +189,8 @@ def _reason(effect: UseEffect) -> str:
 
 
 def check_gates(session: Session, terms: Terms, at: int, running: Product | None = None) -> None:
-    """The listing can be ordered and is the version signed for; the certificate gives what is granted (G1, G9).
+    """The listing can be ordered and is the version signed for; the certificate gives what is granted (G1, G9). Whom
+    the terms name beside the parties that sign, who is paid and who decides, is on record.
 
     An amendment that keeps the product of the `running` terms asks nothing of the shelf: what was licensed stays
     licensed after a suspension, a new version or the end of the listing.
@@ -211,6 +214,8 @@ def check_gates(session: Session, terms: Terms, at: int, running: Product | None
     if value.regime is PriceRegime.GUIDED and terms.settlement.cap is None:
         expected = "政府指导价产品须载明价格上限 / the price cap of a product under a guided price"
         raise BadTerms("terms.settlement.cap", expected, "无 / none")
+    check_proceeds(value.commerce.proceeds, terms.settlement)
+    _check_public_parties(session, terms, at)
     title = title_of(session, product.certificate, seller, at)
     held = check_title(title, product.certificate, seller, value.right)
     missing = sorted(set(product.granted) - held.rights)
@@ -218,11 +223,26 @@ def check_gates(session: Session, terms: Terms, at: int, running: Product | None
         raise GateRefused("G1", "terms.product.granted", f"⊆ {sorted(held.rights)}", missing)
     if terms.expiry > held.until:
         raise GateRefused("G1", "terms.expiry", f"≤ {held.until}, the end of the certificate", terms.expiry)
+    taking.require_on_record(session, named_in(terms), at)
     for i, party in enumerate(terms.parties):
         for connector in party.connectors:
             owner = connector_owner(session, connector, at)
             if owner != party.party and not _is_serving(terms, owner):
                 raise BadTerms(f"terms.parties[{i}].connectors", f"a connector of {party.party}", connector)
+
+
+def _check_public_parties(session: Session, terms: Terms, at: int) -> None:
+    """Who assesses, takes and tickets non-tax revenue is on record in that role."""
+    non_tax = terms.settlement.non_tax
+    for name, role in NON_TAX_ROLES.items() if non_tax is not None else ():
+        party = getattr(non_tax, name)
+        try:
+            roles = registry.party_at(session, party, at).roles.split()
+        except Unknown:
+            roles = []
+        if role not in roles:
+            expected = f"在册且具有角色 {role} 的单位 / a party on record as {role}"
+            raise BadTerms(f"terms.settlement.non_tax.{name}", expected, f"{party}：{', '.join(roles) or '—'}")
 
 
 def _check_activation(session: Session, terms: Terms, at: int) -> None:

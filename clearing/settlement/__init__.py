@@ -24,6 +24,7 @@ notice → cycle → payment → close → tracing → audit → reporting
 - `batch_sheet` is the bank's batch table as XLSX, and what the bank says of each row
 - `suspense` suggests, ages and finds what no id matched; `partial` spreads what was too little; `reissue` pays again
   what came back
+- `cover` is what a guarantor of a net payer states, the call of it, and what of its money counts where after a default
 - `close` is what operator and auditor sign at the end; `onchain` takes it to SettlementBook (D23)
 - `proof` checks what only settlement knows when its bundles are verified (D40)
 - `dispute`: a complaint about delivery, use or a charge, negotiated, mediated or decided; `hold` says what waits
@@ -37,8 +38,8 @@ notice → cycle → payment → close → tracing → audit → reporting
 - `tracing` leads from a statement's line back to the facts it follows from
 - `audit` recomputes a cycle from agreements, usage records and acceptances alone
 - `tables` and `store` hold rows and queries; `service` is the door to the steps in their order: `opening`, `charging`,
-  `asking`, `issuing`, `netted`, `paying`, `closing`; `auditing` makes them again, `office` is what all of them are made
-  of
+  `asking`, `issuing`, `netted`, `covering`, `paying`, `closing`; `auditing` makes them again, `office` is what all of
+  them are made of
 
 Decisions. Journal rows are derived from facts, never facts themselves, so the audit compares them for free. A plan is
 evaluated on the cumulative revenue of its version, so caps and cost recovery need no state beyond one number. Readings,

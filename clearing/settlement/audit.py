@@ -15,19 +15,21 @@ from typing import Any
 
 from clearing.errors import ClearingError, Held
 from clearing.market.delivery.accepting import Acceptance
-from clearing.settlement import correcting, guarantee, journal, netting, payment, reissue, sharing, stating
+from clearing.settlement import correcting, cover, guarantee, journal, netting, payment, reissue, sharing, stating
 from clearing.settlement import notice as notices
 from clearing.settlement import statement as statements
 from clearing.settlement.correcting import Standing
+from clearing.settlement.cover import Asked, CoverCall
+from clearing.settlement.cover import Standing as StandingGuarantee
 from clearing.settlement.cycle import ORDER, CycleMove, State
 from clearing.settlement.guarantee import Ended, GuaranteeCall
 from clearing.settlement.hold import Hold
 from clearing.settlement.invoice import Invoice
-from clearing.settlement.journal import Transaction
-from clearing.settlement.netting import Funded, Run, default
+from clearing.settlement.journal import Account, Kind, Transaction
+from clearing.settlement.netting import Funded, Run
 from clearing.settlement.netting import limits as limiting
 from clearing.settlement.netting.default import Default
-from clearing.settlement.notice import PartB, Reason
+from clearing.settlement.notice import PartB
 from clearing.settlement.payment import Batch
 from clearing.settlement.rating import Charge
 from clearing.settlement.reissue import ReissueOrder
@@ -65,7 +67,8 @@ class Finding:
 @dataclass(frozen=True, slots=True)
 class StoredRun:
     """One netting run of a cycle as stored: its fact id and obligations, the instructions it led to with what was paid
-    in on them (fen), and the default that undid it."""
+    in on them (fen), the call of guarantors for them with what was booked on it, over (entry, party, fen), and the
+    default that undid it."""
 
     fact_id: str
     run: Run
@@ -73,6 +76,8 @@ class StoredRun:
     batch: tuple[str, Batch] | None
     paid: Mapping[str, int]
     default: tuple[str, Default] | None
+    call: tuple[str, CoverCall] | None = None
+    covered: Sequence[tuple[str, str, int]] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,8 +104,9 @@ class Stored:
     agreement, revision and period, as it stood when the cycle was rated; `weights` are those of the charges that the
     cycle corrects; `corrected` are the ids of charges, shares and invoices by which later cycles correct this period;
     `guaranteed` is what guarantees may be called from, `calls` what was called; `credits` are what follows from the
-    disputes that ended, of this cycle or not given back at all; `holds` what was frozen of the period, with the fact of
-    its release or None; `transactions` are the whole journal; `limits` stood when the first of the `runs` was made."""
+    disputes that ended, of this cycle or not given back at all; `guarantors` stood behind net payers when the cycle was
+    netted; `holds` what was frozen of the period, with the fact of its release or None; `transactions` are the whole
+    journal; `limits` stood when the first of the `runs` was made."""
 
     move: CycleMove
     readings: Sequence[tuple[str, MeterReading]]
@@ -125,6 +131,7 @@ class Stored:
     runs: Sequence[StoredRun]
     limits: limiting.Stood | None
     reissues: Sequence[tuple[str, ReissueOrder]]
+    guarantors: Mapping[str, StandingGuarantee]
     notices: Mapping[str, PartB]
 
 
@@ -348,9 +355,9 @@ def _journal(stored: Stored, expected: _Recomputed) -> Iterator[Finding]:
 
 def _of_run(stored: Stored, one: StoredRun) -> Iterator[Transaction]:
     """What a run posts, what its instructions do, and both mirrored by the default that undid it."""
-    run, funded = one.run, {item.party: item.amount for item in one.run.funded or ()}
+    run = one.run
     items = statements.netted_items(one.parts, stored.buyers)
-    posted = [journal.netted(one.fact_id, run.period, items, run.final, run.currency, 0, funded)]
+    posted = [journal.netted(one.fact_id, run.period, items, run.final, run.currency, 0, run.brought)]
     if one.batch is not None:
         name, batch = one.batch
         payouts = [
@@ -358,8 +365,18 @@ def _of_run(stored: Stored, one: StoredRun) -> Iterator[Transaction]:
         ]
         posted.append(journal.instructed(name, batch.period, payouts, batch.currency, 0))
     yield from posted
+    if one.call is not None:
+        name, call = one.call
+        yield journal.instructed(name, run.period, [], run.currency, 0)
+        by = {item.party: item.guarantor for item in call.asked}
+        for entry, party, amount in one.covered:
+            yield journal.recourse(entry, party, by.get(party, ""), run.period, amount, run.currency, 0)
     if one.default is not None:
-        yield from (item.mirror(one.default[0], 0) for item in posted)
+        name, body = one.default
+        yield from (item.mirror(name, 0) for item in posted)
+        if body.returned:
+            back = [(item.party, item.by or "", item.amount) for item in body.returned]
+            yield journal.cover_returned(name, run.period, back, run.currency, 0)
 
 
 def _is_of(stored: Stored, item: Transaction) -> bool:
@@ -427,24 +444,27 @@ def _netting(stored: Stored, secret: bytes | None) -> Iterator[Finding]:
     balance = journal.balances(item for number, item in stored.transactions if number < posted)
     obligations, held = notices.sort_out(_stated(stored), stored.confirmed, balance, stored.buyers)
     funded: tuple[Funded, ...] = ()
+    covered: tuple[Obligation, ...] = ()
     for one in stored.runs:
         obligations, waiting, choice = limiting.applied(obligations, stored.limits)
-        held = (*held, *notices.left(waiting, Reason.LIMITED))
+        obligations = cover.joined(obligations, covered)
+        held = notices.merged((*held, *notices.limited(waiting)))
         yield from _run(one, obligations, choice, funded, secret)
         if one.default is None or one.batch is None:
             continue
-        paid = {item.party: item.amount for item in funded}
-        for party, amount in one.paid.items():
-            paid[party] = paid.get(party, 0) + amount
-        found = default.resolve(obligations, default.within(obligations, paid), {})
-        demanded = default.default_of(stored.move.cycle, one.fact_id, one.batch[0], found, paid)
+        brought = _brought(one, funded)
+        found = cover.resolved(obligations, brought)
+        carried = cover.carried(found, brought)
+        demanded = cover.default_of(stored.move.cycle, one.fact_id, one.batch[0], found, carried)
         yield from _fields(f"default ({one.default[0]})", body_of(demanded), body_of(one.default[1]))
-        held = (*held, *notices.left(found.removed, Reason.DEFAULTED))
-        obligations, funded = found.kept, demanded.funded
+        held = (*held, *notices.left(cover.less(found.removed, carried.covered)))
+        obligations, funded, covered = found.kept, carried.funded, carried.covered
     last = stored.runs[-1].run
     for party, part_b in sorted(stored.notices.items()):
         left_out = sorted((item for item in held if party in (item.debtor, item.creditor)), key=_held_key)
         given = sorted(part_b.held, key=_held_key)
+        silent = {_held_key(item) for item in given if item.limit is None}  # made before notices said which limit
+        left_out = [replace(item, limit=None) if _held_key(item) in silent else item for item in left_out]
         yield from _fields(f"notice {party}", body_of(left_out), body_of(given), "held")
         yield from _fields(f"notice {party}", body_of(last.root), body_of(part_b.root), "root")
         if not part_b.proof.leaves:
@@ -453,6 +473,16 @@ def _netting(stored: Stored, secret: bytes | None) -> Iterator[Finding]:
             notices.check(part_b, netting.own_of(party, [item for item in _stated(stored) if party in _pair(item)]))
         except ClearingError as error:
             yield Finding(f"notice {party}", "proof", "a proof that holds", str(error))
+
+
+def _brought(one: StoredRun, funded: Sequence[Funded]) -> tuple[Funded, ...]:
+    """What was there under a run: what counted from before, what parties paid in, and what their guarantors did."""
+    paid = {(item.party, item.by): item.amount for item in funded}
+    by = {item.party: item.guarantor for item in one.call[1].asked} if one.call else {}
+    more = [(party, None, amount) for party, amount in one.paid.items()]
+    for party, guarantor, amount in [*more, *((party, by.get(party), amount) for _, party, amount in one.covered)]:
+        paid[party, guarantor] = paid.get((party, guarantor), 0) + amount
+    return tuple(Funded(party, amount, guarantor) for (party, guarantor), amount in paid.items())
 
 
 def _run(
@@ -493,6 +523,30 @@ def _pair(item: Obligation) -> tuple[str, str]:
     return item.debtor, item.creditor
 
 
+def _call(stored: Stored, instructions: str, batch: Batch, name: str, call: CoverCall) -> Iterator[Finding]:
+    """The call from what each party still owed on its position, and its guarantor from before, when it was made."""
+    asked = _asked(stored, batch, name)
+    accounts = {item.guarantor: order.account for item, order in zip(call.asked, call.batch.instructions, strict=False)}
+    try:
+        demanded = cover.call_of(batch, instructions, asked, accounts, call.until)
+    except ClearingError as error:
+        yield Finding(f"cover call ({name})", "batch.instructions", "those asked", str(error))
+    else:
+        yield from _fields(f"cover call ({name})", body_of(demanded), body_of(call))
+
+
+def _asked(stored: Stored, batch: Batch, event_id: str) -> tuple[Asked, ...]:
+    """Who was to be called for a batch before the journal had the first transaction of this event."""
+    posted = next((number for number, item in stored.transactions if item.event_id == event_id), 0)
+    balance = journal.balances(item for number, item in stored.transactions if number < posted)
+    payers = [item.party for item in batch.instructions if item.direction is payment.Direction.FUNDING]
+    owes = {party: balance.get(Account(Kind.RCV, party, journal.NET, stored.move.period), 0) for party in payers}
+    short = {party: amount for party, amount in owes.items() if amount > 0}
+    standing = stored.guarantors
+    owed = {party: journal.recourse_of(balance, party, one.body.guarantor) for party, one in standing.items()}
+    return cover.asked_of(short, standing, owed)
+
+
 def _instructions(stored: Stored) -> Iterator[Finding]:
     for one in stored.runs:
         if one.batch is None:
@@ -511,6 +565,13 @@ def _instructions(stored: Stored) -> Iterator[Finding]:
             sum(item.amount for item in one.run.funded or ()),
         )
         yield from _fields(f"payment instructions ({name})", body_of(demanded), body_of(batch))
+        if one.call is not None:
+            yield from _call(stored, name, batch, *one.call)
+        elif one.default is not None:
+            for item in _asked(stored, batch, one.default[0]):
+                yield Finding(
+                    f"default ({one.default[0]})", "cover call", f"{item.guarantor} → {item.party}", "missing"
+                )
     released = {item.end_to_end: item for one in stored.runs if one.batch for item in one.batch[1].instructions}
     for name, order in stored.reissues:
         for item, old in zip(order.batch.instructions, order.replaces, strict=False):

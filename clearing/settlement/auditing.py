@@ -10,6 +10,7 @@ from clearing.errors import ClearingError
 from clearing.settlement import correcting, rating, reissue, store
 from clearing.settlement.audit import EarlierPeriod, Finding, Stored, StoredRun, audit_cycle
 from clearing.settlement.charging import guaranteed, standing_of
+from clearing.settlement.cover import Standing
 from clearing.settlement.cycle import ORDER, CycleMove, State
 from clearing.settlement.dispute import store as disputes
 from clearing.settlement.netting import Run
@@ -131,6 +132,7 @@ def _load(
             for fact in facts.facts_of(session, f"payments:{cycle}")
             if fact.kind == "payment-reissue/v1"
         ],
+        guarantors=_guarantors(session, now, runs),
         notices={item.body.party: read(PartB, facts.fact(session, item.notice).body) for item in issued if item.notice},
     )
 
@@ -152,8 +154,22 @@ def _runs(session: Session, cycle: str) -> list[StoredRun]:
         orders = store.instructions(session, batch[0]).values() if batch else ()
         paid = {item.party: item.booked for item in orders if item.direction is Direction.FUNDING and item.booked}
         parts = tuple(store.part_documents(session, fact.id))
-        found.append(StoredRun(fact.id, read(Run, fact.body), parts, batch, paid, defaults.get(fact.id)))
+        call = store.cover_call(session, cycle, batch[0]) if batch else None
+        covered = store.booked_on(session, call[0]) if call else ()
+        found.append(StoredRun(fact.id, read(Run, fact.body), parts, batch, paid, defaults.get(fact.id), call, covered))
     return found
+
+
+def _guarantors(session: Session, now: CycleMove, runs: Sequence[StoredRun]) -> dict[str, Standing]:
+    """The guarantee for everybody who was to bring money, as it stood when the cycle was netted."""
+    payers = {
+        item.party
+        for one in runs
+        if one.batch and (one.call or one.default)
+        for item in one.batch[1].instructions
+        if item.direction is Direction.FUNDING
+    }
+    return {party: found for party in sorted(payers) if (found := store.guarantee_of(session, now, party))}
 
 
 def _credits_due(session: Session, period: str) -> list[rating.Charge]:

@@ -27,6 +27,9 @@ ORDER = "order/"
 """Begins what stands in the place of the agreement in accounts of service orders: the contract follows, for 代列费用
 a stroke and the fee too; `period` is the 项目周期."""
 ORDER_EVENT = "order-"
+RECOURSE = "recourse/"
+"""Begins what stands in the place of the agreement where a guarantor has paid for a party: the other of the two
+follows; `period` is the cycle's."""
 
 
 class Kind(StrEnum):
@@ -82,7 +85,7 @@ class Account:
     @property
     def apart(self) -> bool:
         """Is it kept out of the monthly cycle: in no statement, no obligation and no netting?"""
-        return self.non_tax or self.ordered
+        return self.non_tax or self.ordered or self.agreement.startswith(RECOURSE)
 
     @property
     def stated(self) -> bool:
@@ -281,6 +284,46 @@ def banked(entry_id: str, account: str, entry: BankPosting, currency: str, at: i
     return _transaction(f"bank-{entry.effect}", entry_id, at, currency, legs)
 
 
+def recourse(
+    entry_id: str, party: str, guarantor: str, period: str, amount: int, currency: str, at: int
+) -> Transaction:
+    """A guarantor's money was booked for a party: the party owes it to the guarantor from now on, and pays it directly.
+    It is set off against nothing."""
+    return _transaction("cover-recourse", entry_id, at, currency, _recourse(party, guarantor, period, amount))
+
+
+def cover_returned(
+    default_id: str, period: str, back: Iterable[tuple[str, str, int]], currency: str, at: int
+) -> Transaction:
+    """What guarantors had paid, over (party, guarantor, fen), and their parties did not need after a default: it counts
+    for the guarantor, and the party owes it no more."""
+    legs: list[tuple[Account, int]] = []
+    for party, guarantor, amount in back:
+        legs += [(Account(Kind.RCV, party, NET, period), amount), (Account(Kind.RCV, guarantor, NET, period), -amount)]
+        legs += _recourse(party, guarantor, period, -amount)
+    return _transaction("cover-returned", default_id, at, currency, legs)
+
+
+def owes_guarantor(party: str, guarantor: str, period: str) -> Account:
+    """What a party owes its guarantor for what that paid in a cycle."""
+    return Account(Kind.RCV, party, f"{RECOURSE}{guarantor}", period)
+
+
+def _recourse(party: str, guarantor: str, period: str, amount: int) -> list[tuple[Account, int]]:
+    claim = Account(Kind.PAY, guarantor, f"{RECOURSE}{party}", period)
+    return [(owes_guarantor(party, guarantor, period), amount), (claim, -amount)]
+
+
+def recourse_of(balance: Mapping[Account, int], party: str, guarantor: str) -> int:
+    """What a party owes its guarantor in all, over every cycle, fen."""
+    name = f"{RECOURSE}{guarantor}"
+    return sum(
+        amount
+        for account, amount in balance.items()
+        if (account.kind, account.party, account.agreement) == (Kind.RCV, party, name)
+    )
+
+
 def bank_opening(file_id: str, account: str, opening: int, currency: str, at: int) -> Transaction:
     """The balance an account already had when its first file came: money of unknown origin, so suspense."""
     legs = [(Account(Kind.BNK, account), opening), (Account(Kind.SUS, account, "opening"), -opening)]
@@ -317,7 +360,7 @@ def _non_tax(due: str, kind: Kind, payer: str, treasury: str, amount: int) -> li
 
 @dataclass(frozen=True, slots=True)
 class OrderCycle:
-    """A 项目周期 of service orders under a contract, between whom, and the fact that settled it `at` (seconds UTC)."""
+    """A 项目周期 of service orders under a contract, between whom, and the fact that moves it, `at` (seconds UTC)."""
 
     contract: str
     cycle: str
@@ -385,6 +428,11 @@ def order_applied(of: OrderCycle, amount: int) -> Transaction:
     """Advances applied: fees are paid with money the provider has already."""
     used = [(of.buyers(Kind.ADV), amount), (of.providers(Kind.PAY), amount)]
     return of.transaction("applied", [*used, (of.buyers(Kind.RCV), -amount), (of.providers(Kind.ADVP), -amount)])
+
+
+def order_paid(of: OrderCycle, amount: int) -> Transaction:
+    """What was left to pay, paid to the provider directly: nobody owes it any more."""
+    return of.transaction("paid", [(of.providers(Kind.PAY), amount), (of.buyers(Kind.RCV), -amount)])
 
 
 def order_passed(of: OrderCycle, fees: Mapping[str, int]) -> Transaction:

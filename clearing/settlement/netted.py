@@ -10,14 +10,14 @@ from sqlalchemy.orm import Session
 
 from clearing import taking
 from clearing.errors import BadTerms, TooEarly, WrongMove
-from clearing.settlement import netting, store
+from clearing.settlement import cover, covering, netting, store
 from clearing.settlement import notice as notices
 from clearing.settlement import statement as statements
 from clearing.settlement.cycle import CycleMove, State
-from clearing.settlement.netting import Funded, Proof, Run, default
+from clearing.settlement.netting import Funded, Proof, Run
 from clearing.settlement.netting import limits as limiting
 from clearing.settlement.netting.limits import NETTING_LIMITS, Cap, NettingLimits, PairLimit, Stood
-from clearing.settlement.notice import Held, PartB, Reason
+from clearing.settlement.notice import Held, PartB
 from clearing.settlement.office import (
     Office,
     advance,
@@ -56,8 +56,9 @@ def set_limits(session: Session, office: Office, signed: Signed, *, at: int) -> 
     """Take in the limits that every netting from the next second on is made under. The same act again returns the
     first fact.
 
-    Raises FieldError or BadTerms naming the field, NotSigned unless maker and checker of the operator both signed,
-    TooEarly in a second in which a cycle was netted: what stood at a netting must be told from what came after it.
+    Raises FieldError or BadTerms naming the field, also of a party that is not on record, whom a limit would not hold;
+    NotSigned unless maker and checker of the operator both signed; TooEarly in a second in which a cycle was netted:
+    what stood at a netting must be told from what came after it.
     """
     body = read(NettingLimits, of_kind(signed, NETTING_LIMITS).body)
     if f"party:{body.operator}" != office.signer.by:
@@ -67,6 +68,7 @@ def set_limits(session: Session, office: Office, signed: Signed, *, at: int) -> 
     require_two(session, office, signed, at)
     if (first := taking.replay(session, signed, at)) is not None:
         return first
+    office.require_on_record(session, limiting.named(body), at)
     netted = store.last_entered(session, State.NETTED)
     if at <= netted:
         raise TooEarly(signed.statement.subject, netted + 1, at)
@@ -114,11 +116,13 @@ def _net(
     at: int,
     stood: Stood | None,
     funded: tuple[Funded, ...] = (),
+    covered: Sequence[Obligation] = (),
 ) -> str:
     """The run within the limits that `stood`, and a notice to every party. `funded` is what was paid in under the run
-    that this one replaces."""
+    that this one replaces, `covered` what guarantors paid of obligations that left it."""
     obligations, waiting, choice = limiting.applied(obligations, stood)
-    held = (*held, *notices.left(waiting, Reason.LIMITED))
+    obligations = cover.joined(obligations, covered)
+    held = notices.merged((*held, *notices.limited(waiting)))
     certificate = netting.net(obligations)
     netting.check_certificate(obligations, certificate)
     root, proofs = netting.sum_tree(obligations, netting_secret(office, now.cycle)) if obligations else (None, {})
@@ -131,7 +135,7 @@ def _net(
     run = Run(now.cycle, now.operator, now.period, now.currency, certificate, root, funded or None, choice)
     fact = state_fact(session, office, "netting/v1", subject, run, at, parts=data)
     by_party = {item.party: item for item in certificate.positions}
-    paid = {item.party: item.amount for item in funded}
+    paid = run.brought
     for item in store.statements(session, now.cycle):
         party = item.body.party
         body = PartB(
@@ -160,10 +164,13 @@ def netting_secret(office: Office, cycle: str) -> bytes:
 
 def declare_default(session: Session, office: Office, *, cycle: str, at: int) -> str:
     """A net payer has not brought its money in time: its obligations leave the run, the rest is netted again within
-    the limits of the run undone, and what others had paid in counts towards their new position (§8). New instructions
-    are to be signed; what is paid on the old ones later waits in suspense. Returns the fact id of the default.
+    the limits of the run undone, and what others had paid in counts towards their new position (§8). What a guarantor
+    has paid for a party that left pays its creditors, as parts of their claims that stay in the run; what it has paid
+    for one that no longer needs it goes back to it. New instructions are to be signed; what is paid on the old ones
+    later waits in suspense. Returns the fact id of the default.
 
-    Raises WrongMove unless instructed and somebody is short, TooEarly before the funding clock has run out.
+    Raises WrongMove unless instructed and somebody is short, and while a guarantor is to be called first; TooEarly
+    before the funding clock, or that of the guarantors, has run out.
     """
     now = in_state(session, cycle, State.INSTRUCTED)
     run_id, batch_id = store.netting_of(session, cycle), store.instructions_of(session, cycle)
@@ -172,14 +179,19 @@ def declare_default(session: Session, office: Office, *, cycle: str, at: int) ->
     if at < now.until:
         raise TooEarly(cycle, now.until, at)
     obligations, held = netted_in(session, cycle, run_id)
-    funded = store.paid_in(session, run_id, batch_id)
-    found = default.resolve(obligations, default.within(obligations, funded), {})
+    brought = store.brought(session, run_id, batch_id)
+    found = cover.resolved(obligations, brought)
     if not found.excluded:
         raise WrongMove(cycle, "未备付的净付款方 / a net payer that is short", "均已到账 / everything is there")
-    body = default.default_of(cycle, run_id, batch_id, found, funded)
+    if asked := covering.to_call(session, cycle=cycle):
+        told = "，".join(f"{item.guarantor} 担保 {item.party} / {item.guarantor} for {item.party}" for item in asked)
+        raise WrongMove(cycle, f"先向担保方催付 / the guarantors called first: {told}"[:400], "未催付 / not called")
+    carried = cover.carried(found, brought)
+    body = cover.default_of(cycle, run_id, batch_id, found, carried)
     fact = state_fact(session, office, "funding-default/v1", f"netting:{cycle}", body, at)
-    held = (*held, *notices.left(found.removed, Reason.DEFAULTED))
-    _net(session, office, now, found.kept, held, at, _limits_of(session, run_id), body.funded)
+    held = (*held, *notices.left(cover.less(found.removed, carried.covered)))
+    limits = _limits_of(session, run_id)
+    _net(session, office, now, found.kept, held, at, limits, carried.funded, carried.covered)
     return fact.id
 
 

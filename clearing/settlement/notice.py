@@ -1,7 +1,11 @@
 """净额通知, part B: a party's net position with the proof that all of its obligations and only those are in.
 
 It names part A and lists what of part A was left out, with the reason. It is checked, not voted on.
-Source: domain clearing §1 row 8, §8.
+
+Of what limits keep out it says which limit: the debtor's cap or that of the pair, the pair's where either would do. A
+creditor's cap keeps nothing out that is owed to it. Both sides of the obligation are told, so each knows whether its
+own cap or its counterparty's stands against it; nobody else is, and neither is told an amount or what room a limit has
+left: a cap is told to nobody but the operator. Source: domain clearing §1 row 8, §8.
 """
 
 from __future__ import annotations
@@ -16,6 +20,7 @@ from clearing.settlement import netting
 from clearing.settlement import statement as statements
 from clearing.settlement.journal import Account, Kind
 from clearing.settlement.netting import Position, Proof, Sum
+from clearing.settlement.netting.gridlock import Reason as Limit
 from clearing.settlement.statement import Item, Obligation
 
 
@@ -31,13 +36,15 @@ class Reason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """What of an obligation is not netted this time and why: all of it, or the `items` given."""
+    """What of an obligation is not netted this time and why: all of it, or the `items` given. `limit` says which one
+    where it is LIMITED; notices made before this was told have none."""
 
     debtor: str
     creditor: str
     amount: int
     reason: Reason
     items: tuple[Item, ...] | None = None
+    limit: Limit | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,9 +89,34 @@ def sort_out(
     return tuple(ready), tuple(held)
 
 
-def left(removed: Sequence[Obligation], reason: Reason) -> tuple[Held, ...]:
-    """The obligations that left a run with a party that did not fund it, or that limits kept out of it."""
-    return tuple(Held(item.debtor, item.creditor, item.amount, reason, item.items) for item in removed)
+def left(removed: Sequence[Obligation]) -> tuple[Held, ...]:
+    """The obligations that left a run with a party that did not fund it."""
+    return tuple(Held(item.debtor, item.creditor, item.amount, Reason.DEFAULTED, item.items) for item in removed)
+
+
+def limited(waiting: Sequence[tuple[Obligation, Limit]]) -> tuple[Held, ...]:
+    """The obligations that limits kept out of a run, each with the limit."""
+    return tuple(
+        Held(item.debtor, item.creditor, item.amount, Reason.LIMITED, item.items, limit) for item, limit in waiting
+    )
+
+
+def merged(held: Sequence[Held]) -> tuple[Held, ...]:
+    """Each pair and reason once: what of an obligation was kept out of a run and left a later one for the same reason
+    waits together."""
+    found: dict[tuple[str, str, Reason], Held] = {}
+    for item in held:
+        key = item.debtor, item.creditor, item.reason
+        before = found.get(key)
+        if before is None or before.items is None or item.items is None:
+            found[key] = before if before and before.items is None else item
+            continue
+        amounts: dict[tuple[str, str], int] = {}
+        for part in (*before.items, *item.items):
+            amounts[part.agreement, part.period] = amounts.get((part.agreement, part.period), 0) + part.amount
+        items = tuple(Item(*name, amount) for name, amount in amounts.items())
+        found[key] = replace(before, amount=before.amount + item.amount, items=items)
+    return tuple(found.values())
 
 
 def _held(stated: Obligation, ready: Sequence[Item], balance: Mapping[Account, int]) -> Held:

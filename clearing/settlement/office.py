@@ -62,15 +62,17 @@ class Office:
     """What settlement needs from outside.
 
     `require_signature(session, signed, by, role, at)` raises unless `by` ("party:…", "staff:…") signed in `role` with
-    the key on record; who signs in a role must be staff of the operator and have it. `typed_signer_ok(session,
-    statement, signature, by, at)` says whether an EIP-712 signature is that of `by`. `secret` is 32 bytes from which
-    salts and netting secrets are derived, so a re-run has the same bytes.
+    the key on record; who signs in a role must be staff of the operator and have it. `require_on_record(session, named,
+    at)` raises unless each party of `named`, (field, identity), is on record. `typed_signer_ok(session, statement,
+    signature, by, at)` says whether an EIP-712 signature is that of `by`. `secret` is 32 bytes from which salts and
+    netting secrets are derived, so a re-run has the same bytes.
     """
 
     signer: SystemSigner
     secret: bytes
     working_days: WorkingDays
     require_signature: Callable[[Session, Signed, str, str, int], None]
+    require_on_record: Callable[[Session, Iterable[tuple[str, str]], int], None]
     typed_signer_ok: Callable[[Session, Statement, Signature, str, int], bool]
 
 

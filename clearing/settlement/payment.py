@@ -11,7 +11,7 @@ import hashlib
 import io
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from clearing import money
@@ -166,7 +166,8 @@ def _table(rows: Sequence[tuple[BankAccount, BankAccount, Instruction]], period:
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """An instruction as it stands: what was booked on it so far (≥ 0) and whether it came back."""
+    """An instruction as it stands: what was booked on it so far (≥ 0) and whether it came back. `elsewhere` is what of
+    it is no longer due because the party's guarantor, or the party instead of its guarantor, brought it."""
 
     direction: Direction
     party: str
@@ -174,6 +175,12 @@ class Expected:
     amount: int
     booked: int
     returned: bool
+    elsewhere: int = 0
+
+    @property
+    def due(self) -> int:
+        """What is still to be booked on it, fen."""
+        return self.amount - self.booked - self.elsewhere
 
 
 def match(entry: BankEntry, expected: Mapping[str, Expected]) -> BankPosting:
@@ -187,7 +194,7 @@ def match(entry: BankEntry, expected: Mapping[str, Expected]) -> BankPosting:
     if item is None or not entry.amount:
         return unknown
     if item.direction is Direction.FUNDING:
-        due = item.amount - item.booked
+        due = item.due
         if entry.amount < 0 or due <= 0:
             return unknown
         effect = BankEffect.OVER if entry.amount > due else BankEffect.RECEIPT
@@ -203,9 +210,9 @@ def booked_after(item: Expected, effect: BankPosting) -> Expected:
     """The instruction after a matched entry."""
     returned = item.returned or effect.effect is BankEffect.RETURNED
     booked = item.booked + (0 if effect.effect is BankEffect.RETURNED else abs(effect.applied))
-    return Expected(item.direction, item.party, item.period, item.amount, booked, returned)
+    return replace(item, booked=booked, returned=returned)
 
 
 def discharged(items: Iterable[Expected], direction: Direction) -> bool:
     """Is every instruction of this direction booked in full or returned?"""
-    return all(item.booked == item.amount or item.returned for item in items if item.direction is direction)
+    return all(item.due == 0 or item.returned for item in items if item.direction is direction)

@@ -235,8 +235,11 @@ def rate(
 ) -> Charge:
     """The charge of one reading under the terms its agreement revision was signed with; `booked` names a later cycle.
 
-    Raises BadTerms when the reading counts another unit than the tariff prices, and what `rate_quantity` raises.
+    Raises BadTerms when the reading counts another unit than the tariff prices or the money is non-tax revenue, which
+    is assessed and never charged, and what `rate_quantity` raises.
     """
+    if terms.non_tax is not None:
+        raise BadTerms("non_tax", "无：非税收入核定应缴，不计费 / none: assessed, never charged", terms.non_tax.item)
     if reading.unit != terms.tariff.unit:
         raise BadTerms("reading.unit", terms.tariff.unit, reading.unit)
     given = inputs or NOTHING

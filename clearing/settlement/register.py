@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 from clearing.settlement import netted, partial, store
 from clearing.settlement.bank_file import BankEntry
 from clearing.settlement.cycle import ORDER, CycleMove, State
+from clearing.settlement.netting.gridlock import Reason as Limit
 from clearing.settlement.notice import Held, Reason
 from clearing.settlement.payment import Direction
 from clearing.settlement.statement import Obligation, ObligationPart
@@ -29,6 +30,10 @@ HELD = {
     Reason.CORRECTED: "出账后已更正",
     Reason.DEFAULTED: "逾期未备付，已移出轧差",
     Reason.LIMITED: "超出净借记限额或双边限额，留待下期",
+}
+LIMITED = {
+    Limit.DEBIT_CAP: "超出付款方净借记限额，留待下期",
+    Limit.PAIR_LIMIT: "超出双边限额，留待下期",
 }
 Pair = tuple[str, str]
 
@@ -95,7 +100,7 @@ def rows(session: Session, cycle: str) -> list[TraceRow]:
         for item in kept
         for part in (met[item.debtor, item.creditor],)
     ]
-    found += [row(item, 0, HELD[item.reason], False) for item in held]
+    found += [row(item, 0, LIMITED[item.limit] if item.limit else HELD[item.reason], False) for item in held]
     return sorted(found, key=lambda one: (one.debtor, one.creditor, one.state))
 
 

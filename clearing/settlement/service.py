@@ -1,9 +1,9 @@
 """Settlement, step by step: each function loads, decides with a pure stage, appends facts and projects them.
 
 Nobody commits here. Order: open_cycle → cut_off → state_inputs* → rate → record_invoice* → issue_statements →
-confirm_statement* → close_window → net → instruct → import_bank_file* → advance_payments → close; set_limits at any
-time. This is the door: opening, charging, asking, issuing, netted, paying, closing and auditing hold the steps,
-office what they are made of.
+confirm_statement* → close_window → net → instruct → import_bank_file* → advance_payments → close; set_limits and
+give_guarantee at any time. This is the door: opening, charging, asking, issuing, netted, covering, paying, closing and
+auditing hold the steps, office what they are made of.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from clearing.settlement.charging import (
     reading_subject,
 )
 from clearing.settlement.closing import AUDITOR, OPERATOR, close, draft_close
+from clearing.settlement.covering import call_cover, draft_call, draft_guarantee, give_guarantee, to_call
 from clearing.settlement.issuing import (
     close_window,
     confirm_statement,
@@ -104,6 +105,11 @@ __all__ = [
     "net",
     "eligible",
     "netting_secret",
+    "draft_guarantee",
+    "give_guarantee",
+    "to_call",
+    "draft_call",
+    "call_cover",
     "declare_default",
     "netted_in",
     "draft_instructions",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
@@ -14,12 +14,15 @@ from clearing.errors import UnknownFact
 from clearing.settlement import journal, payment, suspense, tables
 from clearing.settlement.bank_file import BankEntry, BankFile
 from clearing.settlement.close import CycleClose
+from clearing.settlement.cover import COVER_CALL, FUNDING_GUARANTEE, CoverCall, FundingGuarantee, Standing, stands_on
+from clearing.settlement.cover import end_to_end_of as cover_id
+from clearing.settlement.cover import subject_of as cover_subject
 from clearing.settlement.cycle import ORDER, CycleMove, State
 from clearing.settlement.guarantee import GUARANTEE_CALL, GuaranteeCall
 from clearing.settlement.hold import Hold
 from clearing.settlement.invoice import Invoice
 from clearing.settlement.journal import Account, BankEffect, BankPosting, Kind, Posting, Transaction
-from clearing.settlement.netting import Run
+from clearing.settlement.netting import Funded, Run
 from clearing.settlement.netting.default import Default
 from clearing.settlement.netting.limits import NETTING_LIMITS, NettingLimits, Stood
 from clearing.settlement.netting.limits import subject_of as limits_subject
@@ -38,6 +41,7 @@ from ledger import canonical
 from ledger import store as facts
 from ledger.facts import Fact
 from ledger.reading import body_of, read
+from registry.calendar import text_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,7 +228,7 @@ def _confirmed(session: Session, fact: Fact) -> None:
     session.execute(update(table).where(table.c.fact_id == body.statement).values(confirmed_at=fact.at))
 
 
-def _limits(session: Session, fact: Fact) -> None:
+def _last_stands(session: Session, fact: Fact) -> None:
     """What stands is the last act of the chain; nothing else is looked up by it."""
 
 
@@ -245,8 +249,7 @@ def _netting(session: Session, fact: Fact) -> None:
         session.execute(insert(tables.position), rows)
     session.execute(update(tables.cycle).where(tables.cycle.c.cycle == body.cycle).values(netting=fact.id))
     items = netted_items(part_documents(session, fact.id), buyers(session))
-    funded = {item.party: item.amount for item in body.funded or ()}
-    post(session, journal.netted(fact.id, body.period, items, body.final, body.currency, fact.at, funded))
+    post(session, journal.netted(fact.id, body.period, items, body.final, body.currency, fact.at, body.brought))
 
 
 def _default(session: Session, fact: Fact) -> None:
@@ -258,7 +261,13 @@ def _default(session: Session, fact: Fact) -> None:
         if (item.event, item.event_id) in undone:
             post(session, item.mirror(fact.id, fact.at))
     orders, table = tables.instruction, tables.cycle
-    session.execute(update(orders).where(orders.c.fact_id == body.instructions).values(void=1))
+    call = cover_call(session, body.cycle, body.instructions)
+    batches = [body.instructions, *([call[0]] if call else [])]
+    session.execute(update(orders).where(orders.c.fact_id.in_(batches)).values(void=1))
+    if body.returned:
+        now = cycle(session, body.cycle)
+        back = [(item.party, item.by or "", item.amount) for item in body.returned]
+        post(session, journal.cover_returned(fact.id, now.period, back, now.currency, fact.at))
     session.execute(update(table).where(table.c.cycle == body.cycle).values(netting=None, instructions=None))
 
 
@@ -278,6 +287,11 @@ def _reissue(session: Session, fact: Fact) -> None:
     body = read(ReissueOrder, fact.body)
     made = [item.end_to_end for item in body.batch.instructions]
     _order(session, fact, body.batch, dict(zip(made, body.replaces, strict=True)))
+
+
+def _cover_call(session: Session, fact: Fact) -> None:
+    """Moves no money; its number in the journal tells what was missing when it was made."""
+    _order(session, fact, read(CoverCall, fact.body).batch, {})
 
 
 def _order(session: Session, fact: Fact, body: Batch, replaces: Mapping[str, str]) -> None:
@@ -337,6 +351,22 @@ def _bank_file(session: Session, fact: Fact) -> None:
         )
         event_id = f"{body.bank}/{body.account}/{entry.reference}"
         post(session, journal.banked(event_id, body.account, effect, body.currency, fact.at))
+        if effect.effect in (BankEffect.RECEIPT, BankEffect.OVER):
+            _recourse(session, fact, entry.end_to_end, event_id, effect)
+
+
+def _recourse(session: Session, fact: Fact, end_to_end: str, event_id: str, effect: BankPosting) -> None:
+    """What was booked for a party is owed to its guarantor, where that was asked to bring it."""
+    table, own = tables.instruction, tables.cycle.c.instructions
+    order = session.execute(select(table.c.fact_id).where(table.c.end_to_end == end_to_end)).scalar_one()
+    if session.execute(select(own).where(own == order)).first() is not None:
+        return
+    body = read(CoverCall, facts.fact(session, order).body)
+    asked = next(item for item in body.asked if item.party == effect.party)
+    one = journal.recourse(
+        event_id, asked.party, asked.guarantor, effect.period, effect.applied, body.batch.currency, fact.at
+    )
+    post(session, one)
 
 
 def _book(session: Session, end_to_end: str, effect: BankPosting) -> None:
@@ -378,12 +408,14 @@ PROJECTORS: dict[str, Callable[[Session, Fact], None]] = {
     "invoice/v1": _invoice,
     "statement/v1": _statement,
     "statement-confirmed/v1": _confirmed,
-    NETTING_LIMITS: _limits,
+    NETTING_LIMITS: _last_stands,
+    FUNDING_GUARANTEE: _last_stands,
     "netting/v1": _netting,
     "funding-default/v1": _default,
     "notice/v1": _notice,
     "payment-instructions/v1": _instructions,
     "payment-reissue/v1": _reissue,
+    COVER_CALL: _cover_call,
     "bank-file/v1": _bank_file,
     "cycle-closed/v1": _closed,
     "dispute-hold/v1": _hold,
@@ -451,17 +483,9 @@ def charges(session: Session, booked: str) -> list[tuple[str, Charge]]:
     return sorted(found, key=lambda item: item[1].label)
 
 
-def charge_in_force(session: Session, reading: MeterReading, booked: str) -> tuple[str, Charge]:
-    """The charge of a reading's agreement revision and period as cycles before that of `booked` left it: the first one,
-    or the one made anew last. Raises UnknownFact."""
-    found = charges_in_force(session, reading.agreement, reading.revision, booked).get(reading.period)
-    if found is None:
-        raise UnknownFact("charge", f"{reading.label} {reading.period}")
-    return found
-
-
 def charges_in_force(session: Session, agreement: str, revision: int, booked: str) -> dict[str, tuple[str, Charge]]:
-    """As `charge_in_force`, for every period of an agreement revision that was charged."""
+    """The charge of each period of an agreement revision that was charged, as cycles before that of `booked` left it:
+    the first one, or the one made anew last."""
     table = tables.charge
     made = [
         (body.booked or body.period, name, body)
@@ -505,6 +529,40 @@ def limits(session: Session, operator: str, before: int | None = None) -> Stood 
     chain = facts.facts_of(session, limits_subject(operator))
     acts = [fact for fact in chain if before is None or fact.at < before]
     return Stood(acts[-1].id, acts[-1].at, read(NettingLimits, acts[-1].body)) if acts else None
+
+
+def guarantee_of(session: Session, now: CycleMove, party: str) -> Standing | None:
+    """The guarantee that stands for a party in a cycle: the last one taken in up to the second in which it was first
+    netted, if that was on one of its days. None before the netting."""
+    moved = entered(session, now.cycle, State.NETTED)
+    if moved is None:
+        return None
+    acts = [fact for fact in facts.facts_of(session, cover_subject(now.operator, party)) if fact.at <= moved.at]
+    if not acts:
+        return None
+    body = read(FundingGuarantee, acts[-1].body)
+    return Standing(acts[-1].id, acts[-1].at, body) if stands_on(body, text_of(moved.at)[:10]) else None
+
+
+def guarantees(session: Session, operator: str) -> list[Standing]:
+    """The last guarantee stated for each party in an operator's cycles, ended ones too, by party."""
+    last: dict[str, Standing] = {}
+    for fact in facts.facts_of_kind(session, FUNDING_GUARANTEE):
+        body = read(FundingGuarantee, fact.body)
+        if body.operator == operator:
+            last[body.party] = Standing(fact.id, fact.at, body)
+    return [last[party] for party in sorted(last)]
+
+
+def cover_call(session: Session, name: str, instructions: str) -> tuple[str, CoverCall] | None:
+    """The call of guarantors for instructions of a cycle with its fact id, None where none was called."""
+    return next((one for one in cover_calls(session, name) if one[1].instructions == instructions), None)
+
+
+def cover_calls(session: Session, name: str) -> list[tuple[str, CoverCall]]:
+    """Every call of guarantors in a cycle with its fact id, in order."""
+    found = [(fact.id, read(CoverCall, fact.body)) for fact in facts.facts_of_kind(session, COVER_CALL)]
+    return [(fact_id, body) for fact_id, body in found if body.batch.cycle == name]
 
 
 def weights_of(session: Session, charge_id: str) -> Derived | None:
@@ -765,6 +823,8 @@ def batch_in(fact: Fact) -> Batch:
         return read(ReissueOrder, fact.body).batch
     if fact.kind == "payment-instructions/v1":
         return read(Batch, fact.body)
+    if fact.kind == COVER_CALL:
+        return read(CoverCall, fact.body).batch
     raise UnknownFact("payment batch", fact.id)
 
 
@@ -772,7 +832,7 @@ def expected(session: Session, end_to_end: str) -> Mapping[str, Expected]:
     """The instruction with this id as it stands, or nothing."""
     table = tables.instruction
     row = session.execute(select(table).where(table.c.end_to_end == end_to_end, table.c.void == 0)).first()
-    return {} if row is None else {end_to_end: _expected(row)}
+    return {} if row is None else {end_to_end: _standing(session, [row])[0]}
 
 
 def batch(session: Session, name: str) -> Batch:
@@ -784,14 +844,33 @@ def batch(session: Session, name: str) -> Batch:
 
 
 def paid_in(session: Session, run_id: str, batch_id: str | None) -> dict[str, int]:
-    """What each party has paid in so far, fen: on the instructions of a batch, if there is one, and before it under
-    earlier runs."""
-    run = read(Run, facts.fact(session, run_id).body)
-    found = {item.party: item.amount for item in run.funded or ()}
-    for item in instructions(session, batch_id).values() if batch_id else ():
-        if item.direction is Direction.FUNDING and item.booked:
-            found[item.party] = found.get(item.party, 0) + item.booked
+    """What is there for each party so far, fen, from itself or its guarantor: on the instructions of a batch, if there
+    is one, and before it under earlier runs."""
+    found: dict[str, int] = {}
+    for item in brought(session, run_id, batch_id):
+        found[item.party] = found.get(item.party, 0) + item.amount
     return found
+
+
+def brought(session: Session, run_id: str, batch_id: str | None) -> tuple[Funded, ...]:
+    """As `paid_in`, what guarantors brought apart, by party and guarantor."""
+    run = read(Run, facts.fact(session, run_id).body)
+    found = {(item.party, item.by): item.amount for item in run.funded or ()}
+    paid: list[tuple[str, str | None, int]] = []
+    if batch_id:
+        paid += [(item.party, None, item.booked) for item in _funding(session, batch_id)]
+        if call := cover_call(session, run.cycle, batch_id):
+            by = {item.party: item.guarantor for item in call[1].asked}
+            paid += [(item.party, by[item.party], item.booked) for item in _funding(session, call[0])]
+    for party, guarantor, amount in paid:
+        if amount:
+            found[party, guarantor] = found.get((party, guarantor), 0) + amount
+    ordered = sorted(found.items(), key=lambda item: (item[0][0], item[0][1] or ""))
+    return tuple(Funded(party, amount, guarantor) for (party, guarantor), amount in ordered)
+
+
+def _funding(session: Session, batch_id: str) -> list[Expected]:
+    return [item for item in instructions(session, batch_id).values() if item.direction is Direction.FUNDING]
 
 
 def defaults(session: Session, name: str) -> list[tuple[str, Default]]:
@@ -803,8 +882,8 @@ def defaults(session: Session, name: str) -> list[tuple[str, Default]]:
 def instructions(session: Session, fact_id: str) -> dict[str, Expected]:
     """The instructions of one batch as they stand."""
     table = tables.instruction
-    rows = session.execute(select(table).where(table.c.fact_id == fact_id).order_by(table.c.end_to_end))
-    return {row.end_to_end: _expected(row) for row in rows}
+    rows = session.execute(select(table).where(table.c.fact_id == fact_id).order_by(table.c.end_to_end)).all()
+    return dict(zip((row.end_to_end for row in rows), _standing(session, rows), strict=True))
 
 
 def orders_of(session: Session, period: str) -> dict[str, Expected]:
@@ -828,6 +907,32 @@ def entries_of(session: Session, period: str) -> dict[str, list[BankEntry]]:
     for row in session.execute(query):
         found.setdefault(row.end_to_end, []).append(read(BankEntry, canonical.decode(row.document.encode())))
     return {name: sorted(items, key=lambda item: (item.booking_date, item.reference)) for name, items in found.items()}
+
+
+def _standing(session: Session, rows: Sequence[Any]) -> list[Expected]:
+    """The instructions of one period's cycle, with what is not due on them because the party, or its guarantor, has
+    brought it on the other one: of two that stand for one debt, the larger is the debt."""
+    table, found = tables.instruction, [_expected(row) for row in rows]
+    if not any(item.direction is Direction.FUNDING for item in found):
+        return found
+    ours = table.c.period == found[0].period
+    if len(found) == 1:  # by their ids, since every entry of a bank file asks for one instruction
+        runs = session.execute(select(tables.cycle.c.netting).where(tables.cycle.c.period == found[0].period)).scalars()
+        party = found[0].party
+        names = [(payment.end_to_end_of(run, Direction.FUNDING, party), cover_id(run, party)) for run in runs if run]
+        ours = table.c.end_to_end.in_([name for pair in names for name in pair])
+    query = (
+        select(table.c.party, func.max(table.c.amount).label("debt"), func.sum(table.c.booked).label("booked"))
+        .where(ours, table.c.direction == str(Direction.FUNDING), table.c.void == 0)
+        .group_by(table.c.party)
+        .having(func.count() > 1)
+    )
+    both = {row.party: (row.debt, int(row.booked)) for row in session.execute(query)}
+    for number, (row, item) in enumerate(zip(rows, found, strict=True)):
+        if item.direction is Direction.FUNDING and not row.void and item.party in both:
+            debt, booked = both[item.party]
+            found[number] = replace(item, elsewhere=max(0, item.amount + booked - item.booked - debt))
+    return found
 
 
 def _expected(row: Any) -> Expected:
@@ -889,6 +994,18 @@ def booked(session: Session, period: str) -> list[tuple[BankEffect, int, int]]:
         .where(order.c.period == period, entry.c.effect != str(BankEffect.UNKNOWN))
     )
     return [(BankEffect(row.effect), row.amount, row.applied) for row in rows]
+
+
+def booked_on(session: Session, fact_id: str) -> list[tuple[str, str, int]]:
+    """(entry as the journal calls it, party, fen applied) of what was booked on the fundings of a batch."""
+    entry, order = tables.bank_entry, tables.instruction
+    rows = session.execute(
+        select(entry, order.c.party)
+        .join(order, order.c.end_to_end == entry.c.end_to_end)
+        .where(order.c.fact_id == fact_id, entry.c.effect.in_([str(BankEffect.RECEIPT), str(BankEffect.OVER)]))
+        .order_by(entry.c.bank, entry.c.account, entry.c.reference)
+    )
+    return [(f"{row.bank}/{row.account}/{row.reference}", row.party, row.applied) for row in rows]
 
 
 def in_suspense(session: Session) -> list[Suspended]:

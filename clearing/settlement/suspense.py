@@ -46,15 +46,15 @@ class Suggestion:
     days: int
 
 
-def suggestions(entry: BankEntry, waiting: Iterable[Open], *, window: int = WINDOW) -> tuple[Suggestion, ...]:
-    """Candidates of an entry without a usable id, the nearest due day first. More than one is no match either.
+def suggestions(entry: Suspended, waiting: Iterable[Open], *, window: int = WINDOW) -> tuple[Suggestion, ...]:
+    """Candidates of money in suspense, the nearest due day first. More than one is no match either.
 
-    A candidate has the entry's name but for width and spaces, exactly the amount that is still due in the entry's
+    A candidate has the entry's name but for width and spaces, exactly the amount that is still due in the money's
     direction, and a due day at most `window` days away.
     """
     found = []
     for item in waiting:
-        due = item.expected.amount - item.expected.booked
+        due = item.expected.due
         signed = due if item.expected.direction is Direction.FUNDING else -due
         days = days_between(item.due, entry.booking_date)
         open_ = due > 0 and not item.expected.returned

@@ -28,6 +28,7 @@ EVENT_NAMES = {
     "order-forgiven": "违约金免计",
     "order-offset": "违约金抵扣",
     "order-applied": "预付服务费抵扣",
+    "order-paid": "项目周期结算付款",
     "order-pass": "代列费用存入",
     "order-pass-cost": "代列费用实际支出",
     "order-pass-residue": "代列费用结余",
@@ -41,6 +42,8 @@ EVENT_NAMES = {
     "paid": "付款入账",
     "returned": "退汇",
     "unknown": "待查到账",
+    "cover-recourse": "担保方代为备付，可追偿",
+    "cover-returned": "退还担保方",
     "bank-opening": "银行期初余额",
 }
 """What a clerk calls the events of the journal; a reversal is shown as 冲销 of its event."""

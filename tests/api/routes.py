@@ -77,6 +77,8 @@ READING_POSTS = {
     "/api/connectors/{connector}/acts",
     "/api/certificates/{code}/draft",
     "/api/netting-limits/draft",
+    "/api/funding-guarantees/draft",
+    "/api/cycles/{cycle}/cover-calls/draft",
     "/api/cycles/{cycle}/instructions/draft",
     "/api/cycles/{cycle}/reissue/draft",
     "/api/payment-batches/{fact_id}/results.{form}",

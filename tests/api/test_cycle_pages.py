@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from datetime import timedelta
 from io import BytesIO
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from clearing.money import parse_yuan, yuan
 from clearing.settlement import service as settlement
 from clearing.settlement import store
 from clearing.settlement.cycle import State
+from clearing.settlement.pain001 import read_pain001
 from clearing.settlement.payment import BankAccount, Batch, Direction
 from clearing.settlement.workbook import text_book
 from clearing.terms import DAY
@@ -28,6 +30,7 @@ from clearing.usage.finding import CHECKER, MAKER
 from ledger import signing, sm
 from ledger import store as facts
 from ledger.facts import Signed, Statement
+from registry.calendar import day_of
 from tests.api.office import Person, person, typed_in, words
 from tests.api.shop import Shop, open_shop
 from tests.api.trading import trader
@@ -209,6 +212,52 @@ def test_states__shown_with_what_they_wait_for__from_statements_to_settled(till:
     listed = words(till.maker.get("/office/cycles"))
     assert "运营方与审计方签署关账" in listed
     assert "3.50 / 3.50" in listed
+
+
+def test_suspense__money_without_an_id__says_whose_it_may_be_until_that_is_met__and_what_came_late(till: Till) -> None:
+    till.netted()
+    [order] = [item for item in till.instruct().instructions if item.direction is Direction.FUNDING]
+    with till.platform.reading() as session:
+        last = day_of(store.cycle(session, till.cycle).until - 1)
+    day, after = ((last + timedelta(days)).isoformat() for days in (2, 3))
+    meant = entry("F1", "3.50", name=" 演示监管户", booking_date=day, value_date=day)
+    other = entry("F2", "3.49", name="演示监管户", booking_date=day, value_date=day)
+    page = till.upload(bank_file("0.00", "6.99", meant, other, day=day))
+    said = f"可能是演示的指令 {order.end_to_end} ：户名、金额相同，晚于应入账日 2 日"
+    assert page.count("可能是") == page.count(said) == 1
+    assert till.state() is State.INSTRUCTED
+    assert "逾期备付" not in page
+    assert "已指令，待到账" in page, "nothing is discharged by a name"
+    right = entry("F3", "3.50", end_to_end=order.end_to_end, booking_date=after, value_date=after)
+    page = till.upload(bank_file("6.99", "10.49", right, day=after))
+    assert "可能是" not in page, "nothing waits for that amount any more"
+    assert f"演示 {order.party} {last.isoformat()} {after} 3 日 {order.end_to_end} 3.50" in page
+
+
+def test_funding_file__for_the_net_payer_s_own_bank__in_each_form_and_for_nobody_else(till: Till) -> None:
+    till.netted()
+    batch = till.instruct()
+    [order] = [item for item in batch.instructions if item.direction is Direction.FUNDING]
+    [receiver, *_] = [item.party for item in batch.instructions if item.direction is Direction.PAYOUT]
+    path = f"/api/cycles/{till.cycle}/funding"
+    answer = till.shop.get(f"{path}/{order.party}?form=xml&day=2026-06-10", f"party:{order.party}")
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "application/xml")
+    made = read_pain001(answer.content)
+    assert (made.execution, made.payer) == ("2026-06-10", order.account)
+    assert [(item.end_to_end, item.account, item.amount) for item in made.transfers] == [
+        (order.end_to_end, batch.account, 350)
+    ]
+    for form, begins in (("csv", b"\xef\xbb\xbf"), ("xlsx", b"PK")):
+        answer = till.shop.get(f"{path}/{order.party}?form={form}", f"party:{order.party}")
+        assert answer.content.startswith(begins)
+    for party, query, by, code in (
+        (order.party, "form=xml", order.party, 422),
+        (order.party, "form=xml&day=never", order.party, 422),
+        (order.party, "form=xml&day=2026-06-10", receiver, 403),
+        (receiver, "form=xml&day=2026-06-10", receiver, 422),
+    ):
+        answer = till.shop.get(f"{path}/{party}?{query}", f"party:{by}")
+        assert answer.status_code == code, answer.text
 
 
 def test_bank_file__whose_total_is_wrong__refused_on_the_page__nothing_changed(till: Till) -> None:
@@ -440,9 +489,11 @@ def test_limits__typed_signed_by_both_and_shown__and_what_does_not_fit_waits(own
     assert "因限额留待下期" in page
     assert f"合计 {yuan(waits)}" in page
     assert run in page
-    told = words(trader(own.shop, f"party:{CONSUMER}").get(f"/office/statements/{own.cycle}"))
-    assert "超出净借记限额或双边限额，留待下期" in told
-    assert "2.30" not in told, "a cap is told to nobody but the operator"
+    assert "付款方净借记限额" in page
+    for party, whose in ((CONSUMER, "本方"), (held[0].creditor, "付款方")):
+        told = words(trader(own.shop, f"party:{party}").get(f"/office/statements/{own.cycle}"))
+        assert f"超出{whose}净借记限额，留待下期" in told
+        assert "2.30" not in told, "a cap is told to nobody but the operator"
 
 
 def test_limits__that_cannot_be__are_refused_by_field_and_kept_in_the_form(own: Till) -> None:

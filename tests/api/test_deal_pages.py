@@ -17,15 +17,18 @@ from clearing.market.agreement import Act, Role, Signer, State, Terms, sign_act
 from clearing.market.negotiation import store
 from clearing.market.negotiation.message import Inquiry, Message, Quote
 from clearing.market.negotiation.moves import State as Talking
+from clearing.market.policy import Decision, Reason
+from clearing.usage.record import StatusClass
 from ledger import canonical
 from ledger import store as facts
 from ledger.facts import EIP712, SM2, Signature, Statement
 from registry.calendar import day_of
 from tests.api.office import attribute, words
-from tests.api.shop import Shop
+from tests.api.shop import Shop, open_shop
 from tests.api.trading import BUYER, CONNECTOR, PRODUCT, TERMS, VENDOR, Trader, open_market, trader
 from tests.clearing.market.house import CONSUMER, COURT, PROVIDER
 from tests.clearing.market.talks import PATHS, P
+from tests.clearing.usage.batches import admit, line_of
 
 COURT_, STRANGER = f"party:{COURT}", f"party:{PROVIDER}"
 
@@ -174,13 +177,21 @@ def test_form__everything_wrong_at_its_field_and_nothing_drafted(shop: Shop) -> 
     buyer = trader(shop, BUYER)
     path = f"/office/market/{PRODUCT}/REQUEST"
     fields = buyer.filled(path) | {
-        "tiers.0.price": "0.355", "endpoint": "", "expiry": "x", "plan.0.percent": "60", "granted.use": "",
+        "tiers.0.price": "0.355", "endpoint": "", "expiry": "x", "plan.steps.0.percent.0": "60", "granted.use": "",
         "dispute.body": "", "liability": "", "acceptance_days": "-1",
     }  # fmt: skip
     page = buyer.post(path, fields, 422).text
-    for name in ("tiers.0.price", "endpoint", "expiry", "plan", "granted.use", "dispute.body", "acceptance_days"):
+    for name in (
+        "tiers.0.price",
+        "endpoint",
+        "expiry",
+        "plan.steps.0",
+        "granted.use",
+        "dispute.body",
+        "acceptance_days",
+    ):
         assert f'id="said-{name}"' in page, name
-    assert "比例合计应为 100%，现为 60%" in page
+    assert "第 1 步（按比例）：比例合计应为 100%，现为 60%" in page
     assert outcomes(shop) == set()
 
 
@@ -414,3 +425,25 @@ def test_counter__of_terms_made_by_program__keeps_every_element_the_form_does_no
     assert isinstance(after, Terms)
     assert after.salt != before.salt
     assert replace(after, salt="") == replace(before, salt="", scope="只要出发机场")
+
+
+@pytest.mark.parametrize(
+    ("limit", "denied", "said", "unsaid"),
+    [
+        (6, 0, ("4，上限 6（call）",), ("接近上限", "已超上限", "被拒绝")),
+        (5, 1, ("4，上限 5（call）", "被拒绝 1 次", "接近上限", "有被拒绝的使用"), ("已超上限",)),
+        (3, 0, ("4，上限 3（call）", "已超上限"), ("接近上限", "被拒绝")),
+    ],
+)
+def test_page__of_four_uses__says_how_they_stand_to_the_limit_agreed(
+    tmp_path: Path, empty_database: Path, limit: int, denied: int, said: tuple[str, ...], unsaid: tuple[str, ...]
+) -> None:
+    refused = {"decision": Decision.DENY, "reasons": (Reason.COUNT,), "billable": False, "status": StatusClass.NONE}
+    with open_shop(tmp_path / "home", empty_database) as opened:
+        line = line_of(opened.house, limit=limit)
+        admit(opened.house, line.more(4) + line.more(denied, **refused))
+        opened.house.session.commit()
+        for party in (CONSUMER, PROVIDER):
+            page = words(trader(opened, f"party:{party}").get(f"/office/agreements/{line.agreement}"))
+            assert [text for text in said if text not in page] == []
+            assert [text for text in unsaid if text in page] == []

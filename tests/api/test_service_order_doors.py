@@ -9,13 +9,15 @@ from typing import Any
 import pytest
 
 from api.trust_file import REQUIRED
-from clearing.settlement.service_order.statements import KINDS, CycleInvoiced, CycleSettled
+from clearing.settlement.service_order.statements import KINDS, CycleInvoiced, CyclePaid, CycleSettled
 from ledger import store as ledger
 from ledger.facts import Signed
 from ledger.reading import read
 from ledger.store import Appended
+from registry.calendar import day_of
 from tests.api.shop import Shop, body_of, open_shop
 from tests.clearing.market.house import CONSUMER, COURT, PROVIDER, SELLER
+from tests.clearing.settlement.service_order.making import instant
 from tests.clearing.settlement.service_order.playing import PARTIES, C, Office
 
 DOOR = "/api/service-orders/statements"
@@ -51,7 +53,7 @@ def counter(tmp_path: Path, empty_database: Path) -> Iterator[Counter]:
         yield Counter(shop)
 
 
-def test_journey__from_the_scheme_to_the_invoice__drafted_by_the_server_and_signed_by_both(counter: Counter) -> None:
+def test_journey__from_the_scheme_to_the_payment__drafted_by_the_server_and_signed_by_both(counter: Counter) -> None:
     counter.conclude()
     counter.place()
     counter.score()
@@ -75,6 +77,32 @@ def test_journey__from_the_scheme_to_the_invoice__drafted_by_the_server_and_sign
         "O-1": "2026-1", "O-2": "2026-1", "O-3": None,
     }  # fmt: skip
     assert counter.get("", CONSUMER)["contracts"] == [C]
+    assert cycle.get("payment") is None
+
+    day = day_of(seen["as_of"]).isoformat()
+    entry = f"bank=102100099996&reference=P3-1&booked_on={day}&sha256={'1' * 64}&sm3={'2' * 64}"
+    counter.get(f"/{C}/cycles/2026-1/payment-draft?{entry}", SELLER, 403)
+    counter.get(f"/{C}/cycles/2026-1/payment-draft?{entry.replace('=P3', '==P3')}", CONSUMER, 422)
+    drafts = [counter.get(f"/{C}/cycles/2026-1/payment-draft?{entry}", by)["body"] for by in (CONSUMER, PROVIDER)]
+    assert drafts[0] == drafts[1]
+    counter.say(read(CyclePaid, drafts[0]), 0)
+    [cycle] = counter.get(f"/{C}", PROVIDER)["cycles"]
+    assert (cycle["payment"] is not None, cycle["reference"], cycle["paid_on"]) == (True, "P3-1", day)
+    counter.get(f"/{C}/cycles/2026-1/payment-draft?{entry}", CONSUMER, 409)
+
+
+def test_clocks__of_a_request_and_of_money_in__are_those_of_the_signed_scheme(counter: Counter) -> None:
+    """Asked on Thursday 30 April 2026, noon: 1–5 May are holidays, Saturday 9 May is a working day. Two working days
+    end with 7 May, three days with 3 May, five working days with 11 May; ten after money of that day with 18 May."""
+    counter.conclude()
+    asked = instant(2026, 4, 30, 12)
+    found = counter.get(f"/{C}/clocks?requested_at={asked}&money_in_at={asked}", COURT)
+    ends = {"working_days": instant(2026, 5, 8), "calendar_days": instant(2026, 5, 4), "scores": instant(2026, 5, 8)}
+    assert found["response"] == ends
+    assert (found["placing"], found["supplier"]) == (instant(2026, 5, 12), instant(2026, 5, 19))
+    assert counter.get(f"/{C}/clocks", CONSUMER).keys() == {"as_of"}
+    counter.get(f"/{C}/clocks?requested_at={asked}", SELLER, 403)
+    counter.get(f"/{C}/clocks?requested_at=-1", CONSUMER, 422)
 
 
 def test_doors__strangers_false_bodies_and_wrong_times__are_refused_with_the_field(counter: Counter) -> None:

@@ -146,7 +146,8 @@ def accepted_quantities(
 def settling(session: Session, start: int, end: int) -> list[AgreementTerms]:
     """The settlement terms of every agreement revision that may have to be billed in [start, end), seconds UTC: those
     in force, and where acceptance is billed also those that ended, while the acts or an inspection of what was
-    delivered under them fall into that time. The same whenever it is asked, once the time is over."""
+    delivered under them fall into that time. The same whenever it is asked, once the time is over. What is owed as
+    non-tax revenue is assessed (`public_revenue`), never billed here, so that none of it is ever netted."""
     found = {(item.agreement, item.revision): item for item in market.agreement_terms(session, start, end)}
     for agreement, revision, act, at in store.acts_before(session, end):
         if (agreement, revision) in found:
@@ -155,7 +156,7 @@ def settling(session: Session, start: int, end: int) -> list[AgreementTerms]:
         lasts = longest_inspection(terms) if act is Act.RECEIVE else 0
         if at + lasts >= start and terms.billing is BillingBasis.ACCEPTED:
             found[agreement, revision] = market.settled_by(agreement, revision, terms)
-    return list(found.values())
+    return [item for item in found.values() if item.terms.non_tax is None]
 
 
 def accepted_under(session: Session, item: AgreementTerms, high_water: int) -> list[Acceptance]:

@@ -63,6 +63,7 @@ from clearing.market.negotiation.moves import (
     open_moves,
     state_at,
 )
+from clearing.market.proceeds import check_tax
 from clearing.market.shelf import store as shelf
 from clearing.terms import Tariff
 from ledger import canonical
@@ -375,6 +376,7 @@ def _check_world(
         raise GateRefused("G10", "inquiry.version", str(row.value.version), document.version)
     if isinstance(document, Quote):
         _check_price(document, row.value.regime, row.value.guide_price, row.value.unit)
+        check_tax(row.value.commerce.proceeds, document.tax, "quote.tax")
     if body.message is Message.AGREEMENT and thread is not None:
         if ledger.next_of(session, f"agreement:{body.agreement}")[0]:
             raise Clash(f"agreement:{body.agreement}", "an id not used before", "one that has acts")

@@ -97,7 +97,8 @@ class Resolution:
 @dataclass(frozen=True, slots=True)
 class Default:
     """The body of a funding-default fact: the run and the instructions it undoes (fact ids), what was paid in under
-    them, who left, and what each creditor of those bears. What is owed between them stays owed, outside of the run."""
+    them and counts on, who left, and what each creditor of those bears. What is owed between them stays owed, outside
+    of the run. `returned` is what guarantors had paid for a party that did not need it in the end: it is theirs."""
 
     cycle: str
     netting: str
@@ -105,12 +106,7 @@ class Default:
     funded: tuple[Funded, ...]
     excluded: tuple[str, ...]
     exposures: tuple[Exposure, ...]
-
-
-def default_of(cycle: str, netting: str, instructions: str, found: Resolution, funded: Mapping[str, int]) -> Default:
-    """What is stated of a resolution."""
-    paid = tuple(Funded(party, funded[party]) for party in sorted(funded) if funded[party])
-    return Default(cycle, netting, instructions, paid, found.excluded, found.exposures)
+    returned: tuple[Funded, ...] | None = None
 
 
 def within(obligations: Sequence[Obligation], funded: Mapping[str, int]) -> dict[str, int]:

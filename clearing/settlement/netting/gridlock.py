@@ -327,8 +327,8 @@ class _Case:
     def _cure(self, paid: list[int], kept: int) -> bool:
         """Take out, of each party below zero, the smallest item that is enough or else its largest, but not `kept`."""
         balance, room = self.left(paid)
-        pair = self.ends[kept]
-        if kept >= 0 and room[pair] < 0:
+        pair = self.ends[kept] if kept >= 0 else None  # an empty queue has no last item either
+        if pair is not None and room[pair] < 0:
             others = [number for number in self.owed_by[pair[0]] if self.ends[number] == pair and number != kept]
             for number in sorted(others, key=lambda number: -paid[number]):
                 if room[pair] < 0:

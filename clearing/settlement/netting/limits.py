@@ -9,13 +9,13 @@ and limits give the same choice, so the audit makes it again. Source: domain cle
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
 from clearing.errors import BadTerms
 from clearing.settlement.netting import gridlock
-from clearing.settlement.netting.gridlock import Outcome, Proved, Queued
+from clearing.settlement.netting.gridlock import Outcome, Proved, Queued, Reason
 from clearing.settlement.statement import Obligation
 from clearing.terms import Fen, Short
 
@@ -95,6 +95,15 @@ def check(body: NettingLimits) -> None:
     _once("body.pairs", [(pair.debtor, pair.creditor) for pair in body.pairs])
 
 
+def named(body: NettingLimits) -> Iterator[tuple[str, str]]:
+    """Every party the limits name, with the field it stands in."""
+    for number, cap in enumerate(body.caps):
+        yield f"body.caps[{number}].party", cap.party
+    for number, pair in enumerate(body.pairs):
+        yield f"body.pairs[{number}].debtor", pair.debtor
+        yield f"body.pairs[{number}].creditor", pair.creditor
+
+
 def _once(field: str, keys: Sequence[tuple[str, ...]]) -> None:
     for number, (before, key) in enumerate(pairwise(keys), 1):
         if before >= key:
@@ -124,10 +133,12 @@ def limited(
 
 def applied(
     obligations: Sequence[Obligation], stood: Stood | None
-) -> tuple[tuple[Obligation, ...], tuple[Obligation, ...], Choice | None]:
-    """As `limited`, with what the run says of it; everything goes in where no limits were ever set."""
+) -> tuple[tuple[Obligation, ...], tuple[tuple[Obligation, Reason], ...], Choice | None]:
+    """As `limited`, with the limit each waits for and what the run says of the choice; everything goes in where no
+    limits were ever set."""
     if stood is None:
         return tuple(obligations), (), None
     kept, waiting, found = limited(obligations, stood.body)
     prices = tuple(Price(party, price) for party, price in found.prices)
-    return kept, waiting, Choice(stood.fact, found.value, found.bound, prices, found.proved)
+    held = tuple(zip(waiting, (entry.reason for entry in found.waiting), strict=True))
+    return kept, held, Choice(stood.fact, found.value, found.bound, prices, found.proved)

@@ -99,10 +99,11 @@ def participant_secret(cycle_secret: bytes, party: str) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class Funded:
-    """Fen > 0 that a party has paid in."""
+    """Fen > 0 that are there for a party: it has paid them in itself, or `by`, its guarantor, has."""
 
     party: str
     amount: int
+    by: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,11 +122,19 @@ class Run:
     choice: Choice | None = None
 
     @property
+    def brought(self) -> dict[str, int]:
+        """What is there for each party, fen, whoever paid it in."""
+        found: dict[str, int] = {}
+        for paid in self.funded or ():
+            found[paid.party] = found.get(paid.party, 0) + paid.amount
+        return found
+
+    @property
     def final(self) -> dict[str, int]:
         """What each party is due (> 0) or has yet to bring (< 0), fen: its position and what it has paid in."""
         found = {item.party: item.net for item in self.certificate.positions}
-        for paid in self.funded or ():
-            found[paid.party] = found.get(paid.party, 0) + paid.amount
+        for party, amount in self.brought.items():
+            found[party] = found.get(party, 0) + amount
         return dict(sorted(found.items()))
 
 

@@ -2,7 +2,7 @@
 
 proceeds → path → allocation → statements → standing → posting → book → service
 
-- `proceeds`: one amount has one kind; what follows from it for tax, papers, netting and the account it is paid to
+- `proceeds`: one amount has one kind; what follows from it for papers, netting and the account it is paid to
 - `path` is the table of states and allowed moves: 应缴核定 → 缴款通知 → 缴款到账 → 财政电子票据 → 用途清分, and 退付
 - `allocation` divides a ticket by the weights of a plan of purposes, with the rounding of `settlement.sharing`
 - `statements`: what each side signs, and who that is

@@ -9,12 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from clearing import money
 from clearing.errors import BadTerms
-from clearing.money import TaxSplit
 from clearing.settlement.netting.eligibility import Proceeds
 from clearing.settlement.payment import BankAccount, check_account
-from clearing.terms import Tax
 
 
 class Paper(StrEnum):
@@ -51,23 +48,6 @@ def require_non_tax(kind: Proceeds, field: str) -> None:
     """Raises BadTerms unless the amount is non-tax revenue: nothing else goes this way."""
     if kind is not Proceeds.NON_TAX:
         raise BadTerms(field, "non_tax（应税收入走发票与清分 / taxable money is invoiced and shared)", kind.value)
-
-
-def separate(kind: Proceeds, amount: int, tax: Tax | None) -> TaxSplit:
-    """Net and tax of one amount ≥ 0, fen: taxable by §6, half up; non-tax whole, with no tax at all.
-
-    Raises BadTerms for taxable money without a tax rule, for non-tax money with one, and for the kinds that are neither
-    revenue; BadMoney for an amount out of bounds.
-    """
-    if kind is Proceeds.TAXABLE and tax is not None:
-        return money.split_tax(amount, tax)
-    if kind is Proceeds.NON_TAX and tax is None:
-        whole = money.fen(amount, "amount", least=0)
-        return TaxSplit(whole, whole, 0)
-    if kind in PAPERS:
-        expected = "税率 / a tax rule" if tax is None else "非税收入不分税 / none: non-tax revenue has no VAT"
-        raise BadTerms("tax", expected, None if tax is None else tax.bp)
-    raise BadTerms("proceeds_kind", " | ".join(PAPERS), kind.value)
 
 
 def require_paper(kind: Proceeds, paper: Paper, field: str) -> None:

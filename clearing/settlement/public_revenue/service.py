@@ -192,6 +192,7 @@ def _require_signers(session: Session, signed: Signed, body: Any, at: int) -> No
 
 
 def _require_role(session: Session, party: str, role: str, field: str, at: int) -> None:
+    taking.require_on_record(session, [(field, party)], at)
     if role not in (roles := registry.party_at(session, party, at).roles.split()):
         raise NotEntitled(field, f"{party} 具有角色 / in the role {role}", ", ".join(roles) or "—")
 
@@ -228,7 +229,7 @@ def _check_due(session: Session, own: str, body: Due, before: None, at: int) -> 
         (body.issuer, ISSUER, "body.issuer"),
     ):
         _require_role(session, party, role, field, at)
-    registry.party_at(session, body.payer, at)
+    taking.require_on_record(session, [("body.payer", body.payer)], at)
     _require_unused(f"basis {body.basis.sha256}", store.due_with(session, basis=body.basis.sha256))
     if body.origin is None:
         return

@@ -19,7 +19,7 @@ from clearing.settlement.netting.eligibility import Proceeds
 from clearing.settlement.public_revenue.allocation import Hex32, Line, Purposes
 from clearing.settlement.public_revenue.path import Move
 from clearing.settlement.public_revenue.proceeds import Collecting, Paper
-from clearing.terms import MAX_FEN, Fen, Hex64, Positive, Short
+from clearing.terms import MAX_FEN, NON_TAX_ROLES, Fen, Hex64, Positive, Short
 from ledger.facts import Statement
 from ledger.reading import read
 from registry.asset import Day, Twin
@@ -37,7 +37,7 @@ NON_TAX_REFUND_PAID = "non-tax-refund-paid/v1"
 
 MAKER, CHECKER = "allocation_maker", "allocation_checker"
 """The two persons of the 执收单位 who answer for a plan, an allocation, a refund."""
-AUTHORITY, TREASURY, ISSUER = "non_tax_authority", "treasury", "ticket_issuer"
+AUTHORITY, TREASURY, ISSUER = NON_TAX_ROLES["authority"], NON_TAX_ROLES["treasury"], NON_TAX_ROLES["issuer"]
 """Roles on record that the three public parties must have when a due is assessed."""
 
 Amount = Annotated[int, Meta(ge=1, le=MAX_FEN)]

@@ -257,8 +257,7 @@ def take_relation(session: Session, signed: Signed, *, operator: str, at: int) -
         raise NotEntitled(PARTY_RELATION, f"双方之一，或运营方经办人 / either, or staff of {operator}", by)
     if (first := taking.replay(session, signed, at)) is not None:
         return first
-    for party in (body.first, body.second):
-        registry.party_at(session, party, at)
+    taking.require_on_record(session, [("body.first", body.first), ("body.second", body.second)], at)
     return taking.take(session, signed, store.PROJECTORS, at=at)
 
 

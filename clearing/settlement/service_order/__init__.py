@@ -11,13 +11,14 @@ card → tender → scheme → scorecard → faults → coefficient → damages 
 - `case` is one 项目周期 whole: the trial, the service and the audit compute it with the same function; `trial` reads it
   from a document
 - `statements`: what buyer, provider and 监理 sign, and the case their facts make
-- `posting` makes the journal transactions of a settlement
+- `posting` makes the journal transactions of a settlement and of its payment
 - `tables`, `store` and `service` hold rows, queries and the calls from outside
 
 Decisions (P unless the tender says it). 扣完为止 is the class's. A settlement's only rounded term is 90 % of the
 fees, so a half goes up whatever the damages. What was earned pays penalties carried over first, then uses up advances.
 An invoice off by one fen starts no clock. Response and handling late cost nothing by themselves: the tender has no row
 for them. Times that decide are when a fact was taken in: a waiver after the acceptance is refused, and a settlement
-names every fact it rests on, so it can be computed again from them alone. Accounts of the journal are kept apart under
-`order/⟨contract⟩` and the 项目周期: the monthly cycle has them in no statement, obligation or netting.
+names every fact it rests on, so it can be computed again from them alone. P1 and P2 are stated by the settlement that
+nets them; P3, what it pays, by an act of both once a bank has booked it whole. Accounts of the journal are kept apart
+under `order/⟨contract⟩` and the 项目周期: the monthly cycle has them in no statement, obligation or netting.
 """

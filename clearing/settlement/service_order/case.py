@@ -32,7 +32,6 @@ from clearing.settlement.service_order.settling import (
     Order,
     ProjectCycle,
     Settlement,
-    months_of,
     refund,
     settle,
 )
@@ -178,12 +177,6 @@ def outcome(case: Case) -> Outcome:
     )  # fmt: skip
     back = refund(settlement) if case.ended else None
     return Outcome(tuple(months), tuple(orders), settlement, due, passed(case.pass_through), back)
-
-
-def missing_months(case: Case) -> tuple[str, ...]:
-    """The months of the 项目周期 that have no score yet."""
-    given = {sheet.month for sheet in case.months}
-    return tuple(month for month in months_of(case.cycle.first, case.cycle.last) if month not in given)
 
 
 def _settled(case: Case, months: Sequence[MonthScored], orders: Sequence[OrderScored]) -> Settlement:

@@ -1,8 +1,10 @@
-"""The journal transactions of a settled 项目周期; no other act about service orders moves an obligation.
+"""The journal transactions of a settled 项目周期 and of its payment; no other act about service orders moves an
+obligation.
 
 Advances and 代列费用 are posted by the settlement that first states them; P2 is none where the scheme does not net it
 (S1). After it RCV of the buyer and PAY of the provider are what is paid, ADV and ADVP what is carried of advances, PEN
-the damages carried or collected, REF the residue of each fee. Source: domain clearing §5, §7.
+the damages carried or collected, REF the residue of each fee; the payment takes that RCV and PAY to 0. Source: domain
+clearing §5, §7.
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ from dataclasses import replace
 from clearing.settlement import journal
 from clearing.settlement.journal import OrderCycle, Transaction
 from clearing.settlement.service_order.pass_through import passed
-from clearing.settlement.service_order.statements import CycleSettled
+from clearing.settlement.service_order.statements import CyclePaid, CycleSettled
 
 
 def posted(body: CycleSettled, before: str, fact: str, at: int) -> tuple[Transaction, ...]:
@@ -36,3 +38,9 @@ def posted(body: CycleSettled, before: str, fact: str, at: int) -> tuple[Transac
         journal.order_pass_left(of, {fee.fee: fee.residue for fee in fees}),
     )
     return tuple(item for item in made if item.postings)
+
+
+def paid(body: CyclePaid, fact: str, at: int) -> Transaction:
+    """What a payment posts; `fact` and `at` (seconds UTC) are its own."""
+    of = OrderCycle(body.contract, body.cycle, body.buyer, body.provider, fact, at)
+    return journal.order_paid(of, body.fen)

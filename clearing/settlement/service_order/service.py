@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
+from datetime import date
 from typing import Any
 
 from sqlalchemy.orm import Session
 
 from clearing import taking
-from clearing.errors import BadTerms, ClearingError, TooEarly, WrongMove
+from clearing.errors import BadTerms, Clash, ClearingError, TooEarly, WrongMove
 from clearing.market.errors import NotEntitled
 from clearing.settlement import store as settlement
 from clearing.settlement.journal import ORDER_EVENT, Transaction, differences
@@ -28,14 +29,16 @@ from clearing.settlement.service_order.case import (
 from clearing.settlement.service_order.coefficient import standing_of
 from clearing.settlement.service_order.damages import incident_fen
 from clearing.settlement.service_order.pass_through import PassAccount, passed
-from clearing.settlement.service_order.posting import posted
+from clearing.settlement.service_order.posting import paid, posted
 from clearing.settlement.service_order.settling import Advances, advance, months_of, order_fee
 from clearing.settlement.service_order.statements import (
     KINDS,
+    PROJECT_PAYMENT,
     PROJECT_SETTLEMENT,
     Contract,
     CycleAccepted,
     CycleInvoiced,
+    CyclePaid,
     CycleSettled,
     IncidentFound,
     MonthlyScore,
@@ -58,14 +61,16 @@ from ledger.facts import Fact, Signed
 from ledger.reading import body_of, read
 from ledger.store import Appended
 from registry import signers
+from registry.asset import Twin
+from registry.calendar import day_of
 
 
 def take(session: Session, signed: Signed, *, at: int) -> Appended:
     """Takes in a statement of one of `statements.KINDS` under exactly the signatures its kind asks for. The same
     statement again gets the first fact.
 
-    Raises `BadTerms`, `FieldError`, `BadSignature`, `NotEntitled`, `WrongMove`, `TooEarly`, `UnknownFact`, and the
-    ledger's `Conflict`, `Stale`.
+    Raises `BadTerms`, `FieldError`, `BadSignature`, `NotEntitled`, `WrongMove`, `TooEarly`, `UnknownFact`, `Clash` for
+    a bank entry that paid another 项目周期, and the ledger's `Conflict`, `Stale`.
     """
     statement = signed.statement
     body = body_in(statement)
@@ -74,6 +79,7 @@ def take(session: Session, signed: Signed, *, at: int) -> Appended:
         return first
     if isinstance(body, Contract):
         check_contract(body)
+        taking.require_on_record(session, [("body.supervisor", body.supervisor)], at)
     else:
         terms = store.contract(session, body.contract).terms
         _require_parties(statement.kind, body, terms)
@@ -98,6 +104,18 @@ def draft(
     )  # fmt: skip
 
 
+def draft_payment(
+    session: Session, contract: str, cycle: str, *, bank: str, reference: str, booked_on: str, evidence: Twin
+) -> CyclePaid:  # fmt: skip
+    """What buyer and provider sign when the bank has booked what a settlement pays. Raises `UnknownFact`, and
+    `WrongMove` unless it is settled with something to pay, invoiced and not paid."""
+    row, terms = store.cycle(session, contract, cycle), store.contract(session, contract).terms
+    return CyclePaid(
+        contract=contract, buyer=terms.buyer, provider=terms.provider, supervisor=terms.supervisor, cycle=cycle,
+        fen=_to_pay(row), bank=bank, reference=reference, booked_on=booked_on, evidence=evidence,
+    )  # fmt: skip
+
+
 def facts_for(session: Session, row: CycleRow) -> list[Fact]:
     """All facts a settlement of this 项目周期 rests on: contract, acceptance, the settlement before, orders not settled
     yet, scores up to its last month with the waivers, incidents not counted yet; by subject and number."""
@@ -114,10 +132,11 @@ def facts_for(session: Session, row: CycleRow) -> list[Fact]:
 
 
 def audit(session: Session) -> Iterator[str]:
-    """Every settled 项目周期 computed again from the facts it names, and what it posts: one finding for each that
-    differs."""
+    """Every settled 项目周期 computed again from the facts it names, what it posts and what was paid of it: one finding
+    for each that differs."""
     rows = {f"{row.contract}.{row.cycle}": row for row in store.cycles(session)}
     settled = {id_of(fact.subject): fact for fact in ledger.facts_of_kind(session, PROJECT_SETTLEMENT)}
+    payments = {id_of(fact.subject): fact for fact in ledger.facts_of_kind(session, PROJECT_PAYMENT)}
     expected: list[Transaction] = []
     for where in sorted(settled.keys() | rows.keys()):
         fact, row = settled.get(where), rows.get(where)
@@ -143,6 +162,13 @@ def audit(session: Session) -> Iterator[str]:
             yield f"{where} settled_before: {case.cycle.settled_before}, {stated.settled_before}"
         if row is not None and row.pay != again.pay:
             yield f"{where} pay: 应为 / expected {again.pay}, 实为 / given {row.pay}"
+        if (payment := payments.pop(where, None)) is not None:
+            body = read(CyclePaid, payment.body)
+            expected.append(paid(replace(body, fen=again.pay), payment.id, payment.at))
+            if body.fen != again.pay:
+                yield f"{where} payment: 应为 / expected {again.pay}, 实为 / given {body.fen}"
+    for where, payment in payments.items():
+        yield f"{where} payment: 应为 / expected 已结算 / a settlement, 实为 / given {payment.id}"
     yield from _journal(session, expected)
 
 
@@ -281,6 +307,32 @@ def _check_invoice(session: Session, own: str, body: CycleInvoiced, terms: Contr
         raise BadTerms("body.fen", str(row.pay), body.fen)
 
 
+def _to_pay(row: CycleRow) -> int:
+    """What of a settlement is still to be paid, fen. Raises `WrongMove`."""
+    if row.invoice is None or not row.pay or row.payment is not None:
+        given = row.payment or ("未开票 / not invoiced" if row.pay else "无应付款 / nothing to pay")
+        raise WrongMove(f"{row.contract}.{row.cycle}", "已开票、未付款 / invoiced and not paid", given)
+    return row.pay
+
+
+def _day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise BadTerms("body.booked_on", "YYYY-MM-DD", text) from None
+
+
+def _check_paid(session: Session, own: str, body: CyclePaid, terms: Contract, at: int) -> None:
+    row = store.cycle(session, body.contract, body.cycle)
+    if body.fen != (fen := _to_pay(row)):
+        raise BadTerms("body.fen", str(fen), body.fen)
+    first, last = day_of(row.accepted_at), day_of(at)
+    if not first <= _day(body.booked_on) <= last:
+        raise BadTerms("body.booked_on", f"{first} … {last}", body.booked_on)
+    if (used := store.paid_by(session, body.bank, body.reference)) is not None:
+        raise Clash(f"银行流水 / bank entry {body.bank} {body.reference}", "未用过 / not used before", used)
+
+
 _CHECKS: dict[type, Callable[[Session, str, Any, Contract, int], None]] = {
     Placed: _check_placed,
     OrderScore: _check_score,
@@ -292,5 +344,6 @@ _CHECKS: dict[type, Callable[[Session, str, Any, Contract, int], None]] = {
     CycleAccepted: _check_accepted,
     CycleSettled: _check_settled,
     CycleInvoiced: _check_invoice,
+    CyclePaid: _check_paid,
 }
 assert {body for body, _, _ in KINDS.values()} == {Contract, *_CHECKS}

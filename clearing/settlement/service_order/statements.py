@@ -33,7 +33,7 @@ from clearing.settlement.service_order.settling import (
 from clearing.terms import MAX_FEN, Fen, Short
 from ledger.facts import Fact, Statement
 from ledger.reading import read
-from registry.asset import Twin
+from registry.asset import Day, Twin
 from registry.party import check_identity, party_subject
 
 SERVICE_SCHEME = "service-scheme/v1"
@@ -47,6 +47,7 @@ INCIDENT = "incident/v1"
 PROJECT_ACCEPTANCE = "project-acceptance/v1"
 PROJECT_SETTLEMENT = "project-settlement/v1"
 PROJECT_INVOICE = "project-invoice/v1"
+PROJECT_PAYMENT = "project-payment/v1"
 
 Hex32 = Annotated[str, Meta(pattern=r"^[0-9a-f]{32}\Z")]
 CycleName = Annotated[str, Meta(pattern=r"^[0-9A-Za-z-]{1,40}\Z")]
@@ -164,6 +165,22 @@ class CycleInvoiced(Stated):
     fen: Fen
 
 
+@dataclass(frozen=True, slots=True)
+class CyclePaid(Stated):
+    """Body of project-payment/v1, P3: what the settlement pays, whole, went from buyer to provider by one bank entry.
+
+    Signed by both, who paid and who received: the money goes directly, so no account of the operator shows it. `bank`
+    is the 12-digit 联行号 of the bank whose entry `reference` is, `evidence` the digest of what shows it.
+    """
+
+    cycle: CycleName
+    fen: Fen
+    bank: Annotated[str, Meta(pattern=r"^[0-9]{12}\Z")]
+    reference: Annotated[str, Meta(pattern=r"^[0-9A-Za-z/-]{1,64}\Z")]
+    booked_on: Day
+    evidence: Twin
+
+
 KINDS: dict[str, tuple[type[Stated], str, tuple[str, ...]]] = {
     SERVICE_SCHEME: (Contract, "service-scheme", (BUYER, PROVIDER)),
     SERVICE_ORDER: (Placed, "service-order", (BUYER, PROVIDER)),
@@ -176,6 +193,7 @@ KINDS: dict[str, tuple[type[Stated], str, tuple[str, ...]]] = {
     PROJECT_ACCEPTANCE: (CycleAccepted, "project-cycle", (BUYER, SUPERVISOR)),
     PROJECT_SETTLEMENT: (CycleSettled, "project-cycle", (BUYER, PROVIDER)),
     PROJECT_INVOICE: (CycleInvoiced, "project-cycle", (PROVIDER,)),
+    PROJECT_PAYMENT: (CyclePaid, "project-cycle", (BUYER, PROVIDER)),
 }
 """Kind → its body, the type of its subject, and which of the parties sign it."""
 FIRST = frozenset({SERVICE_SCHEME, SERVICE_ORDER, MONTHLY_SCORE, INCIDENT, PROJECT_ACCEPTANCE})
@@ -225,7 +243,7 @@ def signers_of(kind: str, body: Stated) -> set[str]:
 
 
 def check_contract(body: Contract) -> None:
-    """Raises BadTerms unless three parties on record differ and the scheme can be settled."""
+    """Raises FieldError, or BadTerms unless three parties differ and the scheme can be settled."""
     parties = [body.buyer, body.provider, body.supervisor]
     for name in (BUYER, PROVIDER, SUPERVISOR):
         check_identity(getattr(body, name), f"body.{name}")

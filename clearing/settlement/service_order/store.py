@@ -12,10 +12,11 @@ from clearing.errors import UnknownFact
 from clearing.settlement import store as settlement
 from clearing.settlement.service_order import statements, tables
 from clearing.settlement.service_order.clocks import Invoiced, payment_due
-from clearing.settlement.service_order.posting import posted
+from clearing.settlement.service_order.posting import paid, posted
 from clearing.settlement.service_order.statements import (
     CycleAccepted,
     CycleInvoiced,
+    CyclePaid,
     CycleSettled,
     IncidentFound,
     Placed,
@@ -40,7 +41,8 @@ class ContractRow:
 
 @dataclass(frozen=True, slots=True)
 class CycleRow:
-    """A 项目周期 as stored; `pay` in fen and `due` in seconds UTC once there are any."""
+    """A 项目周期 as stored; `pay` in fen and `due` in seconds UTC once there are any. `payment` is the fact that says
+    it was paid, by the entry `reference` of `bank`, booked on the day `paid_on`."""
 
     contract: str
     cycle: str
@@ -52,6 +54,10 @@ class CycleRow:
     pay: int | None
     invoice: str | None
     due: int | None
+    payment: str | None
+    bank: str | None
+    reference: str | None
+    paid_on: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +138,14 @@ def before(session: Session, row: CycleRow) -> CycleRow | None:
     return earlier[-1] if earlier else None
 
 
+def paid_by(session: Session, bank: str, reference: str) -> str | None:
+    """The 项目周期 that a bank entry paid, "⟨contract⟩.⟨cycle⟩"."""
+    table = tables.cycle
+    query = select(table.c.contract, table.c.cycle).where(table.c.bank == bank, table.c.reference == reference)
+    row = session.execute(query).first()
+    return None if row is None else f"{row.contract}.{row.cycle}"
+
+
 def _cycle(row: RowMapping) -> CycleRow:
     return CycleRow(**row)
 
@@ -189,7 +203,13 @@ def _project_invoice(session: Session, fact: Fact) -> None:
     _of_cycle(session, body, invoice=fact.id, due=due.due)
 
 
-def _of_cycle(session: Session, body: CycleSettled | CycleInvoiced, **values: str | int | None) -> None:
+def _project_payment(session: Session, fact: Fact) -> None:
+    body: CyclePaid = body_in(fact.statement)
+    _of_cycle(session, body, payment=fact.id, bank=body.bank, reference=body.reference, paid_on=body.booked_on)
+    settlement.post(session, paid(body, fact.id, fact.at))
+
+
+def _of_cycle(session: Session, body: CycleSettled | CycleInvoiced | CyclePaid, **values: str | int | None) -> None:
     table = tables.cycle
     mine = (table.c.contract == body.contract, table.c.cycle == body.cycle)
     session.execute(update(table).where(*mine).values(**values))
@@ -211,4 +231,5 @@ PROJECTORS: dict[str, Callable[[Session, Fact], None]] = {
     statements.PROJECT_ACCEPTANCE: _project_acceptance,
     statements.PROJECT_SETTLEMENT: _project_settlement,
     statements.PROJECT_INVOICE: _project_invoice,
+    statements.PROJECT_PAYMENT: _project_payment,
 }

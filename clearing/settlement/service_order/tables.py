@@ -56,5 +56,10 @@ cycle = Table(
     derived("pay", BigInteger(), nullable=True),
     derived("invoice", String(64), nullable=True),
     derived("due", BigInteger(), nullable=True),
+    derived("payment", String(64), nullable=True),
+    derived("bank", String(12), nullable=True),
+    derived("reference", String(64), nullable=True),
+    derived("paid_on", String(10), nullable=True),
 )
-"""A 项目周期: `due` is the end of the last day of payment, seconds UTC, once the invoice is there."""
+"""A 项目周期: `due` is the end of the last day of payment, seconds UTC, once the invoice is there; of its payment the
+fact, the bank entry and the day that booked it."""

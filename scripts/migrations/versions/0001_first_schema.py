@@ -615,6 +615,10 @@ def upgrade() -> None:
         sa.Column("pay", sa.BigInteger(), autoincrement=False, nullable=True),
         sa.Column("invoice", sa.String(length=64), autoincrement=False, nullable=True),
         sa.Column("due", sa.BigInteger(), autoincrement=False, nullable=True),
+        sa.Column("payment", sa.String(length=64), autoincrement=False, nullable=True),
+        sa.Column("bank", sa.String(length=12), autoincrement=False, nullable=True),
+        sa.Column("reference", sa.String(length=64), autoincrement=False, nullable=True),
+        sa.Column("paid_on", sa.String(length=10), autoincrement=False, nullable=True),
         sa.PrimaryKeyConstraint("contract", "cycle"),
     )
     op.create_table(

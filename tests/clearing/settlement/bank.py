@@ -15,12 +15,12 @@ def entry(reference: str, amount: str, **more: str) -> dict[str, str]:
             "value_date": "2026-04-15", **more}  # fmt: skip
 
 
-def bank_file(opening: str, closing: str, *entries: dict[str, str]) -> bytes:
-    """The whole file."""
+def bank_file(opening: str, closing: str, *entries: dict[str, str], day: str = "2026-04-15") -> bytes:
+    """The whole file, of one day."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\r\n")
     writer.writerow(FILE_COLUMNS)
-    writer.writerow(("102100099996", "0100000000000001", "CNY", opening, closing, "2026-04-15", "2026-04-15"))
+    writer.writerow(("102100099996", "0100000000000001", "CNY", opening, closing, day, day))
     writer.writerow(ENTRY_COLUMNS)
     for row in entries:
         writer.writerow([row[name] for name in ENTRY_COLUMNS])

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from sqlalchemy.orm import Session
 
+from clearing import taking
 from clearing.market import service as market
 from clearing.settlement import service as settlement
 from clearing.settlement import store
@@ -40,6 +41,7 @@ def office_of(house: House) -> Office:
         require_signature=lambda session, signed, by, role, at: signers.require_signature(
             session, signed, by, role, at=at
         ),
+        require_on_record=taking.require_on_record,
         typed_signer_ok=lambda session, statement, signature, by, at: False,
     )
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 from sqlalchemy.orm import Session
 
 from clearing import money
+from clearing.errors import BadTerms
 from clearing.settlement import onchain, service, store
 from clearing.settlement.payment import BankAccount, Batch, Direction
 from clearing.settlement.service import Office
@@ -41,6 +42,13 @@ def require(session: Session, signed: Signed, by: str, role: str, at: int) -> No
     require_sm2(signed.statement, signed.signatures, by=by, key=KEYS[by].public, role=role)
 
 
+def on_record(session: Session, named: Iterable[tuple[str, str]], at: int) -> None:
+    """The same register: who has a key is in it."""
+    for field_, party in named:
+        if f"party:{party}" not in KEYS:
+            raise BadTerms(field_, "a party on record", party)
+
+
 def typed_ok(session: Session, statement: Statement, signature: Signature, by: str, at: int) -> bool:
     return onchain.signer_of(statement, signature, 31337, BOOK) == eip712.address_of(EVM[by])
 
@@ -50,6 +58,7 @@ OFFICE = Office(
     secret=b"o" * 32,
     working_days=lambda at, days: at + days * DAY,
     require_signature=require,
+    require_on_record=on_record,
     typed_signer_ok=typed_ok,
 )
 

@@ -9,8 +9,13 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
+
+from tests.clearing.settlement.deliveries_oracle import Delivery
+from tests.clearing.settlement.limits_oracle import Limits, chosen
+from tests.clearing.settlement.orders_oracle import Orders
 
 DAY = 86_400
 LATE = 30 * DAY
@@ -20,6 +25,7 @@ ORDER = (
 )  # fmt: skip
 CLOCK = {"cut_off": 1, "rated": 1, "statements_issued": 5, "confirmed": 1, "netted": 1, "instructed": 3, "funded": 1,
          "settled": 2, "closed": 0}  # fmt: skip
+NO_LIMITS = Limits()
 PARTY_KINDS = ("RCV", "RCVD", "PAY", "HOLD")
 
 Key = tuple[str, str, str, str]
@@ -31,18 +37,21 @@ Items = tuple[tuple[str, str, int], ...]
 
 @dataclass(frozen=True)
 class Plan:
-    """costs, then slices of weights (parts of 10^9), then caps (party, fen, to)."""
+    """costs, then slices of weights (parts of 10^9), then guarantees (party, fen, funder, guarantor), then caps (party,
+    fen, to)."""
 
     version: int
     holders: tuple[str, ...]
     slices: tuple[tuple[int, dict[str, int]], ...]
     costs: tuple[tuple[str, int], ...] = ()
     caps: tuple[tuple[str, int, str], ...] = ()
+    guarantees: tuple[tuple[str, int, str, str], ...] = ()
 
 
 @dataclass
 class Deal:
-    """One agreement revision: its price rule and plan, in force in [since, until)."""
+    """One agreement revision: its price rule and plan, in force in [since, until). `expiry` is the end of its term,
+    none where it outlives the market. `accepted`: what is accepted of deliveries is billed, not what is used."""
 
     agreement: str
     revision: int
@@ -60,6 +69,8 @@ class Deal:
     most: int | None = None
     inclusive: bool = True
     bp: int = 600
+    expiry: int | None = None
+    accepted: bool = False
 
     @property
     def lineage(self) -> str:
@@ -150,7 +161,8 @@ class Stated:
 
 @dataclass
 class Cycle:
-    """A cycle as it stands; `stated` and `run` are obligations by (debtor, creditor)."""
+    """A cycle as it stands; `stated` and `run` are obligations by (debtor, creditor), `limited` those that `limits`
+    kept out of any run, `waiting` of the last. `cut` is the second of its cut-off."""
 
     period: str
     start: int
@@ -158,9 +170,13 @@ class Cycle:
     until: int
     state: str = "open"
     upto: int = 0
+    cut: int = 0
     statements: dict[str, Stated] = field(default_factory=dict)
     stated: dict[Pair, Items] = field(default_factory=dict)
     run: dict[Pair, Items] = field(default_factory=dict)
+    limits: Limits = NO_LIMITS
+    limited: dict[Pair, Items] = field(default_factory=dict)
+    waiting: dict[Pair, Items] = field(default_factory=dict)
     runs: int = 0
     funded: dict[str, int] = field(default_factory=dict)
     batches: int = 0
@@ -224,6 +240,10 @@ def entitled(plan: Plan, total: int) -> dict[str, Fraction]:
         within += max(0, (left if end is None else min(left, end)) - start)
         for party, weight in weights.items():
             exact[party] += Fraction(within * weight, WHOLE)
+    for party, least, funder, _ in plan.guarantees:
+        moved = min(max(Fraction(0), least - exact[party]), max(Fraction(0), exact[funder]))
+        exact[party] += moved
+        exact[funder] -= moved
     for party, most, to in plan.caps:
         excess = max(Fraction(0), exact[party] - most)
         exact[party] -= excess
@@ -246,6 +266,12 @@ def paid(plan: Plan, lineage: str, total: int) -> dict[str, int]:
     return down
 
 
+def over(deals: Mapping[tuple[str, int], Deal], lineage: str, cut: int) -> bool:
+    """Was every revision with this plan version out of force at a cut-off for longer than records may be late?"""
+    own = [deal for deal in deals.values() if deal.lineage == lineage]
+    return all(deal.until is not None and deal.until + LATE < cut for deal in own)
+
+
 class Oracle:
     """The whole market as it must be."""
 
@@ -265,6 +291,11 @@ class Oracle:
         self.bank = 0
         self.entries = 0
         self.cash: defaultdict[str, int] = defaultdict(int)  # what each party got from the account less what it brought
+        self.limits = NO_LIMITS
+        self.called: defaultdict[str, int] = defaultdict(int)  # fen by claim
+        self.guarantors: dict[str, str] = {}
+        self.deliveries: dict[str, Delivery] = {}
+        self.orders_of: dict[str, Orders] = {}
 
     # The book ---------------------------------------------------------------------------------------------------------
 
@@ -276,15 +307,28 @@ class Oracle:
                 self.moved[key[1]] += key[0] in PARTY_KINDS
 
     def balances(self) -> dict[Key, int]:
-        return {key: amount for key, amount in self.book.items() if amount}
+        """Every account that is not 0; those of service orders stand beside the monthly cycle."""
+        found = {key: amount for key, amount in self.book.items() if amount}
+        for orders in self.orders_of.values():
+            found |= orders.book()
+        return found
+
+    def ends(self, agreement: str) -> int | None:
+        """When its term ends, None where it outlives the market."""
+        return max((deal.revision, deal.expiry) for (name, _), deal in self.deals.items() if name == agreement)[1]
 
     def buyer(self, agreement: str) -> str:
-        return self.deals[agreement, 1].buyer
+        """Who owes under this name: the buyer of the agreement, the guarantor of the claim."""
+        return self.guarantors.get(agreement) or self.deals[agreement, 1].buyer
 
     # Use and charges --------------------------------------------------------------------------------------------------
 
     def quantity(self, agreement: str, revision: int, start: int, end: int, upto: int) -> int:
-        """Units of the records in the log by then, one of each request id: the earliest that can be billed."""
+        """Units of the records in the log by then, one of each request id: the earliest that can be billed. Where what
+        is accepted is billed: units accepted in that time, as the acts in the log by then say."""
+        if self.deals[agreement, revision].accepted:
+            own = [d for d in self.deliveries.values() if (d.agreement, d.revision) == (agreement, revision)]
+            return sum(n for one in own for _, at, n in one.accepted(upto) if start <= at < end)
         first: dict[str, Use] = {}
         known = [use for use in self.uses if use.agreement == agreement and (use.logged or upto + 1) <= upto]
         for use in sorted(known, key=lambda use: (use.occurred, use.received, use.seq)):
@@ -294,13 +338,14 @@ class Oracle:
 
     def rate(self, cycle: Cycle) -> None:
         for (agreement, revision), deal in sorted(self.deals.items(), key=lambda item: item[0]):
-            if max(deal.since, cycle.start) < min(deal.until or cycle.end, cycle.end):
+            if max(deal.since, cycle.start) < min(deal.until or cycle.end, cycle.end) or self._handled(deal, cycle):
                 units = self.quantity(agreement, revision, cycle.start, cycle.end, cycle.upto)
                 self.readings[agreement, revision, cycle.period] = units
                 self.charge(deal, cycle.period, cycle.period, "first", units)
         for (agreement, revision, period), before in sorted(self.readings.items()):
             earlier = self.cycles[period]
-            if not earlier.end <= cycle.start <= earlier.end + LATE:
+            late = LATE if not self.deals[agreement, revision].accepted else cycle.start
+            if not earlier.end <= cycle.start <= earlier.end + late:
                 continue
             units = self.quantity(agreement, revision, earlier.start, earlier.end, cycle.upto)
             if units == before:
@@ -315,6 +360,28 @@ class Oracle:
             self._book(Charge(len(self.charges), *own, cycle.period, "reversal", -old.quantity, -old.gross, -old.net,
                               -old.tax, old.number))  # fmt: skip
             self.charge(deal, period, cycle.period, "anew", units, old.number)
+        self._call(cycle)
+
+    def _handled(self, deal: Deal, cycle: Cycle) -> bool:
+        """Was something delivered under a revision that is over, so that it may have been accepted in this time? It
+        gets a reading then, of 0 if nothing was."""
+        own = [d for d in self.deliveries.values() if (d.agreement, d.revision) == (deal.agreement, deal.revision)]
+        return any(said.at < cycle.end and said.lasts >= cycle.start for one in own for said in one.said)
+
+    def _call(self, cycle: Cycle) -> None:
+        """Of every version that is over: what is missing to a guarantee after all it gave is the guarantor's to pay."""
+        for lineage, deal in sorted({deal.lineage: deal for deal in self.deals.values()}.items()):
+            if not over(self.deals, lineage, cycle.cut):
+                continue
+            given = paid(deal.plan, lineage, self.totals[lineage])
+            for party, least, _, guarantor in deal.plan.guarantees:
+                claim = f"guarantee/{lineage}/{party}"
+                amount = max(0, least - given[party]) - self.called.get(claim, 0)
+                if amount:
+                    self.guarantors[claim] = guarantor
+                    self.called[claim] += amount
+                    own = (claim, cycle.period)
+                    self.post((("RCV", guarantor, *own), amount), (("PAY", party, *own), -amount))
 
     def charge(self, deal: Deal, period: str, booked: str, kind: str, units: int, of: int | None = None) -> None:
         exact = price(deal, units)
@@ -461,10 +528,17 @@ class Oracle:
                     open_.append((agreement, period, amount))
             if sum(amount for _, _, amount in open_) > 0:
                 ready[debtor, creditor] = tuple(open_)
-        cycle.run, cycle.funded = ready, {}
+        cycle.limits, cycle.funded, cycle.limited = self.limits, {}, {}
+        self._limit(cycle, ready)
         if ready:
             cycle.runs += 1
             self._net(cycle, 1)
+
+    def _limit(self, cycle: Cycle, ready: dict[Pair, Items]) -> None:
+        goes = chosen({pair: sum(n for _, _, n in items) for pair, items in ready.items()}, cycle.limits)
+        cycle.run = {pair: items for pair, items in ready.items() if pair in goes}
+        cycle.waiting = {pair: items for pair, items in ready.items() if pair not in goes}
+        cycle.limited |= cycle.waiting
 
     def positions(self, cycle: Cycle) -> dict[str, int]:
         found: dict[str, int] = {}
@@ -533,7 +607,7 @@ class Oracle:
         self._net(cycle, -1)
         for order in self.orders:
             order.void = order.void or order.period == cycle.period
-        cycle.run = {pair: items for pair, items in cycle.run.items() if not short & set(pair)}
+        self._limit(cycle, {pair: items for pair, items in cycle.run.items() if not short & set(pair)})
         cycle.funded, cycle.instructed = paid_in, False
         cycle.runs += 1
         cycle.defaults += 1
@@ -597,6 +671,9 @@ class Oracle:
         for deal in {deal.lineage: deal for deal in self.deals.values()}.values():
             for party, amount in paid(deal.plan, deal.lineage, nets[deal.lineage]).items():
                 found[party] += amount
+        for claim, amount in self.called.items():
+            found[self.guarantors[claim]] -= amount
+            found[claim.rpartition("/")[2]] += amount
         return dict(found)
 
 

@@ -27,7 +27,9 @@ from sqlalchemy import Engine, event, func, select
 from sqlmodel import Session
 
 from api import bootstrap
+from clearing import taking
 from clearing.market import service as contracts
+from clearing.market.delivery import service as delivering
 from clearing.settlement import onchain, service, store, tables
 from clearing.settlement.audit import Finding
 from clearing.settlement.cycle import cycle_id
@@ -84,8 +86,12 @@ BOOK = "0x" + "11" * 20
 LAST = NOW + 40 * 366 * DAY
 CODES = {SELLER: CODE, PROVIDER: "420000260600012", FOURTH: "420000260600013"}
 TRIPLES = ((CONSUMER, PROVIDER, SELLER), (FIFTH, PROVIDER, FOURTH), (SELLER, FOURTH, PROVIDER),
-           (CONSUMER, FIFTH, FOURTH), (FOURTH, SELLER, PROVIDER), (FIFTH, SELLER, PROVIDER))  # fmt: skip
-"""(buyer, provider, seller) of the agreements, in the order in which they are concluded."""
+           (CONSUMER, FIFTH, FOURTH), (FOURTH, SELLER, PROVIDER), (FIFTH, SELLER, PROVIDER),
+           (PROVIDER, SELLER, FOURTH), (CONSUMER, FOURTH, SELLER), (SELLER, FIFTH, PROVIDER),
+           (FOURTH, PROVIDER, SELLER))  # fmt: skip
+"""(buyer, provider, seller) of the agreements about use, in the order in which they are concluded."""
+GOODS = ((CONSUMER, PROVIDER, SELLER), (FIFTH, FOURTH, SELLER), (PROVIDER, FIFTH, FOURTH))
+"""As `TRIPLES`, of the agreements that bill what is accepted of deliveries."""
 SUPERVISED = BankAccount("102100099996", "演示银行", BANK_ACCOUNT, "演示监管账户")
 DECISION = Decision("演示仲裁委员会", "（2026）演示裁字第 1 号", "2026-06-20", "2026-06-21", Twin("1" * 64, "2" * 64))
 
@@ -117,15 +123,23 @@ def sharing_plan(plan: Plan) -> SharingPlan:
     else:
         slices = tuple(Slice(start, _weights(weights)) for start, weights in plan.slices)
         steps.append(Step(StepKind.TIERED, slices=slices))
+    steps += [
+        Step(StepKind.GUARANTEE, party, least, funder=funder, guarantor=guarantor)
+        for party, least, funder, guarantor in plan.guarantees
+    ]
     steps += [Step(StepKind.CAP, party, most, overflow=to) for party, most, to in plan.caps]
     holders = tuple(Holder(party, "holder") for party in plan.holders)
     return SharingPlan(plan.version, 0, holders, tuple(steps), plan.holders[-1])
 
 
+def unit_of(deal: Deal) -> str:
+    return "item" if deal.accepted else "call"
+
+
 def settlement_terms(deal: Deal) -> SettlementTerms:
     tiers = tuple(Tier(start, number, divisor) for start, number, divisor in deal.tiers)
     tariff = Tariff(
-        TariffKind(deal.kind), "call", deal.fixed, tiers, deal.allowance, deal.block, deal.least, deal.most
+        TariffKind(deal.kind), unit_of(deal), deal.fixed, tiers, deal.allowance, deal.block, deal.least, deal.most
     )  # fmt: skip
     tax = Tax(TaxBasis.INCLUSIVE if deal.inclusive else TaxBasis.EXCLUSIVE, deal.bp)
     return SettlementTerms(deal.buyer, deal.issuer, tariff, tax, sharing_plan(deal.plan))
@@ -136,10 +150,12 @@ def settlement_terms(deal: Deal) -> SettlementTerms:
 
 class Kind:
     """One kind of step. `options` says what it could be done with now, from the model alone; `draw` picks one and fixes
-    everything it needs; `act` does it on the database; `know` tells the model. `kills`: may a child die in it?"""
+    everything it needs; `act` does it on the database; `know` tells the model. `kills`: may a child die in it? The
+    market begins with `first` of it, by their numbers."""
 
     weight: float = 4
     kills = True
+    first = 0
 
     def options(self, m: Simulator) -> list[Any]:
         raise NotImplementedError
@@ -158,8 +174,7 @@ class Kind:
 
 
 class Simulator:
-    """The world, its clock and its model. `url` names an empty, migrated database; the first kind of
-    `steps` concludes the agreement of a number."""
+    """The world, its clock and its model. `url` names an empty, migrated database."""
 
     def __init__(
         self, seed: int, url: str, steps: Sequence[Kind], check: Callable[[Simulator], None], *, kills: bool = True
@@ -173,6 +188,7 @@ class Simulator:
         self.killed: Counter[str] = Counter()
         self.steps: list[str] = []
         self.lines: dict[str, Line] = {}
+        self.triples: dict[str, tuple[str, str, str]] = {}
         self.sent: list[list[Admitted]] = []
         self.missing: list[list[Admitted]] = []
         self.files: list[tuple[int, list[tuple[int, Order | None, str]], int]] = []
@@ -182,7 +198,7 @@ class Simulator:
         self.auditor = houses.new_keys()
         self.staff = {"staff:maker": sm.generate(), "staff:checker": sm.generate()}
         self._people()
-        self.listings = {seller: self._listing(seller) for seller in CODES}
+        self.listings = {(seller, unit): self._listing(seller, unit) for seller in CODES for unit in ("call", "item")}
         self.house.session.commit()
         self.house.session.close()
         self.office = Office(
@@ -192,6 +208,7 @@ class Simulator:
             require_signature=lambda session, signed, by, role, at: signers.require_signature(
                 session, signed, by, role, at=at
             ),
+            require_on_record=taking.require_on_record,
             typed_signer_ok=self._typed,
         )
 
@@ -231,9 +248,9 @@ class Simulator:
         row.valid_until = LAST + DAY
         session.flush()
 
-    def _listing(self, seller: str) -> str:
-        identity = self.name("listing", seller)[:32]
-        about = {"seller": seller, "certificate": CODES[seller], "product": self.name("product", seller)[:32]}
+    def _listing(self, seller: str, unit: str) -> str:
+        identity, product = (self.name(what, seller, unit)[:32] for what in ("listing", "product"))
+        about = {"seller": seller, "certificate": CODES[seller], "product": product, "unit": unit}
         self.house.submit(houses.listing_of(**about), identity, NOW - DAY, by=seller)
         self.house.approve(identity, NOW - DAY)
         return identity
@@ -260,12 +277,13 @@ class Simulator:
         """So many business days. What goes wrong is told with the seed and every step before it."""
         try:
             if not self.model.deals:
-                for number in range(3):
-                    self.take(self.table[0], number)
+                for kind in self.table:
+                    for number in range(kind.first):
+                        self.take(kind, number)
             for _ in range(days):
                 self._morning()
-                for _ in range(self.rng.randint(6, 10)):
-                    self.at += self.rng.randint(60, 2400)
+                for _ in range(self.rng.randint(9, 14)):
+                    self.at += self.rng.randint(60, 2000)
                     self.step()
                 self.done["business day"] += 1
         except BaseException as error:
@@ -366,7 +384,8 @@ class Simulator:
         return signing.sign_sm2(key, statement, by=by, role=role)
 
     def agreements(self) -> list[str]:
-        return sorted({agreement for agreement, _ in self.model.deals}, key=list(self.lines).index)
+        """Those about use, in the order in which they were concluded."""
+        return list(self.lines)
 
     def deal_at(self, agreement: str, at: int) -> Deal | None:
         """The revision in force then."""
@@ -411,13 +430,19 @@ class Simulator:
             rows.append(entry(f"R{number}", _yuan(amount), end_to_end=id_, return_code=code))
         return bank_file(_yuan(opening), _yuan(closing), *rows)
 
+    def evidence(self, cycle: Cycle) -> dict[str, Any]:
+        """What a cycle is rated by, and audited."""
+        return {
+            "agreements": delivering.settling(self.session, cycle.start, cycle.end),
+            "earlier": delivering.settling(self.session, cycle.start - LATEST, cycle.start),
+            "uses": records.metered_uses, "served": contracts.served, "accepted": delivering.accepted_under,
+        }  # fmt: skip
+
     def audit(self, cycle: Cycle) -> list[Finding]:
         name = self.cycle_name(cycle)
-        return service.audit(
-            self.session, cycle=name, agreements=contracts.agreement_terms(self.session, cycle.start, cycle.end),
-            uses=records.metered_uses, secret=service.netting_secret(self.office, name),
-            earlier=contracts.agreement_terms(self.session, cycle.start - LATEST, cycle.start),
-        )  # fmt: skip
+        secret = service.netting_secret(self.office, name)
+        revision = contracts.revision_terms
+        return service.audit(self.session, cycle=name, secret=secret, revision=revision, **self.evidence(cycle))
 
 
 def _content(session: Session) -> tuple[int, ...]:

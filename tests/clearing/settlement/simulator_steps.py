@@ -6,8 +6,6 @@ killed, and once more by its parent. One more kind of step is one more entry of 
 
 from __future__ import annotations
 
-import hashlib
-import random
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -15,45 +13,34 @@ from typing import Any
 import pytest
 
 from clearing.errors import BankFileRefused, ClearingError, TooEarly, WrongMove
-from clearing.market import service as contracts
-from clearing.market.agreement import Act as Deed
-from clearing.market.agreement import Product as Licensed
-from clearing.market.agreement import Role, Signer, State, TermsParty, sorted_signers
-from clearing.market.policy import Action, Constraint, Left, Operator, Policy, Reason, Rule, policy_digest
 from clearing.market.policy import Decision as Gate
+from clearing.market.policy import Reason
 from clearing.settlement import onchain, service, store
 from clearing.settlement.dispute import service as disputes
 from clearing.settlement.dispute.opening import DISPUTE_ACT, Act, Complaint, DisputeAct, Side, Topic
+from clearing.settlement.netting.limits import subject_of
 from clearing.settlement.payment import BankAccount
 from clearing.terms import (
-    LATEST,
     Period,
 )
 from clearing.usage import service as usage
-from clearing.usage import store as records
 from clearing.usage.batch import freeze, receive
 from clearing.usage.finding import CHECKER, MAKER
 from clearing.usage.record import Admitted, StatusClass
 from clearing.usage.service import Admission, Refusal
-from ledger import log, sm
+from ledger import log
 from ledger import store as ledger
 from ledger.errors import LedgerError
 from ledger.facts import Fact, Signed, Statement
 from ledger.reading import body_of
-from registry.asset import Twin
-from registry.rights import Right
-from tests.clearing.market import house as houses
 from tests.clearing.market.house import DAY, OPERATOR
 from tests.clearing.settlement.settlement_oracle import (
     CLOCK,
     ORDER,
-    WHOLE,
     Charge,
     Cycle,
-    Deal,
     Dispute,
     Order,
-    Plan,
     Use,
 )
 from tests.clearing.settlement.simulator import (
@@ -62,150 +49,23 @@ from tests.clearing.settlement.simulator import (
     CODES,
     DECISION,
     LAST,
-    PLATFORM,
     SUPERVISED,
     TRIPLES,
     Kind,
     Simulator,
     period_of,
-    settlement_terms,
     working_days,
 )
-from tests.clearing.usage.batches import Line
-
-# Agreements -----------------------------------------------------------------------------------------------------------
-
-
-def drawn_plan(rng: random.Random, holders: tuple[str, ...], version: int) -> Plan:
-    def weights() -> dict[str, int]:
-        parts = [0 if rng.random() < 0.15 else rng.randint(1, 1000) for _ in holders]
-        total = sum(parts) or 1
-        shares = [WHOLE * part // total for part in parts]
-        shares[0] += WHOLE - sum(shares)
-        return dict(zip(holders, shares, strict=True))
-
-    slices = [(0, weights())]
-    if rng.random() < 0.3:
-        slices.append((rng.randint(500, 20_000), weights()))
-    costs = ((holders[0], rng.randint(1, 3000)),) if rng.random() < 0.3 else ()
-    caps = ((holders[0], rng.randint(1, 30_000), holders[1]),) if rng.random() < 0.25 else ()
-    return Plan(version, holders, tuple(slices), costs, caps)
-
-
-def drawn_deal(
-    rng: random.Random, agreement: str, revision: int, roles: tuple[str, str, str], plan: Plan, at: int
-) -> Deal:
-    buyer, provider, seller = roles
-    kind = rng.choice(("per_unit", "per_unit", "graduated", "volume", "subscription", "fixed"))
-    starts = [0] if kind in ("per_unit", "fixed") else sorted({0, rng.randint(1, 500), rng.randint(501, 5000)})
-    tiers = tuple((start, rng.randint(1, 400), rng.choice((1, 3, 7, 10))) for start in starts)
-    more: dict[str, Any] = {"inclusive": rng.random() < 0.7, "bp": rng.choice((600, 600, 1300, 300, 0))}
-    if kind in ("fixed", "subscription"):
-        more["fixed"] = rng.randint(0, 9000)
-    if kind == "subscription":
-        more["allowance"] = rng.randint(0, 1500)
-    if kind == "per_unit" and rng.random() < 0.4:
-        more["block"] = rng.choice((10, 25))
-    if rng.random() < 0.25:
-        more["least"] = rng.randint(1, 4000)
-    if rng.random() < 0.25:
-        more["most"] = (more.get("least") or 0) + rng.randint(1, 60_000)
-    issuer = rng.choice((provider, seller))
-    return Deal(agreement, revision, buyer, issuer, kind, () if kind == "fixed" else tiers, plan, at, **more)
-
-
-class Conclude(Kind):
-    """A new agreement, signed by its three parties with both of their keys."""
-
-    weight = 0.4
-
-    def options(self, m: Simulator) -> list[Any]:
-        return [len(m.lines)] if len(m.lines) < len(TRIPLES) else []
-
-    def draw(self, m: Simulator, options: list[Any]) -> Any:
-        return options[0]
-
-    def prepared(self, m: Simulator, number: int) -> Deal:
-        rng = random.Random(m.name("deal", number))
-        _, provider, seller = TRIPLES[number]
-        holders = (provider, seller, *((PLATFORM,) if rng.random() < 0.6 else ()))
-        return drawn_deal(rng, m.name("agreement", number), 1, TRIPLES[number], drawn_plan(rng, holders, 1), m.at)
-
-    def act(self, m: Simulator, number: int) -> None:
-        deal = self.prepared(m, number)
-        seller = TRIPLES[number][2]
-        m.house.hire_connector(connector_of(number), connector_key(m, number), TRIPLES[number][1])
-        m.session.flush()
-        deed(m, deal, number, seller, Deed.CONCLUDE)
-
-    def know(self, m: Simulator, number: int) -> None:
-        deal = self.prepared(m, number)
-        m.model.deals[deal.agreement, 1] = deal
-        m.lines[deal.agreement] = Line(deal.agreement, m.listings[TRIPLES[number][2]], "a" * 64, connector_of(number))
-
-
-def connector_of(number: int) -> str:
-    return f"conn-sim-{number}"
-
-
-def connector_key(m: Simulator, number: int) -> sm.Sm2Key:
-    return sm.from_private(hashlib.sha256(f"connector {m.seed} {number}".encode()).digest())
-
-
-def deed(m: Simulator, deal: Deal, number: int, seller: str, act: Deed) -> None:
-    """Concludes or amends under every signature."""
-    buyer, provider, _ = TRIPLES[number]
-    listing, house = m.listings[seller], m.house
-    rules = (Rule(Action.READ, (Constraint(Left.PURPOSE, Operator.ANY, ("research",)),
-                                Constraint(Left.COUNT, Operator.LTEQ, 10**12))),)  # fmt: skip
-    policy = Policy(1, seller, buyer, listing, rules)
-    row = houses.shelf_store.listing(m.session, listing)
-    base = houses.terms_of(listing, row.digest)
-    terms = replace(
-        base,
-        parties=(
-            TermsParty(provider, Role.PROVIDER, (connector_of(number),)),
-            TermsParty(buyer, Role.CONSUMER),
-            TermsParty(seller, Role.OPERATOR),
-        ),
-        product=Licensed(listing, 1, row.digest, CODES[seller], (Right.USE,)),
-        users=(buyer,),
-        effective=deal.since,
-        expiry=LAST,
-        settlement=settlement_terms(deal),
-        policy=policy,
-        policy_digest=Twin.of(policy_digest(policy)),
-    )
-    roles = ((Role.PROVIDER, provider), (Role.CONSUMER, buyer), (Role.OPERATOR, seller))
-    named = sorted_signers(tuple(Signer(role, party, house.keys[party].address) for role, party in roles))
-    statement = house.act(deal.agreement, act, State.EFFECTIVE, terms=terms, signers=named, deadline=m.at + DAY)
-    house.take(house.sign(statement, named), m.at)
-
-
-class Amend(Kind):
-    """A new revision: other prices, or another version of the plan, or both."""
-
-    weight = 1
-
-    def options(self, m: Simulator) -> list[Any]:
-        now = [m.deal_at(agreement, m.at) for agreement in m.agreements()]
-        return [deal for deal in now if deal and deal.since + 15 * DAY < m.at]
-
-    def draw(self, m: Simulator, options: list[Any]) -> Any:
-        old = m.rng.choice(options)
-        rng = random.Random(m.name("amend", old.agreement, old.revision))
-        roles = TRIPLES[list(m.lines).index(old.agreement)]
-        plan = old.plan if rng.random() < 0.5 else drawn_plan(rng, old.plan.holders, old.plan.version + 1)
-        return drawn_deal(rng, old.agreement, old.revision + 1, roles, plan, m.at)
-
-    def act(self, m: Simulator, deal: Deal) -> None:
-        number = list(m.lines).index(deal.agreement)
-        deed(m, deal, number, TRIPLES[number][2], Deed.AMEND)
-
-    def know(self, m: Simulator, deal: Deal) -> None:
-        m.model.deals[deal.agreement, deal.revision - 1].until = deal.since
-        m.model.deals[deal.agreement, deal.revision] = deal
-
+from tests.clearing.settlement.simulator_agreements import (
+    Amend,
+    Conclude,
+    ConcludeGoods,
+    connector_key,
+    connector_of,
+)
+from tests.clearing.settlement.simulator_goods import GOODS_STEPS
+from tests.clearing.settlement.simulator_limits import LIMIT_STEPS, refused_in_the_second
+from tests.clearing.settlement.simulator_orders import ORDER_STEPS
 
 # Use ------------------------------------------------------------------------------------------------------------------
 
@@ -217,7 +77,7 @@ class Report(Kind):
     weight = 14
 
     def options(self, m: Simulator) -> list[Any]:
-        return m.agreements()
+        return [name for name in m.agreements() if m.at < (m.model.ends(name) or LAST) + 40 * DAY]
 
     def draw(self, m: Simulator, options: list[Any]) -> Any:
         return drawn_records(m, m.rng.choice(options), m.rng.randint(1, 5))
@@ -235,11 +95,11 @@ class Report(Kind):
 
 def drawn_records(m: Simulator, agreement: str, count: int) -> tuple[list[Admitted], list[Use]]:
     line, made, uses = m.lines[agreement], [], []
-    certificate = CODES[TRIPLES[list(m.lines).index(agreement)][2]]
-    start = m.model.deals[agreement, 1].since
+    certificate = CODES[m.triples[agreement][2]]
+    start, end = m.model.deals[agreement, 1].since, m.model.ends(agreement) or LAST
     for _ in range(count):
         back = m.rng.choice((0, 0, 0, 1, 3, 12, 29, 30, 31, 45)) * DAY
-        occurred = max(start, m.at - back - m.rng.randint(0, 20_000))
+        occurred = min(max(start, m.at - back - m.rng.randint(0, 20_000)), end - 1)
         deal = m.deal_at(agreement, occurred)
         assert deal is not None
         quantity, luck = m.rng.choice((1, 1, 7, 90, 600, 2500)), m.rng.random()
@@ -293,7 +153,7 @@ class Skip(Kind):
     weight = 1
 
     def options(self, m: Simulator) -> list[Any]:
-        return [] if m.missing else m.agreements()
+        return [] if m.missing else [name for name in m.agreements() if m.model.ends(name) is None]
 
     def draw(self, m: Simulator, options: list[Any]) -> Any:
         agreement = m.rng.choice(options)
@@ -344,6 +204,10 @@ class Integrate(Kind):
         for use in m.model.uses:
             if use.logged is None:
                 use.logged = what
+        for delivery in m.model.deliveries.values():
+            for said in delivery.said:
+                if said.logged is None:
+                    said.logged = what
 
 
 # The cycle ------------------------------------------------------------------------------------------------------------
@@ -399,7 +263,7 @@ class CutOff(Stage):
         service.cut_off(m.session, m.office, cycle=m.cycle_name(cycle), high_water=log.size(m.session), at=m.at)
 
     def know(self, m: Simulator, cycle: Cycle) -> None:
-        cycle.upto = m.model.logged
+        cycle.upto, cycle.cut = m.model.logged, m.at
         move(m, cycle, self.to)
 
 
@@ -412,11 +276,7 @@ class Rate(Stage):
         return all(ORDER.index(c.state) > 2 for c in m.model.cycles.values() if c.period < cycle.period)
 
     def act(self, m: Simulator, cycle: Cycle) -> None:
-        service.rate(
-            m.session, m.office, cycle=m.cycle_name(cycle), uses=records.metered_uses, at=m.at,
-            agreements=contracts.agreement_terms(m.session, cycle.start, cycle.end),
-            earlier=contracts.agreement_terms(m.session, cycle.start - LATEST, cycle.start),
-        )  # fmt: skip
+        service.rate(m.session, m.office, cycle=m.cycle_name(cycle), at=m.at, **m.evidence(cycle))
 
     def know(self, m: Simulator, cycle: Cycle) -> None:
         m.model.rate(cycle)
@@ -508,10 +368,12 @@ class Net(Stage):
 
     def act(self, m: Simulator, cycle: Cycle) -> None:
         service.net(m.session, m.office, cycle=m.cycle_name(cycle), at=m.at)
+        refused_in_the_second(m)
 
     def know(self, m: Simulator, cycle: Cycle) -> None:
         m.model.net(cycle)
         move(m, cycle, self.to)
+        m.done["limits too early"] += 1
 
 
 class Instruct(Kind):
@@ -797,6 +659,7 @@ class Again(Kind):
             found += [("confirmation", cycle, party) for party, s in cycle.statements.items() if s.confirmed]
             found += [("close", cycle)] * (cycle.state == "closed")
             found += [("instructions", cycle)] * cycle.instructed
+        found += [("limits",)] * bool(m.done["SetLimits"])
         return found[-40:] + [("invoice", charge) for charge in m.model.charges[-40:] if charge.invoiced]
 
     def act(self, m: Simulator, what: Any) -> None:
@@ -819,6 +682,9 @@ class Again(Kind):
         elif kind == "instructions":
             for first in ledger.facts_of(m.session, f"payments:{m.cycle_name(what[1])}"):
                 assert service.instruct(m.session, m.office, _signed(first), at=m.at).id == first.id
+        elif kind == "limits":
+            first = ledger.facts_of(m.session, subject_of(OPERATOR))[0]
+            assert service.set_limits(m.session, m.office, _signed(first), at=m.at).fact.id == first.id
         else:
             first = ledger.fact(m.session, store.charge(m.session, m.charge_id(what[1]))[1] or "")
             assert service.record_invoice(m.session, m.office, _signed(first), at=m.at).id == first.id
@@ -872,9 +738,9 @@ class WrongTurn(Kind):
         return f"{what.period} {what.state}"
 
 
-CONCLUDE, CLOSE = Conclude(), Close()
+CLOSE = Close()
 STEPS: tuple[Kind, ...] = (
-    CONCLUDE, Amend(), Report(), Replay(), Skip(), Mend(), Integrate(),
+    Conclude(), ConcludeGoods(), Amend(), Report(), Replay(), Skip(), Mend(), Integrate(), *GOODS_STEPS,
     OpenCycle(), CutOff(), Rate(), Bill(), Issue(), Confirm(), CloseWindow(), Net(), Instruct(), BankDay(), Advance(),
-    Default(), CLOSE, Complain(), Speak(), Again(), WrongTurn(),
+    Default(), CLOSE, Complain(), Speak(), *LIMIT_STEPS, *ORDER_STEPS, Again(), WrongTurn(),
 )  # fmt: skip

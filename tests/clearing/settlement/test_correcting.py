@@ -122,7 +122,7 @@ def test_late_records__twice_in_a_row__each_reading_follows_the_one_before(sessi
     item = AGREEMENTS[1]
     _, before = store.last_readings(session, "g2", 0, "2026-05")[0]
     assert before.sequence == 1
-    _, charge = store.charge_in_force(session, before, "2026-05")
+    _, charge = store.charges_in_force(session, "g2", 0, "2026-05")[before.period]
     assert (charge.gross, charge.quantity) == (rate("", replace(before), item.terms).gross, 500)
 
 

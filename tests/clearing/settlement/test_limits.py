@@ -16,6 +16,7 @@ from clearing.settlement.audit import Finding
 from clearing.settlement.cycle import State
 from clearing.settlement.netting import Run
 from clearing.settlement.netting.gridlock import Proved
+from clearing.settlement.netting.gridlock import Reason as Limit
 from clearing.settlement.netting.limits import (
     NETTING_LIMITS,
     Cap,
@@ -104,8 +105,15 @@ def test_limited__random_markets__is_what_trying_every_choice_finds(
     shuffled = list(obligations)
     rng.shuffle(shuffled)  # type: ignore[attr-defined]
     assert limited(shuffled, limits) == (kept, waiting, found)
-    held = notice.left(waiting, Reason.LIMITED)
+    held = notice.limited(applied(obligations, Stood("0" * 64, 0, limits))[1])
     assert {item.reason for item in held} <= {Reason.LIMITED}
+    most = {(pair.debtor, pair.creditor): pair.fen for pair in limits.pairs}
+    for item in held:
+        beyond = item.amount > most.get((item.debtor, item.creditor), item.amount)
+        assert item.limit is (Limit.PAIR_LIMIT if beyond else Limit.DEBIT_CAP)
+        if not beyond:
+            debtors = {cap.party for cap in limits.caps}
+            assert item.debtor in debtors, "who has no cap is not held by one"
     for party in NAMES:
         own = [item for item in obligations if party in (item.debtor, item.creditor)]
         assert notice.without(own, held) == [item for item in own if item in kept], "what a party takes off part A"
@@ -190,7 +198,9 @@ def test_cycle__caps_hold_back__and_the_next_cycle_without_them_settles_everythi
         assert {(item.debtor, item.creditor): item.amount for item in body.held} == {
             pair: amount for pair, amount in waits.items() if party in pair
         }
-        assert {item.reason for item in body.held} <= {Reason.LIMITED}
+        assert {(item.reason, item.limit) for item in body.held} <= {(Reason.LIMITED, Limit.DEBIT_CAP)}
+        said = facts.fact(session, store.statement_of(session, march, party).notice or "").body["held"]
+        assert all(item.keys() == {"debtor", "creditor", "amount", "reason", "items", "limit"} for item in said)
         notice.check(body, own[party])
     net = {item.party: item.net for item in run.certificate.positions}
     assert net["X"] == -(1851 + 992) >= -3000
@@ -198,7 +208,8 @@ def test_cycle__caps_hold_back__and_the_next_cycle_without_them_settles_everythi
     assert run.choice is not None
     assert (run.choice.limits, run.choice.value) == (fact, run.certificate.gross)
     assert run.choice.bound >= run.choice.value
-    rows = [(row.debtor, row.creditor, row.amount) for row in register.rows(session, march) if "限额" in row.state]
+    held = [row for row in register.rows(session, march) if "付款方净借记限额" in row.state]
+    rows = [(row.debtor, row.creditor, row.amount) for row in held]
     assert rows == [(*pair, amount) for pair, amount in waits.items()]
     settle(session, market, march, AT + 40)
     assert audited(session, market, march) == []
@@ -223,9 +234,27 @@ def test_cycle__a_pair_s_limit_below_what_is_owed__holds_that_pair_only(session:
     cycle = demo.to_netted(session, market, MARCH)
     told, own = notices_of(session, cycle), stated(session, cycle)
     [owed] = [item for item in own["B"] if (item.debtor, item.creditor) == ("X", "B")]
-    expected = (Held("X", "B", 992, Reason.LIMITED, owed.items),)
+    expected = (Held("X", "B", 992, Reason.LIMITED, owed.items, Limit.PAIR_LIMIT),)
     assert {party: body.held for party, body in told.items() if body.held} == {"X": expected, "B": expected}
     assert audited(session, market, cycle) == []
+
+
+OLD = {"amount": 992, "creditor": "B", "debtor": "X", "reason": "limited"}
+
+
+@pytest.mark.parametrize(("said", "found"), [(None, 0), (Limit.PAIR_LIMIT, 0), (Limit.DEBIT_CAP, 2)])
+def test_audit__which_limit_a_notice_names__may_be_none_as_before_but_not_another(
+    session: Session, market: Market, monkeypatch: pytest.MonkeyPatch, said: Limit | None, found: int
+) -> None:
+    """A notice that stands in a log from before notices named the limit keeps its bytes and its audit."""
+    assert body_of(read(Held, OLD)) == OLD
+    limit(session, MARCH.start, {}, {("X", "B"): 991})
+    right = notice.limited
+    with monkeypatch.context() as patched:
+        patched.setattr(notice, "limited", lambda waiting: tuple(replace(one, limit=said) for one in right(waiting)))
+        cycle = demo.to_netted(session, market, MARCH)
+    findings = audited(session, market, cycle)
+    assert [(item.row, "limit" in str(item)) for item in findings] == [("notice B", True), ("notice X", True)][:found]
 
 
 def test_cycle__limits_that_let_nothing_through__is_empty_and_goes_on_to_its_close(
@@ -241,6 +270,25 @@ def test_cycle__limits_that_let_nothing_through__is_empty_and_goes_on_to_its_clo
     for party, body in notices_of(session, cycle).items():
         notice.check(body, stated(session, cycle)[party])
     settle(session, market, cycle, AT + 40)
+    assert audited(session, market, cycle) == []
+
+
+@pytest.mark.parametrize("caps", [{"A": 6000}, {}])
+def test_cycle__nothing_confirmed_while_limits_stand__is_empty_and_goes_on_to_its_close(
+    session: Session, market: Market, caps: dict[str, int]
+) -> None:
+    """Nobody confirms, so there is nothing to choose from, under a cap and under limits that were lifted."""
+    limit(session, MARCH.start, caps)
+    cycle = demo.to_rated(session, market, MARCH, AT)
+    service.issue_statements(session, OFFICE, cycle=cycle, at=AT)
+    service.close_window(session, OFFICE, cycle=cycle, at=store.cycle(session, cycle).until)
+    late = store.cycle(session, cycle).until
+    service.net(session, OFFICE, cycle=cycle, at=late)
+    run = run_of(session, cycle)
+    assert (run.root, run.certificate.gross) == (None, 0)
+    assert run.choice is not None
+    assert (run.choice.value, run.choice.bound, run.choice.prices, run.choice.proved) == (0, 0, (), Proved.BOUND)
+    settle(session, market, cycle, late + 40)
     assert audited(session, market, cycle) == []
 
 
@@ -260,9 +308,9 @@ def test_default__the_rest_is_netted_within_the_limits_of_the_run_undone(session
     assert run.choice is not None
     assert run.choice.limits == fact
     told = notices_of(session, cycle)
-    assert {(item.debtor, item.creditor, item.reason) for body in told.values() for item in body.held} == {
-        ("A", "X", Reason.LIMITED), ("Y", "A", Reason.DEFAULTED), ("Y", "B", Reason.DEFAULTED),
-        ("Y", "C", Reason.DEFAULTED),
+    assert {(item.debtor, item.creditor, item.reason, item.limit) for body in told.values() for item in body.held} == {
+        ("A", "X", Reason.LIMITED, Limit.DEBIT_CAP), ("Y", "A", Reason.DEFAULTED, None),
+        ("Y", "B", Reason.DEFAULTED, None), ("Y", "C", Reason.DEFAULTED, None),
     }  # fmt: skip
     for party, body in told.items():
         if party != "Y":
@@ -354,7 +402,7 @@ def test_audit__a_notice_that_leaves_out_what_waits__is_named(
 ) -> None:
     limit(session, MARCH.start, {"A": 5000})
     with monkeypatch.context() as patched:
-        patched.setattr(netted.notices, "left", lambda removed, reason: ())
+        patched.setattr(netted.notices, "limited", lambda waiting: ())
         cycle = demo.to_netted(session, market, MARCH)
     found = audited(session, market, cycle)
     assert {item.row for item in found if item.field == "held"} == {"notice A", "notice X"}

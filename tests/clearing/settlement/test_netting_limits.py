@@ -189,6 +189,13 @@ def test_check_choice__beyond_a_cap_beyond_a_pair_or_too_little__is_refused() ->
     assert refused.value.step == 7
 
 
+def test_choose__an_empty_queue__is_the_empty_choice_and_proved() -> None:
+    limits = Limits({"A": 5}, {("A", "B"): 3})
+    found = choose([], limits)
+    assert found == Outcome((), (), 0, 0, (), Proved.BOUND)
+    check_choice([], limits, found)
+
+
 def test_choose__nonsense_and_huge_amounts__are_refused() -> None:
     for queue, limits, error in (
         ([RING[0], RING[0]], Limits(), BadTerms),

@@ -40,6 +40,12 @@ def entry(amount: int, end_to_end: str = "", **more: str) -> BankEntry:
     return BankEntry(amount=amount, end_to_end=end_to_end, **{**base, **more})
 
 
+def in_suspense(booked: BankEntry) -> Suspended:
+    found = suspended("1", booked, BankPosting(BankEffect.UNKNOWN, booked.amount, 0, "", ""))
+    assert found is not None
+    return found
+
+
 WAITING = Open("E1", FUNDING, "演示(Z)公司", "2026-04-10")
 
 
@@ -61,16 +67,16 @@ WAITING = Open("E1", FUNDING, "演示(Z)公司", "2026-04-10")
     ],
 )
 def test_suggestions__name_amount_and_date__or_nothing(booked: BankEntry, waiting: Open, days: int | None) -> None:
-    found = suggestions(booked, [waiting])
+    found = suggestions(in_suspense(booked), [waiting])
     assert [item.days for item in found] == ([] if days is None else [days])
     assert match(booked, {waiting.end_to_end: waiting.expected}).effect is BankEffect.UNKNOWN
 
 
 def test_suggestions__several_candidates__all_are_shown_nearest_first() -> None:
     other = replace(WAITING, end_to_end="E0", due="2026-04-16")
-    assert [item.end_to_end for item in suggestions(entry(100), [WAITING, other])] == ["E0", "E1"]
+    assert [item.end_to_end for item in suggestions(in_suspense(entry(100)), [WAITING, other])] == ["E0", "E1"]
     with pytest.raises(BadTerms, match="day"):
-        suggestions(entry(100), [replace(WAITING, due="soon")])
+        suggestions(in_suspense(entry(100)), [replace(WAITING, due="soon")])
 
 
 def test_late__only_money_after_its_day() -> None:

@@ -39,7 +39,6 @@ from ledger import store as ledger
 from ledger.errors import BadSignature, FieldError, LedgerError
 from ledger.facts import Statement
 from ledger.reading import body_of
-from registry.errors import Unknown
 from tests.clearing.market.house import CONSUMER, COURT, OPERATOR, PROVIDER, SELLER, House, uscc
 from tests.clearing.settlement.public_revenue.collecting import (
     PARTIES,
@@ -281,7 +280,7 @@ def test_roles__a_party_without_its_role_on_record__is_refused(cashier: Cashier)
     cashier.session.flush()
     with pytest.raises(NotEntitled, match="role"):
         cashier.say(Plan(OPERATOR, 1, THIRDS), plan_subject("b" * 32), persons)
-    with pytest.raises(Unknown):
+    with pytest.raises(BadTerms, match=r"body\.payer.*on record"):
         cashier.say(a_due(payer=uscc(77)))
     assert facts(cashier) == 0
 

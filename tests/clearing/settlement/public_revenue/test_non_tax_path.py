@@ -21,10 +21,9 @@ from clearing.settlement.public_revenue.proceeds import (
     Paper,
     check_collecting,
     require_paper,
-    separate,
 )
 from clearing.settlement.public_revenue.standing import Standing, fold
-from clearing.terms import MAX_FEN, Tax, TaxBasis
+from clearing.terms import MAX_FEN
 from tests.clearing.market.house import CONSUMER, COURT, PROVIDER, SELLER
 from tests.clearing.settlement.public_revenue.collecting import (
     ACCOUNT,
@@ -64,7 +63,6 @@ LEADS = {
     "assess": "assessed", "notify": "notified", "pay": "paid", "withdraw": "withdrawn", "ticket": "ticketed",
     "allocate": "allocated", "refund": "refunding", "pay_back": "refunded",
 }  # fmt: skip
-TAX = Tax(TaxBasis.INCLUSIVE, 600)
 
 
 @pytest.mark.parametrize("move", Move)
@@ -157,25 +155,8 @@ def test_division__out_of_bounds__is_refused() -> None:
         sharing_plan(1, purposes({"A": 500_000_000}) * 2)
 
 
-@given(st.integers(0, MAX_FEN))
-@settings(max_examples=few(100), deadline=None)
-def test_separation__taxable_by_the_formula__non_tax_whole(amount: int) -> None:
-    taxable = separate(Proceeds.TAXABLE, amount, TAX)
-    exact = Fraction(amount * 10_000, 10_600)
-    assert abs(taxable.net - exact) <= Fraction(1, 2)
-    assert taxable.net + taxable.tax == taxable.gross == amount
-    whole = separate(Proceeds.NON_TAX, amount, None)
-    assert (whole.gross, whole.net, whole.tax) == (amount, amount, 0)
-
-
 def test_kinds__one_amount_has_one__with_its_paper_and_no_other() -> None:
-    with pytest.raises(BadTerms, match="tax"):
-        separate(Proceeds.NON_TAX, 1, TAX)
-    with pytest.raises(BadTerms, match="tax"):
-        separate(Proceeds.TAXABLE, 1, None)
     for kind in (Proceeds.ADVANCE, Proceeds.PASS_THROUGH):
-        with pytest.raises(BadTerms, match="proceeds_kind"):
-            separate(kind, 1, None)
         with pytest.raises(BadTerms, match="proceeds_kind"):
             fold(None, D, a_due(proceeds_kind=kind), "e" * 64)
     with pytest.raises(BadTerms, match="proceeds_kind"):

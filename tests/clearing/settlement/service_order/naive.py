@@ -5,6 +5,7 @@ A deduction is written as the text has it: "2" each, "2/w" per completed week, "
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from fractions import Fraction
 from itertools import count
 
@@ -132,18 +133,20 @@ def left_over(settlement: int, advances: int, penalties: int, negative: str) -> 
 
 
 def book(
-    contract: str, buyer: str, provider: str, cycles: list[tuple[str, dict[str, int], dict[str, tuple[int, int]]]]
-) -> dict[str, int]:
+    contract: str, buyer: str, provider: str, cycles: list[tuple[str, dict[str, int], dict[str, tuple[int, int]]]],
+    paid: Collection[str] = (),
+) -> dict[str, int]:  # fmt: skip
     """What stands in the books after these 项目周期 (name, what it left, put in and spent by fee): account → balance in
-    fen, debit above 0. Only of the last is anything still to go on."""
+    fen, debit above 0. Only of the last is anything still to go on; of those `paid` the money has gone over."""
     found: dict[str, int] = {}
     for number, (name, left, fees) in enumerate(cycles):
         last = number == len(cycles) - 1
         unused = left["unused"] if last else 0
         damages = left["claimed"] + (left["open"] if last else 0)
+        owed = 0 if name in paid else left["pay"]
         key = f"order/{contract}:{name}"
         found |= {
-            f"RCV:{buyer}:{key}": left["pay"], f"PAY:{provider}:{key}": -left["pay"],
+            f"RCV:{buyer}:{key}": owed, f"PAY:{provider}:{key}": -owed,
             f"ADV:{buyer}:{key}": -unused, f"ADVP:{provider}:{key}": unused,
             f"PEN:{provider}:{key}": damages, f"PAY:{buyer}:{key}": -damages,
         }  # fmt: skip

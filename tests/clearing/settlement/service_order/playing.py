@@ -18,6 +18,7 @@ from clearing.settlement.service_order.statements import (
     Contract,
     CycleAccepted,
     CycleInvoiced,
+    CyclePaid,
     CycleSettled,
     IncidentFound,
     MonthlyScore,
@@ -35,6 +36,7 @@ from ledger import store as ledger
 from ledger.facts import Signed, Statement
 from ledger.reading import body_of, read
 from ledger.store import Appended
+from registry.calendar import day_of
 from tests.clearing.market.house import CONSUMER, COURT, PROVIDER, House
 from tests.clearing.settlement.service_order import naive
 from tests.clearing.settlement.service_order.making import document, event, fact, instant, naive_of
@@ -110,6 +112,11 @@ class Office:
         self.say(body, at)
         return body
 
+    def pay(self, name: str, fen: int, at: int, **changes: str) -> Appended:
+        """What a settlement pays, booked on that very day."""
+        booked = {"bank": "102100099996", "reference": f"P3-{name}", "booked_on": day_of(at).isoformat()} | changes
+        return self.say(CyclePaid(**PARTIES, cycle=name, fen=fen, evidence=document(f"P3 {name}"), **booked), at)
+
     def play(self) -> CycleSettled:
         self.conclude()
         self.place()
@@ -128,6 +135,7 @@ class Player:
         self.negative, self.basis = dice.choice(list(Negative)), dice.choice(list(NettingBasis))
         self.award = dice.choice([100_000_000, 400_000_001])
         self.cycles: list[tuple[str, dict[str, int], dict[str, tuple[int, int]]]] = []
+        self.paid: list[str] = []
         scheme = replace(TENDER, negative=self.negative, netting_basis=self.basis)
         office.say(Contract(**PARTIES, award=self.award, scheme=scheme), MARCH)
 
@@ -150,11 +158,15 @@ class Player:
         self.cycles.append((month, left, passed))
         if left["pay"]:
             self.office.say(CycleInvoiced(**PARTIES, cycle=month, number=month, fen=left["pay"]), at + 4)
+        for name, other, _ in self.cycles:
+            if other["pay"] and name not in self.paid and self.dice.random() < 0.6:
+                self.office.pay(name, other["pay"], at + 5)
+                self.paid.append(name)
         return body
 
     @property
     def book(self) -> dict[str, int]:
-        return naive.book(C, CONSUMER, PROVIDER, self.cycles)
+        return naive.book(C, CONSUMER, PROVIDER, self.cycles, self.paid)
 
     def _up_to(self, percent: int) -> int:
         most = naive.half_up(Fraction(self.award * percent, 100))

@@ -8,8 +8,9 @@ from dataclasses import replace
 import pytest
 from sqlalchemy import update
 
-from clearing.errors import BadTerms, TooEarly, UnknownFact, WrongMove
+from clearing.errors import BadTerms, Clash, TooEarly, UnknownFact, WrongMove
 from clearing.market.errors import NotEntitled
+from clearing.settlement import store as settlement_store
 from clearing.settlement import tables as settlement_tables
 from clearing.settlement.service_order import service, statements, store, tables
 from clearing.settlement.service_order.case import outcome
@@ -20,6 +21,7 @@ from clearing.settlement.service_order.statements import (
     Contract,
     CycleAccepted,
     CycleInvoiced,
+    CyclePaid,
     IncidentFound,
     MonthlyScore,
     OrderAcceptance,
@@ -138,6 +140,7 @@ def test_signers__of_each_kind__all_of_them_and_nobody_else(office: Office, kind
         (IncidentFound(**PARTIES, fact=fact("i"), number=1, document=document()), ""),
         (CycleAccepted(**PARTIES, cycle="2026-2", first="2026-05", last="2026-05", report=document()), ""),
         (CycleInvoiced(**PARTIES, cycle="2026-1", number="1", fen=75_002_102), ""),
+        (a_payment(), ""),
         (settled, ""),
     ]
     [(body, order)] = [(body, order) for body, order in bodies if KIND_OF[type(body)] == kind]
@@ -272,6 +275,92 @@ def test_invoice__off_by_one_fen__is_refused(office: Office) -> None:
     office.say(CycleInvoiced(**PARTIES, cycle="2026-1", number="1", fen=75_002_102), ACCEPTED_AT + 99)
     with pytest.raises(WrongMove):
         office.say(CycleInvoiced(**PARTIES, cycle="2026-1", number="2", fen=75_002_102), ACCEPTED_AT + 99)
+
+
+def a_payment(fen: int = 75_002_102) -> CyclePaid:
+    return CyclePaid(**PARTIES, cycle="2026-1", fen=fen, bank="102100099996", reference="R", booked_on="2026-05-20",
+                     evidence=document())  # fmt: skip
+
+
+def test_payment__of_what_was_settled_and_invoiced__leaves_nobody_owing(office: Office) -> None:
+    """Before it the buyer owes the provider 75,002,102 fen and nothing else moves; after it neither owes the other."""
+    office.play()
+    at, key = instant(2026, 5, 20, 16), f"order/{C}:2026-1"
+    owing = {f"RCV:{CONSUMER}:{key}": 75_002_102, f"PAY:{PROVIDER}:{key}": -75_002_102}
+    with pytest.raises(WrongMove, match="not invoiced"):
+        office.say(a_payment(), at)
+    office.say(CycleInvoiced(**PARTIES, cycle="2026-1", number="1", fen=75_002_102), at)
+    before = {account.name: amount for account, amount in settlement_store.balance(office.session).items()}
+    assert owing.items() <= before.items()
+    entry = {"bank": "102100099996", "reference": "R", "booked_on": "2026-05-20", "evidence": document()}
+    drafted = service.draft_payment(office.session, C, "2026-1", **entry)
+    assert drafted == a_payment()
+    fact_id = office.say(drafted, at).fact.id
+    after = {account.name: amount for account, amount in settlement_store.balance(office.session).items() if amount}
+    assert after == {name: amount for name, amount in before.items() if amount and name not in owing}
+    row = store.cycle(office.session, C, "2026-1")
+    assert (row.payment, row.reference, row.paid_on) == (fact_id, "R", "2026-05-20")
+    assert list(service.audit(office.session)) == []
+    with pytest.raises(WrongMove, match=fact_id):
+        office.say(replace(a_payment(), reference="S"), at)
+    with pytest.raises(WrongMove, match=fact_id):
+        service.draft_payment(office.session, C, "2026-1", **entry)
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"fen": 75_002_101}, "fen"),
+        ({"fen": 75_002_103}, "fen"),
+        ({"booked_on": "2026-05-21"}, "booked_on"),
+        ({"booked_on": "2026-05-09"}, "booked_on"),
+        ({"booked_on": "2026-02-31"}, "booked_on"),
+        ({"bank": "1"}, "bank"),
+        ({"reference": "=R"}, "reference"),
+    ],
+)
+def test_payment__of_another_amount_day_or_entry__refused_by_field(
+    office: Office, changes: dict[str, object], field: str
+) -> None:
+    """The 项目周期 was accepted on 2026-05-10, and the act comes in on 2026-05-20."""
+    office.play()
+    at = instant(2026, 5, 20, 16)
+    office.say(CycleInvoiced(**PARTIES, cycle="2026-1", number="1", fen=75_002_102), at)
+    with pytest.raises((BadTerms, FieldError), match=field):
+        office.say(replace(a_payment(), **changes), at)  # type: ignore[arg-type]
+    assert store.cycle(office.session, C, "2026-1").payment is None
+
+
+def test_payment__by_a_bank_entry_that_paid_another_cycle__refused(office: Office) -> None:
+    office.play()
+    at = instant(2026, 6, 2)
+    office.say(CycleInvoiced(**PARTIES, cycle="2026-1", number="1", fen=75_002_102), at)
+    office.pay("2026-1", 75_002_102, at)
+    office.say(MonthlyScore(**PARTIES, month="2026-05"), at)
+    office.accept("2026-2", "2026-05", "2026-05", at)
+    office.say(OrderScore(**PARTIES, events=CASE.orders[1].rescored or ()), at, ORDERS["O-3"])
+    body = office.draft("2026-2", Advances())
+    office.say(body, at)
+    assert body.settlement.pay == 72_000_000
+    office.say(CycleInvoiced(**PARTIES, cycle="2026-2", number="2", fen=72_000_000), at)
+    with pytest.raises(Clash, match=r"P3-2026-1.*2026-1"):
+        office.pay("2026-2", 72_000_000, at, reference="P3-2026-1")
+    office.pay("2026-2", 72_000_000, at)
+    assert list(service.audit(office.session)) == []
+
+
+def test_audit__a_false_payment_signed_by_both__is_named_with_both_numbers(office: Office) -> None:
+    """A payment that went past the check: the audit compares it with the settlement computed again."""
+    office.play()
+    at, subject = instant(2026, 5, 20, 16), f"project-cycle:{C}.2026-1"
+    false = body_of(a_payment(7))
+    said = Statement(statements.PROJECT_PAYMENT, subject, *ledger.next_of(office.session, subject), false)
+    keys = [(f"party:{party}", office.house.keys[party].sm2) for party in (CONSUMER, PROVIDER)]
+    signed = Signed(said, tuple(signing.sign_sm2(key, said, by=by) for by, key in keys))
+    store.PROJECTORS[said.kind](office.session, ledger.append(office.session, signed, at=at).fact)
+    found = list(service.audit(office.session))
+    assert f"{C}.2026-1 payment: 应为 / expected 75002102, 实为 / given 7" in found
+    assert [line for line in found if line.startswith("journal order-paid")]
 
 
 def test_cycles__follow_each_other_month_by_month(office: Office) -> None:

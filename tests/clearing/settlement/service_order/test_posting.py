@@ -27,7 +27,7 @@ from clearing.settlement.paying import money_sums
 from clearing.settlement.service_order import service, store
 from clearing.settlement.service_order.damages import MonthScore
 from clearing.settlement.service_order.pass_through import Cost, Fee, PassAccount
-from clearing.settlement.service_order.posting import posted
+from clearing.settlement.service_order.posting import paid, posted
 from clearing.settlement.service_order.scheme import TENDER, Negative
 from clearing.settlement.service_order.settling import (
     Accepted,
@@ -39,7 +39,7 @@ from clearing.settlement.service_order.settling import (
     ProjectCycle,
     settle,
 )
-from clearing.settlement.service_order.statements import KINDS, CycleSettled
+from clearing.settlement.service_order.statements import KINDS, CyclePaid, CycleSettled
 from clearing.settlement.workbook import EVENT_NAMES
 from clearing.terms import DAY, AgreementTerms
 from ledger import store as ledger
@@ -82,15 +82,17 @@ a_cycle = st.tuples(amounts, a_month, st.lists(st.integers(1, 6), max_size=2), a
 
 
 @settings(deadline=None, max_examples=few(200))
-@given(st.lists(a_cycle, min_size=1, max_size=4), st.sampled_from(Negative))
+@given(st.lists(a_cycle, min_size=1, max_size=4), st.sampled_from(Negative), st.tuples(*[st.booleans()] * 4))
 def test_posted__any_row_of_cycles__the_books_are_the_naive_ones_after_each(
-    given_: list[tuple[int, str, list[int], int, dict[Fee, tuple[int, int]]]], negative: Negative
+    given_: list[tuple[int, str, list[int], int, dict[Fee, tuple[int, int]]]],
+    negative: Negative,
+    pays: tuple[bool, ...],
 ) -> None:
     """Each 项目周期: the price of its one order, the score of its month, its incidents, advances, and for each fee what
     was put in and how many halves of it were spent."""
     scheme = replace(TENDER, negative=negative)
     told: list[tuple[str, dict[str, int], dict[str, tuple[int, int]]]] = []
-    carry, book, unused, open_ = Carry(), list[Transaction](), 0, 0
+    carry, book, unused, open_, settled = Carry(), list[Transaction](), 0, 0, set[str]()
     for number, (price, score, incidents, advance, fees) in enumerate(given_):
         name = f"2026-{number}"
         accounts = tuple(
@@ -113,8 +115,16 @@ def test_posted__any_row_of_cycles__the_books_are_the_naive_ones_after_each(
         left = naive.left_over(settlement, advance + unused, open_, negative.value)
         spent = {fee.value: (put_in, put_in * half // 2) for fee, (put_in, half) in fees.items()}
         told.append((name, left, spent))
-        assert named(book) == naive.book(C, CONSUMER, PROVIDER, told)
+        assert named(book) == naive.book(C, CONSUMER, PROVIDER, told, settled)
         assert found.pay == left["pay"]
+        if left["pay"] and pays[number]:
+            entry = CyclePaid(
+                C, CONSUMER, PROVIDER, "-", name, found.pay, "102100099996", name, "2026-04-01", document()
+            )
+            book.append(paid(entry, fact(name + "paid"), number))
+            settled.add(name)
+            assert book[-1].event in EVENT_NAMES
+            assert named(book) == naive.book(C, CONSUMER, PROVIDER, told, settled)
         carry, unused, open_ = found.carry_out, left["unused"], left["open"]
     assert monthly_statement.moving(enumerate(book)) == {}
     assert monthly_statement.obligations_of(balances(book), {}) == ()
