@@ -34,10 +34,10 @@ import clearing.market.store as market
 import clearing.pricing.element.store as elements
 import clearing.pricing.store as pricing
 import clearing.settlement.dispute.store as dispute
+import clearing.settlement.projecting as settlement
 import clearing.settlement.public_revenue.store as public_revenue
 import clearing.settlement.reporting.store as reporting
 import clearing.settlement.service_order.store as service_orders
-import clearing.settlement.store as settlement
 import clearing.usage.service_level.store as service_level
 import clearing.usage.store as usage
 import registry.afterlife.store

@@ -50,7 +50,7 @@ STORAGE_FILES = {
         "taking.py", "settlement/disputed.py", "settlement/tracing.py", "settlement/office.py",
         "settlement/opening.py", "settlement/charging.py", "settlement/asking.py", "settlement/issuing.py",
         "settlement/netted.py", "settlement/covering.py", "settlement/paying.py", "settlement/closing.py",
-        "settlement/auditing.py", "settlement/register.py",
+        "settlement/auditing.py", "settlement/register.py", "settlement/projecting.py",
     },
 }  # fmt: skip
 DRIVERS = {"sqlalchemy", "sqlmodel", "httpx", "duckdb", "fastapi", "web3", "requests", "socket", "subprocess"}

@@ -37,9 +37,9 @@ notice → cycle → payment → close → tracing → audit → reporting
 - `trial` computes a case without a database
 - `tracing` leads from a statement's line back to the facts it follows from
 - `audit` recomputes a cycle from agreements, usage records and acceptances alone
-- `tables` and `store` hold rows and queries; `service` is the door to the steps in their order: `opening`, `charging`,
-  `asking`, `issuing`, `netted`, `covering`, `paying`, `closing`; `auditing` makes them again, `office` is what all of
-  them are made of
+- `tables` and `store` hold rows and queries, `projecting` writes the rows; `service` is the door to the steps in
+  their order: `opening`, `charging`, `asking`, `issuing`, `netted`, `covering`, `paying`, `closing`; `auditing` makes
+  them again, `office` is what all of them are made of
 
 Decisions. Journal rows are derived from facts, never facts themselves, so the audit compares them for free. A plan is
 evaluated on the cumulative revenue of its version, so caps and cost recovery need no state beyond one number. Readings,

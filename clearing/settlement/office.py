@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from clearing.errors import BadTerms, Clash, NotSigned, WrongMove
 from clearing.market.delivery.accepting import Acceptance
 from clearing.settlement import cycle as cycles
-from clearing.settlement import store
+from clearing.settlement import projecting, store
 from clearing.settlement.cycle import CycleMove, State, WorkingDays
 from clearing.terms import AgreementTerms, Served
 from clearing.usage.finding import CHECKER, MAKER
@@ -132,7 +132,7 @@ def take(session: Session, signed: Signed, at: int, parts: Sequence[bytes] = ())
     """Append what is signed and project it; the same act again is the first fact. Raises Conflict for another one."""
     appended = facts.append(session, signed, at=at, parts=parts)
     if not appended.replayed:
-        store.project(session, appended.fact)
+        projecting.project(session, appended.fact)
     return appended.fact
 
 

@@ -10,7 +10,7 @@ from sqlalchemy import Table, insert, or_, select, update
 from sqlalchemy.orm import Session
 
 from clearing.errors import UnknownFact
-from clearing.settlement import store as settlement
+from clearing.settlement import projecting as settlement
 from clearing.settlement import tables as settlement_tables
 from clearing.settlement.public_revenue import statements, tables
 from clearing.settlement.public_revenue.path import State

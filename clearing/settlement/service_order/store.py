@@ -9,7 +9,7 @@ from sqlalchemy import RowMapping, Table, insert, or_, select, update
 from sqlalchemy.orm import Session
 
 from clearing.errors import UnknownFact
-from clearing.settlement import store as settlement
+from clearing.settlement import projecting as settlement
 from clearing.settlement.service_order import statements, tables
 from clearing.settlement.service_order.clocks import Invoiced, payment_due
 from clearing.settlement.service_order.posting import paid, posted

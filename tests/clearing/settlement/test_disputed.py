@@ -17,7 +17,7 @@ from sqlmodel import Session
 from clearing.errors import BadTerms, ProofRefused, WrongMove
 from clearing.market import service as market
 from clearing.market.errors import NotEntitled
-from clearing.settlement import notice, store, tables
+from clearing.settlement import notice, projecting, store, tables
 from clearing.settlement import service as settlement
 from clearing.settlement.dispute import store as disputes
 from clearing.settlement.dispute.opening import Act, Decision, DisputeAct, Side, State
@@ -289,7 +289,7 @@ def test_views__folded_again_from_the_facts__are_the_same(may: Month, place: Pla
     may.open(106)
     may.say(Act.DECIDE, Side.OPERATOR, decision=DECISION, upheld=53)
     engine = place.engine()
-    projectors = store.PROJECTORS | disputes.PROJECTORS
+    projectors = projecting.PROJECTORS | disputes.PROJECTORS
     with Session(engine) as second:
         for fact in facts.all_facts(may.session):
             facts.restore(second, fact, facts.parts_of(may.session, fact.id))

@@ -10,7 +10,7 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from clearing.errors import BadTerms, Clash, NotSigned, TooEarly, WrongMove
-from clearing.settlement import cover, covering, journal, register, service, store, tables
+from clearing.settlement import cover, covering, journal, projecting, register, service, store, tables
 from clearing.settlement.audit import Finding
 from clearing.settlement.cover import COVER_CALL, FUNDING_GUARANTEE, CoverCall
 from clearing.settlement.cycle import State
@@ -270,7 +270,7 @@ def test_default__of_another_when_the_guarantor_paid__what_its_party_needs_no_mo
     finish(session, market, case, again, made.until + 3, agreements=agreements)
     before_rebuild = views(session)
     rebuild.clear_views(session)
-    rebuild.fold(session, session, store.PROJECTORS)
+    rebuild.fold(session, session, projecting.PROJECTORS)
     assert views(session) == before_rebuild, "the facts alone give every row again"
 
 
@@ -505,7 +505,7 @@ def test_audit__a_call_for_what_was_not_missing__is_named(session: Session, mark
     asked = [dict(draft.body["asked"][0]) | {"amount": 5, "missing": 5}]
     forged = Statement(COVER_CALL, draft.subject, draft.no, draft.prev, dict(draft.body) | {"asked": asked})
     taken = facts.append(session, Signed(forged, demo.signed_by(forged, *PAIR).signatures), at=case.at)
-    store.project(session, taken.fact)
+    projecting.project(session, taken.fact)
     named = {found.field for found in audited(session, market, case.cycle) if found.row.startswith("cover call")}
     assert named == {"asked[0].amount", "asked[0].missing"}
 

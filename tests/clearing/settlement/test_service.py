@@ -9,7 +9,7 @@ from sqlalchemy import delete, insert, select, update
 from sqlalchemy.orm import Session
 
 from clearing.errors import BadTerms, BankFileRefused, Clash, NotSigned, ProofRefused, TooEarly, WrongMove
-from clearing.settlement import correcting, journal, notice, service, statement, store, tables
+from clearing.settlement import correcting, journal, notice, projecting, service, statement, store, tables
 from clearing.settlement.audit import Finding
 from clearing.settlement.cycle import State
 from clearing.settlement.journal import Account, Kind
@@ -371,8 +371,8 @@ def test_project__replaying_every_fact__gives_the_same_rows(session: Session, ma
     with database(place) as second:
         for fact in facts.all_facts(session):
             facts.restore(second, fact, facts.parts_of(session, fact.id))
-            if fact.kind in store.PROJECTORS:
-                store.project(second, fact)
+            if fact.kind in projecting.PROJECTORS:
+                projecting.project(second, fact)
         for table in views:
             order = list(table.primary_key.columns)
             left = session.execute(select(table).order_by(*order)).all()

@@ -27,7 +27,18 @@ from sqlmodel import Session, SQLModel, create_engine
 from clearing.errors import ProofRefused
 from clearing.market.delivery import service as delivering
 from clearing.market.delivery import store as deliveries
-from clearing.settlement import guarantee, journal, notice, payment, sharing, statement, store, suspense, tables
+from clearing.settlement import (
+    guarantee,
+    journal,
+    notice,
+    payment,
+    projecting,
+    sharing,
+    statement,
+    store,
+    suspense,
+    tables,
+)
 from clearing.settlement.dispute import store as disputes
 from clearing.settlement.journal import Kind
 from clearing.settlement.netting import Run
@@ -355,7 +366,7 @@ def _last(m: Simulator, state: str) -> Cycle:
 def refolded(m: Simulator, path: Path) -> None:
     """8, 27: all facts folded into an empty database give the same rows of settlement, disputes, deliveries and service
     orders."""
-    projectors = store.PROJECTORS | disputes.PROJECTORS | deliveries.PROJECTORS | order_store.PROJECTORS
+    projectors = projecting.PROJECTORS | disputes.PROJECTORS | deliveries.PROJECTORS | order_store.PROJECTORS
     views = [tables.cycle, tables.reading, tables.charge, tables.shares, tables.share, tables.journal_transaction,
              tables.posting, tables.hold, tables.statement, tables.position, tables.instruction, tables.bank_file,
              tables.bank_entry, tables.guarantee_call, *disputes.VIEWS, *deliveries.VIEWS,

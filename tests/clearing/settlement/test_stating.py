@@ -13,7 +13,7 @@ from sqlalchemy import delete, select, text, update
 from sqlalchemy.orm import Session
 
 from clearing.errors import BadTerms, Clash, HoldReason, NotSigned, TooEarly, UnknownFact
-from clearing.settlement import disputed, service, sharing, store, tables, tracing
+from clearing.settlement import disputed, projecting, service, sharing, store, tables, tracing
 from clearing.settlement.inputs import Active, Declared, Inputs, Measured, Scored, SuccessEvent
 from clearing.settlement.journal import Kind
 from clearing.settlement.rating import CorrectionKind
@@ -390,8 +390,8 @@ def test_project__replaying_every_fact__gives_the_same_rows(session: Session, ma
     with database(place) as second:
         for fact in facts.all_facts(session):
             facts.restore(second, fact, facts.parts_of(session, fact.id))
-            if fact.kind in store.PROJECTORS:
-                store.project(second, fact)
+            if fact.kind in projecting.PROJECTORS:
+                projecting.project(second, fact)
         for table in views:
             order = list(table.primary_key.columns)
             left = session.execute(select(table).order_by(*order)).all()
