@@ -568,10 +568,9 @@ def _instructions(stored: Stored) -> Iterator[Finding]:
         if one.call is not None:
             yield from _call(stored, name, batch, *one.call)
         elif one.default is not None:
-            for item in _asked(stored, batch, one.default[0]):
-                yield Finding(
-                    f"default ({one.default[0]})", "cover call", f"{item.guarantor} → {item.party}", "missing"
-                )
+            for asked in _asked(stored, batch, one.default[0]):
+                told = f"{asked.guarantor} → {asked.party}"
+                yield Finding(f"default ({one.default[0]})", "cover call", told, "missing")
     released = {item.end_to_end: item for one in stored.runs if one.batch for item in one.batch[1].instructions}
     for name, order in stored.reissues:
         for item, old in zip(order.batch.instructions, order.replaces, strict=False):
