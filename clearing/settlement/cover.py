@@ -164,10 +164,14 @@ def resolved(obligations: Sequence[Obligation], brought: Sequence[Funded]) -> Re
 
 
 def default_of(cycle: str, netting: str, instructions: str, found: Resolution, goes_on: Carried) -> Default:
-    """What is stated of a resolution."""
-    return Default(
-        cycle, netting, instructions, goes_on.funded, found.excluded, found.exposures, goes_on.returned or None
+    """What is stated of a resolution. A creditor gets what guarantors pay of its claim; what the party that left had
+    brought itself goes back to it with the run that is undone."""
+    covered = {(item.debtor, item.creditor): item.amount for item in goes_on.covered}
+    exposures = tuple(
+        replace(item, covered=(got := covered.get((item.defaulter, item.creditor), 0)), borne=item.claim - got)
+        for item in found.exposures
     )
+    return Default(cycle, netting, instructions, goes_on.funded, found.excluded, exposures, goes_on.returned or None)
 
 
 def joined(obligations: Sequence[Obligation], covered: Sequence[Obligation]) -> tuple[Obligation, ...]:
@@ -180,8 +184,12 @@ def carried(found: Resolution, brought: Sequence[Funded]) -> Carried:
     party left, its creditors in proportion to their claims; the rest is the guarantor's."""
     own, drawn = own_of(brought), dict[str, int]()
     for line in found.borne:
-        if line.source == "guarantee":
+        if line.source == "guarantee" and line.defaulter not in found.excluded:
             drawn[line.defaulter] = drawn.get(line.defaulter, 0) + line.amount
+    for item in brought:
+        if item.by is not None and item.party in found.excluded:
+            claims = sum(owed.amount for owed in found.removed if owed.debtor == item.party)
+            drawn[item.party] = min(item.amount, claims)
     used, back = [], []
     for item in brought:
         if item.by is None:

@@ -147,6 +147,9 @@ def test_default__twice__who_left_before_gets_back_what_it_had_brought(session: 
     service.declare_default(session, OFFICE, cycle=cycle, at=late)
     again = demo.instruct(session, cycle, late + 1)
     assert [(item.party, item.amount) for item in again.instructions if item.party == "Y"] == [("Y", 1)]
+    (_, first), *_ = store.defaults(session, cycle)
+    assert first.exposures
+    assert {(item.covered, item.borne - item.claim) for item in first.exposures} == {(0, 0)}, "nobody gets Y's fen"
     short = [item.party for item in again.instructions if item.direction is Direction.FUNDING]
     assert short, "somebody has to bring more than it had"
     late = store.cycle(session, cycle).until
