@@ -38,7 +38,7 @@ def guarantees_page(
 def draft_guarantee(
     request: Request, fields: FormDep, visitor: HolderDep, session: WriteDep, system: SystemDep, now: NowDep
 ) -> Response:
-    """Puts a guarantee onto the desk, to be signed with the guarantor's key."""
+    """Puts a guarantee onto the desk, to be signed with the keys of guarantor and party."""
     try:
         party, most, first, last = covers.typed(fields)
         covers.require_known(session, party, now)
@@ -50,7 +50,7 @@ def draft_guarantee(
         return _page(request, session, visitor, system, now, refusal=refusal, typed=fields)
     waiting = desk.draft(
         session, title=f"担保备付：{party}", kind=drafted.kind, subject=drafted.subject, body=drafted.body,
-        slots=[Slot(f"party:{visitor.organisation}", "", "")], by=visitor.holder, at=now,
+        slots=[Slot(f"party:{code}", "", "") for code in (visitor.organisation, party)], by=visitor.holder, at=now,
         back="/office/funding-guarantees",
     )  # fmt: skip
     return see(f"/office/desk/{waiting.id}")

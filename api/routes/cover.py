@@ -36,7 +36,7 @@ def guarantees(caller: CallerDep, session: ReadDep, system: SystemDep, now: NowD
     }  # fmt: skip
 
 
-@router.post("/funding-guarantees/draft", summary="待签担保 / what a guarantor is to sign")
+@router.post("/funding-guarantees/draft", summary="待签担保 / what guarantor and party are to sign")
 def draft_guarantee(
     value: DocumentDep, caller: CallerDep, session: ReadDep, system: SystemDep, now: NowDep
 ) -> dict[str, Any]:
@@ -55,7 +55,7 @@ def draft_guarantee(
 @router.post(
     "/funding-guarantees",
     openapi_extra=describe(FUNDING_GUARANTEE, "clearing.settlement.cover.FundingGuarantee"),
-    summary="担保备付（担保方签署） / a guarantee signed by the guarantor",
+    summary="担保备付（担保方与被担保方签署） / a guarantee signed by guarantor and party",
 )
 def give_guarantee(
     body: SignedDep, caller: CallerDep, session: WriteDep, system: SystemDep, now: NowDep

@@ -1,8 +1,9 @@
 """担保备付: a named guarantor stands behind what a party brings to its cycles, and is called when the party does not.
 
-The guarantor alone signs. Its statement says for whom, on which days and how much: the most that the party may owe it
-for such payments at any time, what is owed from before counted. One guarantor a party: while a statement stands nobody
-else may state one, and a later one of the same guarantor takes its place; 0 fen ends it. What stood when a cycle was
+Guarantor and party both sign, for the party will owe what is paid for it. Their statement says on which days and how
+much: the most that the party may owe the guarantor for such payments at any time, what is owed from before counted. One
+guarantor a party: while a statement stands nobody else may stand, and a later one of the same two takes its place; 0
+fen ends it. What stood when a cycle was
 netted stands for that cycle, so it may not be changed until the cycle is funded.
 
 Nothing else is a cover here. The platform holds no collateral, and the journal's advances (ADV) belong to a service
@@ -35,8 +36,8 @@ Day = Annotated[str, msgspec.Meta(pattern=r"^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[1
 
 @dataclass(frozen=True, slots=True)
 class FundingGuarantee:
-    """Body of funding-guarantee/v1, signed by the guarantor: in the operator's cycles that are netted from the day
-    `first` to the day `last` it pays what `party` does not bring, until the party owes it `most` fen for it."""
+    """Body of funding-guarantee/v1, signed by both: in the operator's cycles that are netted from the day `first` to
+    the day `last` the guarantor pays what `party` does not bring, until the party owes it `most` fen for it."""
 
     operator: Short
     guarantor: Short

@@ -34,8 +34,8 @@ from registry.calendar import text_of
 def draft_guarantee(
     session: Session, *, operator: str, guarantor: str, party: str, most: int, first: str, last: str
 ) -> Statement:
-    """What a guarantor signs to stand for a party in the operator's cycles netted from `first` to `last`, with at most
-    `most` fen; 0 ends it.
+    """What a guarantor and its party sign: it stands for the party in the operator's cycles netted from `first` to
+    `last`, with at most `most` fen; 0 ends it.
 
     Raises FieldError for an amount or day out of bounds, BadTerms for a party that would stand for itself and for days
     out of order.
@@ -46,9 +46,10 @@ def draft_guarantee(
 
 
 def give_guarantee(session: Session, office: Office, signed: Signed, *, at: int) -> Appended:
-    """Take in what a guarantor states, in place of what stood for the party. The same act again returns the first fact.
+    """Take in what guarantor and party agreed, in place of what stood for the party. The same act again returns the
+    first fact.
 
-    Raises FieldError or BadTerms naming the field, NotSigned unless the guarantor alone signed, BadTerms while another
+    Raises FieldError or BadTerms naming the field, NotSigned unless just these two signed, BadTerms while another
     guarantor stands, WrongMove while a cycle that was netted under what stands is not funded.
     """
     body = read(FundingGuarantee, of_kind(signed, FUNDING_GUARANTEE).body)
@@ -56,10 +57,13 @@ def give_guarantee(session: Session, office: Office, signed: Signed, *, at: int)
         raise BadTerms("body.operator", office.signer.by.removeprefix("party:"), body.operator)
     require_subject(signed, cover.subject_of(body.operator, body.party))
     cover.check(body)
-    given = [(item.by, item.role) for item in signed.signatures]
-    if given != [(f"party:{body.guarantor}", "")]:
-        raise NotSigned(signed.statement.subject, f"担保方一方签名 / party:{body.guarantor} alone", str(given)[:200])
-    office.require_signature(session, signed, f"party:{body.guarantor}", "", at)
+    both = [f"party:{body.guarantor}", f"party:{body.party}"]
+    given = sorted((item.by, item.role) for item in signed.signatures)
+    if given != sorted((by, "") for by in both):
+        expected = f"担保方和被担保方各一次签名 / {' and '.join(both)}, once each"
+        raise NotSigned(signed.statement.subject, expected, str(given)[:200])
+    for by in both:
+        office.require_signature(session, signed, by, "", at)
     if (first := taking.replay(session, signed, at)) is not None:
         return first
     acts = facts.facts_of(session, signed.statement.subject)

@@ -48,7 +48,11 @@ def test_guarantor__signs_is_called_pays_and_is_owed__in_words_on_every_page(own
     shown = words(court.get(f"/office/desk/{desk}"))
     for said in (f'"guarantor":"{COURT}"', '"most":300', '"last":"2027-12-31"'):
         assert said in shown
-    assert court.signed(desk) == Outcome.DONE.value
+    assert court.signed(desk) == Outcome.OPEN.value
+    assert "没有担保" in words(court.get(PAGE)), "not before the party has signed as well"
+    party = trader(own.shop, f"party:{CONSUMER}")
+    assert desk in party.get(PAGE)
+    assert party.signed(desk) == Outcome.DONE.value
     page = words(court.get(PAGE))
     assert "有效" in page
     assert "3.00" in page
@@ -112,7 +116,9 @@ def test_guarantor__signs_is_called_pays_and_is_owed__in_words_on_every_page(own
 
 def test_guarantor__who_does_not_pay__the_default_is_declared_after_its_clock(own: Till) -> None:
     court = trader(own.shop, f"party:{COURT}")
-    assert court.signed(court.drafted(PAGE, {"party": CONSUMER, "most": "9", **DAYS})) == Outcome.DONE.value
+    desk = court.drafted(PAGE, {"party": CONSUMER, "most": "9", **DAYS})
+    court.signed(desk)
+    assert trader(own.shop, f"party:{CONSUMER}").signed(desk) == Outcome.DONE.value
     run_out(own)
     fields = {"a0.of": COURT, **{f"a0.{name}": value for name, value in ACCOUNT.items()}}
     own.sign(own.maker.drafted(f"{own.path}/cover-calls", fields))
@@ -164,7 +170,10 @@ def test_guarantee__over_the_api__drafted_signed_listed_and_called(own: Till) ->
     drafted = own.platform.post("/api/funding-guarantees/draft", request, by)
     statement = Statement.of_document(drafted.json()["statement"])
     assert statement.body["guarantor"] == COURT
-    signed = Signed(statement, (sign_sm2(key, statement, by=by),))
+    alone = Signed(statement, (sign_sm2(key, statement, by=by),))
+    assert own.platform.post("/api/funding-guarantees", alone.document(), by).status_code == 403
+    other = sign_sm2(own.shop.house.keys[CONSUMER].sm2, statement, by=f"party:{CONSUMER}")
+    signed = Signed(statement, (*alone.signatures, other))
     own.platform.keys[f"party:{SELLER}"] = own.shop.house.keys[SELLER].sm2
     assert own.platform.post("/api/funding-guarantees", signed.document(), f"party:{SELLER}").status_code == 403
     answer = own.platform.post("/api/funding-guarantees", signed.document(), by)

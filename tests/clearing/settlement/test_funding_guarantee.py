@@ -32,6 +32,7 @@ from tests.clearing.settlement.market import AGREEMENTS, MARCH, OFFICE, OPERATOR
 
 AT = MARCH.end + DAY
 PAIR = (("staff:m", MAKER), ("staff:k", CHECKER))
+BOTH = (("party:Z", ""), ("party:Y", ""))
 ACCOUNTS = {party: demo.account_of(party) for party in "ABCXYZ"}
 BODY = {"operator": OPERATOR, "guarantor": "Z", "party": "Y", "most": 5, "first": "2026-01-01", "last": "2026-12-31"}
 
@@ -40,7 +41,7 @@ def guarantee(session: Session, at: int, most: int, **changes: str) -> str:
     """Z stands for Y in 2026, unless said otherwise."""
     told = {"guarantor": "Z", "party": "Y", "first": "2026-01-01", "last": "2026-12-31"} | changes
     draft = service.draft_guarantee(session, operator=OPERATOR, most=most, **told)  # type: ignore[arg-type]
-    signed = demo.signed_by(draft, (f"party:{told['guarantor']}", ""))
+    signed = demo.signed_by(draft, (f"party:{told['guarantor']}", ""), (f"party:{told['party']}", ""))
     return service.give_guarantee(session, OFFICE, signed, at=at).fact.id
 
 
@@ -417,13 +418,13 @@ def test_give_guarantee__bad_bodies__are_refused_by_field(
     body = BODY | change
     made = Statement(FUNDING_GUARANTEE, f"funding-guarantee:{body['operator']}.{body['party']}", 0, None, body)
     with pytest.raises((BadTerms, FieldError)) as refused:
-        service.give_guarantee(session, OFFICE, demo.signed_by(made, ("party:Z", "")), at=AT)
+        service.give_guarantee(session, OFFICE, demo.signed_by(made, *BOTH), at=AT)
     assert refused.value.field == field
     assert store.guarantees(session, OPERATOR) == []
 
 
-@pytest.mark.parametrize("signers", [(), (("party:Y", ""),), (("party:Z", "operator"),), PAIR,
-                                     (("party:Z", ""), ("party:Y", ""))], ids=str)  # fmt: skip
+@pytest.mark.parametrize("signers", [(), BOTH[:1], BOTH[1:], (BOTH[0], ("party:Y", "operator")), PAIR,
+                                     (BOTH[0], ("party:X", "")), (*BOTH, ("party:X", ""))], ids=str)  # fmt: skip
 def test_give_guarantee__signed_by_others__is_refused(session: Session, signers: tuple[tuple[str, str], ...]) -> None:
     made = Statement(FUNDING_GUARANTEE, f"funding-guarantee:{OPERATOR}.Y", 0, None, BODY)
     with pytest.raises(NotSigned):
@@ -434,12 +435,12 @@ def test_give_guarantee__about_another_subject_or_kind__is_refused(session: Sess
     for kind, subject in ((FUNDING_GUARANTEE, f"funding-guarantee:{OPERATOR}.X"), ("netting-limits/v1", "x:y")):
         made = Statement(kind, subject, 0, None, BODY)
         with pytest.raises(Clash):
-            service.give_guarantee(session, OFFICE, demo.signed_by(made, ("party:Z", "")), at=AT)
+            service.give_guarantee(session, OFFICE, demo.signed_by(made, *BOTH), at=AT)
 
 
 def test_give_guarantee__sent_again__is_the_first_fact(session: Session) -> None:
     draft = service.draft_guarantee(session, **BODY)  # type: ignore[arg-type]
-    signed = demo.signed_by(draft, ("party:Z", ""))
+    signed = demo.signed_by(draft, *BOTH)
     first = service.give_guarantee(session, OFFICE, signed, at=AT)
     again = service.give_guarantee(session, OFFICE, signed, at=AT + 9)
     assert (again.replayed, again.fact.id) == (True, first.fact.id)
