@@ -98,6 +98,10 @@ def _guarantee(session: Session, system: System, waiting: Waiting, at: int) -> A
     return settlement.give_guarantee(session, system.office, waiting.signed, at=at)
 
 
+def _repaid(session: Session, system: System, waiting: Waiting, at: int) -> Appended:
+    return settlement.take_repaid(session, system.office, waiting.signed, at=at)
+
+
 def _cover_call(session: Session, system: System, waiting: Waiting, at: int) -> Appended:
     return Appended(settlement.call_cover(session, system.office, waiting.signed, at=at), replayed=False)
 
@@ -160,6 +164,7 @@ TAKERS: Mapping[str, Taker] = {
     "period-inputs/v1": _period_inputs,
     "netting-limits/v1": _limits,
     "funding-guarantee/v1": _guarantee,
+    "recourse-repaid/v1": _repaid,
     "payment-instructions/v1": _instructions,
     "cover-call/v1": _cover_call,
     "payment-reissue/v1": _reissue,

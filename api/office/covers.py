@@ -29,6 +29,16 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
+class Owed:
+    """What a party owes its guarantor for what that paid in the cycle of a period, fen > 0."""
+
+    guarantor: str
+    party: str
+    period: str
+    amount: int
+
+
+@dataclass(frozen=True, slots=True)
 class Called:
     """What a guarantor was asked for in a cycle, until when, and what of it is booked, fen; `due` is still awaited."""
 
@@ -54,6 +64,12 @@ def rows(session: Session, operator: str, party: str, at: int) -> list[Row]:
         )
         for one in found
     ]
+
+
+def owed(session: Session, operator: str, party: str) -> list[Owed]:
+    """What is to be repaid to guarantors, as far as it concerns a party; all of it for the operator."""
+    found = [Owed(*claim, amount) for claim, amount in sorted(journal.recourses(store.balance(session)).items())]
+    return [one for one in found if party in (operator, one.guarantor, one.party)]
 
 
 def calls(session: Session, operator: str, party: str) -> list[Called]:
@@ -100,3 +116,12 @@ def typed(fields: Mapping[str, str]) -> tuple[str, int, str, str]:
         expected = "元，最多两位小数；0 即终止 / yuan with at most two decimals, 0 to end it"
         raise FieldError("most", expected, fields.get("most", "")[:40]) from None
     return fields.get("party", "").strip(), most, fields.get("first", ""), fields.get("last", "")
+
+
+def repaid(fields: Mapping[str, str]) -> int:
+    """The fen somebody typed as repaid. Raises FieldError."""
+    try:
+        return yuan_of(fields.get("amount", "").strip())
+    except BadMoney:
+        expected = "元，最多两位小数 / yuan with at most two decimals"
+        raise FieldError("amount", expected, fields.get("amount", "")[:40]) from None

@@ -20,7 +20,7 @@ from api.routes import cover as doors
 from api.sessions import HolderDep, Visitor
 from clearing.errors import ClearingError
 from clearing.settlement import service as settlement
-from clearing.settlement.cover import FUNDING_GUARANTEE
+from clearing.settlement.cover import FUNDING_GUARANTEE, RECOURSE_REPAID
 from ledger.errors import LedgerError
 from registry.errors import RegistryError
 
@@ -56,6 +56,26 @@ def draft_guarantee(
     return see(f"/office/desk/{waiting.id}")
 
 
+@router.post("/office/funding-guarantees/repaid")
+def draft_repaid(
+    request: Request, fields: FormDep, visitor: HolderDep, session: WriteDep, system: SystemDep, now: NowDep
+) -> Response:
+    """Puts that a party has repaid its guarantor onto the desk, to be signed with the guarantor's key."""
+    try:
+        drafted = settlement.draft_repaid(
+            session, operator=system.settings.operator, guarantor=visitor.organisation,
+            party=fields.get("party", ""), period=fields.get("period", ""), amount=covers.repaid(fields),
+        )  # fmt: skip
+    except (ClearingError, LedgerError, RegistryError) as refusal:
+        return _page(request, session, visitor, system, now, refusal=refusal)
+    waiting = desk.draft(
+        session, title=f"收到偿还：{fields['party']}", kind=drafted.kind, subject=drafted.subject, body=drafted.body,
+        slots=[Slot(f"party:{visitor.organisation}", "", "")], by=visitor.holder, at=now,
+        back="/office/funding-guarantees",
+    )  # fmt: skip
+    return see(f"/office/desk/{waiting.id}")
+
+
 @router.get("/office/funding-guarantees/{cycle}/{party}")
 def cover_file(
     cycle: str, party: str, visitor: HolderDep, session: ReadDep, system: SystemDep, now: NowDep
@@ -74,14 +94,16 @@ def _page(
     operator, own = system.settings.operator, visitor.organisation
     rows, calls = covers.rows(session, operator, own, now), covers.calls(session, operator, own)
     parties = {code for one in rows for code in (one.standing.body.guarantor, one.standing.body.party)}
+    owed = covers.owed(session, operator, own)
+    parties |= {code for one in owed for code in (one.guarantor, one.party)}
     parties |= {code for one in calls for code in (one.asked.guarantor, one.asked.party)}
     return office_page(
-        request, "covers", visitor, 422 if refusal else 200, rows=rows, calls=calls, own=own, chinese=chinese,
-        english=english, typed=typed or {}, names=deals.names_of(session, parties, now), today=day_of(now),
-        waiting=_waiting(session, visitor),
+        request, "covers", visitor, 422 if refusal else 200, rows=rows, calls=calls, owed=owed, own=own,
+        chinese=chinese, english=english, typed=typed or {}, names=deals.names_of(session, parties, now),
+        today=day_of(now), waiting=_waiting(session, visitor),
     )  # fmt: skip
 
 
 def _waiting(session: Session, visitor: Visitor) -> list[Waiting]:
     waits = desk.waits_for(session, visitor.holder, visitor.organisation, visitor.roles)
-    return [item for item in waits if item.statement.kind == FUNDING_GUARANTEE]
+    return [item for item in waits if item.statement.kind in (FUNDING_GUARANTEE, RECOURSE_REPAID)]

@@ -14,8 +14,9 @@ from api.routes.settlement import XLSX
 from api.views import appended, plain
 from clearing.settlement import batch_sheet, payment
 from clearing.settlement import service as settlement
-from clearing.settlement.cover import COVER_CALL, FUNDING_GUARANTEE, Day
+from clearing.settlement.cover import COVER_CALL, FUNDING_GUARANTEE, RECOURSE_REPAID, Day
 from clearing.settlement.payment import BankAccount
+from clearing.settlement.stating import Month
 from clearing.terms import Fen, Short
 from ledger import reading
 from ledger.facts import require_fields
@@ -62,6 +63,32 @@ def give_guarantee(
 ) -> dict[str, Any]:
     require_own(caller, body.signed)
     return appended(settlement.give_guarantee(session, system.office, body.signed, at=now))
+
+
+@router.post("/recourse-payments/draft", summary="待签收到偿还 / that a party has repaid its guarantor, to sign")
+def draft_repaid(
+    value: DocumentDep, caller: CallerDep, session: ReadDep, system: SystemDep, now: NowDep
+) -> dict[str, Any]:
+    """For the caller's own organisation as guarantor."""
+    require_fields(value, "request", {"party", "period", "amount"}, set())
+    drafted = settlement.draft_repaid(
+        session, operator=system.settings.operator, guarantor=organisation_of(session, caller, now),
+        party=reading.read(Short, value["party"], "party"), period=reading.read(Month, value["period"], "period"),
+        amount=reading.read(Fen, value["amount"], "amount"),
+    )  # fmt: skip
+    return {"statement": drafted.document()}
+
+
+@router.post(
+    "/recourse-payments",
+    openapi_extra=describe(RECOURSE_REPAID, "clearing.settlement.cover.RecourseRepaid"),
+    summary="收到偿还（担保方签署） / a party has repaid its guarantor, signed by the guarantor",
+)
+def take_repaid(
+    body: SignedDep, caller: CallerDep, session: WriteDep, system: SystemDep, now: NowDep
+) -> dict[str, Any]:
+    require_own(caller, body.signed)
+    return appended(settlement.take_repaid(session, system.office, body.signed, at=now))
 
 
 @router.post("/cycles/{cycle}/cover-calls/draft", summary="待签催付 / the call of the guarantors, to sign")

@@ -19,7 +19,7 @@ from clearing.settlement import correcting, cover, guarantee, journal, netting, 
 from clearing.settlement import notice as notices
 from clearing.settlement import statement as statements
 from clearing.settlement.correcting import Standing
-from clearing.settlement.cover import Asked, CoverCall
+from clearing.settlement.cover import Asked, CoverCall, RecourseRepaid
 from clearing.settlement.cover import Standing as StandingGuarantee
 from clearing.settlement.cycle import ORDER, CycleMove, State
 from clearing.settlement.guarantee import Ended, GuaranteeCall
@@ -44,7 +44,7 @@ from ledger.reading import body_of
 
 Part = Line | ObligationPart
 
-_OWN_EVENTS = frozenset({"charge", "share", "guarantee", "tax", "hold", "release"})
+_OWN_EVENTS = frozenset({"charge", "share", "guarantee", "tax", "hold", "release", "recourse-repaid"})
 """Events that belong to the period they are posted under."""
 
 
@@ -105,8 +105,8 @@ class Stored:
     cycle corrects; `corrected` are the ids of charges, shares and invoices by which later cycles correct this period;
     `guaranteed` is what guarantees may be called from, `calls` what was called; `credits` are what follows from the
     disputes that ended, of this cycle or not given back at all; `guarantors` stood behind net payers when the cycle was
-    netted; `holds` what was frozen of the period, with the fact of its release or None; `transactions` are the whole
-    journal; `limits` stood when the first of the `runs` was made."""
+    netted, `repaid` is what came back to them for it; `holds` what was frozen of the period, with the fact of its
+    release or None; `transactions` are the whole journal; `limits` stood when the first of the `runs` was made."""
 
     move: CycleMove
     readings: Sequence[tuple[str, MeterReading]]
@@ -132,6 +132,7 @@ class Stored:
     limits: limiting.Stood | None
     reissues: Sequence[tuple[str, ReissueOrder]]
     guarantors: Mapping[str, StandingGuarantee]
+    repaid: Sequence[tuple[str, RecourseRepaid]]
     notices: Mapping[str, PartB]
 
 
@@ -334,6 +335,9 @@ def _journal(stored: Stored, expected: _Recomputed) -> Iterator[Finding]:
             due.append(journal.released(release, hold, stored.move.currency, 0))
     for one in stored.runs:
         due += _of_run(stored, one)
+    for name, said in stored.repaid:
+        currency = stored.move.currency
+        due.append(journal.recourse_repaid(name, said.party, said.guarantor, said.period, said.amount, currency, 0))
     for name, order in stored.reissues:
         again = [(item.party, item.amount) for item in order.batch.instructions]
         due.append(journal.instructed(name, order.batch.period, again, order.batch.currency, 0))

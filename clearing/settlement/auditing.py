@@ -133,6 +133,7 @@ def _load(
             if fact.kind == "payment-reissue/v1"
         ],
         guarantors=_guarantors(session, now, runs),
+        repaid=store.repaid(session, now.operator, now.period),
         notices={item.body.party: read(PartB, facts.fact(session, item.notice).body) for item in issued if item.notice},
     )
 

@@ -26,11 +26,13 @@ from clearing.settlement.netting import Funded, default
 from clearing.settlement.netting.default import Cover, Default, Guarantee, Resolution
 from clearing.settlement.payment import BankAccount, Batch, Direction, Instruction, check_account
 from clearing.settlement.statement import Item, Obligation
+from clearing.settlement.stating import Month
 from clearing.settlement.suspense import days_between
 from clearing.terms import Fen, Short
 
 FUNDING_GUARANTEE = "funding-guarantee/v1"
 COVER_CALL = "cover-call/v1"
+RECOURSE_REPAID = "recourse-repaid/v1"
 Day = Annotated[str, msgspec.Meta(pattern=r"^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])\Z")]
 
 
@@ -78,6 +80,23 @@ class CoverCall:
     instructions: str
     asked: tuple[Asked, ...]
     until: int
+
+
+@dataclass(frozen=True, slots=True)
+class RecourseRepaid:
+    """Body of recourse-repaid/v1, signed by the guarantor, against whom it speaks: of what it paid for `party` in the
+    cycle of `period`, the party has repaid `amount` fen > 0 to it directly."""
+
+    operator: Short
+    guarantor: Short
+    party: Short
+    period: Month
+    amount: Fen
+
+
+def repaid_subject_of(operator: str, guarantor: str, party: str) -> str:
+    """What one party repaid to one guarantor forms one chain."""
+    return f"recourse:{operator}.{guarantor}.{party}"
 
 
 def subject_of(operator: str, party: str) -> str:

@@ -10,8 +10,16 @@ from sqlalchemy.orm import Session
 from clearing import taking
 from clearing.errors import BadTerms, Clash, NotSigned, TooEarly, WrongMove
 from clearing.settlement import cover, journal, store
-from clearing.settlement.cover import COVER_CALL, FUNDING_GUARANTEE, Asked, CoverCall, FundingGuarantee
-from clearing.settlement.cycle import CLOCKS, CycleMove, State
+from clearing.settlement.cover import (
+    COVER_CALL,
+    FUNDING_GUARANTEE,
+    RECOURSE_REPAID,
+    Asked,
+    CoverCall,
+    FundingGuarantee,
+    RecourseRepaid,
+)
+from clearing.settlement.cycle import CLOCKS, ORDER, CycleMove, State
 from clearing.settlement.netting import Run
 from clearing.settlement.office import (
     Office,
@@ -164,3 +172,44 @@ def call_cover(session: Session, office: Office, signed: Signed, *, at: int) -> 
     fact = take(session, signed, at)
     state_move(session, office, replace(now, until=body.until), at)
     return fact
+
+
+def draft_repaid(session: Session, *, operator: str, guarantor: str, party: str, period: str, amount: int) -> Statement:
+    """What a guarantor signs once a party has repaid it `amount` fen of what it paid in the cycle of `period`.
+
+    Raises FieldError for an amount or period out of bounds, and as `take_repaid` for what is not owed.
+    """
+    body = read(RecourseRepaid, body_of(RecourseRepaid(operator, guarantor, party, period, amount)))
+    _require_owed(session, body)
+    return next_statement(session, RECOURSE_REPAID, cover.repaid_subject_of(operator, guarantor, party), body_of(body))
+
+
+def take_repaid(session: Session, office: Office, signed: Signed, *, at: int) -> Appended:
+    """Take in that a party has repaid its guarantor: what it owes it is less from now on. The same act again returns
+    the first fact.
+
+    Raises FieldError or BadTerms naming the field, also for more than is owed; NotSigned unless the guarantor alone
+    signed; WrongMove before the cycle is funded, as a default could still undo what the guarantor paid.
+    """
+    body = read(RecourseRepaid, of_kind(signed, RECOURSE_REPAID).body)
+    if f"party:{body.operator}" != office.signer.by:
+        raise BadTerms("body.operator", office.signer.by.removeprefix("party:"), body.operator)
+    require_subject(signed, cover.repaid_subject_of(body.operator, body.guarantor, body.party))
+    given = [(item.by, item.role) for item in signed.signatures]
+    if given != [(f"party:{body.guarantor}", "")]:
+        raise NotSigned(signed.statement.subject, f"担保方一方签名 / party:{body.guarantor} alone", str(given)[:200])
+    office.require_signature(session, signed, f"party:{body.guarantor}", "", at)
+    if (first := taking.replay(session, signed, at)) is not None:
+        return first
+    _require_owed(session, body)
+    return Appended(take(session, signed, at), replayed=False)
+
+
+def _require_owed(session: Session, body: RecourseRepaid) -> None:
+    account = journal.owes_guarantor(body.party, body.guarantor, body.period)
+    owed = store.balance(session).get(account, 0)
+    if not 0 < body.amount <= owed:
+        raise BadTerms("body.amount", f"1 – {owed}，{body.period} 尚欠 / what is owed for it", body.amount)
+    for now in store.cycles(session):
+        if now.period == body.period and ORDER.index(now.state) < ORDER.index(State.FUNDED):
+            raise WrongMove(now.cycle, "已备付 / funded", str(now.state))

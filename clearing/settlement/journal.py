@@ -304,6 +304,13 @@ def cover_returned(
     return _transaction("cover-returned", default_id, at, currency, legs)
 
 
+def recourse_repaid(
+    fact_id: str, party: str, guarantor: str, period: str, amount: int, currency: str, at: int
+) -> Transaction:
+    """A party has repaid its guarantor directly: what it owes it is less."""
+    return _transaction("recourse-repaid", fact_id, at, currency, _recourse(party, guarantor, period, -amount))
+
+
 def owes_guarantor(party: str, guarantor: str, period: str) -> Account:
     """What a party owes its guarantor for what that paid in a cycle."""
     return Account(Kind.RCV, party, f"{RECOURSE}{guarantor}", period)
@@ -322,6 +329,15 @@ def recourse_of(balance: Mapping[Account, int], party: str, guarantor: str) -> i
         for account, amount in balance.items()
         if (account.kind, account.party, account.agreement) == (Kind.RCV, party, name)
     )
+
+
+def recourses(balance: Mapping[Account, int]) -> dict[tuple[str, str, str], int]:
+    """What parties owe their guarantors, fen, by (guarantor, party, period)."""
+    return {
+        (account.agreement.removeprefix(RECOURSE), account.party, account.period): amount
+        for account, amount in balance.items()
+        if account.kind is Kind.RCV and account.agreement.startswith(RECOURSE) and amount > 0
+    }
 
 
 def bank_opening(file_id: str, account: str, opening: int, currency: str, at: int) -> Transaction:

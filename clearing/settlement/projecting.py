@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from clearing.settlement import journal, payment, tables
 from clearing.settlement.bank_file import BankFile
 from clearing.settlement.close import CycleClose
-from clearing.settlement.cover import COVER_CALL, FUNDING_GUARANTEE, CoverCall
+from clearing.settlement.cover import COVER_CALL, FUNDING_GUARANTEE, RECOURSE_REPAID, CoverCall, RecourseRepaid
 from clearing.settlement.cycle import CycleMove
 from clearing.settlement.guarantee import GUARANTEE_CALL, GuaranteeCall
 from clearing.settlement.hold import Hold
@@ -222,6 +222,12 @@ def _last_stands(session: Session, fact: Fact) -> None:
     """What stands is the last act of the chain; nothing else is looked up by it."""
 
 
+def _repaid(session: Session, fact: Fact) -> None:
+    body = read(RecourseRepaid, fact.body)
+    one = journal.recourse_repaid(fact.id, body.party, body.guarantor, body.period, body.amount, CURRENCY, fact.at)
+    post(session, one)
+
+
 def _netting(session: Session, fact: Fact) -> None:
     body = read(Run, fact.body)
     rows = [
@@ -400,6 +406,7 @@ PROJECTORS: dict[str, Callable[[Session, Fact], None]] = {
     "statement-confirmed/v1": _confirmed,
     NETTING_LIMITS: _last_stands,
     FUNDING_GUARANTEE: _last_stands,
+    RECOURSE_REPAID: _repaid,
     "netting/v1": _netting,
     "funding-default/v1": _default,
     "notice/v1": _notice,

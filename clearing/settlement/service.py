@@ -1,9 +1,9 @@
 """Settlement, step by step: each function loads, decides with a pure stage, appends facts and projects them.
 
 Nobody commits here. Order: open_cycle → cut_off → state_inputs* → rate → record_invoice* → issue_statements →
-confirm_statement* → close_window → net → instruct → import_bank_file* → advance_payments → close; set_limits and
-give_guarantee at any time. This is the door: opening, charging, asking, issuing, netted, covering, paying, closing and
-auditing hold the steps, office what they are made of.
+confirm_statement* → close_window → net → instruct → import_bank_file* → advance_payments → close; set_limits,
+give_guarantee and take_repaid at any time. This is the door: opening, charging, asking, issuing, netted, covering,
+paying, closing and auditing hold the steps, office what they are made of.
 """
 
 from __future__ import annotations
@@ -28,7 +28,15 @@ from clearing.settlement.charging import (
     reading_subject,
 )
 from clearing.settlement.closing import AUDITOR, OPERATOR, close, draft_close
-from clearing.settlement.covering import call_cover, draft_call, draft_guarantee, give_guarantee, to_call
+from clearing.settlement.covering import (
+    call_cover,
+    draft_call,
+    draft_guarantee,
+    draft_repaid,
+    give_guarantee,
+    take_repaid,
+    to_call,
+)
 from clearing.settlement.issuing import (
     close_window,
     confirm_statement,
@@ -106,6 +114,8 @@ __all__ = [
     "eligible",
     "netting_secret",
     "draft_guarantee",
+    "draft_repaid",
+    "take_repaid",
     "give_guarantee",
     "to_call",
     "draft_call",

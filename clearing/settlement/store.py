@@ -13,7 +13,16 @@ from sqlalchemy.orm import Session
 from clearing.errors import UnknownFact
 from clearing.settlement import payment, suspense, tables
 from clearing.settlement.bank_file import BankEntry, BankFile
-from clearing.settlement.cover import COVER_CALL, FUNDING_GUARANTEE, CoverCall, FundingGuarantee, Standing, stands_on
+from clearing.settlement.cover import (
+    COVER_CALL,
+    FUNDING_GUARANTEE,
+    RECOURSE_REPAID,
+    CoverCall,
+    FundingGuarantee,
+    RecourseRepaid,
+    Standing,
+    stands_on,
+)
 from clearing.settlement.cover import end_to_end_of as cover_id
 from clearing.settlement.cover import subject_of as cover_subject
 from clearing.settlement.cycle import ORDER, CycleMove, State
@@ -181,6 +190,12 @@ def guarantees(session: Session, operator: str) -> list[Standing]:
         if body.operator == operator:
             last[body.party] = Standing(fact.id, fact.at, body)
     return [last[party] for party in sorted(last)]
+
+
+def repaid(session: Session, operator: str, period: str) -> list[tuple[str, RecourseRepaid]]:
+    """What guarantors of an operator's cycle say was repaid to them, with its fact, in the order taken in."""
+    found = [(fact.id, read(RecourseRepaid, fact.body)) for fact in facts.facts_of_kind(session, RECOURSE_REPAID)]
+    return [(name, body) for name, body in found if (body.operator, body.period) == (operator, period)]
 
 
 def cover_call(session: Session, name: str, instructions: str) -> tuple[str, CoverCall] | None:

@@ -44,6 +44,7 @@ EVENT_NAMES = {
     "unknown": "待查到账",
     "cover-recourse": "担保方代为备付，可追偿",
     "cover-returned": "退还担保方",
+    "recourse-repaid": "被担保方直接偿还担保方",
     "bank-opening": "银行期初余额",
 }
 """What a clerk calls the events of the journal; a reversal is shown as 冲销 of its event."""

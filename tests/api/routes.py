@@ -78,6 +78,7 @@ READING_POSTS = {
     "/api/certificates/{code}/draft",
     "/api/netting-limits/draft",
     "/api/funding-guarantees/draft",
+    "/api/recourse-payments/draft",
     "/api/cycles/{cycle}/cover-calls/draft",
     "/api/cycles/{cycle}/instructions/draft",
     "/api/cycles/{cycle}/reissue/draft",

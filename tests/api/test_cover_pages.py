@@ -112,6 +112,23 @@ def test_guarantor__signs_is_called_pays_and_is_owed__in_words_on_every_page(own
         page = words(one.get(PAGE))
         assert "已付足" in page
         assert page.count("3.00") >= 3, "what is owed for it"
+    assert "确认，去签署" not in words(party.get(PAGE)), "the guarantor says what it got"
+    with own.platform.reading() as session:
+        period = store.cycle(session, own.cycle).period
+    fields = {"party": CONSUMER, "period": period, "amount": "3.01"}
+    assert "没有写入任何内容" in court.post(f"{PAGE}/repaid", fields, 422).text
+    desk = court.drafted(f"{PAGE}/repaid", fields | {"amount": "1"})
+    assert '"amount":100' in words(court.get(f"/office/desk/{desk}"))
+    assert court.signed(desk) == Outcome.DONE.value
+    assert "2.00" in words(party.get(PAGE))
+    request = {"party": CONSUMER, "period": period, "amount": 200}
+    own.platform.keys[f"party:{COURT}"] = key = own.shop.house.keys[COURT].sm2
+    assert own.platform.post("/api/recourse-payments/draft", request | {"amount": 201}, f"party:{COURT}").is_error
+    drafted = own.platform.post("/api/recourse-payments/draft", request, f"party:{COURT}")
+    statement = Statement.of_document(drafted.json()["statement"])
+    signed = Signed(statement, (sign_sm2(key, statement, by=f"party:{COURT}"),))
+    assert own.platform.post("/api/recourse-payments", signed.document(), f"party:{COURT}").is_success
+    assert "待偿还的代付款" not in words(court.get(PAGE))
 
 
 def test_guarantor__who_does_not_pay__the_default_is_declared_after_its_clock(own: Till) -> None:

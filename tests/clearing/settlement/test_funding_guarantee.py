@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from clearing.errors import BadTerms, Clash, NotSigned, TooEarly, WrongMove
 from clearing.settlement import cover, covering, journal, projecting, register, service, store, tables
 from clearing.settlement.audit import Finding
-from clearing.settlement.cover import COVER_CALL, FUNDING_GUARANTEE, CoverCall
+from clearing.settlement.cover import COVER_CALL, FUNDING_GUARANTEE, RECOURSE_REPAID, CoverCall
 from clearing.settlement.cycle import State
 from clearing.settlement.journal import Account, Kind
 from clearing.settlement.netting import Run
@@ -444,6 +444,47 @@ def test_give_guarantee__sent_again__is_the_first_fact(session: Session) -> None
     first = service.give_guarantee(session, OFFICE, signed, at=AT)
     again = service.give_guarantee(session, OFFICE, signed, at=AT + 9)
     assert (again.replayed, again.fact.id) == (True, first.fact.id)
+
+
+def repaid(session: Session, amount: int, at: int, by: str = "party:Z") -> str:
+    """Z says that Y has repaid it so much of what it paid in March."""
+    body = {"operator": OPERATOR, "guarantor": "Z", "party": "Y", "period": MARCH.name, "amount": amount}
+    no, prev = facts.next_of(session, f"recourse:{OPERATOR}.Z.Y")
+    made = Statement(RECOURSE_REPAID, f"recourse:{OPERATOR}.Z.Y", no, prev, body)
+    return service.take_repaid(session, OFFICE, demo.signed_by(made, (by, "")), at=at).fact.id
+
+
+def test_repaid__what_the_guarantor_got_is_owed_no_more__and_never_more_than_was_owed(
+    session: Session, market: Market
+) -> None:
+    case = late(session, market, part=100, most=0)
+    made = call(session, case.cycle, case.at)
+    pay(session, market, case.missing, made.batch.instructions[0].end_to_end, case.at + 1)
+    with pytest.raises(WrongMove, match="funded"):
+        repaid(session, 1, case.at + 1)
+    finish(session, market, case, case.batch, case.at + 2)
+    assert recourse(session) == {"Y": case.missing, "Z": -case.missing}
+    for amount, refusal in ((0, BadTerms), (-1, FieldError), (case.missing + 1, BadTerms)):
+        with pytest.raises(refusal, match="amount"):
+            repaid(session, amount, case.at + 9)
+    with pytest.raises(NotSigned):
+        repaid(session, 1, case.at + 9, "party:Y")
+    repaid(session, 5, case.at + 9)
+    assert recourse(session) == {"Y": case.missing - 5, "Z": 5 - case.missing}
+    draft = service.draft_repaid(
+        session, operator=OPERATOR, guarantor="Z", party="Y", period=MARCH.name, amount=case.missing - 5
+    )
+    signed = demo.signed_by(draft, ("party:Z", ""))
+    first = service.take_repaid(session, OFFICE, signed, at=case.at + 10)
+    assert service.take_repaid(session, OFFICE, signed, at=case.at + 11) == replace(first, replayed=True)
+    assert recourse(session) == {}
+    with pytest.raises(BadTerms, match="amount"):
+        repaid(session, 1, case.at + 12)
+    journal.trial_balance(store.balance(session))
+    assert audited(session, market, case.cycle) == []
+    table = tables.posting
+    session.execute(update(table).where(table.c.agreement == "recourse/Z", table.c.amount == -5).values(amount=-6))
+    assert any("recourse-repaid" in found.row for found in audited(session, market, case.cycle))
 
 
 @pytest.mark.parametrize(("paid", "amount"), [(0, 7), (-2, 7), (-2, 1), (-2, 5)])
