@@ -215,3 +215,46 @@ def test_guarantee__over_the_api__drafted_signed_listed_and_called(own: Till) ->
     assert answer.status_code in (200, 201), answer.text
     fact = answer.json()["fact"]
     assert own.shop.get(f"/api/bundles/{fact}", f"party:{SELLER}").status_code == 403
+
+
+def test_repaid__by_another_key_a_float_two_at_once_or_again__owed_falls_once_and_never_below_nothing(
+    own: Till,
+) -> None:
+    by, key = f"party:{COURT}", own.shop.house.keys[COURT].sm2
+    own.platform.keys[by] = key
+    desk = trader(own.shop, by).drafted(PAGE, {"party": CONSUMER, "most": "9", **DAYS})
+    for one in (by, f"party:{CONSUMER}"):
+        trader(own.shop, one).signed(desk)
+    run_out(own)
+    own.sign(
+        own.maker.drafted(f"{own.path}/cover-calls", {"a0.of": COURT} | {f"a0.{n}": v for n, v in ACCOUNT.items()})
+    )
+    with own.platform.reading() as session:
+        (_, call), *_ = store.cover_calls(session, own.cycle)
+        period = store.cycle(session, own.cycle).period
+    own.upload(bank_file("0.00", "3.50", entry("G0", "3.50", end_to_end=call.batch.instructions[0].end_to_end)))
+    own.step("payments")
+
+    def owed() -> int:
+        return int(own.shop.get("/api/funding-guarantees", by).json()["guarantees"][0]["owed"])
+
+    def said(amount: int, signed_with: sm.KeyPair) -> Signed:
+        request = {"party": CONSUMER, "period": period, "amount": amount}
+        drafted = own.platform.post("/api/recourse-payments/draft", request, by)
+        statement = Statement.of_document(drafted.json()["statement"])
+        return Signed(statement, (sign_sm2(signed_with, statement, by=by),))
+
+    def sent(signed: Signed) -> int:
+        return own.platform.post("/api/recourse-payments", signed.document(), by).status_code
+
+    assert owed() == 350
+    assert sent(said(100, own.shop.house.keys[CONSUMER].sm2)) in (401, 403), "the debtor's key is not the creditor's"
+    for amount in (b"1.0", b'"100"', b"true", b"1e2", b"{}"):
+        request = b'{"amount":%b,"party":"%b","period":"%b"}' % (amount, CONSUMER.encode(), period.encode())
+        for body in (request, b""):
+            assert own.platform.post("/api/recourse-payments/draft", body, by).status_code in (400, 422), body
+    assert owed() == 350
+    first, second = said(300, key), said(200, key)  # drafted by two at once, for the same place in the chain
+    assert (sent(first), sent(second)) == (200, 409)
+    assert sent(first) == 200, "the first answer again"
+    assert owed() == 50
