@@ -205,8 +205,8 @@ def cover_call(session: Session, name: str, instructions: str) -> tuple[str, Cov
 
 def cover_calls(session: Session, name: str) -> list[tuple[str, CoverCall]]:
     """Every call of guarantors in a cycle with its fact id, in order."""
-    found = [(fact.id, read(CoverCall, fact.body)) for fact in facts.facts_of_kind(session, COVER_CALL)]
-    return [(fact_id, body) for fact_id, body in found if body.batch.cycle == name]
+    acts = facts.facts_of(session, f"payments:{name}")
+    return [(fact.id, read(CoverCall, fact.body)) for fact in acts if fact.kind == COVER_CALL]
 
 
 def weights_of(session: Session, charge_id: str) -> Derived | None:
