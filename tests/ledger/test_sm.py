@@ -169,6 +169,14 @@ def test_check_public__good__answers_it() -> None:
 
 
 @pytest.mark.parametrize(
+    "d", [*range(1, 18), *(sm.N // 2 + i for i in range(-2, 3)), 2**255, *range(sm.N - 6, sm.N - 1)]
+)
+def test_from_private__at_the_edges__is_the_point_of_the_oracle(d: int) -> None:
+    oracle = second_sm2(PUBLIC, D)
+    assert sm.from_private(d.to_bytes(32, "big")).public == "04" + oracle._kg(d, oracle.ecc_table["g"])
+
+
+@pytest.mark.parametrize(
     "private", [bytes(32), (sm.N - 1).to_bytes(32, "big"), sm.N.to_bytes(32, "big"), b"\1" * 31, b""]
 )
 def test_from_private__out_of_range__refused(private: bytes) -> None:
