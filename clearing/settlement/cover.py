@@ -158,7 +158,7 @@ def end_to_end_of(netting: str, party: str) -> str:
 @dataclass(frozen=True, slots=True)
 class Carried:
     """What goes on from a run that a default undid: what counts in the next one, what goes back to guarantors, and the
-    part of each removed obligation that a guarantor paid, which stays in, all sorted."""
+    part of each removed obligation for which money is there, which stays in, all sorted."""
 
     funded: tuple[Funded, ...]
     returned: tuple[Funded, ...]
@@ -184,8 +184,7 @@ def resolved(obligations: Sequence[Obligation], brought: Sequence[Funded]) -> Re
 
 
 def default_of(cycle: str, netting: str, instructions: str, found: Resolution, goes_on: Carried) -> Default:
-    """What is stated of a resolution. A creditor gets what guarantors pay of its claim; what the party that left had
-    brought itself goes back to it with the run that is undone."""
+    """What is stated of a resolution. A creditor gets its part of what the one that left and its guarantor brought."""
     covered = {(item.debtor, item.creditor): item.amount for item in goes_on.covered}
     exposures = tuple(
         replace(item, covered=(got := covered.get((item.defaulter, item.creditor), 0)), borne=item.claim - got)
@@ -195,21 +194,28 @@ def default_of(cycle: str, netting: str, instructions: str, found: Resolution, g
 
 
 def joined(obligations: Sequence[Obligation], covered: Sequence[Obligation]) -> tuple[Obligation, ...]:
-    """The obligations of a run with what guarantors pay of those that left an earlier one, by debtor and creditor."""
+    """The obligations of a run with the paid parts of those that left an earlier one, by debtor and creditor."""
     return tuple(sorted((*obligations, *covered), key=lambda item: (item.debtor, item.creditor)))
 
 
 def carried(found: Resolution, brought: Sequence[Funded]) -> Carried:
-    """What of the money `brought` counts where: a guarantor's pays for its party what that still needs or, where the
-    party left, its creditors in proportion to their claims; the rest is the guarantor's."""
+    """What of the money `brought` counts where: what was brought for a party that left, by itself and then by its
+    guarantor, pays its creditors in proportion to their claims; a guarantor's pays else what its party still needs, and
+    the rest is the guarantor's."""
     own, drawn = own_of(brought), dict[str, int]()
     for line in found.borne:
         if line.source == "guarantee" and line.defaulter not in found.excluded:
             drawn[line.defaulter] = drawn.get(line.defaulter, 0) + line.amount
+    claims = {party: [item for item in found.removed if item.debtor == party] for party in found.excluded}
     for item in brought:
-        if item.by is not None and item.party in found.excluded:
-            claims = sum(owed.amount for owed in found.removed if owed.debtor == item.party)
-            drawn[item.party] = min(item.amount, claims)
+        if item.by is not None and item.party in claims:
+            unpaid = sum(owed.amount for owed in claims[item.party]) - own.get(item.party, 0)
+            drawn[item.party] = min(item.amount, unpaid)
+    covered: list[Obligation] = []
+    for party, owes in claims.items():
+        if paid := own.get(party, 0) + drawn.get(party, 0):
+            parts = money.split(paid, {item.creditor: item.amount for item in owes})
+            covered += [part_of(item, parts[item.creditor]) for item in owes if parts[item.creditor]]
     used, back = [], []
     for item in brought:
         if item.by is None:
@@ -218,13 +224,6 @@ def carried(found: Resolution, brought: Sequence[Funded]) -> Carried:
         back.append(Funded(item.party, item.amount - drawn.get(item.party, 0), item.by))
         own[item.by] = own.get(item.by, 0) + item.amount - drawn.get(item.party, 0)
     funded = [*(Funded(party, amount) for party, amount in own.items()), *used]
-    covered = []
-    for party in found.excluded:
-        owes = [item for item in found.removed if item.debtor == party]
-        if not drawn.get(party) or not owes:
-            continue
-        parts = money.split(drawn[party], {item.creditor: item.amount for item in owes})
-        covered += [part_of(item, parts[item.creditor]) for item in owes if parts[item.creditor]]
     return Carried(_sorted(funded), _sorted(back), joined((), covered))
 
 

@@ -119,7 +119,7 @@ def _net(
     covered: Sequence[Obligation] = (),
 ) -> str:
     """The run within the limits that `stood`, and a notice to every party. `funded` is what was paid in under the run
-    that this one replaces, `covered` what guarantors paid of obligations that left it."""
+    that this one replaces, `covered` what was paid of obligations that left it."""
     obligations, waiting, choice = limiting.applied(obligations, stood)
     obligations = cover.joined(obligations, covered)
     held = notices.merged((*held, *notices.limited(waiting)))
@@ -164,10 +164,10 @@ def netting_secret(office: Office, cycle: str) -> bytes:
 
 def declare_default(session: Session, office: Office, *, cycle: str, at: int) -> str:
     """A net payer has not brought its money in time: its obligations leave the run, the rest is netted again within
-    the limits of the run undone, and what others had paid in counts towards their new position (§8). What a guarantor
-    has paid for a party that left pays its creditors, as parts of their claims that stay in the run; what it has paid
-    for one that no longer needs it goes back to it. New instructions are to be signed; what is paid on the old ones
-    later waits in suspense. Returns the fact id of the default.
+    the limits of the run undone, and what others had paid in counts towards their new position (§8). What a party that
+    left, or its guarantor, had brought pays its creditors, as parts of their claims that stay in the run; what a
+    guarantor has paid for one that no longer needs it goes back to it. New instructions are to be signed; what is paid
+    on the old ones later waits in suspense. Returns the fact id of the default.
 
     Raises WrongMove unless instructed and somebody is short, and while a guarantor is to be called first; TooEarly
     before the funding clock, or that of the guarantors, has run out.

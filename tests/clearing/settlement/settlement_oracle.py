@@ -132,6 +132,28 @@ class Dispute:
         return self.state in ("OPEN", "ANSWERED", "MEDIATION", "OUTSIDE")
 
 
+def paid_parts(amount: int, owes: Mapping[Pair, Items]) -> dict[Pair, Items]:
+    """The parts of debts that `amount` fen pay: to every creditor in proportion, whole fen, the left-over ones to the
+    largest remainders, then by name; of one debt what lessens it whole, then its items in order."""
+    claims = {pair: sum(n for _, _, n in items) for pair, items in owes.items()}
+    parts = {pair: amount * claim // sum(claims.values()) for pair, claim in claims.items()}
+    remainders = sorted(claims, key=lambda pair: (-(amount * claims[pair] % sum(claims.values())), pair))
+    for pair in remainders[: amount - sum(parts.values())]:
+        parts[pair] += 1
+    found: dict[Pair, Items] = {}
+    for pair, items in owes.items():
+        left = parts[pair] - sum(n for _, _, n in items if n < 0)
+        taken: list[tuple[str, str, int]] = []
+        for agreement, period, n in items if parts[pair] else ():
+            pays = min(n, left)
+            left -= max(pays, 0)
+            if pays:
+                taken.append((agreement, period, pays))
+        if taken:
+            found[pair] = tuple(taken)
+    return found
+
+
 @dataclass
 class Order:
     """A payment instruction of the supervised account and what was booked on it."""
@@ -596,7 +618,8 @@ class Oracle:
             self.post((("PAY", *own), sign * order.amount), (("TRN", *own), -sign * order.amount))
 
     def default(self, cycle: Cycle) -> None:
-        """Who is short leaves with all it owes and is owed; what was paid in counts, or comes back."""
+        """Who is short leaves with all it owes and is owed, but for the part of its debts that what it brought pays;
+        what others paid in counts, or comes back."""
         paid_in = dict(cycle.funded)
         for order in self.live(cycle, "funding"):
             if order.booked:
@@ -607,7 +630,11 @@ class Oracle:
         self._net(cycle, -1)
         for order in self.orders:
             order.void = order.void or order.period == cycle.period
-        self._limit(cycle, {pair: items for pair, items in cycle.run.items() if not short & set(pair)})
+        left = {pair: items for pair, items in cycle.run.items() if short & set(pair)}
+        self._limit(cycle, {pair: items for pair, items in cycle.run.items() if pair not in left})
+        for party in short:
+            owes = {pair: items for pair, items in left.items() if pair[0] == party}
+            cycle.run |= paid_parts(paid_in.get(party, 0), owes)
         cycle.funded, cycle.instructed = paid_in, False
         cycle.runs += 1
         cycle.defaults += 1

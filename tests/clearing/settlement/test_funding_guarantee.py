@@ -198,15 +198,16 @@ def test_call__own_money_that_comes_late__is_counted_once_and_the_rest_waits(
 def naive(
     obligations: list[Obligation], brought: Mapping[str, int], paid: int
 ) -> tuple[dict[str, int], dict[str, int]]:
-    """Y left and Z had paid for it: what each of Y's creditors gets of it in whole fen, and what everybody is due or
-    has yet to bring then. Remainders to the largest, ties by name."""
+    """Y left, and Z had `paid` beside what Y brought itself: what each of Y's creditors gets of both in whole fen, and
+    what everybody is due or has yet to bring then. Remainders to the largest, ties by name."""
     claims = {item.creditor: item.amount for item in obligations if item.debtor == "Y"}
     total = sum(claims.values())
+    paid += brought.get("Y", 0)
     parts = {name: paid * claim // total for name, claim in claims.items()}
     order = sorted(claims, key=lambda name: (-(paid * claims[name] % total), name))
     for name in order[: paid - sum(parts.values())]:
         parts[name] += 1
-    due = dict(brought)
+    due = {name: amount for name, amount in brought.items() if name != "Y"}
     for item in obligations:
         if "Y" not in (item.debtor, item.creditor):
             due[item.debtor] = due.get(item.debtor, 0) - item.amount
