@@ -6,8 +6,11 @@ A test that wants one asks for the fixture `place` (tests/clearing/conftest.py) 
 from __future__ import annotations
 
 import shutil
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
+from functools import cache
 from itertools import count
 from pathlib import Path
 
@@ -37,6 +40,34 @@ class Place:
         made = self.opened(url)
         event.listen(made, "engine_disposed", lambda _: self.drop(url))
         return made
+
+
+@cache
+def _tables() -> bytes:
+    """An SQLite database with every table, which takes longer to make than most tests."""
+    made = create_engine("sqlite://")
+    SQLModel.metadata.create_all(made)
+    with closing(made.raw_connection()) as connection:
+        found: bytes = connection.driver_connection.serialize()  # type: ignore[union-attr]
+    made.dispose()
+    return found
+
+
+def with_tables(file: Path) -> str:
+    """Makes an SQLite file with every table; returns its address."""
+    file.write_bytes(_tables())
+    return f"sqlite:///{file}"
+
+
+def in_memory() -> Engine:
+    """An engine on a database in memory with every table, one for each thread."""
+
+    def connect() -> sqlite3.Connection:
+        connection = sqlite3.connect(":memory:", check_same_thread=False)
+        connection.deserialize(_tables())
+        return connection
+
+    return create_engine("sqlite://", creator=connect)
 
 
 def files(folder: Path) -> Place:

@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -119,6 +120,13 @@ class Platform:
         body = Staff(AGENCY, self.keys[f"staff:{name}"].public, (role,))
         self.state("/api/staff", "staff/v1", f"staff:{name}", body, (f"party:{AGENCY}", ""))
 
+    def people(self) -> None:
+        """Admits every party and member of staff over HTTP."""
+        for party in NAMES:
+            self.admit(party)
+        for name, role in STAFF.items():
+            self.hire(name, role)
+
     @contextmanager
     def books(self) -> Iterator[House]:
         """The registry's house on this platform's database, committed at the end; it moves the clock."""
@@ -153,27 +161,55 @@ def template(folder: Path) -> Path:
 
 @contextmanager
 def open_platform(home: Path, empty: Path, *, peopled: bool = True, **more: Any) -> Iterator[Platform]:
-    """A platform in `home`, with parties and staff admitted over HTTP if `peopled`; `more` are further settings."""
+    """A platform in `home`, with parties and staff if `peopled`, else with the database `empty`; `more` are further
+    settings. Admitting everybody takes longer than most tests, so it is done once and the home copied."""
+    if peopled:
+        first = _peopled_home(empty)
+        shutil.copytree(first.home, home, dirs_exist_ok=True)
+        with _opened(home, settings_of(home, first.authority, **more), dict(first.keys)) as platform:
+            platform.tokens |= first.tokens
+            yield platform
+        return
     authority = sm.generate()
-    system = bootstrap.build(installation(home, authority.public, **more))
+    configured = installation(home, authority.public, **more)
     shutil.copy(empty, home / "shuqing.db")
-    app = create(system)
-    keys = {
-        f"party:{AGENCY}": system.agency.sm2,
-        f"party:{OPERATOR}": system.operator.sm2,
-        f"party:{AUTHORITY}": authority,
-    }
-    app.state.window.limit = 10**9
-    with serving(app) as client:
-        platform = Platform(system, app, client, home / "clock", keys)
-        if peopled:
-            for party in NAMES:
-                platform.admit(party)
-            for name, role in STAFF.items():
-                platform.hire(name, role)
+    with _opened(home, configured, {f"party:{AUTHORITY}": authority}) as platform:
         yield platform
-    system.engine.dispose()
-    system.reader.dispose()
+
+
+@contextmanager
+def _opened(home: Path, configured: Settings, keys: dict[str, sm.Sm2Key]) -> Iterator[Platform]:
+    system = bootstrap.build(configured)
+    app = create(system)
+    keys |= {f"party:{AGENCY}": system.agency.sm2, f"party:{OPERATOR}": system.operator.sm2}
+    app.state.window.limit = 10**9
+    try:
+        with serving(app) as client:
+            yield Platform(system, app, client, home / "clock", keys)
+    finally:
+        system.engine.dispose()
+        system.reader.dispose()
+
+
+@dataclass(frozen=True)
+class PeopledHome:
+    """A home whose parties and staff are admitted, the keys and API keys of everybody, the authority's public key."""
+
+    home: Path
+    keys: dict[str, sm.Sm2Key]
+    tokens: dict[str, str]
+    authority: str
+
+
+@cache
+def _peopled_home(empty: Path) -> PeopledHome:
+    home = empty.parent / "peopled"
+    with open_platform(home, empty, peopled=False) as platform:
+        platform.people()
+        with closing(sqlite3.connect(home / "shuqing.db")) as connection:
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    authority = platform.keys[f"party:{AUTHORITY}"].public
+    return PeopledHome(home, platform.keys, platform.tokens, authority)
 
 
 def installation(home: Path, authority: str, **more: Any) -> Settings:
@@ -186,8 +222,12 @@ def installation(home: Path, authority: str, **more: Any) -> Settings:
     addresses = {name: f"0x{number:040x}" for number, name in enumerate(CONTRACTS, 1)}
     deployment = {"chainId": 31337, "timeUnit": 1, "firstBlock": 1, "addresses": addresses, "codeHashes": {}}
     (home / "deployment.json").write_text(json.dumps(deployment))
-    clock = home / "clock"
-    clock.write_text(str(START))
+    (home / "clock").write_text(str(START))
+    return settings_of(home, authority, **more)
+
+
+def settings_of(home: Path, authority: str, **more: Any) -> Settings:
+    """The settings of an installation that is in `home` already."""
     return Settings(
         home=home,
         origin="shuqing/test",
@@ -202,7 +242,7 @@ def installation(home: Path, authority: str, **more: Any) -> Settings:
             url="http://127.0.0.1:9", uscc=AUTHORITY, name="存证服务（演示）", sm2=authority
         ),
         fonts=FONTS,
-        clock_file=clock,
+        clock_file=home / "clock",
         demo=True,
         **{"papers_received": False, **more},
     )

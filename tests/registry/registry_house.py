@@ -5,20 +5,18 @@ Nothing is mocked: every statement is signed by the key of whoever makes it and 
 
 from __future__ import annotations
 
+import atexit
 import secrets
 import shutil
-from dataclasses import (
-    dataclass,
-    field,
-    replace,
-)
+import tempfile
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Engine, create_engine, event, select
 from sqlalchemy.orm import Session
-from sqlmodel import SQLModel
 from stdnum.cn.uscc import calc_check_digit
 
 from ledger import eip712, rebuild, sm, store
@@ -63,6 +61,7 @@ from registry.rights import Basis, Right, RightRow, SourceKind
 from registry.scheme import NATIONAL_2026
 from registry.seal import Seal, Sealed
 from registry.succession import Wish, announcement_needed
+from tests.databases import with_tables
 from tests.registry.seal_maker import shared_issuer, shared_seal
 
 FONTS = Path(__file__).parents[2] / "node_modules/@expo-google-fonts/noto-sans-sc"
@@ -288,13 +287,22 @@ def copied_house(house: House, path: Path) -> House:
     """The same house on a copy of its database, which must be closed: for tests that begin often."""
     shutil.copy(str(house.engine.url.database), path)
     engine = engine_on(path)
-    return replace(house, engine=engine, session=Session(engine))
+    return replace(house, engine=engine, session=Session(engine), keys=dict(house.keys), kept=dict(house.kept))
 
 
 def open_house(path: Path, now: str = "2026-08-03 09:00") -> House:
-    """A fresh house on a SQLite file in WAL mode."""
+    """A house on a SQLite file in WAL mode, with parties and staff that were admitted the day before."""
+    return copied_house(_first_house(now), path)
+
+
+@cache
+def _first_house(now: str) -> House:
+    """The house that others are copied from: admitting everybody takes longer than most tests."""
+    folder = Path(tempfile.mkdtemp())
+    atexit.register(shutil.rmtree, folder)
+    path = folder / "first.db"
+    with_tables(path)
     engine = engine_on(path)
-    SQLModel.metadata.create_all(engine)
     keys = {f"party:{AUTHORITY}": sm.generate()}
     agency = Agency(
         uscc=AGENCY,
@@ -315,6 +323,9 @@ def open_house(path: Path, now: str = "2026-08-03 09:00") -> House:
     for name, role in STAFF.items():
         house.hire(name, role)
     house.now = moment(now)
+    house.session.commit()
+    house.session.close()
+    engine.dispose()
     return house
 
 

@@ -349,8 +349,9 @@ def platform(address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> I
     monkeypatch.setenv("SHUQING_DATABASE_URL", address)
     unused = tmp_path / "unused.db"
     unused.touch()
-    with open_platform(tmp_path / "home", unused) as opened:
+    with open_platform(tmp_path / "home", unused, peopled=False) as opened:
         assert opened.system.engine.dialect.name == "postgresql"
+        opened.people()
         yield opened
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sqlalchemy import Engine, create_engine, event
-from sqlmodel import Session, SQLModel
+from sqlmodel import Session
 
 from clearing.market import service, store
 from clearing.market.agreement import (
@@ -84,6 +84,7 @@ from registry.asset import DataForm, Twin, Volume
 from registry.party import uscc_is_valid
 from registry.rights import Right, SourceKind
 from registry.tables import CertificateRow, ConnectorRow, HoldingRow, PartyRow, StaffRow
+from tests.databases import with_tables
 
 NOW = 1_780_000_000
 DAY = 86_400
@@ -126,10 +127,9 @@ class House:
         if isinstance(place, Engine):
             self.engine = place
         else:
-            self.engine = create_engine(f"sqlite:///{place}")
+            self.engine = create_engine(with_tables(place))
             # A test database need not survive a power loss; the connector's own state keeps the real settings.
             event.listen(self.engine, "connect", lambda connection, _: connection.execute("PRAGMA synchronous=OFF"))
-            SQLModel.metadata.create_all(self.engine)
         self.session = Session(self.engine)
         self.keys = {party: new_keys() for party in (SELLER, PROVIDER, CONSUMER, OPERATOR, COURT)}
         self.reviewer, self.approver, self.connector = sm.generate(), sm.generate(), sm.generate()

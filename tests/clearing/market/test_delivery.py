@@ -6,7 +6,7 @@ import secrets
 from dataclasses import replace
 
 import pytest
-from sqlmodel import Session, SQLModel, create_engine
+from sqlmodel import Session
 
 from clearing.errors import Clash, NotSigned, TooEarly, UnknownFact, WrongMove
 from clearing.market.agreement import Act as AgreementAct
@@ -20,6 +20,7 @@ from ledger import store as ledger
 from ledger.errors import BadSignature, Conflict, Stale
 from tests.clearing.market.handing import CALENDAR, Handing, digest, found, sent
 from tests.clearing.market.house import CONSUMER, COURT, DAY, NOW, OPERATOR, PROVIDER, SELLER, House
+from tests.databases import in_memory
 
 JUNE = NOW + 35 * DAY
 
@@ -180,8 +181,7 @@ def test_views__made_again_from_the_facts__are_the_same(house: House) -> None:
     handing.receive()
     handing.say(Act.ADMIT, NOW + 30 * DAY, items=("a", "b"))
     handing.say(Act.REDELIVER, NOW + 30 * DAY, shipment=handing.shipment(sent("a", 10), sent("b", 20)))
-    engine = create_engine("sqlite://")
-    SQLModel.metadata.create_all(engine)
+    engine = in_memory()
     with Session(engine) as scratch:
         for fact in ledger.all_facts(house.session):
             if fact.kind in store.PROJECTORS:

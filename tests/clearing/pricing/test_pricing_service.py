@@ -4,9 +4,8 @@ from dataclasses import replace
 
 import pytest
 from pricing_cases import AS_OF, changed, example
-from sqlalchemy import create_engine, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
-from sqlmodel import SQLModel
 
 from clearing.errors import NotSigned, UnknownFact
 from clearing.pricing import service, store, tables
@@ -21,6 +20,7 @@ from ledger import store as facts
 from ledger.errors import BadSignature, Conflict
 from ledger.facts import PartsRoot, Signed, Statement
 from ledger.signing import require_sm2, sign_sm2
+from tests.databases import in_memory
 
 ISSUER = "party:91110000MA0000001X"
 KEY = sm.generate()
@@ -29,8 +29,7 @@ AT = AS_OF + 60
 
 @pytest.fixture
 def session():
-    engine = create_engine("sqlite://")
-    SQLModel.metadata.create_all(engine)
+    engine = in_memory()
     with Session(engine) as session:
         yield session
     engine.dispose()

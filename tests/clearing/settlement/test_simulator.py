@@ -22,7 +22,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import func, select, update
-from sqlmodel import Session, SQLModel, create_engine
+from sqlmodel import Session, create_engine
 
 from clearing.errors import ProofRefused
 from clearing.market.delivery import service as delivering
@@ -67,7 +67,7 @@ from tests.clearing.settlement.simulator_limits import limits
 from tests.clearing.settlement.simulator_orders import orders
 from tests.clearing.settlement.simulator_steps import STEPS
 from tests.counts import NIGHT, few
-from tests.databases import Place
+from tests.databases import Place, with_tables
 
 DAYS, RUNS = 65 if NIGHT else 50, few(1)
 DAYLIGHT = 1
@@ -371,8 +371,7 @@ def refolded(m: Simulator, path: Path) -> None:
              tables.posting, tables.hold, tables.statement, tables.position, tables.instruction, tables.bank_file,
              tables.bank_entry, tables.guarantee_call, *disputes.VIEWS, *deliveries.VIEWS,
              *order_store.VIEWS]  # fmt: skip
-    engine = create_engine(f"sqlite:///{path}")
-    SQLModel.metadata.create_all(engine)
+    engine = create_engine(with_tables(path))
     with m.opened() as first, Session(engine) as second:
         for fact in ledger.all_facts(first):
             ledger.restore(second, fact, ledger.parts_of(first, fact.id))

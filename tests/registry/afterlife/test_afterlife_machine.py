@@ -15,9 +15,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
-from sqlalchemy import create_engine
 from sqlalchemy.orm import Session
-from sqlmodel import SQLModel
 
 from api.bootstrap import projectors
 from ledger import rebuild
@@ -36,6 +34,7 @@ from registry.errors import RegistryError
 from registry.form import Operation
 from registry.rights import Right
 from tests.counts import few
+from tests.databases import in_memory
 from tests.registry.afterlife.afterlife_house import (
     ALL,
     CLERK,
@@ -170,8 +169,7 @@ def test_any_history_of_remarks__flag_and_blocks_are_the_oracles(later: After, s
 
 def differences(house: House) -> list[str]:
     """Every view row against the same row made again from the facts in an empty database."""
-    engine = create_engine("sqlite://")
-    SQLModel.metadata.create_all(engine)
+    engine = in_memory()
     try:
         with Session(engine) as scratch:
             rebuild.copy_facts(house.session, scratch)

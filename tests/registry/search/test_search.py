@@ -7,9 +7,8 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import create_engine, text
+from sqlalchemy import text
 from sqlalchemy.orm import Session
-from sqlmodel import SQLModel
 
 from registry import answering, validity
 from registry.asset import AssetKind
@@ -24,6 +23,7 @@ from registry.search.store import Wanted, place_of
 from registry.statistics import store as statistics
 from registry.statistics.figures import Dimension
 from tests.counts import few
+from tests.databases import in_memory
 from tests.registry.registry_house import AGENCY
 from tests.registry.search.questions import SYNTAX, answers, fill
 from tests.registry.search.register_world import AGENCY_NAME, START, Register
@@ -35,8 +35,7 @@ WORDS = [
 
 
 def opened(*, waived: bool) -> Register:
-    engine = create_engine("sqlite://")
-    SQLModel.metadata.create_all(engine)
+    engine = in_memory()
     register = Register(Session(engine))
     fill(register, waived=waived)
     return register
@@ -58,8 +57,7 @@ def without_waived() -> Iterator[Register]:
 
 @pytest.fixture
 def register() -> Iterator[Register]:
-    engine = create_engine("sqlite://")
-    SQLModel.metadata.create_all(engine)
+    engine = in_memory()
     with Session(engine) as session:
         yield Register(session)
 

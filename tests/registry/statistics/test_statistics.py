@@ -10,9 +10,7 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import create_engine
 from sqlalchemy.orm import Session
-from sqlmodel import SQLModel
 
 from ledger import store
 from ledger.facts import Signed, Statement
@@ -29,6 +27,7 @@ from registry.statistics import store as statistics
 from registry.statistics.figures import CERTIFICATES, ENTRIES, PUBLISHED, RULE, Dimension, csv_of
 from registry.telling import TOLD, Telling
 from tests.counts import few
+from tests.databases import in_memory
 from tests.registry.search.register_world import SIGNER, START, Register
 
 DAY = 86_400
@@ -55,8 +54,7 @@ def register() -> Iterator[Register]:
 
 
 def opened() -> Session:
-    engine = create_engine("sqlite://")
-    SQLModel.metadata.create_all(engine)
+    engine = in_memory()
     return Session(engine)
 
 
