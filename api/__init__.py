@@ -6,8 +6,8 @@ settings → bootstrap → app → deps → auth → bodies → routes → error
 - `bootstrap` is the only constructor; `schema` lists every table.
 - `app` is the HTTP application; `deps` gives a route its session and commits before the answer (D1).
 - `group` commits for many requests at once: single usage records (D11).
-- `auth`: whose API key; `sessions`: who is logged in with a browser, by the same keys; `hardware`: a key that never
-  leaves its token (PKCS #11);
+- `apikey`: API keys; `auth`: whose one a request came with; `sessions`: who is logged in with a browser, by the same
+  keys; `hardware`: a key that never leaves its token (PKCS #11);
   `bodies`: signed statements, read strictly; `errors`: domain error to status.
 - `dsp`: documents of the Dataspace Protocol, made from what the market stores; `calling`: its peers, called back.
 - `routes`: one module per package behind them; `views`: results as JSON.

@@ -1,25 +1,19 @@
-"""Who calls: an API key per party or person. A write is also signed; the key only opens the door.
-
-A key is 32 random bytes shown once; the table keeps a prefix to find it and its SHA-256 to check it.
-"""
+"""Who calls: an API key per party or person. A write is also signed; the key only opens the door."""
 
 from __future__ import annotations
 
-import hashlib
-import hmac
-import secrets
 import time
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass
 from typing import Annotated, Generic, TypeVar
 
 from fastapi import Depends, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
-from sqlalchemy import BigInteger, Engine, String, bindparam, inspect, select
-from sqlmodel import Field, Session, SQLModel
+from sqlalchemy import Engine
+from sqlmodel import Session
 
 from api import sessions
+from api.apikey import Caller, Forbidden, caller_of, digest_of
 from api.deps import NowDep, ReadDep, SystemDep
 from ledger.facts import Signed
 from registry import store as registry
@@ -28,48 +22,6 @@ from registry.party import connector_subject, party_subject
 
 Question = TypeVar("Question")
 Answer = TypeVar("Answer")
-
-
-class Unauthorised(Exception):
-    """No key, or a key nobody holds."""
-
-
-class Forbidden(Exception):
-    """The key's holder may not do this."""
-
-
-class ApiKey(SQLModel, table=True):
-    """An API key: operational, never a fact; lost on import and issued anew."""
-
-    __tablename__ = "api_key"
-
-    prefix: str = Field(primary_key=True, sa_type=String(12), sa_column_kwargs={"info": {"class": "operational"}})
-    sha256: str = Field(sa_type=String(64), sa_column_kwargs={"info": {"class": "operational"}})
-    holder: str = Field(sa_type=String(240), index=True, sa_column_kwargs={"info": {"class": "operational"}})
-    made_at: int = Field(sa_type=BigInteger, sa_column_kwargs={"info": {"class": "operational"}})
-    ended_at: int | None = Field(
-        default=None, sa_type=BigInteger, nullable=True, sa_column_kwargs={"info": {"class": "operational"}}
-    )
-
-
-# Made once, and no object of the mapper: a stream of single records asks for hundreds of keys a second.
-_KEY = inspect(ApiKey).local_table
-_KEY_OF = select(_KEY.c.sha256, _KEY.c.holder, _KEY.c.ended_at).where(_KEY.c.prefix == bindparam("prefix"))
-
-
-@dataclass(frozen=True, slots=True)
-class Caller:
-    """The holder of the key a request came with: "party:…", "staff:…" or "connector:…"; `by_session`: logged in."""
-
-    holder: str
-    by_session: bool = False
-
-
-def issue(session: Session, holder: str, *, at: int) -> str:
-    """Makes a key for `holder` and returns it; it is not stored and cannot be shown again."""
-    prefix, secret = secrets.token_hex(6), secrets.token_hex(32)
-    session.add(ApiKey(prefix=prefix, sha256=_digest(secret), holder=holder, made_at=at))
-    return f"sq_{prefix}_{secret}"
 
 
 _bearer = HTTPBearer(
@@ -102,19 +54,6 @@ def sender(
         if visitor is not None:
             return Caller(visitor.holder, by_session=True)
     return caller_of(session, given.credentials if given else "", now)
-
-
-def caller_of(session: Session, key: str, now: int) -> Caller:
-    """The holder of this API key. Raises `Unauthorised`."""
-    parts = key.strip().split("_")
-    if len(parts) != 3 or parts[0] != "sq":
-        raise Unauthorised(
-            "缺少接口密钥：请求头 Authorization: Bearer sq_…。 / No API key: send Authorization: Bearer sq_…."
-        )
-    found = session.execute(_KEY_OF, {"prefix": parts[1]}).first()
-    if found is None or not hmac.compare_digest(found.sha256, _digest(parts[2])) or (found.ended_at or now + 1) <= now:
-        raise Unauthorised("接口密钥无效或已停用。 / The API key is unknown or ended.")
-    return Caller(found.holder)
 
 
 CallerDep = Annotated[Caller, Depends(caller)]
@@ -186,7 +125,7 @@ class Known(Generic[Question, Answer]):
 
 def callers(engine: Engine, clock: Callable[[], int]) -> Known[str, Caller]:
     """Callers by API key; kept under its digest, never the key itself."""
-    return Known(engine, lambda session, key: caller_of(session, key, clock()), _digest)
+    return Known(engine, lambda session, key: caller_of(session, key, clock()), digest_of)
 
 
 def reporters(engine: Engine, clock: Callable[[], int]) -> Known[tuple[Caller, str], None]:
@@ -213,7 +152,3 @@ def organisation_of(session: Session, caller: Caller, now: int) -> str:
         except Unknown:
             pass
     raise Forbidden("只给当事方及其人员查看。 / Only parties and their staff may look.")
-
-
-def _digest(secret: str) -> str:
-    return hashlib.sha256(secret.encode()).hexdigest()

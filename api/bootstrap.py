@@ -14,8 +14,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
-from alembic import command
-from alembic.config import Config
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import Engine, create_engine, event, inspect
 from sqlalchemy.orm import Session
@@ -77,7 +75,6 @@ from ledger.log import Head
 from ledger.rebuild import Projector
 from ledger.sending import Policy
 from ledger.verify import KindRules
-from ledger.web3_chain import Web3Chain
 from ledger.witness import HttpWitness, TlogWitness
 from registry import holding, signers, waiting
 from registry.afterlife import service as afterlife
@@ -241,8 +238,10 @@ def _calendar(reader: Engine, calendars: InForce) -> Calendar:
         return calendars.of(session)
 
 
-def connect(settings: Settings, relay: bytes | None, desk: Desk | None = None) -> Web3Chain:
+def connect(settings: Settings, relay: bytes | None, desk: Desk | None = None) -> Chain:
     """The chain named in the settings; without `relay` it can only be read. `desk` is asked before anything is sent."""
+    from ledger.web3_chain import Web3Chain  # slow to load, and most commands ask no node
+
     file = settings.path(settings.deployment)
     if not file.exists():
         raise SettingsError(
@@ -329,6 +328,9 @@ def _postgresql(url: str, *, write: bool) -> Engine:
 
 def migrate(url: str) -> None:
     """Brings the database to the current schema (Alembic)."""
+    from alembic import command  # slow to load, and most commands bring nothing up to date
+    from alembic.config import Config
+
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
     made = engine(url, write=True)

@@ -48,8 +48,7 @@ from api import (
     uploads,
 )
 from api import worker as working
-from api.app import create
-from api.auth import issue
+from api.apikey import issue
 from api.command import HomeOption, said_clearly, stored, system_of
 from api.proofs import ALL, bundle_of
 from api.trust_file import trust_of
@@ -146,6 +145,8 @@ def serve(
     host: Annotated[str, typer.Option(help="地址 / address")] = "127.0.0.1",
 ) -> None:
     """HTTP 服务 / the HTTP application."""
+    from api.app import create  # which takes as long to load as most commands do in all
+
     with said_clearly():
         system = system_of(home)
         bootstrap.migrate(system.settings.database)

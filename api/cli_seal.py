@@ -11,7 +11,6 @@ import typer
 from api import bootstrap, sealing, settings
 from api.command import HomeOption, said_clearly
 from registry.calendar import text_of
-from registry.seal import examine
 
 app = typer.Typer(help="登记专用章 / the agency's seal", no_args_is_help=True)
 
@@ -59,6 +58,8 @@ def check(
     at: Annotated[int | None, typer.Option(min=0, help="按此时刻核验（秒，UTC） / as of this second UTC")] = None,
 ) -> None:
     """核验 PDF 上的印章与时间戳；不说明凭证现在有效 / seal and time stamp on a PDF; not whether it is in force."""
+    from registry.pades import examine  # slow to load, and only this command of all looks at a signature
+
     with said_clearly():
         stamps = (sealing.root_of(stamp_root),) if stamp_root else ()
         moment = bootstrap.clock(None)() if at is None else at

@@ -23,7 +23,7 @@ import ledger.verify
 import ledger.witness
 import registry.errors as r
 from api import dsp
-from api.auth import Forbidden, Unauthorised
+from api.apikey import Forbidden, Unauthorised
 from api.bodies import TooLarge, WrongType
 from api.desk.waiting import DeskRefused
 from api.group import NotStored, Overloaded

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from sqlmodel import Session
 
-from api.auth import Forbidden
+from api.apikey import Forbidden
 from api.bootstrap import System
 from ledger.digest import twin
 from ledger.errors import BrokenLog, FieldError

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import api.auth
+import api.apikey
 import api.calling
 import api.desk.tables
 import api.office.tables
@@ -79,7 +79,7 @@ MODULES = (
     clearing.settlement.service_order.tables,
     clearing.settlement.public_revenue.tables,
     clearing.settlement.reporting.tables,
-    api.auth,
+    api.apikey,
     api.calling,
     api.desk.tables,
     api.office.tables,

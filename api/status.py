@@ -19,7 +19,6 @@ from clearing.usage.service import INTEGRATE_WITHIN
 from ledger import anchoring, checkpoint, incidents, leader, log, outbox, tables
 from ledger.chain import Chain
 from ledger.errors import ChainError
-from ledger.web3_chain import Web3Chain
 
 SHOWN = 5
 """So many incidents are listed."""
@@ -190,6 +189,8 @@ def _contract(system: System, session: Session, name: str) -> dict[str, Any]:
 
 def _chain(system: System, contracts: dict[str, Any], newest: anchoring.Place | None) -> dict[str, Any]:
     """What the node says; the contracts' rows get address and code. A node that cannot be used is an "error"."""
+    from ledger.web3_chain import Web3Chain  # slow to load, and most commands ask no node
+
     said: dict[str, Any] = {
         "id": system.settings.chain_id,
         "confirmations": system.settings.confirmations,

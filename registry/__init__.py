@@ -17,7 +17,8 @@ Values and rules:
 - `objection`: who objects and what was decided.
 - `case`: where an application stands; `succession`: what a later registration makes of the entry in force.
 - `moves`: what a table of moves is; `conditions`: the guards of an application's moves; `application`: its table.
-- `document`: the certificate as PDF and JSON; `seal`: the signature on the PDF; `credential`: the same for machines.
+- `document`: the certificate as PDF and JSON; `seal`: the agency's seal, `pades`: its signature on the PDF;
+  `credential`: the same for machines.
 - `catalogue`: what the public sees; `worklist`: what waits for whom, least time left first.
 
 Views: `tables`, `projecting` (how facts are folded into them), `store` (the questions asked of them).

@@ -7,9 +7,6 @@ import warnings
 import zipfile
 from datetime import date, datetime
 
-from openpyxl import load_workbook
-from openpyxl.utils.exceptions import InvalidFileException
-
 from ledger.errors import FieldError
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -26,6 +23,9 @@ def no_formula(text: str) -> str:
 
 def rows_of(name: str, data: bytes, most_rows: int) -> list[list[str]]:
     """At most `most_rows` rows, empty ones left out. Raises `FieldError` naming the file."""
+    from openpyxl import load_workbook  # slow to load, and whoever checks a form reads no workbook
+    from openpyxl.utils.exceptions import InvalidFileException
+
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as packed:
             unpacked = sum(item.file_size for item in packed.infolist())

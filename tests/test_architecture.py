@@ -26,7 +26,7 @@ ONE_DOOR = {
     "pydantic_settings": {"api/settings.py"},
     "alembic": {"api/bootstrap.py", "scripts/migrations/env.py", "scripts/write_schema.py"},
     "typst": {"registry/document.py"},
-    "pyhanko": {"registry/seal.py", "scripts/counterparties/time_stamp_authority.py"},
+    "pyhanko": {"registry/pades.py", "scripts/counterparties/time_stamp_authority.py"},
     "chinese_calendar": {"registry/calendar.py"},
     "psycopg": {"clearing/pricing/source_table.py"},
     "ibis": {"clearing/usage/bulk/spark.py"},

@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 
 from api import bootstrap, settings
-from api.auth import issue
+from api.apikey import issue
 from api.bootstrap import System
 from clearing.market import store as market
 from clearing.market.agreement import Role, TermsParty

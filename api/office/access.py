@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlmodel import Session
 
-from api.auth import Forbidden
+from api.apikey import Forbidden
 from api.desk.waiting import Waiting
 from api.sessions import Visitor
 from registry import store

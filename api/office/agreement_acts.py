@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from sqlmodel import Session
 
-from api.auth import Forbidden
+from api.apikey import Forbidden
 from api.desk import dealing
 from api.desk.waiting import Slot
 from api.office import deals, spoken, terms_form, words

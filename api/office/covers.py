@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from sqlmodel import Session
 
-from api.auth import Forbidden
+from api.apikey import Forbidden
 from api.office import deals
 from api.office.typed import yuan_of
 from clearing.errors import BadMoney, UnknownFact

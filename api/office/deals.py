@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlmodel import Session
 
-from api.auth import Forbidden
+from api.apikey import Forbidden
 from api.desk import dealing
 from api.desk import store as desk
 from api.desk.waiting import Waiting

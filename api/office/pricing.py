@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 from sqlmodel import Session
 
-from api.auth import Forbidden
+from api.apikey import Forbidden
 from api.office import pricing_form, words
 from api.office.application_form import Message
 from api.office.pricing_cases import PricingCase

@@ -14,7 +14,7 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse, Response
 from sqlmodel import Session
 
-from api.auth import Caller, Forbidden
+from api.apikey import Caller, Forbidden
 from api.bodies import MAX_BODY, TooLarge
 from api.bootstrap import System
 from api.deps import NowDep, ReadDep, SystemDep, WriteDep

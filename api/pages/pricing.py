@@ -13,7 +13,7 @@ from fastapi.responses import HTMLResponse, JSONResponse, Response
 from sqlmodel import Session
 
 from api import price_paper
-from api.auth import Forbidden
+from api.apikey import Forbidden
 from api.deps import NowDep, ReadDep, SystemDep, WriteDep
 from api.desk import service as desk
 from api.desk import store as waiting

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, JSONResponse, Response
 from sqlmodel import Session
 
-from api.auth import Forbidden
+from api.apikey import Forbidden
 from api.deps import NowDep, ReadDep, SystemDep, WriteDep
 from api.desk import service, store
 from api.desk.waiting import Outcome, Waiting

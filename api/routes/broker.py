@@ -7,7 +7,8 @@ from typing import Any
 from fastapi import APIRouter
 from sqlalchemy.orm import Session
 
-from api.auth import CallerDep, Forbidden, organisation_of, require_own
+from api.apikey import Forbidden
+from api.auth import CallerDep, organisation_of, require_own
 from api.bodies import SignedDep, describe
 from api.bootstrap import System
 from api.deps import NowDep, ReadDep, SystemDep, WriteDep

@@ -8,7 +8,8 @@ from fastapi import APIRouter, Response
 from sqlalchemy import select
 from sqlmodel import Session
 
-from api.auth import Caller, CallerDep, Forbidden, require_own
+from api.apikey import Caller, Forbidden
+from api.auth import CallerDep, require_own
 from api.bodies import SignedDep, describe
 from api.deps import NowDep, ReadDep, WriteDep
 from api.views import appended, plain

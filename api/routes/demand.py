@@ -7,8 +7,9 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 from sqlalchemy.orm import Session
 
+from api.apikey import Forbidden
 from api.asking import AskedDemandsDep
-from api.auth import CallerDep, Forbidden, organisation_of, require_own
+from api.auth import CallerDep, organisation_of, require_own
 from api.bodies import SignedDep, describe
 from api.bootstrap import System
 from api.deps import NowDep, ReadDep, SystemDep, WriteDep

@@ -10,7 +10,8 @@ from typing import Any
 from fastapi import APIRouter
 from sqlmodel import Session
 
-from api.auth import Caller, CallerDep, Forbidden
+from api.apikey import Caller, Forbidden
+from api.auth import CallerDep
 from api.bodies import DocumentDep
 from api.deps import NowDep, ReadDep, SystemDep, WriteDep
 from api.desk import service

@@ -17,7 +17,8 @@ from fastapi.responses import JSONResponse, Response
 from sqlmodel import Session
 
 from api import calling, dsp, errors
-from api.auth import Caller, CallerDep, Forbidden, require_own
+from api.apikey import Caller, Forbidden
+from api.auth import CallerDep, require_own
 from api.bodies import DocumentDep
 from api.bootstrap import System
 from api.deps import NowDep, ReadDep, SystemDep, WriteDep

@@ -7,7 +7,8 @@ from typing import Any
 from fastapi import APIRouter, Response
 from sqlmodel import Session
 
-from api.auth import Caller, CallerDep, Forbidden, require_own
+from api.apikey import Caller, Forbidden
+from api.auth import CallerDep, require_own
 from api.bodies import SignedDep, describe
 from api.bootstrap import System
 from api.deps import NowDep, ReadDep, SystemDep, WriteDep

@@ -7,7 +7,8 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Response
 
-from api.auth import Caller, CallerDep, Forbidden, organisation_of, require_own
+from api.apikey import Caller, Forbidden
+from api.auth import CallerDep, organisation_of, require_own
 from api.bodies import SignedDep, describe
 from api.deps import NowDep, ReadDep, SystemDep, WriteDep
 from api.office import history, spoken

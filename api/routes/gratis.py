@@ -6,7 +6,8 @@ from typing import Any
 
 from fastapi import APIRouter
 
-from api.auth import CallerDep, Forbidden, organisation_of, require_own
+from api.apikey import Forbidden
+from api.auth import CallerDep, organisation_of, require_own
 from api.bodies import SignedDep, describe
 from api.deps import NowDep, ReadDep, SystemDep, WriteDep
 from api.views import appended, plain

@@ -11,7 +11,8 @@ from fastapi.responses import StreamingResponse
 from sqlmodel import Session
 
 from api import jobs, sealed
-from api.auth import Caller, CallerDep, Forbidden, require_own
+from api.apikey import Caller, Forbidden
+from api.auth import CallerDep, require_own
 from api.bodies import DocumentDep
 from api.bootstrap import System
 from api.deps import NowDep, ReadDep, SystemDep, WriteDep

@@ -6,7 +6,8 @@ from typing import Any
 
 from fastapi import APIRouter
 
-from api.auth import CallerDep, Forbidden, require_own
+from api.apikey import Forbidden
+from api.auth import CallerDep, require_own
 from api.bodies import SignedDep, describe
 from api.deps import NowDep, ReadDep, SystemDep, WriteDep
 from api.views import appended, plain

@@ -7,7 +7,8 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Response
 
 from api import status
-from api.auth import CallerDep, Forbidden
+from api.apikey import Forbidden
+from api.auth import CallerDep
 from api.deps import ReadDep, SystemDep
 from api.proofs import bundle_of, may_read
 from ledger import outbox, store

@@ -12,7 +12,8 @@ from fastapi.responses import JSONResponse
 from msgspec import Meta
 from sqlmodel import Session
 
-from api.auth import CallerDep, Forbidden, key_in, require_own
+from api.apikey import Forbidden
+from api.auth import CallerDep, key_in, require_own
 from api.bodies import BatchDep, SignedDep, describe, describe_batch, read_body, require_media
 from api.deps import NowDep, ReadDep, SystemDep, WriteDep
 from api.views import appended, plain

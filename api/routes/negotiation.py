@@ -8,7 +8,8 @@ from fastapi import APIRouter, Query
 from fastapi.responses import JSONResponse, Response
 
 from api import errors
-from api.auth import CallerDep, Forbidden, organisation_of, require_own
+from api.apikey import Forbidden
+from api.auth import CallerDep, organisation_of, require_own
 from api.bodies import SignedDep, describe
 from api.deps import NowDep, ReadDep, SystemDep, WriteDep
 from api.desk import dealing

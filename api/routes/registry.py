@@ -7,7 +7,8 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Response
 from sqlmodel import Session
 
-from api.auth import Caller, CallerDep, Forbidden, require_own
+from api.apikey import Caller, Forbidden
+from api.auth import CallerDep, require_own
 from api.bodies import DocumentDep, SignedDep, describe
 from api.deps import NowDep, ReadDep, SystemDep, WriteDep
 from api.pages.checking import checked

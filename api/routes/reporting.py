@@ -6,7 +6,8 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Response
 
-from api.auth import Caller, CallerDep, Forbidden, OperatorDep, organisation_of, require_own
+from api.apikey import Caller, Forbidden
+from api.auth import CallerDep, OperatorDep, organisation_of, require_own
 from api.bodies import SignedDep, describe
 from api.bootstrap import System
 from api.deps import NowDep, ReadDep, SystemDep, WriteDep

@@ -9,7 +9,8 @@ from fastapi.responses import JSONResponse
 from msgspec import Meta
 
 from api import statement_paper
-from api.auth import Caller, CallerDep, Forbidden, OperatorDep, require_own
+from api.apikey import Caller, Forbidden
+from api.auth import CallerDep, OperatorDep, require_own
 from api.bodies import DocumentDep, RawDep, SignedDep, describe
 from api.bootstrap import System, deployment
 from api.deps import NowDep, ReadDep, SystemDep, WriteDep

@@ -7,8 +7,9 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Response
 from sqlalchemy.orm import Session
 
+from api.apikey import Forbidden
 from api.asking import AskedGoodsDep, place_of
-from api.auth import CallerDep, Forbidden, organisation_of, require_own
+from api.auth import CallerDep, organisation_of, require_own
 from api.bodies import DocumentDep, SignedDep, describe
 from api.bootstrap import System
 from api.deps import NowDep, ReadDep, SystemDep, WriteDep

@@ -34,7 +34,7 @@ from sqlalchemy import BigInteger, Column, LargeBinary, MetaData, String, Table,
 from sqlmodel import Session
 
 from api import auth, bootstrap, jobs, keyfiles, settings
-from api.auth import issue
+from api.apikey import issue
 from api.bodies import read_body
 from api.client import RECORD_PATH
 from api.group import GroupCommit

@@ -15,7 +15,7 @@ from urllib.parse import quote
 import httpx
 
 from api import jobs
-from api.auth import issue
+from api.apikey import issue
 from clearing.market.agreement import (
     subject_of,
 )

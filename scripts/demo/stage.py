@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import load_pem_x509_csr
 
 from api import bootstrap, jobs, keyfiles, sealing
-from api.auth import issue
+from api.apikey import issue
 from api.client import PlatformClient
 from api.settings import AuthoritySettings, Settings, StampSettings, WitnessSettings, save
 from clearing.settlement import close as closing

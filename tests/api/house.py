@@ -23,8 +23,8 @@ from fastapi import FastAPI
 from sqlmodel import Session
 
 from api import bootstrap, jobs, keyfiles, sealing
+from api.apikey import issue
 from api.app import create
-from api.auth import issue
 from api.bootstrap import System
 from api.settings import AuthoritySettings, Settings
 from ledger import canonical, eip712, sm, store

@@ -14,7 +14,7 @@ from sqlalchemy.exc import OperationalError
 from sqlmodel import Session
 
 from api import errors
-from api.auth import ApiKey
+from api.apikey import ApiKey
 from api.deps import read_session, write_session
 from ledger import canonical, sm
 from registry.party import Staff

@@ -6,7 +6,7 @@ import httpx
 import pytest
 from fastapi.routing import APIRoute
 
-from api.auth import ApiKey
+from api.apikey import ApiKey
 from api.client import PlatformClient
 from clearing.settlement import service as settlement
 from ledger import store

@@ -13,7 +13,7 @@ import clearing
 import ledger
 import registry
 from api import errors
-from api.auth import Forbidden, Unauthorised
+from api.apikey import Forbidden, Unauthorised
 from ledger.errors import ChainUnavailable, FieldError, OneSided
 
 UNIT_TESTS_ONLY = {"ledger.chain.Refused"}

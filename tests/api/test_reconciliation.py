@@ -12,8 +12,8 @@ import openpyxl
 import pytest
 
 from api import bootstrap
+from api.apikey import issue
 from api.app import create
-from api.auth import issue
 from clearing.usage.closing import Heartbeat, close_of, freeze, subject_of
 from clearing.usage.closing import Line as Reporting
 from clearing.usage.record import Side

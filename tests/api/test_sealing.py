@@ -20,7 +20,7 @@ from ledger.errors import FieldError
 from registry import answering, store
 from registry.catalogue import Integrity
 from registry.errors import PaperRefused
-from registry.seal import examine
+from registry.pades import examine
 from tests.api.house import START, Platform
 from tests.registry.registry_house import a_form
 from tests.registry.seal_maker import Authority, Stamper, authority, der

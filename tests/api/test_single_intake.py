@@ -17,7 +17,7 @@ from sqlalchemy.exc import OperationalError
 from sqlmodel import Session, select
 
 from api import checks, jobs
-from api.auth import ApiKey
+from api.apikey import ApiKey
 from api.client import PlatformClient
 from api.group import GroupCommit, NotStored, Overloaded
 from clearing.usage import store as usage_store

@@ -12,8 +12,8 @@ from typing import Any
 import httpx
 
 from api import bootstrap
+from api.apikey import issue
 from api.app import create
-from api.auth import issue
 from ledger import canonical, sm
 from ledger.facts import Signed
 from tests.api.connecting import Process, Scene, Upstream, serving

@@ -28,7 +28,8 @@ from registry import answering, issuing
 from registry.catalogue import Integrity
 from registry.document import Paper, check_address, render_pdf, render_seal
 from registry.errors import PaperRefused
-from registry.seal import BOX, FIELD, Seal, examine
+from registry.pades import BOX, FIELD, examine
+from registry.seal import Seal
 from tests.counts import few
 from tests.registry.registry_house import FONTS, House, a_form, moment
 from tests.registry.seal_maker import Stamper, a_seal, authority, der, shared
