@@ -9,6 +9,9 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do \
 NIGHT_FIRST := tests/api tests/clearing tests/contracts tests/interop tests/ledger tests/scale tests/services
 NIGHT_SECOND := tests/registry tests/scripts $(wildcard tests/test_*.py)
 
+# Tests start hundreds of processes: each would compile the whole program again.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: help setup demo test test-services test-scale lint unit contracts bench nightly clean lock
 
 help:  ## what can be made
@@ -67,8 +70,8 @@ lint:
 	@$(BIN)/mypy
 
 unit:
-	@echo "[test 2/2] pytest (contracts, packages, journeys)"
-	@$(BIN)/pytest
+	@echo "[test 2/2] pytest (contracts, packages, journeys), a process for each core"
+	@$(BIN)/pytest -n auto --dist loadgroup --no-loadscope-reorder
 
 contracts: setup  ## recompile the contracts into contracts/artifacts
 	@$(BIN)/python scripts/compile_contracts.py

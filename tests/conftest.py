@@ -12,6 +12,26 @@ from tests.played import Played, shuqing
 from tests.services.server import Missing, Server, postgresql, provide
 
 CALLS = 60
+LONGEST = ("test_kill.py", "test_repair.py", "test_two_strangers.py", "test_simulator.py", "test_transfers.py")
+"""Files that begin first, so that no process is left alone with them at the end."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What several processes of a run share out (`pytest -n`): a file's tests stay together, and those of the played
+    demonstration all go to one process, which plays it once."""
+    groups = {item: _group(item) for item in items}
+    for item, group in groups.items():
+        item.add_marker(pytest.mark.xdist_group(group))
+    items.sort(key=lambda item: _turn(groups[item]))
+
+
+def _group(item: pytest.Item) -> str:
+    return "played" if "played" in getattr(item, "fixturenames", ()) else item.path.name
+
+
+def _turn(group: str) -> int:
+    order = ("played", *LONGEST)
+    return order.index(group) if group in order else len(order)
 
 
 @pytest.fixture(scope="session")

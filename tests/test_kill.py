@@ -20,7 +20,7 @@ import pytest
 
 from api import jobs, settings, worker
 from ledger import leader
-from tests.counts import rounds
+from tests.counts import NIGHT, rounds
 from tests.played import Played, shuqing
 from tests.publishing import (
     World,
@@ -36,6 +36,8 @@ from tests.publishing import (
     until,
     working,
 )
+
+KILLS = 100 if NIGHT else 5
 
 
 @pytest.fixture
@@ -71,11 +73,11 @@ def test_two_workers__killed_again_and_again_while_anchoring__lose_nothing_and_w
 ) -> None:
     seed = secrets.randbits(32)
     rng = random.Random(seed)
-    before, kills, caught, leaders = world.count(), rounds(20), 0, 0
+    before, kills, caught, leaders = world.count(), 0, 0, 0
     with arriving(world, random.Random(seed + 1)):
         running = [start_worker(world), start_worker(world)]
-        for number in range(kills):
-            if number % 2:
+        while kills < KILLS or (not caught and kills < 10 * KILLS):
+            if kills % 2:
                 _next_block(world, 30)
             else:
                 time.sleep(rng.uniform(0, 0.5))
@@ -83,6 +85,7 @@ def test_two_workers__killed_again_and_again_while_anchoring__lose_nothing_and_w
             # Mostly the one that leads: killing the one that waits proves little.
             victim = next((p for p in running if p.pid == leading), running[0]) if rng.random() < 0.8 else running[0]
             kill(victim)
+            kills += 1
             if victim.pid == leading:
                 leaders += 1
                 caught += world.unnoted()

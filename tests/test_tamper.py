@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -105,6 +106,7 @@ from registry.rulebook.year_table import CALENDAR, DayRow, YearTable
 from registry.scheme import NATIONAL_2026
 from registry.tables import CertificateRow
 from tests.clearing.market.demands import demand_of
+from tests.counts import NIGHT
 from tests.played import Played, raw
 from tests.registry.registry_house import a_person, by_persons
 
@@ -585,7 +587,8 @@ def _tables() -> list[Table]:
 def test_tamper__every_column_of_every_table_with_rows__is_named(
     bench: Bench, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A plausible other value and one of a wrong type, for each fact and derived column of the metadata."""
+    """A plausible other value, and at night one of a wrong type and none too, for each fact and derived column of the
+    metadata."""
     tried, missed = 0, []
     for table in _tables():
         for column in table.columns:
@@ -594,7 +597,7 @@ def test_tamper__every_column_of_every_table_with_rows__is_named(
             row = _row(bench, table, column)
             if row is None:
                 continue
-            for other in _others(column, row[column.name]):
+            for other in islice(_others(column, row[column.name]), None if NIGHT else 1):
                 where, key = _where(table, row)
                 with bench.tampered(f'UPDATE "{table.name}" SET "{column.name}" = ? WHERE {where}', other, *key):
                     tried += 1
