@@ -6,6 +6,7 @@ We walk every file's syntax tree, so a forbidden import hidden inside a function
 from __future__ import annotations
 
 import ast
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -72,9 +73,15 @@ def name_of(path: Path) -> str:
     return path.relative_to(ROOT).as_posix()
 
 
+@cache
+def nodes(path: Path) -> list[ast.AST]:
+    return list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+
+
+@cache
 def imported(path: Path) -> set[str]:
     found: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in nodes(path):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
@@ -108,14 +115,14 @@ def test_nobody_imports_what_is_unfit() -> None:
 
 def test_only_the_doors_commit() -> None:
     for path in sources(*PACKAGES):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        for node in nodes(path):
             if isinstance(node, ast.Attribute) and node.attr == "commit":
                 assert name_of(path) in COMMIT_DOORS, f"{name_of(path)}:{node.lineno} commits"
 
 
 def test_only_settings_reads_the_environment() -> None:
     for path in sources(*PACKAGES, "scripts"):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        for node in nodes(path):
             if isinstance(node, ast.Attribute) and node.attr in {"environ", "getenv", "environb"}:
                 assert name_of(path) in ENVIRONMENT_DOOR, f"{name_of(path)}:{node.lineno} reads the environment"
 
@@ -137,7 +144,7 @@ def test_packages_read_no_clock(package: str) -> None:
     calls = {("time", "time"), ("datetime", "now"), ("datetime", "utcnow"), ("datetime", "today"), ("date", "today")}
     waiting = {"ledger/web3_chain.py"}
     for path in sources(package):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        for node in nodes(path):
             named = isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name)
             if named and (node.value.id, node.attr) in calls:  # type: ignore[attr-defined]
                 assert name_of(path) in waiting, f"{name_of(path)}:{node.lineno}"  # type: ignore[attr-defined]
@@ -149,7 +156,7 @@ def test_no_float_near_money_or_digests() -> None:
     for path in sources("ledger", "registry", "clearing"):
         if name_of(path) == "ledger/web3_chain.py":
             continue
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        for node in nodes(path):
             literal = isinstance(node, ast.Constant) and isinstance(node.value, float)
             call = isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "float"
             found = literal or call
@@ -159,7 +166,7 @@ def test_no_float_near_money_or_digests() -> None:
 def test_patterns_end_at_the_end() -> None:
     """In Python "$" also stands before a last line end, so a digest would have two writings."""
     for path in sources(*PACKAGES, "scripts"):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        for node in nodes(path):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name | ast.Attribute):
                 named = node.func.id if isinstance(node.func, ast.Name) else node.func.attr
                 for word in node.keywords if named == "Meta" else ():
