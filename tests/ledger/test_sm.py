@@ -110,7 +110,9 @@ def test_verify__every_flipped_bit__refused() -> None:
         assert not sm.verify(KEY.public, MESSAGE, bytes(altered))
 
 
-@pytest.mark.parametrize("value", [b"", VALID[:63], VALID + b"\0", VALID[:32], sm._der(1, 1)])
+@pytest.mark.parametrize(
+    "value", [b"", VALID[:63], VALID + b"\0", VALID[:32], sm._der(1, 1)], ids=["none", "63", "65", "32", "der"]
+)
 def test_verify__truncated_or_longer__refused(value: bytes) -> None:
     assert not sm.verify(KEY.public, MESSAGE, value)
 
