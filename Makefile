@@ -9,6 +9,8 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do \
 NIGHT_FIRST := tests/api tests/clearing tests/contracts tests/interop tests/ledger tests/scale tests/services
 NIGHT_SECOND := tests/registry tests/scripts $(wildcard tests/test_*.py)
 
+# A process for each core (tests/conftest.py says what goes where).
+SPREAD := -n auto --dist loadgroup --no-loadscope-reorder
 # Tests start hundreds of processes: each would compile the whole program again.
 unexport PYTHONDONTWRITEBYTECODE
 
@@ -57,7 +59,8 @@ demo: setup  ## the main job: register, list, agree, use, price, settle, verify
 test: setup .setup-schemas lint unit  ## everything that must pass
 
 test-services: setup  ## the same program on a PostgreSQL server and in a browser (Debian packages)
-	@$(BIN)/pytest -m services -rs tests/services tests/interop tests/clearing
+	@$(BIN)/python -m tests.services.server
+	@$(BIN)/pytest $(SPREAD) -m services -rs tests/services tests/interop tests/clearing
 
 test-scale: setup .setup-scale  ## the metering plan on Spark, to the fen as in DuckDB (Java from Debian)
 	@$(BIN)/pytest -m scale -rs tests/scale
@@ -71,7 +74,7 @@ lint:
 
 unit:
 	@echo "[test 2/2] pytest (contracts, packages, journeys), a process for each core"
-	@$(BIN)/pytest -n auto --dist loadgroup --no-loadscope-reorder
+	@$(BIN)/pytest $(SPREAD)
 
 contracts: setup  ## recompile the contracts into contracts/artifacts
 	@$(BIN)/python scripts/compile_contracts.py

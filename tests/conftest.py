@@ -12,6 +12,8 @@ from tests.played import Played, shuqing
 from tests.services.server import Missing, Server, postgresql, provide
 
 CALLS = 60
+PLAYED = ("played", "played_here")
+"""The demonstration, played once in a session on either database."""
 LONGEST = ("test_kill.py", "test_repair.py", "test_two_strangers.py", "test_simulator.py", "test_transfers.py")
 """Files that begin first, so that no process is left alone with them at the end."""
 
@@ -26,11 +28,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def _group(item: pytest.Item) -> str:
-    return "played" if "played" in getattr(item, "fixturenames", ()) else item.path.name
+    names = getattr(item, "fixturenames", ())
+    return next((played for played in PLAYED if played in names), item.path.name)
 
 
 def _turn(group: str) -> int:
-    order = ("played", *LONGEST)
+    order = (*PLAYED, *LONGEST)
     return order.index(group) if group in order else len(order)
 
 

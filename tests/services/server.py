@@ -203,3 +203,10 @@ def browse(url: str, folder: Path, *arguments: str) -> tuple[str, str]:
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-2000:]
     return done.stderr, done.stdout
+
+
+if __name__ == "__main__":
+    try:
+        provide()
+    except Missing as missing:
+        raise SystemExit(f"make test-services：{missing}") from None
