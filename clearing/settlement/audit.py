@@ -450,7 +450,7 @@ def _netting(stored: Stored, secret: bytes | None) -> Iterator[Finding]:
     funded: tuple[Funded, ...] = ()
     covered: tuple[Obligation, ...] = ()
     for one in stored.runs:
-        obligations, waiting, choice = limiting.applied(obligations, stored.limits)
+        obligations, waiting, choice = limiting.applied(obligations, stored.limits, covered)
         obligations = cover.joined(obligations, covered)
         held = notices.merged((*held, *notices.limited(waiting)))
         yield from _run(one, obligations, choice, funded, secret)
@@ -458,7 +458,7 @@ def _netting(stored: Stored, secret: bytes | None) -> Iterator[Finding]:
             continue
         brought = _brought(one, funded)
         found = cover.resolved(obligations, brought)
-        carried = cover.carried(found, brought)
+        carried = cover.carried(found, brought, stored.limits)
         demanded = cover.default_of(stored.move.cycle, one.fact_id, one.batch[0], found, carried)
         yield from _fields(f"default ({one.default[0]})", body_of(demanded), body_of(one.default[1]))
         held = (*held, *notices.left(cover.less(found.removed, carried.covered)))

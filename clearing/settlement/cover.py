@@ -22,8 +22,10 @@ import msgspec
 
 from clearing import money
 from clearing.errors import BadTerms
-from clearing.settlement.netting import Funded, default
+from clearing.settlement.netting import Funded, default, net
+from clearing.settlement.netting import limits as limiting
 from clearing.settlement.netting.default import Cover, Default, Guarantee, Resolution
+from clearing.settlement.netting.limits import Stood
 from clearing.settlement.payment import BankAccount, Batch, Direction, Instruction, check_account
 from clearing.settlement.statement import Item, Obligation
 from clearing.settlement.stating import Month
@@ -198,14 +200,11 @@ def joined(obligations: Sequence[Obligation], covered: Sequence[Obligation]) -> 
     return tuple(sorted((*obligations, *covered), key=lambda item: (item.debtor, item.creditor)))
 
 
-def carried(found: Resolution, brought: Sequence[Funded]) -> Carried:
+def carried(found: Resolution, brought: Sequence[Funded], limits: Stood | None) -> Carried:
     """What of the money `brought` counts where: what was brought for a party that left, by itself and then by its
-    guarantor, pays its creditors in proportion to their claims; a guarantor's pays else what its party still needs, and
-    the rest is the guarantor's."""
+    guarantor, pays its creditors in proportion to their claims; a guarantor's pays else what its party still needs in
+    the run that follows, within these limits and with what is paid to it there, and the rest is the guarantor's."""
     own, drawn = own_of(brought), dict[str, int]()
-    for line in found.borne:
-        if line.source == "guarantee" and line.defaulter not in found.excluded:
-            drawn[line.defaulter] = drawn.get(line.defaulter, 0) + line.amount
     claims = {party: [item for item in found.removed if item.debtor == party] for party in found.excluded}
     for item in brought:
         if item.by is not None and item.party in claims:
@@ -216,6 +215,11 @@ def carried(found: Resolution, brought: Sequence[Funded]) -> Carried:
         if paid := own.get(party, 0) + drawn.get(party, 0):
             parts = money.split(paid, {item.creditor: item.amount for item in owes})
             covered += [part_of(item, parts[item.creditor]) for item in owes if parts[item.creditor]]
+    goes_in, _, _ = limiting.applied(found.kept, limits, covered)
+    needs = {item.party: -item.net - own.get(item.party, 0) for item in net(joined(goes_in, covered)).positions}
+    for item in brought:
+        if item.by is not None and item.party not in claims:
+            drawn[item.party] = max(0, min(item.amount, needs.get(item.party, 0)))
     used, back = [], []
     for item in brought:
         if item.by is None:

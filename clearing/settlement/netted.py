@@ -120,7 +120,7 @@ def _net(
 ) -> str:
     """The run within the limits that `stood`, and a notice to every party. `funded` is what was paid in under the run
     that this one replaces, `covered` what was paid of obligations that left it."""
-    obligations, waiting, choice = limiting.applied(obligations, stood)
+    obligations, waiting, choice = limiting.applied(obligations, stood, covered)
     obligations = cover.joined(obligations, covered)
     held = notices.merged((*held, *notices.limited(waiting)))
     certificate = netting.net(obligations)
@@ -186,11 +186,11 @@ def declare_default(session: Session, office: Office, *, cycle: str, at: int) ->
     if asked := covering.to_call(session, cycle=cycle):
         told = "，".join(f"{item.guarantor} 担保 {item.party} / {item.guarantor} for {item.party}" for item in asked)
         raise WrongMove(cycle, f"先向担保方催付 / the guarantors called first: {told}"[:400], "未催付 / not called")
-    carried = cover.carried(found, brought)
+    limits = _limits_of(session, run_id)
+    carried = cover.carried(found, brought, limits)
     body = cover.default_of(cycle, run_id, batch_id, found, carried)
     fact = state_fact(session, office, "funding-default/v1", f"netting:{cycle}", body, at)
     held = (*held, *notices.left(cover.less(found.removed, carried.covered)))
-    limits = _limits_of(session, run_id)
     _net(session, office, now, found.kept, held, at, limits, carried.funded, carried.covered)
     return fact.id
 

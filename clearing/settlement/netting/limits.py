@@ -10,7 +10,7 @@ and limits give the same choice, so the audit makes it again. Source: domain cle
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from clearing.errors import BadTerms
@@ -131,14 +131,21 @@ def limited(
     return kept, tuple(item for name, item in zip(names, ordered, strict=True) if name not in passed), outcome
 
 
+def beside(limits: NettingLimits, paid: Sequence[Obligation]) -> NettingLimits:
+    """What is left to other obligations in a run that has these `paid` ones in it whatever the limits: who is paid may
+    owe so much more. Who pays them left the run with all else it owed."""
+    got = {cap.party: sum(item.amount for item in paid if item.creditor == cap.party) for cap in limits.caps}
+    return replace(limits, caps=tuple(replace(cap, fen=cap.fen + got[cap.party]) for cap in limits.caps))
+
+
 def applied(
-    obligations: Sequence[Obligation], stood: Stood | None
+    obligations: Sequence[Obligation], stood: Stood | None, paid: Sequence[Obligation] = ()
 ) -> tuple[tuple[Obligation, ...], tuple[tuple[Obligation, Reason], ...], Choice | None]:
     """As `limited`, with the limit each waits for and what the run says of the choice; everything goes in where no
-    limits were ever set."""
+    limits were ever set. `paid` are in the run beside them (`beside`)."""
     if stood is None:
         return tuple(obligations), (), None
-    kept, waiting, found = limited(obligations, stood.body)
+    kept, waiting, found = limited(obligations, beside(stood.body, paid))
     prices = tuple(Price(party, price) for party, price in found.prices)
     held = tuple(zip(waiting, (entry.reason for entry in found.waiting), strict=True))
     return kept, held, Choice(stood.fact, found.value, found.bound, prices, found.proved)

@@ -15,7 +15,7 @@ from clearing.settlement.audit import Finding
 from clearing.settlement.cover import COVER_CALL, FUNDING_GUARANTEE, RECOURSE_REPAID, CoverCall
 from clearing.settlement.cycle import State
 from clearing.settlement.journal import Account, Kind
-from clearing.settlement.netting import Run
+from clearing.settlement.netting import Funded, Run
 from clearing.settlement.payment import Batch, Direction
 from clearing.settlement.statement import Item, Obligation, ObligationPart
 from clearing.terms import DAY, AgreementTerms
@@ -297,6 +297,19 @@ def test_default__twice__what_the_guarantor_paid_for_claims_that_left_goes_back(
     service.import_bank_file(session, OFFICE, market.file(*demo.booked(last, Direction.FUNDING)), at=until + 1)
     finish(session, market, case, last, until + 2)
     assert recourse(session) == ({"Y": stays, "Z": -stays} if stays else {})
+
+
+def test_carried__what_one_that_left_pays_to_a_party__its_guarantor_gets_back() -> None:
+    """Y is short and leaves; of the 11 it brought 1 is P's, so P needs 39 of the 80 that Z brought for it."""
+    owed = (("P", "A", 40), ("P", "Y", 50), ("Y", "A", 100), ("Y", "P", 10))
+    run = [Obligation(debtor, creditor, n, (Item("g", MARCH.name, n),)) for debtor, creditor, n in owed]
+    brought = (Funded("P", 80, "Z"), Funded("Y", 11))
+    found = cover.resolved(run, brought)
+    goes_on = cover.carried(found, brought, None)
+    assert (found.cured, found.excluded) == (("P",), ("Y",))
+    assert goes_on.funded == (Funded("P", 39, "Z"), Funded("Y", 11), Funded("Z", 41))
+    assert goes_on.returned == (Funded("P", 41, "Z"),)
+    assert [(item.creditor, item.amount) for item in goes_on.covered] == [("A", 10), ("P", 1)]
 
 
 def test_call__no_further_than_the_guarantee_goes__less_what_is_owed_from_before(

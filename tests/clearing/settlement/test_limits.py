@@ -119,6 +119,16 @@ def test_limited__random_markets__is_what_trying_every_choice_finds(
         assert notice.without(own, held) == [item for item in own if item in kept], "what a party takes off part A"
 
 
+@pytest.mark.parametrize(("paid", "goes_in"), [(25, True), (24, False)])
+def test_applied__beside_what_one_that_left_pays__its_creditor_may_owe_so_much_more(paid: int, goes_in: bool) -> None:
+    """C may owe 5 on balance and owes D 30, in the run in which Y, which left, pays C its part."""
+    owed = (Obligation("C", "D", 30, (Item("g", "2026-03", 30),)),)
+    part = Obligation("Y", "C", paid, (Item("g", "2026-03", paid),))
+    stood = Stood("0" * 64, 0, NettingLimits(OPERATOR, (Cap("C", 5), Cap("Y", 0)), ()))
+    kept, waiting, _ = applied(owed, stood, (part,))
+    assert (kept, [item for item, _ in waiting]) == ((owed, []) if goes_in else ((), list(owed)))
+
+
 def test_run__without_limits__has_the_bytes_it_always_had() -> None:
     """The body of a run that stands in a log must not change: an absent choice leaves no trace."""
     owed = [Obligation("A", "B", 5, (Item("g", "2026-03", 5),))]
@@ -338,7 +348,7 @@ def test_audit__a_run_that_ignored_the_limits__is_named(
 ) -> None:
     limit(session, MARCH.start, {"A": 5000})
     with monkeypatch.context() as patched:
-        patched.setattr(netted.limiting, "applied", lambda obligations, stood: (tuple(obligations), (), None))
+        patched.setattr(netted.limiting, "applied", lambda obligations, *about: (tuple(obligations), (), None))
         cycle = demo.to_netted(session, market, MARCH)
     found = audited(session, market, cycle)
     assert {"choice", "obligations", "certificate"} <= {name.partition(".")[0] for name in fields(found, "netting")}
@@ -384,9 +394,9 @@ def test_audit__each_number_a_run_states_of_its_choice__is_made_again(
     right = netted.limiting.applied
 
     def false(
-        obligations: tuple[Obligation, ...], stood: Stood | None
+        obligations: tuple[Obligation, ...], stood: Stood | None, paid: tuple[Obligation, ...]
     ) -> tuple[tuple[Obligation, ...], tuple[Obligation, ...], Choice | None]:
-        kept, waiting, choice = right(obligations, stood)
+        kept, waiting, choice = right(obligations, stood, paid)
         assert choice is not None
         return kept, waiting, replace(choice, **changes)  # type: ignore[arg-type]
 
