@@ -87,8 +87,8 @@ class Thing:
         """(act, side) that is open now, or will be drawn at all."""
         state = self.at(now)
         acts = MAY.get(state, ()) if not (self.silent and state == "INSPECTION") else ()
-        never = {"WITHDRAW"} if self.round > 1 else {"REDELIVER"} if self.round > ROUNDS else set[str]()
-        return [one for one in acts if one[0] not in never]
+        never = {"WITHDRAW": self.round > 1, "REDELIVER": self.round > ROUNDS}
+        return [one for one in acts if not never.get(one[0])]
 
 
 @dataclass
