@@ -10,10 +10,11 @@ from __future__ import annotations
 import hashlib
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
 from tests.clearing.settlement.deliveries_oracle import Delivery
+from tests.clearing.settlement.guarantors_oracle import Guarantee, Guarantors
 from tests.clearing.settlement.limits_oracle import Limits, chosen
 from tests.clearing.settlement.orders_oracle import Orders
 
@@ -156,7 +157,8 @@ def paid_parts(amount: int, owes: Mapping[Pair, Items]) -> dict[Pair, Items]:
 
 @dataclass
 class Order:
-    """A payment instruction of the supervised account and what was booked on it."""
+    """A payment instruction of the supervised account and what was booked on it; `by` a guarantor in place of the
+    party, if it was called."""
 
     period: str
     batch: int
@@ -167,10 +169,7 @@ class Order:
     booked: int = 0
     returned: bool = False
     void: bool = False
-
-    @property
-    def done(self) -> bool:
-        return self.returned or self.booked == self.amount
+    by: str = ""
 
 
 @dataclass
@@ -184,7 +183,8 @@ class Stated:
 @dataclass
 class Cycle:
     """A cycle as it stands; `stated` and `run` are obligations by (debtor, creditor), `limited` those that `limits`
-    kept out of any run, `waiting` of the last. `cut` is the second of its cut-off."""
+    kept out of any run, `waiting` of the last. `cut` is the second of its cut-off. `stood` are the guarantees for it
+    by party; `funded` is what parties brought under earlier runs, `covered` what their guarantors did."""
 
     period: str
     start: int
@@ -200,9 +200,12 @@ class Cycle:
     limited: dict[Pair, Items] = field(default_factory=dict)
     waiting: dict[Pair, Items] = field(default_factory=dict)
     runs: int = 0
+    stood: dict[str, Guarantee] = field(default_factory=dict)
     funded: dict[str, int] = field(default_factory=dict)
+    covered: dict[str, int] = field(default_factory=dict)
     batches: int = 0
     instructed: bool = False
+    called: bool = False
     defaults: int = 0
 
 
@@ -316,6 +319,7 @@ class Oracle:
         self.limits = NO_LIMITS
         self.called: defaultdict[str, int] = defaultdict(int)  # fen by claim
         self.guarantors: dict[str, str] = {}
+        self.cover = Guarantors()
         self.deliveries: dict[str, Delivery] = {}
         self.orders_of: dict[str, Orders] = {}
 
@@ -329,8 +333,8 @@ class Oracle:
                 self.moved[key[1]] += key[0] in PARTY_KINDS
 
     def balances(self) -> dict[Key, int]:
-        """Every account that is not 0; those of service orders stand beside the monthly cycle."""
-        found = {key: amount for key, amount in self.book.items() if amount}
+        """Every account that is not 0; those of service orders and of guarantors stand beside the monthly cycle."""
+        found = {key: amount for key, amount in self.book.items() if amount} | self.cover.book()
         for orders in self.orders_of.values():
             found |= orders.book()
         return found
@@ -535,7 +539,7 @@ class Oracle:
                 self.closing[party] = closing
                 self.moved[party] = 0
 
-    def net(self, cycle: Cycle) -> None:
+    def net(self, cycle: Cycle, day: str) -> None:
         ready: dict[Pair, Items] = {}
         for (debtor, creditor), items in cycle.stated.items():
             if not (cycle.statements[debtor].confirmed and cycle.statements[creditor].confirmed):
@@ -550,15 +554,19 @@ class Oracle:
                     open_.append((agreement, period, amount))
             if sum(amount for _, _, amount in open_) > 0:
                 ready[debtor, creditor] = tuple(open_)
-        cycle.limits, cycle.funded, cycle.limited = self.limits, {}, {}
-        self._limit(cycle, ready)
+        cycle.limits, cycle.limited, cycle.stood = self.limits, {}, self.cover.stood(day)
+        self._limit(cycle, ready, {})
         if ready:
             cycle.runs += 1
             self._net(cycle, 1)
 
-    def _limit(self, cycle: Cycle, ready: dict[Pair, Items]) -> None:
-        goes = chosen({pair: sum(n for _, _, n in items) for pair, items in ready.items()}, cycle.limits)
-        cycle.run = {pair: items for pair, items in ready.items() if pair in goes}
+    def _limit(self, cycle: Cycle, ready: dict[Pair, Items], paid: Mapping[Pair, Items]) -> None:
+        """The run of what is ready within the limits, and of what is `paid`, which gives room to whom it is paid."""
+        got = {party: sum(n for pair, items in paid.items() for _, _, n in items if pair[1] == party)
+               for party, _ in cycle.limits.caps}  # fmt: skip
+        room = replace(cycle.limits, caps=tuple((party, cap + got[party]) for party, cap in cycle.limits.caps))
+        goes = chosen({pair: sum(n for _, _, n in items) for pair, items in ready.items()}, room)
+        cycle.run = {pair: items for pair, items in ready.items() if pair in goes} | dict(paid)
         cycle.waiting = {pair: items for pair, items in ready.items() if pair not in goes}
         cycle.limited |= cycle.waiting
 
@@ -572,9 +580,12 @@ class Oracle:
 
     def final(self, cycle: Cycle) -> dict[str, int]:
         found = self.positions(cycle)
-        for party, amount in cycle.funded.items():
+        for party, amount in self._brought(cycle):
             found[party] = found.get(party, 0) + amount
         return found
+
+    def _brought(self, cycle: Cycle) -> list[tuple[str, int]]:
+        return [*cycle.funded.items(), *cycle.covered.items()]
 
     def _net(self, cycle: Cycle, sign: int) -> None:
         legs: list[tuple[Key, int]] = []
@@ -592,7 +603,7 @@ class Oracle:
                     ]
         for party, amount in self.final(cycle).items():
             legs.append((("PAY" if amount > 0 else "RCV", party, "net", cycle.period), -amount))
-        legs += [(("RCV", party, "net", cycle.period), amount) for party, amount in cycle.funded.items()]
+        legs += [(("RCV", party, "net", cycle.period), amount) for party, amount in self._brought(cycle)]
         self.post(*((key, sign * amount) for key, amount in legs))
 
     # Money ------------------------------------------------------------------------------------------------------------
@@ -617,28 +628,102 @@ class Oracle:
             own = (order.party, "net", cycle.period)
             self.post((("PAY", *own), sign * order.amount), (("TRN", *own), -sign * order.amount))
 
+    def due(self, order: Order) -> int:
+        """Fen still to be booked on an instruction: what it says, but of a debt that two are to bring no more than is
+        missing of it."""
+        if order.direction == "payout":
+            return 0 if order.returned else order.amount - order.booked
+        both = [o for o in self.live(self.cycles[order.period], "funding") if o.party == order.party]
+        missing = sum(o.amount for o in both if not o.by) - sum(o.booked for o in both)
+        return min(order.amount - order.booked, missing)
+
+    def done(self, cycle: Cycle, way: str) -> bool:
+        return not any(self.due(order) for order in self.live(cycle, way))
+
+    def asked(self, cycle: Cycle) -> dict[str, int]:
+        """What guarantors are to be called for, by party, before anybody may be left out of an instructed cycle."""
+        if cycle.called:
+            return {}
+        short = {o.party: self.due(o) for o in self.live(cycle, "funding") if self.due(o)}
+        return self.cover.asked(short, cycle.stood)
+
+    def called_elsewhere(self, cycle: Cycle) -> bool:
+        """Is one of these guarantors still to pay for the same party in another cycle?"""
+        pairs = {(party, cycle.stood[party].guarantor) for party in self.asked(cycle)}
+        others = [o for other in self.cycles.values() if other is not cycle and other.state == "instructed"
+                  for o in self.live(other, "funding")]  # fmt: skip
+        return any(o.by and (o.party, o.by) in pairs and self.due(o) for o in others)
+
+    def call(self, cycle: Cycle, manners: dict[str, str]) -> None:
+        for party, amount in sorted(self.asked(cycle).items()):
+            by = cycle.stood[party].guarantor
+            self.orders.append(Order(cycle.period, cycle.batches, "funding", party, amount, manners[party], by=by))
+        cycle.batches += 1
+        cycle.called = True
+
+    def locked(self, party: str) -> bool:
+        """Was a cycle that is not funded netted under a guarantee for the party, which is in its run?"""
+        return any(c.state in ("netted", "instructed") and party in c.stood and party in self.final(c)
+                   for c in self.cycles.values())  # fmt: skip
+
+    def repay(self, guarantor: str, party: str, period: str, amount: int) -> None:
+        """The guarantor says that it got so much from the party, not over the account."""
+        self.cover.pay(guarantor, party, period, -amount)
+        self.cash[party] -= amount
+        self.cash[guarantor] += amount
+
     def default(self, cycle: Cycle) -> None:
-        """Who is short leaves with all it owes and is owed, but for the part of its debts that what it brought pays;
-        what others paid in counts, or comes back."""
-        paid_in = dict(cycle.funded)
+        """Who is short leaves with all it owes and is owed, but for the part of its debts that what it and then its
+        guarantor brought pays; what others paid in counts, or comes back."""
+        own, paid = dict(cycle.funded), dict(cycle.covered)
         for order in self.live(cycle, "funding"):
             if order.booked:
-                paid_in[order.party] = paid_in.get(order.party, 0) + order.booked
-        short = {party for party, net in self.positions(cycle).items() if net + paid_in.get(party, 0) < 0}
-        assert short
+                brought = paid if order.by else own
+                brought[order.party] = brought.get(order.party, 0) + order.booked
+        leaves = self._leaving(cycle, own, paid)
+        assert leaves
         self._instruct(cycle, -1)
         self._net(cycle, -1)
         for order in self.orders:
             order.void = order.void or order.period == cycle.period
-        left = {pair: items for pair, items in cycle.run.items() if short & set(pair)}
-        self._limit(cycle, {pair: items for pair, items in cycle.run.items() if pair not in left})
-        for party in short:
+        left = {pair: items for pair, items in cycle.run.items() if leaves & set(pair)}
+        needs, parts = dict[str, int](), dict[Pair, Items]()
+        for party in leaves:
             owes = {pair: items for pair, items in left.items() if pair[0] == party}
-            cycle.run |= paid_parts(paid_in.get(party, 0), owes)
-        cycle.funded, cycle.instructed = paid_in, False
+            needs[party] = sum(n for items in owes.values() for _, _, n in items) - own.get(party, 0)
+            parts |= paid_parts(own.get(party, 0) + paid.get(party, 0), owes)
+        self._limit(cycle, {pair: items for pair, items in cycle.run.items() if pair not in left}, parts)
+        needs = {party: -net - own.get(party, 0) for party, net in self.positions(cycle).items()} | needs
+        cycle.funded, cycle.covered, cycle.instructed, cycle.called = own, {}, False, False
+        for party, amount in paid.items():
+            self._counts(cycle, party, amount, max(0, min(amount, needs.get(party, 0))))
         cycle.runs += 1
         cycle.defaults += 1
         self._net(cycle, 1)
+
+    def _leaving(self, cycle: Cycle, own: dict[str, int], paid: dict[str, int]) -> set[str]:
+        """Who is short by itself and is not helped by its guarantor, also not when others have left."""
+        short = {party for party, net in self.positions(cycle).items() if net + own.get(party, 0) < 0}
+        leaves: set[str] = set()
+        while True:
+            stays = replace(cycle, run={pair: items for pair, items in cycle.run.items() if not leaves & set(pair)})
+            nets = self.positions(stays)
+            more = {party for party in short - leaves
+                    if nets.get(party, 0) + own.get(party, 0) + paid.get(party, 0) < 0}  # fmt: skip
+            if not more:
+                return leaves
+            leaves |= more
+
+    def _counts(self, cycle: Cycle, party: str, paid: int, used: int) -> None:
+        """Of what a guarantor paid so much is used for the party; the rest is the guarantor's, as if it had brought it
+        for itself."""
+        guarantor, back = cycle.stood[party].guarantor, paid - used
+        if used:
+            cycle.covered[party] = used
+        if back:
+            cycle.funded[guarantor] = cycle.funded.get(guarantor, 0) + back
+            self.cover.pay(guarantor, party, cycle.period, -back)
+            self.post((("RCV", party, "net", cycle.period), back), (("RCV", guarantor, "net", cycle.period), -back))
 
     def entry(self, amount: int, order: Order | None, code: str) -> None:
         """One booked bank entry: by id and amount only; what does not fit waits in suspense."""
@@ -646,12 +731,13 @@ class Oracle:
         self.entries += 1
         account, suspense = ("BNK", BANK_ACCOUNT, "", ""), ("SUS", BANK_ACCOUNT, "", "")
         if order is not None and not order.void:
-            own = (order.party, "net", order.period)
-            due = order.amount - order.booked
+            own, due = (order.party, "net", order.period), self.due(order)
             if order.direction == "funding" and amount > 0 and due > 0:
                 applied = min(due, amount)
                 order.booked += applied
-                self.cash[order.party] -= applied
+                self.cash[order.by or order.party] -= applied
+                if order.by:
+                    self.cover.pay(order.by, order.party, order.period, applied)
                 self.post((account, amount), (("RCV", *own), -applied), (suspense, applied - amount))
                 return
             if order.direction == "payout":
@@ -670,9 +756,9 @@ class Oracle:
     def advance(self, cycle: Cycle) -> str:
         """The state the bank's entries allow."""
         state = cycle.state
-        if state == "instructed" and cycle.instructed and all(o.done for o in self.live(cycle, "funding")):
+        if state == "instructed" and cycle.instructed and self.done(cycle, "funding"):
             state = "funded"
-        if state == "funded" and all(o.done for o in self.live(cycle, "payout")):
+        if state == "funded" and self.done(cycle, "payout"):
             state = "settled"
         return state
 

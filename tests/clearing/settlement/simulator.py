@@ -61,7 +61,6 @@ from ledger import log, signing, sm
 from ledger import store as ledger
 from ledger import tables as ledger_tables
 from ledger.facts import Signature, Signed, Statement
-from ledger.reading import read
 from registry import signers
 from registry.asset import Twin
 from registry.rights import Right
@@ -105,8 +104,12 @@ def working_days(at: int, days: int) -> int:
     return int(now.timestamp())
 
 
+def day_of(at: int) -> str:
+    return datetime.fromtimestamp(at, SHANGHAI).strftime("%Y-%m-%d")
+
+
 def period_of(at: int) -> Period:
-    return month(datetime.fromtimestamp(at, SHANGHAI).strftime("%Y-%m"))
+    return month(day_of(at)[:7])
 
 
 # Terms from the plain description -------------------------------------------------------------------------------------
@@ -413,14 +416,14 @@ class Simulator:
         return found
 
     def order_id(self, order: Order) -> str:
-        """The end-to-end id of an instruction of the model."""
+        """The end-to-end id of an instruction of the model; calls of guarantors are batches of their own."""
         batch = self.batches(order.period)[order.batch]
         [found] = [i.end_to_end for i in batch.instructions if (i.direction, i.party) == (order.direction, order.party)]
         return found
 
     def batches(self, period: str) -> list[Batch]:
         subject = f"payments:{cycle_id(OPERATOR, period)}"
-        return [read(Batch, fact.body) for fact in ledger.facts_of(self.session, subject)]
+        return [store.batch_in(fact) for fact in ledger.facts_of(self.session, subject)]
 
     def bank_bytes(self, opening: int, entries: list[tuple[int, Order | None, str]], first: int) -> bytes:
         rows, closing = [], opening

@@ -16,10 +16,10 @@ from clearing.errors import BankFileRefused, ClearingError, TooEarly, WrongMove
 from clearing.market.policy import Decision as Gate
 from clearing.market.policy import Reason
 from clearing.settlement import onchain, service, store
+from clearing.settlement.cover import COVER_CALL
 from clearing.settlement.dispute import service as disputes
 from clearing.settlement.dispute.opening import DISPUTE_ACT, Act, Complaint, DisputeAct, Side, Topic
 from clearing.settlement.netting.limits import subject_of
-from clearing.settlement.payment import BankAccount
 from clearing.terms import (
     Period,
 )
@@ -53,6 +53,7 @@ from tests.clearing.settlement.simulator import (
     TRIPLES,
     Kind,
     Simulator,
+    day_of,
     period_of,
     working_days,
 )
@@ -64,6 +65,7 @@ from tests.clearing.settlement.simulator_agreements import (
     connector_of,
 )
 from tests.clearing.settlement.simulator_goods import GOODS_STEPS
+from tests.clearing.settlement.simulator_guarantors import GUARANTOR_STEPS, TAKEN, accounts_of
 from tests.clearing.settlement.simulator_limits import LIMIT_STEPS, refused_in_the_second
 from tests.clearing.settlement.simulator_orders import ORDER_STEPS
 
@@ -371,7 +373,7 @@ class Net(Stage):
         refused_in_the_second(m)
 
     def know(self, m: Simulator, cycle: Cycle) -> None:
-        m.model.net(cycle)
+        m.model.net(cycle, day_of(m.at))
         move(m, cycle, self.to)
         m.done["limits too early"] += 1
 
@@ -391,18 +393,16 @@ class Instruct(Kind):
         manners = {}
         for party, amount in sorted(m.model.final(cycle).items()):
             if amount < 0:
-                manners[party] = m.rng.choice(("pays",) * 6 + ("late", "late", "part", "never", "over"))
+                manners[party] = m.rng.choice(
+                    ("pays",) * 5 + ("late", "late", "part", "part", "never", "never", "over")
+                )
             else:
                 manners[party] = m.rng.choice(("pays",) * 6 + ("returns", "twice", "wrong"))
         return cycle, manners
 
     def act(self, m: Simulator, what: tuple[Cycle, dict[str, str]]) -> None:
-        accounts = {
-            party: BankAccount("102100099996", "演示银行", f"00{number}", f"演示{number}公司")
-            for number, party in enumerate(m.house.keys)
-        }
         draft = service.draft_instructions(
-            m.session, cycle=m.cycle_name(what[0]), account=SUPERVISED, accounts=accounts
+            m.session, cycle=m.cycle_name(what[0]), account=SUPERVISED, accounts=accounts_of(m)
         )
         service.instruct(
             m.session, m.office, m.signed(draft, ("staff:maker", MAKER), ("staff:checker", CHECKER)), at=m.at
@@ -449,8 +449,11 @@ class BankDay(Kind):
         assert done.closing == what[0] + sum(amount for amount, _, _ in what[1])
 
     def know(self, m: Simulator, what: tuple[int, list[tuple[int, Order | None, str]], int]) -> None:
+        owed = m.model.cover.total
         for one in what[1]:
             m.model.entry(*one)
+            m.done["guarantor paid"] += m.model.cover.total > owed
+            owed = m.model.cover.total
         if what[1]:
             m.files.append(what)
 
@@ -464,14 +467,16 @@ class BankDay(Kind):
 
 
 def booking(m: Simulator, cycle: Cycle, order: Order) -> int:
-    """What the bank books of an instruction this time, by the manner in which it was drawn to go; 0 for nothing."""
-    due = order.amount - order.booked
+    """What the bank books of an instruction this time, by the manner in which it was drawn to go; 0 for nothing. Who is
+    late pays when its guarantor is called, which may pay on the same day."""
+    due = m.model.due(order)
     if order.void:
         return m.rng.randint(1, order.amount) if order.direction == "funding" and m.rng.random() < 0.01 else 0
     if order.direction == "funding":
         if not due or cycle.state != "instructed" or order.manner == "never":
             return 0
-        if order.manner == "late" and m.at < cycle.until:
+        late = order.manner == "late" and (order.by or not cycle.called)
+        if late and m.at < cycle.until:
             return 0
         if order.manner == "part":
             return m.rng.randint(1, order.amount - 1) if not order.booked and order.amount > 1 else 0
@@ -506,19 +511,23 @@ class Advance(Kind):
 
 
 class Default(Stage):
-    """Somebody is short when the clock has run out."""
+    """Somebody is short when the clock has run out, and no guarantor is to be called for it."""
 
     state = "instructed"
     weight = 10
 
     def may(self, m: Simulator, cycle: Cycle) -> bool:
-        return cycle.instructed and m.at >= cycle.until and not all(o.done for o in m.model.live(cycle, "funding"))
+        late = cycle.instructed and m.at >= cycle.until and not m.model.done(cycle, "funding")
+        return late and not m.model.asked(cycle)
 
     def act(self, m: Simulator, cycle: Cycle) -> None:
         service.declare_default(m.session, m.office, cycle=m.cycle_name(cycle), at=m.at)
 
     def know(self, m: Simulator, cycle: Cycle) -> None:
+        m.done["default after a call"] += cycle.called
+        owed = m.model.cover.total
         m.model.default(cycle)
+        m.done["guarantor got back"] += m.model.cover.total < owed
 
 
 class Close(Stage):
@@ -660,6 +669,7 @@ class Again(Kind):
             found += [("close", cycle)] * (cycle.state == "closed")
             found += [("instructions", cycle)] * cycle.instructed
         found += [("limits",)] * bool(m.done["SetLimits"])
+        found += [("guarantor", kind) for kind in sorted(TAKEN) if m.done[kind]]
         return found[-40:] + [("invoice", charge) for charge in m.model.charges[-40:] if charge.invoiced]
 
     def act(self, m: Simulator, what: Any) -> None:
@@ -681,10 +691,16 @@ class Again(Kind):
             assert service.close(m.session, m.office, _signed(first), at=m.at).id == first.id
         elif kind == "instructions":
             for first in ledger.facts_of(m.session, f"payments:{m.cycle_name(what[1])}"):
-                assert service.instruct(m.session, m.office, _signed(first), at=m.at).id == first.id
+                take = service.call_cover if first.kind == COVER_CALL else service.instruct
+                assert take(m.session, m.office, _signed(first), at=m.at).id == first.id
         elif kind == "limits":
             first = ledger.facts_of(m.session, subject_of(OPERATOR))[0]
             assert service.set_limits(m.session, m.office, _signed(first), at=m.at).fact.id == first.id
+        elif kind == "guarantor":
+            form, take_again = TAKEN[what[1]]
+            for first in ledger.facts_of_kind(m.session, form):
+                again_one = take_again(m.session, m.office, _signed(first), at=m.at)
+                assert (again_one.replayed, again_one.fact.id) == (True, first.id)
         else:
             first = ledger.fact(m.session, store.charge(m.session, m.charge_id(what[1]))[1] or "")
             assert service.record_invoice(m.session, m.office, _signed(first), at=m.at).id == first.id
@@ -742,5 +758,6 @@ CLOSE = Close()
 STEPS: tuple[Kind, ...] = (
     Conclude(), ConcludeGoods(), Amend(), Report(), Replay(), Skip(), Mend(), Integrate(), *GOODS_STEPS,
     OpenCycle(), CutOff(), Rate(), Bill(), Issue(), Confirm(), CloseWindow(), Net(), Instruct(), BankDay(), Advance(),
-    Default(), CLOSE, Complain(), Speak(), *LIMIT_STEPS, *ORDER_STEPS, Again(), WrongTurn(),
+    Default(), CLOSE, Complain(), Speak(), *LIMIT_STEPS, *GUARANTOR_STEPS, *ORDER_STEPS,
+    Again(), WrongTurn(),
 )  # fmt: skip

@@ -1,7 +1,8 @@
 """Business days of a whole market, drawn from a seed: all invariants after every step, killed and restarted on the way.
 
-Fifty business days here, twenty markets of sixty-five in `make nightly`. A failure prints its seed and every step up to
-it; `SHUQING_SEED=… pytest tests/clearing/settlement/test_simulator.py -k business_days` lives through that seed again.
+Fifty-six business days here, twenty markets of sixty-five in `make nightly`. A failure prints its seed and every step
+up to it; `SHUQING_SEED=… pytest tests/clearing/settlement/test_simulator.py -k business_days` lives through that seed
+again.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from clearing.errors import ProofRefused
 from clearing.market.delivery import service as delivering
 from clearing.market.delivery import store as deliveries
 from clearing.settlement import (
+    cover,
     guarantee,
     journal,
     notice,
@@ -41,7 +43,7 @@ from clearing.settlement import (
 )
 from clearing.settlement.dispute import store as disputes
 from clearing.settlement.journal import Kind
-from clearing.settlement.netting import Run
+from clearing.settlement.netting import Funded, Run
 from clearing.settlement.netting import limits as limiting
 from clearing.settlement.netting.gridlock import Reason as Limit
 from clearing.settlement.netting.gridlock import Waiting
@@ -57,20 +59,21 @@ from ledger import tables as ledger_tables
 from ledger.digest import sha256
 from ledger.reading import read
 from tests.clearing.market.house import DAY, NOW
-from tests.clearing.settlement import deliveries_oracle, limits_oracle, orders_oracle
+from tests.clearing.settlement import deliveries_oracle, guarantors_oracle, limits_oracle, orders_oracle
 from tests.clearing.settlement import settlement_oracle as oracle
 from tests.clearing.settlement.service_order import naive
 from tests.clearing.settlement.settlement_oracle import Cycle
 from tests.clearing.settlement.simulator import Simulator
 from tests.clearing.settlement.simulator_goods import accepted
+from tests.clearing.settlement.simulator_guarantors import guarantors
 from tests.clearing.settlement.simulator_limits import limits
 from tests.clearing.settlement.simulator_orders import orders
 from tests.clearing.settlement.simulator_steps import STEPS
 from tests.counts import NIGHT, few
 from tests.databases import Place, with_tables
 
-DAYS, RUNS = 65 if NIGHT else 50, few(1)
-DAYLIGHT = 1
+DAYS, RUNS = 65 if NIGHT else 56, few(1)
+DAYLIGHT = 19
 """The seed of `make test`; by night every run has a fresh one."""
 
 
@@ -291,7 +294,8 @@ def closed(m: Simulator) -> None:
     cycle = m.model.cycles[m.steps[-1].split()[3]]
     assert m.audit(cycle) == [], "the audit of a closed cycle"
     table = tables.posting
-    events = ("charge", "share", "tax", "netting", "instruction", "hold")
+    events = ("charge", "share", "tax", "netting", "instruction", "hold", "cover-recourse", "cover-returned",
+              "recourse-repaid")  # fmt: skip
     numbers = list(m.session.execute(
         select(table.c.no, table.c.line)
         .join(tables.journal_transaction, tables.journal_transaction.c.no == table.c.no)
@@ -387,7 +391,9 @@ def refolded(m: Simulator, path: Path) -> None:
 AFTER: tuple[tuple[Callable[[Simulator], None], tuple[str, ...]], ...] = (
     (balances, ()), (states, ()), (charges, ("Rate", "Speak", "Conclude")), (readings, ("Rate",)),
     (guaranteed, ("Rate",)), (accepted, ("Rate",)), (statements, ("Issue",)), (netting, ("Net", "Default")),
-    (limits, ("Net", "Default")), (orders, ("ServiceOrder settle",)), (files, ("Instruct",)), (closed, ("Close",)),
+    (limits, ("Net", "Default")),
+    (guarantors, ("Net", "CallGuarantors", "BankDay", "Default", "Repay")),
+    (orders, ("ServiceOrder settle",)), (files, ("Instruct",)), (closed, ("Close",)),
     (unchanged, ("Integrate", "Close")), (earned, ("Integrate", "Close")),
 )  # fmt: skip
 """Every invariant, and after which steps it is looked at; after all of them where none is named."""
@@ -433,7 +439,8 @@ def test_business_days__from_a_seed__every_invariant_after_every_step(
     assert any(cycle.state == "closed" for cycle in m.model.cycles.values())
     if seed == DAYLIGHT:  # another market may be without one of these
         told = ("guarantee calls", "limits kept out", "units deemed", "delivery LATE", "order settle", "order waive",
-                "order passed through")  # fmt: skip
+                "order passed through", "guarantors called", "guarantor paid", "default after a call",
+                "Repay")  # fmt: skip
         assert [what for what in told if not m.done[what]] == []
 
 
@@ -508,7 +515,7 @@ def _the_funder_keeps_its_share(patch: pytest.MonkeyPatch) -> None:
 
 
 def _limits_are_forgotten(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(limiting, "applied", lambda obligations, stood: (tuple(obligations), (), None))
+    patch.setattr(limiting, "applied", lambda obligations, *about: (tuple(obligations), (), None))
 
 
 def _one_waits_that_would_fit(patch: pytest.MonkeyPatch) -> None:
@@ -576,10 +583,40 @@ def _orders_stand_in_the_month(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(journal.Account, "stated", stated)
 
 
+def _guarantors_are_asked_for_all(patch: pytest.MonkeyPatch) -> None:
+    """Whatever they agreed, for everything that is missing."""
+    real = cover.asked_of
+
+    def asked(short: Any, standing: Any, owed: Any) -> Any:
+        found = real(short, standing, owed)
+        return tuple(replace(one, amount=one.missing) for one in found)
+
+    patch.setattr(cover, "asked_of", asked)
+
+
+def _what_a_guarantor_paid_is_owed_to_nobody(patch: pytest.MonkeyPatch) -> None:
+    real = journal.recourse
+    patch.setattr(journal, "recourse", lambda entry, party, by, period, amount, *about: real(
+        entry, party, by, period, 0, *about))  # fmt: skip
+
+
+def _what_a_guarantor_paid_too_much_goes_to_its_party(patch: pytest.MonkeyPatch) -> None:
+    real = cover.carried
+
+    def kept(*about: Any) -> Any:
+        found = real(*about)
+        back = {one.by: one.amount for one in found.returned}
+        funded = [one if one.by else replace(one, amount=one.amount - back.get(one.party, 0)) for one in found.funded]
+        own = [Funded(one.party, one.amount) for one in found.returned]
+        return replace(found, funded=tuple(one for one in (*funded, *own) if one.amount), returned=())
+
+    patch.setattr(cover, "carried", kept)
+
+
 @pytest.mark.parametrize(
     ("fault", "invariant", "seed", "start"),
     [
-        (_a_fen_less_is_called, guaranteed, 1, 18),
+        (_a_fen_less_is_called, guaranteed, 5, 18),
         (_a_version_that_runs_is_over, guaranteed, 1, 18),
         (_the_funder_keeps_its_share, guaranteed, 1, 26),
         (_limits_are_forgotten, limits, 1, 26),
@@ -594,6 +631,9 @@ def _orders_stand_in_the_month(patch: pytest.MonkeyPatch) -> None:
         (_waivers_count_for_nothing, orders, 1, 18),
         (_damages_are_not_offset, balances, 1, 26),
         (_orders_stand_in_the_month, statements, 2, 26),
+        (_guarantors_are_asked_for_all, guarantors, 11, 26),
+        (_what_a_guarantor_paid_is_owed_to_nobody, guarantors, 11, 26),
+        (_what_a_guarantor_paid_too_much_goes_to_its_party, guarantors, 27, 18),
     ],
 )
 def test_fault__of_the_product__is_seen_by_the_invariant_alone(
@@ -616,8 +656,10 @@ def test_fault__of_the_product__is_seen_by_the_invariant_alone(
 
 ORACLES: dict[ModuleType, set[str]] = {
     oracle: {"hashlib", "collections", "collections.abc", "dataclasses", "fractions",
-             *(f"tests.clearing.settlement.{name}_oracle" for name in ("deliveries", "limits", "orders"))},
+             *(f"tests.clearing.settlement.{name}_oracle"
+               for name in ("deliveries", "guarantors", "limits", "orders"))},
     deliveries_oracle: {"dataclasses", "datetime", "chinese_calendar"},
+    guarantors_oracle: {"collections", "collections.abc", "dataclasses"},
     limits_oracle: {"collections.abc", "dataclasses", "itertools"},
     orders_oracle: {"dataclasses", "fractions", "tests.clearing.settlement.service_order"},
     naive: {"collections.abc", "fractions", "itertools"},
