@@ -1,7 +1,7 @@
 """Service orders (服务单): scores with documents, fees, damages, advances and what is paid at the end of a 项目周期.
 
 card → tender → scheme → scorecard → faults → coefficient → damages → settling → clocks → pass_through → case → trial
-→ statements → posting → service
+→ statements → overview → posting → service
 
 - `card` says what a score card is made of, `tender` holds the two of the tender as data
 - `scheme` is every parameter as one signed value; what the tender leaves open (S1–S12) is a field with its default
@@ -11,6 +11,7 @@ card → tender → scheme → scorecard → faults → coefficient → damages 
 - `case` is one 项目周期 whole: the trial, the service and the audit compute it with the same function; `trial` reads it
   from a document
 - `statements`: what buyer, provider and 监理 sign, and the case their facts make
+- `overview` reads a contract whole from its facts, and what waits for whom
 - `posting` makes the journal transactions of a settlement and of its payment
 - `tables`, `store` and `service` hold rows, queries and the calls from outside
 

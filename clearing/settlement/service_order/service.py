@@ -1,4 +1,5 @@
-"""Taking in what is stated about service orders, drafting a settlement, and recomputing settlements from their facts.
+"""Taking in what is stated about service orders, drafting settlements, reading a contract whole, and recomputing
+settlements from their facts.
 
 Nothing here commits, reads a clock or repairs.
 """
@@ -28,6 +29,7 @@ from clearing.settlement.service_order.case import (
 )
 from clearing.settlement.service_order.coefficient import standing_of
 from clearing.settlement.service_order.damages import incident_fen
+from clearing.settlement.service_order.overview import Overview, overview
 from clearing.settlement.service_order.pass_through import PassAccount, passed
 from clearing.settlement.service_order.posting import paid, posted
 from clearing.settlement.service_order.settling import Advances, advance, months_of, order_fee
@@ -57,7 +59,7 @@ from clearing.settlement.service_order.statements import (
 from clearing.settlement.service_order.store import CycleRow
 from ledger import store as ledger
 from ledger.errors import LedgerError
-from ledger.facts import Fact, Signed
+from ledger.facts import Fact, Signed, Statement
 from ledger.reading import body_of, read
 from ledger.store import Appended
 from registry import signers
@@ -77,14 +79,25 @@ def take(session: Session, signed: Signed, *, at: int) -> Appended:
     signers.require_all(session, signed, signers_of(statement.kind, body), at)
     if (first := taking.replay(session, signed, at)) is not None:
         return first
+    rehearse(session, statement, at=at)
+    return taking.take(session, signed, store.PROJECTORS, at=at)
+
+
+def rehearse(session: Session, statement: Statement, *, at: int) -> None:
+    """Would `take` take this in, once everybody has signed it? Writes nothing; raises what `take` raises otherwise."""
+    body = body_in(statement)
     if isinstance(body, Contract):
         check_contract(body)
         taking.require_on_record(session, [("body.supervisor", body.supervisor)], at)
-    else:
-        terms = store.contract(session, body.contract).terms
-        _require_parties(statement.kind, body, terms)
-        _CHECKS[type(body)](session, id_of(statement.subject), body, terms, at)
-    return taking.take(session, signed, store.PROJECTORS, at=at)
+        return
+    terms = store.contract(session, body.contract).terms
+    _require_parties(statement.kind, body, terms)
+    _CHECKS[type(body)](session, id_of(statement.subject), body, terms, at)
+
+
+def reading(session: Session, contract: str, *, at: int) -> Overview:
+    """The contract whole, as its facts make it, for those who look. Raises `UnknownFact`."""
+    return overview(store.facts_about(session, contract), at)
 
 
 def draft(
@@ -287,10 +300,10 @@ def _check_settled(session: Session, own: str, body: CycleSettled, terms: Contra
     row = store.cycle(session, body.contract, body.cycle)
     if row.settlement is not None:
         raise WrongMove(own, "未结算 / not settled", "已结算 / settled")
-    paid = ((terms.scheme.first, body.advances.first), (terms.scheme.second, body.advances.second))
-    for percent, fen in paid:
-        if fen > (most := advance(terms.award, percent)):
-            raise BadTerms("body.advances", f"≤ {most}", fen)
+    for name in ("first", "second"):
+        most, fen = advance(terms.award, getattr(terms.scheme, name)), getattr(body.advances, name)
+        if fen > most:
+            raise BadTerms(f"body.advances.{name}", f"≤ {most}", fen)
     passed(body.pass_through)
     expected = body_of(draft(session, body.contract, body.cycle, body.advances, body.pass_through))
     given = body_of(body)

@@ -115,6 +115,22 @@ def incidents_unsettled(session: Session, contract_: str) -> list[str]:
     return list(session.scalars(query.order_by(table.c.fact)))
 
 
+def facts_about(session: Session, contract_: str) -> list[Fact]:
+    """Every fact about a contract, each subject's in their order. Raises `UnknownFact`."""
+    found = [ledger.fact(session, contract(session, contract_).fact_id)]
+    subjects = [f"service-order:{order.id}" for order in orders(session, contract_)]
+    subjects += [f"project-cycle:{contract_}.{row.cycle}" for row in cycles(session, contract_)]
+    found += [fact for subject in subjects for fact in ledger.facts_of(session, subject)]
+    query = select(tables.incident.c.fact_id).where(tables.incident.c.contract == contract_)
+    names = session.scalars(query.order_by(tables.incident.c.fact)).all()
+    return [*found, *(ledger.fact(session, name) for name in names), *month_facts(session, contract_, "9999-12")]
+
+
+def all_contracts(session: Session) -> list[str]:
+    """Every contract, by id."""
+    return list(session.scalars(select(tables.contract.c.id).order_by(tables.contract.c.id)))
+
+
 def cycles(session: Session, contract_: str = "") -> list[CycleRow]:
     """The 项目周期 of a contract, or of all, the earliest first."""
     table = tables.cycle
