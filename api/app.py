@@ -30,6 +30,7 @@ from api.pages import (
     objecting,
     pricing,
     public,
+    service_orders,
     signing,
     staff,
     statements,
@@ -173,7 +174,7 @@ MODULES = (
 
 OFFICE = (
     entry, signing, applicant, case, staff, notices, objecting, certificates, afterlife_pages, delivering, dealing,
-    deals, agreements, listings, statements, cycles, covers, credit_pages, pricing,
+    deals, agreements, listings, statements, cycles, covers, service_orders, credit_pages, pricing,
 )  # fmt: skip
 """Pages for people with a session, and what leads there; their writes are forms, not signed bodies."""
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from clearing.errors import BadTerms
-from clearing.settlement.service_order.scheme import Scheme
+from clearing.settlement.service_order.scheme import MonthBand, Scheme
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +53,17 @@ class Right:
     ground: str
 
 
-def month_fen(score: str, scheme: Scheme) -> int:
-    """Damages of a monthly score in [0, 100], looked up on the exact number, fen."""
+def band_of(score: str, scheme: Scheme) -> MonthBand:
+    """The band a monthly score in [0, 100] falls into, looked up on the exact number."""
     exact = Fraction(score)
     if not 0 <= exact <= 100:
         raise BadTerms("score", "0 … 100", score)
-    return next(band.fen for band in reversed(scheme.month_bands) if Fraction(band.start) <= exact)
+    return next(band for band in reversed(scheme.month_bands) if Fraction(band.start) <= exact)
+
+
+def month_fen(score: str, scheme: Scheme) -> int:
+    """Damages of a monthly score in [0, 100], fen."""
+    return band_of(score, scheme).fen
 
 
 def month_damages(month: MonthScore, accepted_at: int, scheme: Scheme) -> MonthDamages:

@@ -20,8 +20,8 @@ from clearing.settlement.service_order.case import (
 )
 from clearing.settlement.service_order.clocks import Invoiced, payment_due
 from clearing.settlement.service_order.coefficient import RECTIFYING, Standing, standing_of
-from clearing.settlement.service_order.damages import incident_fen, month_fen
-from clearing.settlement.service_order.scheme import Scheme
+from clearing.settlement.service_order.damages import band_of, incident_fen
+from clearing.settlement.service_order.scheme import MonthBand, Scheme
 from clearing.settlement.service_order.scorecard import Scored
 from clearing.settlement.service_order.settling import Order, OrderLine, months_of, order_line
 from clearing.settlement.service_order.statements import (
@@ -72,11 +72,12 @@ class OrderView:
 
 @dataclass(frozen=True, slots=True)
 class MonthView:
-    """A month with its score; `fen` is what the score costs, whoever forgoes it. `waiver` is the decision that does."""
+    """A month with its score and the band it is in, whoever forgoes what that costs. `waiver` is the decision that
+    does."""
 
     sheet: MonthSheet
     scored: MonthScored
-    fen: int
+    band: MonthBand
     waiver: Twin | None = None
 
     @property
@@ -224,7 +225,7 @@ def _months(months: dict[str, MonthSheet], waivers: dict[str, Twin], scheme: Sch
         sheet = months[name]
         scored = score_month(sheet, scheme, causes)
         causes += [fault.cause for fault in sheet.faults]
-        yield MonthView(sheet, scored, month_fen(scored.scored.score, scheme), waivers.get(name))
+        yield MonthView(sheet, scored, band_of(scored.scored.score, scheme), waivers.get(name))
 
 
 def _incident(sheet: IncidentSheet, found_at: int, cycles: Sequence[CycleView], scheme: Scheme) -> IncidentView:
