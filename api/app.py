@@ -28,6 +28,7 @@ from api.pages import (
     listings,
     notices,
     objecting,
+    ordering,
     pricing,
     public,
     service_orders,
@@ -174,7 +175,8 @@ MODULES = (
 
 OFFICE = (
     entry, signing, applicant, case, staff, notices, objecting, certificates, afterlife_pages, delivering, dealing,
-    deals, agreements, listings, statements, cycles, covers, service_orders, credit_pages, pricing,
+    deals, agreements, listings, statements, cycles, covers, service_orders, ordering, credit_pages,
+    pricing,
 )  # fmt: skip
 """Pages for people with a session, and what leads there; their writes are forms, not signed bodies."""
 

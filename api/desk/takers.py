@@ -18,6 +18,8 @@ from clearing.pricing import service as pricing
 from clearing.settlement import service as settlement
 from clearing.settlement.dispute import service as disputing
 from clearing.settlement.reporting import service as reporting
+from clearing.settlement.service_order import service as ordering
+from clearing.settlement.service_order.statements import KINDS
 from ledger import eip712
 from ledger import store as facts
 from ledger.facts import Signature, Signed, Statement
@@ -125,6 +127,10 @@ def _figure_objection(session: Session, system: System, waiting: Waiting, at: in
     )
 
 
+def _service_order(session: Session, system: System, waiting: Waiting, at: int) -> Appended:
+    return ordering.take(session, waiting.signed, at=at)
+
+
 def _message(session: Session, system: System, waiting: Waiting, at: int) -> Appended | Refusal:
     return dealing.take(session, system, waiting.signed, waiting.parts, at=at)
 
@@ -175,6 +181,7 @@ TAKERS: Mapping[str, Taker] = {
     "negotiation-message/v1": _message,
     "agreement-act/v1": _act,
     "price-quote/v1": _quote,
+    **dict.fromkeys(KINDS, _service_order),
 }
 
 

@@ -13,7 +13,7 @@
 - `statements`: a party's statement in words; `cycles`: a period as the operator sees it, `limits`: what may be netted,
   `covers`: who stands for whom.
 - `service_orders`: contracts of service orders as a visitor sees them, `order_words`: their terms and settlements in
-  sentences.
+  sentences; `order_forms`: the forms of what is stated about them, of them `score_forms` those of scores.
 - `listing_form`: the groups of product metadata, to a listing and back; `listing_drafts`: what is not submitted yet.
 - `pricing_form`: what a price asks, to a request and back; `pricing_cases`: prices being worked out (operational);
   `pricing`: a case begun, priced and drawn; `pricing_compare`: quotes side by side, deal prices beside them.

@@ -12,6 +12,7 @@ from clearing.market.errors import Defective, GateRefused, Lapsed, NotEntitled
 from clearing.market.listing_moves import STATE_NAMES as LISTING_STATES
 from clearing.market.negotiation.moves import State
 from clearing.market.negotiation.service import MESSAGE_NAMES, STATE_NAMES
+from clearing.settlement.service_order.pass_through import Fee
 from ledger.errors import BadSignature, Conflict, Stale
 from registry.calendar import text_of
 from registry.errors import Unknown
@@ -86,6 +87,10 @@ HINTS: Mapping[str, str] = {
     "body.last": "截止日不得早于起始日，且须是实有的日子。",
     "body.until": "签署完毕时留给担保方的时限不足，请重新起草催付。",
     "body.pairs.creditor": "双边限额的付款方与收款方不能是同一方。",
+    "body.advances.first": "不得超过合同约定的首笔预付款。",
+    "body.advances.second": "不得超过合同约定的二笔预付款。",
+    **dict.fromkeys([f"pass_through.{fee.value}.costs" for fee in Fee], "该项费用的实际支出不得超过存入。"),
+    "pass_through.costs": "每份单据只列一次。",
     "parts": "各签署方还没有签齐合约文书，请等签齐后再办。",
 }
 """What a refused field means for a clerk, where the rule itself speaks in the words of the documents."""

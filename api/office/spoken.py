@@ -72,7 +72,7 @@ def spoken(path: Path, value: Any, names: Mapping[str, str], *, instant: bool = 
     if isinstance(value, bool):
         return "是" if value else "否"
     if isinstance(value, int):
-        return _number(name, value, instant)
+        return _number(name, parent, value, instant)
     if value in names and name in words.PARTIES:
         return f"{names[value]}（{value}）"
     table = words.VALUES.get(f"{parent}.{name}", words.VALUES.get(name, {}))
@@ -82,10 +82,11 @@ def spoken(path: Path, value: Any, names: Mapping[str, str], *, instant: bool = 
     return text if value in text else f"{text}（{value}）"
 
 
-def _number(name: str, value: int, instant: bool) -> str:
-    if instant or name in words.INSTANTS:
+def _number(name: str, parent: str, value: int, instant: bool) -> str:
+    named = {name, f"{parent}.{name}"}
+    if instant or named & words.INSTANTS:
         return f"{text_of(value)[:19].replace('T', ' ')} 北京时间" if value else "自始"
-    if name in words.FEN:
+    if named & words.FEN:
         return f"{money.yuan(value)} 元（{value} 分）"
     if name == "bp":
         return f"{share(value, 100)}%"

@@ -22,7 +22,8 @@ VALUES: Mapping[str, Mapping[str, str]] = _WORDS["values"]
 INSTANTS = frozenset(_WORDS["instants"])
 FEN = frozenset(_WORDS["fen"])
 PARTIES = frozenset(_WORDS["parties"])
-"""Fields that hold seconds UTC, amounts in fen, and parties by their identity."""
+"""Fields that hold seconds UTC, amounts in fen, and parties by their identity; "parent.name" where a name alone is not
+enough."""
 
 
 def moment(instant: int) -> str:

@@ -18,7 +18,8 @@
 - `credit`: a party's own grade, each input with its evidence, and how to object.
 - `statements`: a party's statements, a line's evidence, confirming and disputing; `cycles`: the operator's periods;
   `covers`: guarantees of what net payers bring.
-- `service_orders`: contracts of service orders and one of them whole.
+- `service_orders`: contracts of service orders and one of them whole; `ordering`: the forms of what is
+  stated about them.
 - `listings`: a seller's listings: drafting, pre-check, submission, moves.
 - `pricing`: the pricing workbench: a case from a file or evidence, its price, its quote; quotes side by side.
 - `guard`: headers and a limit per address; `render`: templates to pages.

@@ -10,6 +10,7 @@ from fastapi.responses import HTMLResponse
 from api.bootstrap import System
 from api.deps import NowDep, ReadDep, SystemDep
 from api.office import deals, order_words, service_orders
+from api.office.order_forms import FEES
 from api.office.refusals import told
 from api.pages.office import office_page
 from api.sessions import HolderDep
@@ -20,8 +21,6 @@ from registry.calendar import start_of
 from registry.errors import RegistryError
 
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
-
-FEES = {"supervision": "监理费", "security": "数据安全费", "review": "工程结算审核费", "audit": "财务审计费"}
 
 
 @router.get("/office/service-orders")
@@ -50,7 +49,8 @@ def contract_page(
         waits=service_orders.waits(held, own, now), now=now, acts=acts, own=service_orders.role_of(row.terms, own),
         drafts=service_orders.of_contract(service_orders.at_desk(session, visitor), row.id),
         chapters=order_words.chapters(row.terms), words=order_words, state=service_orders.order_state,
-        score=service_orders.order_score, band=service_orders.month_band, fees=FEES, passed=passed,
+        score=service_orders.order_score, band=service_orders.month_band, passed=passed,
+        fees={fee.value: zh for fee, zh in FEES.items()},
         right=order_words.right_text(held), requested=requested[:10],
         clocks=_clocks(requested, row.terms.scheme, system) if requested else [],
         incidents={item.number: item.name for item in row.terms.scheme.incidents},

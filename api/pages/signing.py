@@ -17,6 +17,7 @@ from api.office import history, words
 from api.office.access import may_see, require_role
 from api.pages.office import FormDep, JsonDep, office_page, see
 from api.sessions import HolderDep, ScriptDep, Visitor
+from clearing.settlement.service_order.statements import KINDS as SERVICE_KINDS
 from ledger import canonical
 from ledger.errors import BadSignature
 from ledger.facts import Signature, require_fields
@@ -154,6 +155,8 @@ def _place(waiting: Waiting) -> tuple[str, str, str] | None:
         kind, identity = "application", str(waiting.statement.body.get("application", ""))
     if kind == "statement":
         return f"/office/statements/{identity.rpartition('.')[0]}", "查看账单", "The statement"
+    if waiting.statement.kind in SERVICE_KINDS:
+        return f"/office/service-orders/{waiting.statement.body.get('contract', '')}", "查看合同", "The contract"
     if kind not in PLACES or not identity:
         return None
     href, zh, en = PLACES[kind]

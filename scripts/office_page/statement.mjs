@@ -19,7 +19,9 @@ export function signText(text, keys, role = "") {
   return { alg: "sm2-sm3", by: keys.by, key: keys.public, ...(role ? { role } : {}), signer_id: SIGNER_ID, value };
 }
 /** What the fields of a body are named under, where they mean something else than in most. */
-const roots = { "price-quote/v1": "quote" };
+const service = ["service-scheme", "service-order", "order-score", "order-acceptance", "order-zeroed", "monthly-score", "waiver",
+  "incident", "project-acceptance", "project-settlement", "project-invoice", "project-payment"];
+const roots = { "price-quote/v1": "quote", ...Object.fromEntries(service.map((kind) => [`${kind}/v1`, "service"])) };
 /** A statement as nested lists of names and values, text only; `document` is what its parts hold. */
 export function shown(statement, document = null) {
   const { body, kind, subject, no, ...rest } = statement;

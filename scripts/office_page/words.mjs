@@ -15,11 +15,12 @@ export const label = (path) => found(words.fields, path) ?? String(path.filter((
 /** A scalar as a person reads it; the exact value stays beside its name where the two differ. `instant`: a number that
     is a time whatever its field is called. */
 export function spoken(path, value, instant = false) {
-  const name = path.filter((step) => typeof step === "string").at(-1);
+  const [parent, name] = ["", ...path.filter((step) => typeof step === "string")].slice(-2);
+  const among = (names) => names.has(name) || names.has(`${parent}.${name}`);
   if (value === true) return "是";
   if (value === false) return "否";
-  if (typeof value === "number" && (instant || instants.has(name))) return value ? `${beijing(value)} 北京时间` : "自始";
-  if (typeof value === "number" && fen.has(name)) return `${yuan(value)} 元（${value} 分）`;
+  if (typeof value === "number" && (instant || among(instants))) return value ? `${beijing(value)} 北京时间` : "自始";
+  if (typeof value === "number" && among(fen)) return `${yuan(value)} 元（${value} 分）`;
   if (typeof value === "number" && name === "bp") return `${share(value, 100)}%（${value} 个基点）`;
   if (typeof value === "number" && name === "weight") return `${share(value, 10_000_000)}%（${value}）`;
   if (name === "move" && words.moves[value]) return `${value} ${words.moves[value]}`;

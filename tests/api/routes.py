@@ -155,6 +155,7 @@ PLACEHOLDERS = {
     "file": "report.json",
     "case": "0" * 32,
     "contract": "0" * 64,
+    "about": "new",
     "due": "0" * 32,
     "plan": "0" * 32,
 }

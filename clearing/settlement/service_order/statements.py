@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from hashlib import sha256
 from typing import Annotated, Any
 
 from msgspec import Meta
@@ -319,3 +320,9 @@ def folded(sheet: OrderSheet | None, order: str, body: Any) -> OrderSheet:
 def settled_by(before: CycleSettled | None) -> int:
     """The sum of settlements above zero up to and including this one, fen."""
     return before.settled_before + max(0, before.settlement.settlement) if before else 0
+
+
+def happening(contract: str, said: str) -> str:
+    """The id of something that happened under a contract, from the words that name it: the same words, the same id, so
+    that every card and 5.5.2 can name one fact (S9) without anybody copying 64 digits."""
+    return sha256(f"{contract}\n{said}".encode()).hexdigest()
