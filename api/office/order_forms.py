@@ -100,9 +100,13 @@ def with_row(values: Mapping[str, str], group: str, name: str, least: int = 1) -
 def filled(widgets: tuple[Widget, ...], values: Mapping[str, str], prefix: str = "") -> tuple[Widget, ...]:
     """Widgets under a prefix with what has been typed; what has not been keeps its default."""
     named = (item if not prefix else replace(item, name=f"{prefix}.{item.name}") for item in widgets)
-    return tuple(
-        item if item.kind == "fixed" else replace(item, value=values.get(item.name, item.value)) for item in named
-    )
+    return tuple(item if item.kind == "fixed" else _filled(item, values.get(item.name, item.value)) for item in named)
+
+
+def _filled(item: Widget, text: str) -> Widget:
+    """A choice shows what it offers and nothing else: another value would look like its first."""
+    offered = item.kind != "choice" or text in (value for value, _ in item.options)
+    return replace(item, value=text if offered else "")
 
 
 def paper(typed: Typed, name: str, *, required: bool = True) -> dict[str, Any] | None:
