@@ -113,7 +113,7 @@ def _wrong_move(error: WrongMove) -> str:
         may = "、".join(known.get(move, move) for move in moves.split(", ")) if moves != "—" else "等待对方"
         who = words.VALUES["side"].get(side, side)
         return f"现在的状态是“{_STATES[state]}”，这一步不能办理；{who}现在可以：{may}。"
-    expected, given = (_STATES.get(text, text) for text in (error.expected, error.given))
+    expected, given = (_STATES.get(text, text.partition(" / ")[0]) for text in (error.expected, error.given))
     return f"状态已变，这一步不能办理：应为“{expected}”，实为“{given}”。请刷新页面。"
 
 
@@ -126,7 +126,8 @@ def _terms(error: BadTerms | GateRefused) -> str:
     if field in HINTS:
         given = _LISTED.get(str(error.given), "") if field == "listing.state" else ""
         return HINTS[field] + (f"现为“{given}”。" if given else "")
-    return f"{_name(field)}：应为{_value(error.expected)}，现为{_value(error.given)}。"
+    expected = error.expected.partition(" / ")[0]
+    return f"{_name(field)}：应为{_value(expected)}，现为{_value(error.given)}。"
 
 
 def _lapsed(error: Lapsed) -> str:
@@ -165,6 +166,14 @@ def _value(value: object) -> str:
 
 
 def _english(error: Exception) -> str:
+    if isinstance(error, BadTerms):
+        expected = error.expected.partition(" / ")[2] or error.expected
+        return f"{error.field}: expected {expected}, given {str(error.given)[:200]}."
+    if isinstance(error, TooEarly):
+        return f"Not before {words.moment(error.until)}."
+    if isinstance(error, WrongMove):
+        expected, given = (text.partition(" / ")[2] or text for text in (error.expected, error.given))
+        return f"{error.subject}: expected {expected}, given {given}."
     text = str(error)
     return text.partition(" / ")[2] or text
 

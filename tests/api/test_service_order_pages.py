@@ -4,6 +4,7 @@ else sees that there is a contract."""
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -132,6 +133,7 @@ def test_contract__by_pages_alone__comes_to_the_fen_of_an_independent_reckoning(
     ):  # fmt: skip
         assert said in page, said
     own = hall.placed()
+    assert "自 2026-05 起，尚未验收" in words(hall.provider.get(LIST))
     assert "服务单“O-1” 评分" in words(hall.supervisor.get(LIST))
     hall.scored(own)
     page = words(hall.provider.get(PAGE))
@@ -220,6 +222,18 @@ def test_held_order__counted_as_zero_by_form__waits_no_longer(hall: Hall) -> Non
     page = words(hall.buyer.get(PAGE))
     assert "决定按零计，E 级，系数 0" in page
     assert "评分（整改后复评）" not in page
+
+
+def test_settlement__while_a_month_has_no_score__says_which_and_waits_for_the_supervisor(hall: Hall) -> None:
+    hall.state("month", month("2026-03"), COURT)
+    cycle = {"cycle": "2026-1", "first": "2026-03", "last": "2026-04", "report": paper("报告")}
+    hall.state("cycle", cycle, CONSUMER, COURT)
+    page = words(hall.buyer.get(LIST))
+    assert "2026-04 月度评分：监理" in page
+    assert "项目周期 2026-1 结算" not in page
+    refusal = words(hall.buyer.post(f"{PAGE}/acts/settle/2026-1", {"first": "0"}, 422).text)
+    assert "应为“每月有评分”，实为“缺 2026-04”" in refusal
+    assert "expected a score for every month, given missing: 2026-04" in refusal
 
 
 def test_stranger__sees_neither_entry_nor_page__as_if_there_were_no_contract(hall: Hall) -> None:
@@ -336,6 +350,8 @@ def refused(hall: Hall, cases: list[tuple[str, str, str, dict[str, str], dict[st
         where = (act, change, words(answer)[-1500:])
         assert "没有写入任何内容" in answer, where
         assert (f'id="said-{name}"' in answer) if name else ("必须改正" not in answer), where
+        notes = re.findall(r"必须改正：(.*?) <small lang=\"en\">(.*?)</small>", answer)
+        assert all(re.search("[一-鿿]", zh) and not re.search("[一-鿿]", en) for zh, en in notes), (where, notes)
         kept = typed_in(answer)
         typed = {key: text for key, text in (good | change).items() if key not in ("events.0.row", "number")}
         assert {key: kept.get(key, text) for key, text in typed.items()} == typed, where

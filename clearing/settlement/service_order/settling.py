@@ -249,7 +249,8 @@ def _months(cycle: ProjectCycle, months: Sequence[MonthScore]) -> tuple[MonthSco
     if foreign := sorted(set(given) - set(wanted)):
         raise BadTerms("months", f"{cycle.first} … {cycle.last}", " ".join(foreign))
     if missing := [month for month in wanted if month not in given]:
-        raise WrongMove(cycle.name, "每月有评分 / a score for every month", f"缺 / missing: {' '.join(missing)}")
+        names = " ".join(missing)
+        raise WrongMove(cycle.name, "每月有评分 / a score for every month", f"缺 {names} / missing: {names}")
     return tuple(given[month] for month in wanted)
 
 
