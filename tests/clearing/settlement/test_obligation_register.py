@@ -112,9 +112,12 @@ def test_register__who_defaults__leaves_with_what_it_owes_and_the_rest_goes_on(
     service.declare_default(session, OFFICE, cycle=cycle, at=late)
     rows = register.rows(session, cycle)
     assert summed(rows) == stated
-    left = [row for row in rows if "Y" in (row.debtor, row.creditor)]
-    assert {(row.state, row.settled, row.netting) for row in left} == {("逾期未备付，已移出轧差", 0, "")}
-    kept = [row for row in rows if row not in left]
+    left = [row for row in rows if "Y" in (row.debtor, row.creditor) and not row.netting]
+    assert {(row.state, row.settled) for row in left} == {("逾期未备付，已移出轧差", 0)}
+    paid = [row for row in rows if "Y" in (row.debtor, row.creditor) and row.netting]
+    assert {row.debtor for row in paid} == {"Y"}
+    assert sum(row.settled for row in paid) == sum(row.amount for row in paid) == 1, "what Y brought is its creditors'"
+    kept = [row for row in rows if row not in left and row not in paid]
     brought = {item.party: item.amount for item in batch.instructions if item.direction is Direction.FUNDING}
     for party in {row.debtor for row in kept}:
         own = [row for row in kept if row.debtor == party]
