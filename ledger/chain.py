@@ -178,6 +178,10 @@ class Chain(Protocol):
     def head(self) -> Head:
         """The newest block."""
 
+    def next_time(self) -> int:
+        """The time a transaction sent now will meet, seconds UTC, as far as the node says; never before the newest
+        block's, which is old where nothing was written for long."""
+
     def address(self, contract: str) -> str:
         """Checksummed address of the contract. Raises WrongChain if it is not deployed here."""
 
@@ -288,6 +292,9 @@ class MemoryChain:
 
     def head(self) -> Head:
         return Head(self._height, self._blocks[-1], self.now)
+
+    def next_time(self) -> int:
+        return self.now
 
     def check(self) -> None:
         if self.lost:

@@ -112,6 +112,14 @@ class Web3Chain:
     def head(self) -> Head:
         return self._block("latest")
 
+    def next_time(self) -> int:
+        newest = self.head().time
+        try:
+            block = self._rpc("eth_getBlockByNumber", ["pending", False])
+        except NodeRefused:  # a node that makes no pending block
+            return newest
+        return max(newest, int(block["timestamp"], 16) // self._deployment.time_unit) if block else newest
+
     def address(self, contract: str) -> str:
         return str(self._contract(contract).address)
 

@@ -92,7 +92,7 @@ class RegisterEntryFace:
         """RightsRegistry.deposit over these facts, signed for this chain and contract."""
         entries = [_entry(fact) for fact in facts]
         nonce = secrets.randbits(255)
-        deadline = chain.head().time + SIGNATURE_LIFE
+        deadline = chain.next_time() + SIGNATURE_LIFE
         agency = agency_id(self._uscc)
         message = eip712.deposit_batch(agency, entries, nonce, deadline)
         digest = eip712.digest_of(CONTRACT, chain.chain_id, chain.address(CONTRACT), "DepositBatch", message)

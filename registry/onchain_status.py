@@ -101,7 +101,7 @@ def status_call(chain: Chain, uscc: str, changes: Sequence[tuple[bytes, State]],
     rows = [
         (key, NUMBERS[state.status], state.encumbered, state.objection, state.effective_at) for key, state in changes
     ]
-    agency, nonce, deadline = agency_id(uscc), secrets.randbits(255), chain.head().time + SIGNATURE_LIFE
+    agency, nonce, deadline = agency_id(uscc), secrets.randbits(255), chain.next_time() + SIGNATURE_LIFE
     digest = _digest(chain, "StatusBatch", eip712.status_batch(agency, rows, nonce, deadline))
     return Call(CONTRACT, "setStatus", (agency, rows, nonce, deadline, sign(digest)))
 
@@ -122,7 +122,7 @@ def bulk_status_call(chain: Chain, uscc: str, indexes: Sequence[int], state: Sta
         state.objection,
         state.effective_at,
     )
-    agency, nonce, deadline = agency_id(uscc), secrets.randbits(255), chain.head().time + SIGNATURE_LIFE
+    agency, nonce, deadline = agency_id(uscc), secrets.randbits(255), chain.next_time() + SIGNATURE_LIFE
     digest = _digest(chain, "BulkStatus", eip712.bulk_status(agency, change, nonce, deadline))
     return Call(CONTRACT, "setStatusByIndex", (agency, change, nonce, deadline, sign(digest)))
 

@@ -490,6 +490,21 @@ def test_read__connection_reset_once__asked_again__twice__unavailable(
 
 
 @pytest.mark.chain
+def test_next_time__nothing_written_for_long__what_comes__and_the_newest_block_s_where_the_node_says_nothing(
+    proxy: tuple[str, dict[str, list[str]], list[str]], deployed: Deployment
+) -> None:
+    url, plan, _ = proxy
+    chain = Web3Chain(url, deployed, RELAY)
+    chain.send(anchor(chain, chain.read("EvidenceLog", "latestSize") + 1))
+    newest = chain.head().time
+    assert newest <= chain.next_time() < newest + 600
+    rpc(url, "evm_increaseTime", 36_000)
+    assert newest + 36_000 <= chain.next_time() < newest + 36_600
+    plan["eth_getBlockByNumber"] = ["pass", "error:no pending block here"]
+    assert chain.next_time() == chain.head().time == newest
+
+
+@pytest.mark.chain
 def test_profile__only_portable_methods_are_called(
     proxy: tuple[str, dict[str, list[str]], list[str]], deployed: Deployment
 ) -> None:

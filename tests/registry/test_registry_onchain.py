@@ -15,9 +15,9 @@ from ledger.facts import Fact, Statement
 from ledger.store import facts_of_kind
 from ledger.web3_chain import Web3Chain
 from registry.certificate import ENTRY
-from registry.onchain import RegisterEntryFace, agency_id, certificate_key, commitment_of
+from registry.onchain import SIGNATURE_LIFE, RegisterEntryFace, agency_id, certificate_key, commitment_of
 from scripts.deploy_contracts import ARTIFACTS, Council, Parties, deploy_all
-from tests.chain_fixture import anvil
+from tests.chain_fixture import anvil, rpc
 from tests.registry.registry_house import AGENCY, DEVELOPER, House, a_form, uscc
 
 AGENCY_KEY, RELAY, LOG, OPERATOR, AUDITOR, COURT, STRANGER = (eip712.new_key() for _ in range(7))
@@ -25,7 +25,13 @@ MEMBERS = tuple(eip712.new_key() for _ in range(3))
 
 
 @pytest.fixture(scope="module")
-def web3() -> Iterator[Web3Chain]:
+def node() -> Iterator[str]:
+    with anvil(timestamp=1_788_000_000) as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def web3(node: str) -> Web3Chain:
     council = Council(tuple(map(eip712.address_of, MEMBERS)), 2, MEMBERS)
     parties = Parties(
         log_key=eip712.address_of(LOG),
@@ -34,9 +40,8 @@ def web3() -> Iterator[Web3Chain]:
         auditors=(eip712.address_of(AUDITOR),),
         authorities=(eip712.address_of(COURT),),
     )
-    with anvil(timestamp=1_788_000_000) as url:
-        deployment = deploy_all(Web3Chain(url, Deployment(31337, {}, ARTIFACTS), RELAY), council, parties)
-        yield Web3Chain(url, deployment, RELAY)
+    deployment = deploy_all(Web3Chain(node, Deployment(31337, {}, ARTIFACTS), RELAY), council, parties)
+    return Web3Chain(node, deployment, RELAY)
 
 
 def face(key: bytes = AGENCY_KEY) -> RegisterEntryFace:
@@ -80,8 +85,22 @@ def test_deposit__two_entries_in_one_call__then_again_writes_nothing(house: Hous
     other = Fact(entries[0].statement, entries[0].signatures, entries[0].at + 1, entries[0].salt)
     with pytest.raises(ChainError, match="摘要"):
         face().done(web3, other)
-    unknown = Fact(_renamed(entries[0]), entries[0].signatures, entries[0].at, entries[0].salt)
-    assert not face().done(web3, unknown)
+    assert not face().done(web3, _anew(entries[0]))
+
+
+@pytest.mark.chain
+def test_deposit__on_a_chain_where_nothing_was_written_for_long__taken(
+    house: House, web3: Web3Chain, node: str
+) -> None:
+    """The contract judges the signature by the block that comes, not by the newest one."""
+    house.certificate(a_form())
+    rpc(node, "evm_increaseTime", 10 * SIGNATURE_LIFE)
+    entries = [_anew(fact) for fact in facts_of_kind(house.session, ENTRY)]
+    assert len(write_facts(web3, face(), entries)) == 1
+
+
+def _anew(fact: Fact) -> Fact:
+    return Fact(_renamed(fact), fact.signatures, fact.at, fact.salt)
 
 
 def _renamed(fact: Fact) -> Statement:
