@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import httpx
 
@@ -31,10 +32,14 @@ class Node:
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self, state: Path | None = None) -> None:
-        """Starts with the state in this file, which is written again at a stop (not at a kill)."""
+        """Starts with the state in this file, which is written again at a stop (not at a kill); its clock goes on from
+        the newest block there, whatever day it is (decisions D42)."""
         command = self._command + (["--state", str(state)] if state is not None else [])
         self._process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         _wait(self.url, self._process)
+        newest: Any = rpc(self.url, "eth_getBlockByNumber", "latest", False)
+        if int(newest["number"], 16):
+            rpc(self.url, "evm_setTime", int(newest["timestamp"], 16) + 1)
 
     def stop(self) -> None:
         """Ends with TERM; a second stop does nothing."""

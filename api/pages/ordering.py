@@ -10,7 +10,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, Response
 from sqlmodel import Session
 
-from api.auth import Forbidden
+from api.apikey import Forbidden
 from api.bootstrap import System
 from api.deps import NowDep, ReadDep, SystemDep, WriteDep
 from api.desk import service as desk

@@ -58,7 +58,8 @@ def give_guarantee(session: Session, office: Office, signed: Signed, *, at: int)
     first fact.
 
     Raises FieldError or BadTerms naming the field, NotSigned unless just these two signed, BadTerms while another
-    guarantor stands, WrongMove while a cycle that was netted under what stands is not funded.
+    guarantor stands, WrongMove while a cycle that was netted under what stands is not funded, TooEarly in a second in
+    which a cycle was netted: what stood at a netting must be told from what came after it.
     """
     body = read(FundingGuarantee, of_kind(signed, FUNDING_GUARANTEE).body)
     if f"party:{body.operator}" != office.signer.by:
@@ -82,6 +83,8 @@ def give_guarantee(session: Session, office: Office, signed: Signed, *, at: int)
     for now in store.cycles(session):
         if now.state in (State.NETTED, State.INSTRUCTED) and _stands_in(session, now, body.party):
             raise WrongMove(now.cycle, "已备付，担保方可变更 / funded, before what stands is changed", str(now.state))
+    if at <= (netted := store.last_entered(session, State.NETTED)):
+        raise TooEarly(signed.statement.subject, netted + 1, at)
     return Appended(take(session, signed, at), replayed=False)
 
 

@@ -388,6 +388,17 @@ def test_give_guarantee__while_a_cycle_under_it_is_not_funded__is_refused(sessio
     assert audited(session, market, case.cycle) == []
 
 
+def test_give_guarantee__in_the_second_of_a_netting__is_refused_and_stands_for_none_before_it(
+    session: Session, market: Market
+) -> None:
+    cycle = demo.to_netted(session, market, MARCH)
+    entered = store.last_entered(session, State.NETTED)
+    with pytest.raises(TooEarly):
+        guarantee(session, entered, 10)
+    guarantee(session, entered + 1, 10)
+    assert store.guarantee_of(session, store.cycle(session, cycle), "Y") is None
+
+
 @pytest.mark.parametrize(
     ("first", "last", "stands"),
     [("2026-04-02", "2026-04-02", True), ("2026-04-03", "2026-12-31", False), ("2026-01-01", "2026-04-01", False)],
