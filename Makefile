@@ -6,11 +6,8 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do \
 	if command -v $$p >/dev/null && $$p -c 'import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' 2>/dev/null; \
 	then echo $$p; break; fi; done)
 
-NIGHT_FIRST := tests/api tests/clearing tests/contracts tests/interop tests/ledger tests/scale tests/services
-NIGHT_SECOND := tests/registry tests/scripts $(wildcard tests/test_*.py)
-
-# A process for each core (tests/conftest.py says what goes where).
-SPREAD := -n auto --dist loadgroup --no-loadscope-reorder
+# A process for each core and one more, since many wait (tests/conftest.py says what goes where).
+SPREAD := -n $(shell echo $$(($$(nproc) + 1))) --dist loadgroup --no-loadscope-reorder
 # Tests start hundreds of processes: each would compile the whole program again.
 unexport PYTHONDONTWRITEBYTECODE
 
@@ -73,7 +70,7 @@ lint:
 	@$(BIN)/mypy
 
 unit:
-	@echo "[test 2/2] pytest (contracts, packages, journeys), a process for each core"
+	@echo "[test 2/2] pytest (contracts, packages, journeys), in several processes"
 	@$(BIN)/pytest $(SPREAD)
 
 contracts: setup  ## recompile the contracts into contracts/artifacts
@@ -88,10 +85,8 @@ nightly: setup .setup-schemas  ## the full counts of the issues
 	@set -o pipefail; FOUNDRY_PROFILE=nightly node_modules/.bin/forge test --offline -vv --color never | awk '{ print } \
 		match($$0, /calls: [0-9]+/) { calls += substr($$0, RSTART + 7, RLENGTH - 7) } \
 		END { print "invariant calls in total: " calls; exit calls < 1000000 }'
-	@echo "[nightly 2/3] every property with twenty times the examples, storms with five times the rounds, in two processes"
-	@SHUQING_NIGHTLY=1 $(BIN)/pytest -o timeout=7200 -o cache_dir=.pytest_cache/second $(NIGHT_SECOND) > nightly-second.log 2>&1 & \
-	second=$$!; first=0; SHUQING_NIGHTLY=1 $(BIN)/pytest -o timeout=7200 $(NIGHT_FIRST) || first=$$?; \
-	wait $$second; second=$$?; cat nightly-second.log; exit $$((first > second ? first : second))
+	@echo "[nightly 2/3] every property with twenty times the examples, storms with five times the rounds"
+	@SHUQING_NIGHTLY=1 $(BIN)/pytest -o timeout=7200 $(SPREAD)
 	@echo "[nightly 3/3] the main job with 20,000 calls"
 	@$(BIN)/shuqing demo --out demo-out --calls 20000
 
@@ -102,4 +97,4 @@ lock:  ## renew requirements.lock and scale.lock from pyproject.toml (needs uv; 
 		--constraint requirements.lock --extra scale --python-version 3.11 pyproject.toml -o scale.lock
 
 clean:  ## remove what set-up and runs have made
-	@rm -rf $(VENV) node_modules .setup-* api/built demo-out nightly-second.log out cache .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	@rm -rf $(VENV) node_modules .setup-* api/built demo-out out cache .pytest_cache .mypy_cache .ruff_cache .hypothesis

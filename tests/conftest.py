@@ -10,11 +10,19 @@ import pytest
 from tests.chain_fixture import anvil
 from tests.played import Played, shuqing
 from tests.services.server import Missing, Server, postgresql, provide
+from tests.telling import TOLD, Tell, told
 
 CALLS = 60
 PLAYED = ("played", "played_here")
 """The demonstration, played once in a session on either database."""
-LONGEST = ("test_kill.py", "test_repair.py", "test_two_strangers.py", "test_simulator.py", "test_transfers.py")
+LONGEST = (
+    "test_kill.py",
+    "test_registry_machine.py",
+    "test_repair.py",
+    "test_two_strangers.py",
+    "test_simulator.py",
+    "test_transfers.py",
+)
 """Files that begin first, so that no process is left alone with them at the end."""
 
 
@@ -35,6 +43,19 @@ def _group(item: pytest.Item) -> str:
 def _turn(group: str) -> int:
     order = (*PLAYED, *LONGEST)
     return order.index(group) if group in order else len(order)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    reports = [one for found in terminalreporter.stats.values() for one in found if isinstance(one, pytest.TestReport)]
+    if lines := told(reports):
+        terminalreporter.section("told")
+        terminalreporter.write("\n".join(lines) + "\n")
+
+
+@pytest.fixture
+def tell(request: pytest.FixtureRequest) -> Tell:
+    """Says what a test counted, at the end of the run."""
+    return lambda text: request.node.user_properties.append((TOLD, text))
 
 
 @pytest.fixture(scope="session")

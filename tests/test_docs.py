@@ -358,14 +358,3 @@ def test_readme__no_host_and_no_machine_path(readme: str) -> None:
     for host in re.findall(r"\b(?:https?|wss?|git|ssh)://([^\s/`)]+)", text):
         assert host.split(":")[0] in {"127.0.0.1", "localhost"}, host
     assert not re.findall(r"(?<![\w.~}⟩])/(?:home|root|tmp|work|usr|var|opt|etc|mnt|Users)\b", text)
-
-
-def test_makefile__nightly__runs_every_folder_and_file_of_tests_once() -> None:
-    text = (ROOT / "Makefile").read_text(encoding="utf-8")
-    named = [
-        word for name in ("FIRST", "SECOND") for word in re.search(rf"^NIGHT_{name} := (.*)$", text, re.M)[1].split()
-    ]  # type: ignore[index]
-    folders = {f"tests/{folder.name}" for folder in (ROOT / "tests").iterdir() if list(folder.glob("**/test_*.py"))}
-    assert set(named) - {"$(wildcard", "tests/test_*.py)"} == folders
-    assert named.count("tests/test_*.py)") == 1
-    assert len(named) == len(set(named))

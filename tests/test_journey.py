@@ -30,6 +30,7 @@ from scripts import verify_bundle
 from scripts.bench.proof import enlarged, size_of
 from tests.conftest import CALLS
 from tests.played import Played, rows, shuqing
+from tests.telling import Tell
 
 KINDS = (
     "certificate", "agreement", "usage-record", "statement-line", "period-close", "certificate-rights",
@@ -251,12 +252,11 @@ def test_shuqing_verify__a_bundle_and_its_forgeries__exit_codes(played: Played) 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_bundle__core__at_most_8_kb_even_in_a_log_of_ten_million(
-    bundles: dict[str, dict[str, Any]], kind: str, capsys: pytest.CaptureFixture[str]
+    bundles: dict[str, dict[str, Any]], kind: str, tell: Tell
 ) -> None:
     core, whole = size_of(bundles[kind])
     large, _ = size_of(enlarged(bundles[kind]))
-    with capsys.disabled():
-        print(f"\n{kind}: core {core}, whole {whole}, core at 10^7 leaves {large} bytes")
+    tell(f"{kind}: core {core}, whole {whole}, core at 10^7 leaves {large} bytes")
     assert core < large <= 8 * 1024
 
 

@@ -36,6 +36,7 @@ from tests.publishing import (
     until,
     working,
 )
+from tests.telling import Tell
 
 KILLS = 100 if NIGHT else 5
 
@@ -69,7 +70,7 @@ def _pid(name: str) -> int:
 
 @pytest.mark.chain
 def test_two_workers__killed_again_and_again_while_anchoring__lose_nothing_and_write_nothing_twice(
-    world: World, capsys: pytest.CaptureFixture[str]
+    world: World, tell: Tell
 ) -> None:
     seed = secrets.randbits(32)
     rng = random.Random(seed)
@@ -94,11 +95,10 @@ def test_two_workers__killed_again_and_again_while_anchoring__lose_nothing_and_w
     until(lambda: at_rest(world), 60, world)
     for process in running:
         stop_worker(process)
-    with capsys.disabled():
-        print(
-            f"\nseed {seed}: {kills} kills, {leaders} of the leader, {len(world.stated)} facts,"
-            f" {caught} kills fell between send and note"
-        )
+    tell(
+        f"seed {seed}: {kills} kills, {leaders} of the leader, {len(world.stated)} facts,"
+        f" {caught} kills fell between send and note"
+    )
     nothing_lost(world, before)
     nothing_twice(world)
     assert audited(world) == []

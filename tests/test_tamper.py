@@ -109,6 +109,7 @@ from tests.clearing.market.demands import demand_of
 from tests.counts import NIGHT
 from tests.played import Played, raw
 from tests.registry.registry_house import a_person, by_persons
+from tests.telling import Tell
 
 OPERATIONAL_TABLES = {
     "api_key",
@@ -584,9 +585,7 @@ def _tables() -> list[Table]:
 
 
 @pytest.mark.chain
-def test_tamper__every_column_of_every_table_with_rows__is_named(
-    bench: Bench, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_tamper__every_column_of_every_table_with_rows__is_named(bench: Bench, tell: Tell) -> None:
     """A plausible other value, and at night one of a wrong type and none too, for each fact and derived column of the
     metadata."""
     tried, missed = 0, []
@@ -604,8 +603,7 @@ def test_tamper__every_column_of_every_table_with_rows__is_named(
                     found = bench.audited(table)
                     if not _names(found, table, row, column, other):
                         missed.append((str(column), row[column.name], other, found[:3]))
-    with capsys.disabled():
-        print(f"\n{tried} single-column changes in {len(_tables())} tables, each found and named")
+    tell(f"{tried} single-column changes in {len(_tables())} tables, each found and named")
     assert missed == [], "\n".join(map(str, missed))
     assert tried > 400
 

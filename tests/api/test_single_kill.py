@@ -14,7 +14,6 @@ from collections import Counter
 from pathlib import Path
 
 import httpx
-import pytest
 
 from api import checks, jobs, settings
 from clearing.usage import tables
@@ -26,6 +25,7 @@ from tests.api.house import Platform
 from tests.api.reporting import PATH, line, proved, send, stored
 from tests.counts import few
 from tests.played import ROOT
+from tests.telling import Tell
 
 CONNECTORS, KILLS = 8, few(3)
 
@@ -75,7 +75,7 @@ def _serve(platform: Platform, log: Path) -> tuple[subprocess.Popen[bytes], str]
 
 
 def test_server__killed_in_a_storm__every_acknowledged_record_once_and_proved(
-    platform: Platform, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    platform: Platform, tmp_path: Path, tell: Tell
 ) -> None:
     settings.save(platform.system.settings)
     seed = secrets.randbits(32)
@@ -127,5 +127,4 @@ def test_server__killed_in_a_storm__every_acknowledged_record_once_and_proved(
     with jobs.snapshot(platform.system) as session:
         assert list(checks.facts(platform.system, session)) == []
         assert list(checks.views(platform.system, session)) == []
-    with capsys.disabled():
-        print(f"\nseed {seed}: {KILLS} kills, {len(acknowledged)} acknowledged, {len(silent)} stored but not answered")
+    tell(f"seed {seed}: {KILLS} kills, {len(acknowledged)} acknowledged, {len(silent)} stored but not answered")

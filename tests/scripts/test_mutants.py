@@ -21,6 +21,7 @@ from ledger.bundle import Bundle, Proved
 from ledger.facts import Fact
 from tests.counts import few
 from tests.played import Played
+from tests.telling import Tell
 
 SEED = 20260831
 PROCESSES = 2
@@ -73,7 +74,7 @@ def test_genuine__every_bundle_of_the_corpus__intact_in_both(played: Played, cor
 @pytest.mark.chain
 @pytest.mark.timeout(7200)
 def test_mutants__both_verifiers_refuse_every_one_at_the_same_step(
-    played: Played, corpus: Corpus, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    played: Played, corpus: Corpus, tmp_path: Path, tell: Tell
 ) -> None:
     """By day some thousands, at night 110,000, over two processes with a seed each."""
     saved = tmp_path / "older.json"
@@ -87,9 +88,8 @@ def test_mutants__both_verifiers_refuse_every_one_at_the_same_step(
     total = sum((Counter(steps) for steps, _ in answers), Counter[str]())
     wrong = [line for _, lines in answers for line in lines]
     took = time.monotonic() - started
-    with capsys.disabled():
-        print(f"\n{total.total()} mutants (seed {SEED}) in {took:.0f} s, {total.total() / took:.0f}/s; first steps:")
-        print("  " + ", ".join(f"{step} {total[step]}" for step in STEPS))
+    tell(f"{total.total()} mutants (seed {SEED}) in {took:.0f} s, {total.total() / took:.0f}/s; first steps:")
+    tell(", ".join(f"{step} {total[step]}" for step in STEPS))
     assert wrong == []
     assert total.total() == share * PROCESSES
     assert all(total[step] >= share // 200 for step in STEPS), total

@@ -55,6 +55,7 @@ from tests.clearing.market.handing import (
 )
 from tests.clearing.market.house import CONSUMER, COURT, DAY, NOW, PROVIDER, SELLER
 from tests.counts import few
+from tests.telling import Tell
 
 SPEC = """
 – DELIVER P SENT | SENT WITHDRAW P WITHDRAWN | SENT RECEIVE C INSPECTION | SENT REFUSE C OBJECTED
@@ -84,7 +85,7 @@ def edges() -> dict[tuple[State, Act, Side], State]:
 # The table ------------------------------------------------------------------------------------------------------------
 
 
-def test_table__every_state_act_and_side__as_the_text_says(capsys: pytest.CaptureFixture[str]) -> None:
+def test_table__every_state_act_and_side__as_the_text_says(tell: Tell) -> None:
     allowed, tried = edges(), 0
     for state, act, side in product(State, Act, Side):
         case = case_in(state)
@@ -95,8 +96,7 @@ def test_table__every_state_act_and_side__as_the_text_says(capsys: pytest.Captur
         assert target == allowed.get((state, act, side)), (state, act, side)
         tried += 1
     assert tried == 12 * 13 * 3
-    with capsys.disabled():
-        print(f"\n{tried} (state, act, side), {len(allowed)} of the text accepted, 0 others")
+    tell(f"{tried} (state, act, side), {len(allowed)} of the text accepted, 0 others")
 
 
 def test_table__final_states__let_nothing_follow_and_nobody_wait() -> None:

@@ -59,6 +59,7 @@ from tests.clearing.market.house import (
 from tests.clearing.market.talks import PATHS, UNTIL, C, P, Talk, concluding, inquiry, priced, quote
 from tests.clearing.market.test_signing_gates import burden, end
 from tests.counts import NIGHT
+from tests.telling import Tell
 
 VIEWS = (*shelf.VIEWS, *market_store.VIEWS, *store.VIEWS)
 
@@ -363,7 +364,7 @@ def test_lapsed__quote_and_offer__never_taken_up(house: House) -> None:
 
 @pytest.mark.parametrize("profile", Termination)
 def test_illegal__every_message_of_either_side_in_every_state__an_error_no_transition_kept(
-    house: House, profile: Termination, capsys: pytest.CaptureFixture[str]
+    house: House, profile: Termination, tell: Tell
 ) -> None:
     listing, tried = house.listed(), 0
     for state in PATHS:
@@ -386,8 +387,7 @@ def test_illegal__every_message_of_either_side_in_every_state__an_error_no_trans
             assert Signed.of_document(canonical.decode(row.document.encode())).statement.digest().sha256.hex() == (
                 row.given_sha256
             )
-    with capsys.disabled():
-        print(f"\n{profile}: {tried} illegal messages in {len(PATHS)} states, 0 transitions")
+    tell(f"{profile}: {tried} illegal messages in {len(PATHS)} states, 0 transitions")
     assert tried > 300
 
 
@@ -512,7 +512,7 @@ def test_relayed__signed_by_somebody_else_than_the_operator__refused(talk: Talk)
 
 
 def test_replay__signed_messages_across_chains_contracts_negotiations_versions_and_orders__0_accepted(
-    house: House, capsys: pytest.CaptureFixture[str]
+    house: House, tell: Tell
 ) -> None:
     """Every signed message and act of a dozen negotiations, sent again in another place, time, order or wrapping."""
     listing, dice = house.listed(), Random(20_260_801)
@@ -536,8 +536,7 @@ def test_replay__signed_messages_across_chains_contracts_negotiations_versions_a
             accepted.append(how)
     assert accepted == []
     assert views(house) == before
-    with capsys.disabled():
-        print(f"\n{sum(counts.values())} replays, 0 accepted: {dict(sorted(counts.items()))}")
+    tell(f"{sum(counts.values())} replays, 0 accepted: {dict(sorted(counts.items()))}")
     assert len(counts) == len(TWISTS)
 
 

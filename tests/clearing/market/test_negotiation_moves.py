@@ -56,6 +56,7 @@ from tests.clearing.market.talks import (
     signers,
     thread_in,
 )
+from tests.telling import Tell
 
 SPEC = """
 – INQUIRE C INQUIRY | INQUIRY QUOTE P QUOTED | QUOTED BARGAIN C COUNTERED | COUNTERED QUOTE P QUOTED
@@ -112,9 +113,7 @@ def result(
 
 
 @pytest.mark.parametrize("profile", Termination)
-def test_table__every_state_message_and_side__as_the_text_says(
-    profile: Termination, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_table__every_state_message_and_side__as_the_text_says(profile: Termination, tell: Tell) -> None:
     allowed, tried, accepted = edges(profile), 0, 0
     for state, message, side in product(State, Message, Side):
         thread = thread_in(state)
@@ -122,8 +121,7 @@ def test_table__every_state_message_and_side__as_the_text_says(
         assert found == allowed.get((state, message, side)), (state, message, side)
         tried, accepted = tried + 1, accepted + (found is not None)
     assert (tried, accepted) == (15 * 14 * 2, len(allowed))
-    with capsys.disabled():
-        print(f"\n{profile}: {tried} (state, message, side), {accepted} of the text accepted, 0 others")
+    tell(f"{profile}: {tried} (state, message, side), {accepted} of the text accepted, 0 others")
 
 
 def test_table__final_states__let_nothing_follow() -> None:
@@ -153,7 +151,7 @@ def messages() -> Iterator[tuple[State, Message, Side, tuple[Statement, Negotiat
         yield start, message, side, said(message, side, thread), thread
 
 
-def test_replay__every_message_to_every_other_thread__0_accepted(capsys: pytest.CaptureFixture[str]) -> None:
+def test_replay__every_message_to_every_other_thread__0_accepted(tell: Tell) -> None:
     """A message made for one negotiation, said to another in any state: other parties, other documents, other acts."""
     allowed, tried, accepted = edges(Termination.TEXT), 0, []
     for start, message, side, legal, _ in messages():
@@ -178,8 +176,7 @@ def test_replay__every_message_to_every_other_thread__0_accepted(capsys: pytest.
                 if found is not None and not fits:
                     accepted.append((start, message, side, state, change))
     assert accepted == []
-    with capsys.disabled():
-        print(f"\n{tried} replays of messages to other threads, 0 illegal acceptances")
+    tell(f"{tried} replays of messages to other threads, 0 illegal acceptances")
     assert tried > 1_500
 
 

@@ -71,6 +71,7 @@ from tests.clearing.settlement.simulator_orders import orders
 from tests.clearing.settlement.simulator_steps import STEPS
 from tests.counts import NIGHT, few
 from tests.databases import Place, with_tables
+from tests.telling import Tell
 
 DAYS, RUNS = 65 if NIGHT else 56, few(1)
 DAYLIGHT = 19
@@ -425,15 +426,11 @@ def seed_of_run() -> int:
 
 @pytest.mark.parametrize("run", range(RUNS))
 def test_business_days__from_a_seed__every_invariant_after_every_step(
-    run: int, place: Place, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    run: int, place: Place, tmp_path: Path, tell: Tell
 ) -> None:
     seed = seed_of_run()
     m = lived(seed, place.url(), DAYS, tmp_path)
-    with capsys.disabled():
-        print(
-            f"\nseed {seed}: {dict(m.done)}; killed {dict(m.killed)};"
-            f" cycles {[c.state for c in m.model.cycles.values()]}"
-        )
+    tell(f"seed {seed}: {dict(m.done)}; killed {dict(m.killed)}; cycles {[c.state for c in m.model.cycles.values()]}")
     assert m.done["business day"] == DAYS
     assert sum(m.killed.values()) > 0
     assert any(cycle.state == "closed" for cycle in m.model.cycles.values())
