@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from functools import cache
 from itertools import count
 from pathlib import Path
+from typing import Any
 
-from sqlalchemy import Engine, create_engine, event
+from sqlalchemy import Engine, Select, Table, create_engine, event, select
 from sqlmodel import SQLModel
 
 from api import bootstrap
@@ -57,6 +58,11 @@ def with_tables(file: Path) -> str:
     """Makes an SQLite file with every table; returns its address."""
     file.write_bytes(_tables())
     return f"sqlite:///{file}"
+
+
+def in_order(table: Table) -> Select[Any]:
+    """All rows of a table by its key: a server gives them in any order otherwise."""
+    return select(table).order_by(*table.primary_key.columns)
 
 
 def in_memory() -> Engine:

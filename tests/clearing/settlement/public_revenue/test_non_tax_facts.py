@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from openpyxl import load_workbook
-from sqlalchemy import insert, select, update
+from sqlalchemy import insert, update
 
 from clearing.errors import BadMoney, BadTerms, Clash, UnknownFact, WrongMove
 from clearing.market.errors import NotEntitled
@@ -61,6 +61,7 @@ from tests.clearing.settlement.public_revenue.collecting import (
     paid_back,
     purposes,
 )
+from tests.databases import in_order
 
 OTHER = "e" * 32
 TWO = [("staff:mak1", MAKER), ("staff:che1", CHECKER)]
@@ -419,12 +420,12 @@ def test_views__folded_again_from_the_facts__are_the_same(cashier: Cashier) -> N
     cashier.play(100)
     cashier.say(paid_back(4, cashier.refund(4).fact.id))
     views = (*store.VIEWS, settlement_tables.journal_transaction, settlement_tables.posting)
-    kept = [list(cashier.session.execute(table.select())) for table in views]
+    kept = [list(cashier.session.execute(in_order(table))) for table in views]
     for table in views:
         cashier.session.execute(table.delete())
     for item in ledger.facts_of_kind(cashier.session, *KINDS):
         store.PROJECTORS[item.kind](cashier.session, item)
-    assert [list(cashier.session.execute(table.select())) for table in views] == kept
+    assert [list(cashier.session.execute(in_order(table))) for table in views] == kept
     assert all(kept)
 
 
@@ -440,7 +441,7 @@ def test_audit__rows_plans_and_postings_that_were_changed__are_named_with_both_n
         (posting, "party", SELLER, "journal"),
         (settlement_tables.journal_transaction, "event", "non-tax-other", "journal"),
     ):
-        kept = [tuple(row) for row in session.execute(select(table))]
+        kept = [tuple(row) for row in session.execute(in_order(table))]
         session.execute(update(table).values(**{column: value}) if table is not settlement_tables.journal_transaction
                         else update(table).where(table.c.no == 0).values(**{column: value}))  # fmt: skip
         found = list(service.audit(session))
