@@ -6,8 +6,8 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do \
 	if command -v $$p >/dev/null && $$p -c 'import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' 2>/dev/null; \
 	then echo $$p; break; fi; done)
 
-# A process for each core and one more, since many wait (tests/conftest.py says what goes where).
-SPREAD := -n $(shell echo $$(($$(nproc) + 1))) --dist loadgroup --no-loadscope-reorder
+# A process for each core (tests/conftest.py says what goes where).
+SPREAD := -n auto --dist loadgroup --no-loadscope-reorder
 # Tests start hundreds of processes: each would compile the whole program again.
 unexport PYTHONDONTWRITEBYTECODE
 
@@ -70,7 +70,7 @@ lint:
 	@$(BIN)/mypy
 
 unit:
-	@echo "[test 2/2] pytest (contracts, packages, journeys), in several processes"
+	@echo "[test 2/2] pytest (contracts, packages, journeys), a process for each core"
 	@$(BIN)/pytest $(SPREAD)
 
 contracts: setup  ## recompile the contracts into contracts/artifacts

@@ -53,6 +53,14 @@ def require_on_record(session: Session, named: Iterable[tuple[str, str]], at: in
             raise BadTerms(field, "在册当事方 / a party on record", identity[:80]) from None
 
 
+def roles_of(session: Session, party: str, at: int) -> frozenset[str]:
+    """The roles in which a party is on record at `at` (seconds UTC); none when it is not."""
+    try:
+        return frozenset(registry.party_at(session, party, at).roles.split())
+    except Unknown:
+        return frozenset()
+
+
 def replay(session: Session, signed: Signed, at: int) -> Appended | None:
     """The first fact if this statement is stored already, None if it is the subject's next; raises `Conflict` or
     `Stale`."""

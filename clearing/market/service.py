@@ -146,10 +146,7 @@ def signer_keys(session: Session, parties: Iterable[str], at: int) -> dict[str, 
 
 def is_authority(session: Session, uscc: str, at: int) -> bool:
     """May this party decide on agreements of others?"""
-    try:
-        return bool(AUTHORITY_ROLES & set(registry.party_at(session, uscc, at).roles.split()))
-    except Unknown:
-        return False
+    return bool(AUTHORITY_ROLES & taking.roles_of(session, uscc, at))
 
 
 def connector_owner(session: Session, identity: str, at: int) -> str | None:
@@ -236,13 +233,10 @@ def _check_public_parties(session: Session, terms: Terms, at: int) -> None:
     non_tax = terms.settlement.non_tax
     for name, role in NON_TAX_ROLES.items() if non_tax is not None else ():
         party = getattr(non_tax, name)
-        try:
-            roles = registry.party_at(session, party, at).roles.split()
-        except Unknown:
-            roles = []
-        if role not in roles:
+        if role not in (roles := taking.roles_of(session, party, at)):
             expected = f"在册且具有角色 {role} 的单位 / a party on record as {role}"
-            raise BadTerms(f"terms.settlement.non_tax.{name}", expected, f"{party}：{', '.join(roles) or '—'}")
+            given = ", ".join(sorted(roles)) or "—"
+            raise BadTerms(f"terms.settlement.non_tax.{name}", expected, f"{party}：{given}")
 
 
 def _check_activation(session: Session, terms: Terms, at: int) -> None:

@@ -50,7 +50,6 @@ from ledger.facts import Signed
 from ledger.reading import body_of
 from ledger.store import Appended
 from registry import signers
-from registry import store as registry
 from registry.calendar import day_of
 
 
@@ -193,8 +192,8 @@ def _require_signers(session: Session, signed: Signed, body: Any, at: int) -> No
 
 def _require_role(session: Session, party: str, role: str, field: str, at: int) -> None:
     taking.require_on_record(session, [(field, party)], at)
-    if role not in (roles := registry.party_at(session, party, at).roles.split()):
-        raise NotEntitled(field, f"{party} 具有角色 / in the role {role}", ", ".join(roles) or "—")
+    if role not in (roles := taking.roles_of(session, party, at)):
+        raise NotEntitled(field, f"{party} 具有角色 / in the role {role}", ", ".join(sorted(roles)) or "—")
 
 
 def _require_unused(what: str, used: str | None) -> None:
