@@ -67,7 +67,7 @@ class World:
 
     def client(self, source: Source) -> httpx.Client:
         headers = {"Authorization": f"Bearer {source.token}", "Content-Type": "application/x-ndjson"}
-        return httpx.Client(base_url=self.url, headers=headers, timeout=30, trust_env=False)
+        return httpx.Client(base_url=self.url, headers=headers, timeout=30, trust_env=False, verify=False)
 
     def close(self) -> None:
         self.system.engine.dispose()

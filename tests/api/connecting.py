@@ -189,7 +189,7 @@ class Process:
 
     def __init__(self, config: Path) -> None:
         self.config, self.process, self.url = config, None, ""
-        self.http = httpx.Client(timeout=30, trust_env=False)
+        self.http = httpx.Client(timeout=30, trust_env=False, verify=False)
         self.start()
 
     def start(self) -> None:
