@@ -29,11 +29,7 @@ SHAPES = {
     "month": ("2[0-9]{3}-(0[1-9]|1[0-2])", "请填写月份，如 2026-03。", "A month, like 2026-03."),
     "cycle": ("[0-9A-Za-z-]{1,40}", "请填写字母、数字和短横线，最多 40 个。", "Letters, digits and hyphens."),
     "bank": ("[0-9]{12}", "请填写 12 位联行号。", "12 digits."),
-    "figure": (
-        r"(0|[1-9][0-9]{0,11})(\.[0-9]{0,7}[1-9])?",
-        "请填写数字，末位不为零，如 75 或 0.5。",
-        "A number, like 75 or 0.5.",
-    ),
+    "figure": (FIGURE, "请填写数字，末位不为零，如 75 或 0.5。", "A number, like 75 or 0.5."),
     "entry": ("[0-9A-Za-z/-]{1,64}", "请填写字母、数字、斜线和短横线，最多 64 个。", "Letters, digits, / and -."),
 }
 """How some texts are written, and what is said where they are not."""

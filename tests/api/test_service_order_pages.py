@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 
 from api.desk.waiting import Outcome
+from api.office.service_orders import ACTS
+from api.pages.ordering import OF_CYCLE, OF_ORDER
 from clearing.settlement.service_order import store
 from clearing.settlement.service_order.statements import KINDS, Contract
 from ledger import sm
@@ -357,6 +359,35 @@ def refused(hall: Hall, cases: list[tuple[str, str, str, dict[str, str], dict[st
         assert {key: kept.get(key, text) for key, text in typed.items()} == typed, where
         assert words(somebody.get("/office/desk")) == desk
     assert hall.shop.platform.count() == before
+
+
+HOSTILE = ("9" * 40, "-1", "1e5", "NaN", "0.1", "٣", "\u202e", "[]", "[{}]", "null", "2026-13", "0000-00", "x" * 3_000)
+
+
+def test_forms__anything_at_all_in_any_field__never_500_and_no_fact(hall: Hall) -> None:
+    """Every field of every form in turn, and rows and buttons that no page offers."""
+    own = hall.placed()
+    hall.scored(own)
+    hall.state("accept", accepted(), CONSUMER, COURT, about=own)
+    hall.state("month", month("2026-03"), COURT)
+    cycle = {"cycle": "2026-1", "first": "2026-03", "last": "2026-03", "report": paper("报告")}
+    hall.state("cycle", cycle, CONSUMER, COURT)
+    before, people = hall.shop.platform.count(), [hall.buyer, hall.provider, hall.supervisor]
+    tried = 0
+    for name, act in ACTS.items():
+        about = own if name in OF_ORDER else "2026-1" if name in OF_CYCLE else "new"
+        path = f"{PAGE}/acts/{name}/{about}"
+        somebody = next(one for one in people if one.http.get(path).status_code == 200)
+        good = typed_in(somebody.get(path)) | {"items.59.code": "", "events.60.row": "1", "costs.0.fee": "", "do": ""}
+        for number, field in enumerate(sorted(good)):
+            for bad in (HOSTILE[number % len(HOSTILE)], HOSTILE[(number + 5) % len(HOSTILE)]):
+                answer = somebody.http.post(path, data={"csrf": somebody.csrf, **good, field: bad})
+                assert answer.status_code in (200, 422), (act.kind, field, bad, answer.status_code)
+                tried += 1
+        for do in ("more", "more.items.code.٣", "more.events.row.999999", "more.x.y.1", "more.costs.a-b.0"):
+            assert somebody.http.post(path, data={"csrf": somebody.csrf, "do": do}).status_code in (200, 422), do
+    assert tried > 150
+    assert hall.shop.platform.count() == before, "only signatures make facts"
 
 
 def test_pages__texts_of_parties_are_never_markup(hall: Hall) -> None:
